@@ -1,0 +1,66 @@
+"""Evaluate LLM applications offline and online with one set of scorers, on one scale.
+
+The public names are loaded when first used, so that `import gatewatch` costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gatewatch.config.project import run
+    from gatewatch.core.case import Case, Expected, ToolCall
+    from gatewatch.core.errors import GatewatchError
+    from gatewatch.core.score import Score
+    from gatewatch.core.spans import note, span
+    from gatewatch.core.trace import Span, Trace, Usage
+    from gatewatch.scorers.base import scorer
+    from gatewatch.scorers.judge import judge
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Case": "gatewatch.core.case",
+    "Expected": "gatewatch.core.case",
+    "GatewatchError": "gatewatch.core.errors",
+    "Score": "gatewatch.core.score",
+    "Span": "gatewatch.core.trace",
+    "ToolCall": "gatewatch.core.case",
+    "Trace": "gatewatch.core.trace",
+    "Usage": "gatewatch.core.trace",
+    "judge": "gatewatch.scorers.judge",
+    "note": "gatewatch.core.spans",
+    "run": "gatewatch.config.project",
+    "scorer": "gatewatch.scorers.base",
+    "span": "gatewatch.core.spans",
+}
+
+__all__ = [
+    "Case",
+    "Expected",
+    "GatewatchError",
+    "Score",
+    "Span",
+    "ToolCall",
+    "Trace",
+    "Usage",
+    "judge",
+    "note",
+    "run",
+    "scorer",
+    "span",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gatewatch' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,146 @@
+"""JSON in and out, without loss: what goes in comes back the same, or is refused by name.
+
+msgspec does the work. Two things it does silently are caught here: it writes NaN and infinity as null, and of a
+key given twice it keeps the last. One thing it cannot write, a lone surrogate in a string, goes through
+the standard library's encoder, which escapes it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, is_dataclass
+from functools import lru_cache
+from math import isfinite
+from typing import Any, TypeVar, cast
+from zlib import crc32
+
+import msgspec
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_plain_encoder = msgspec.json.Encoder()
+_MAX_DEPTH = 100
+
+
+def encode(value: object) -> bytes:
+    """Encode a struct or plain value as one line of JSON, in the order its fields are declared."""
+    try:
+        return _plain_encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+
+
+def canonical(value: object) -> bytes:
+    """Encode with sorted keys, so that equal values have equal bytes."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"), sort_keys=True).encode()
+
+
+def digest(value: object, length: int = 64) -> str:
+    """The first `length` hex digits of the SHA-256 of a value's canonical encoding."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:length]
+
+
+@lru_cache(maxsize=64)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Decode JSON into a struct or type.
+
+    Raises:
+        msgspec.ValidationError: well-formed JSON of another shape; the message has the path.
+        ValueError: not JSON; the message has the column.
+    """
+    try:
+        return cast(T, _decoder(cast(Any, kind)).decode(data))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        # Slower, but it reads lone surrogates and says at which column a line is broken.
+        return msgspec.convert(json.loads(data, parse_constant=_refuse_constant), kind)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def repeated_key(data: bytes) -> str | None:
+    """The first key that one object of this JSON text gives twice, if any."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > 1:
+            seen = set()
+            for key, _ in pairs:
+                if key in seen:
+                    found.append(key)
+                seen.add(key)
+
+    json.loads(data, object_pairs_hook=look)
+    return found[0] if found else None
+
+
+def plain(value: object, path: str = "$") -> Any:
+    """Turn what a user's code returned into plain JSON values.
+
+    Structs, dataclasses and pydantic models become objects, tuples and sets become arrays.
+
+    Raises:
+        ValueError: for NaN, infinity, a cycle or a type that JSON has no word for; the message has the path.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{value} at {path} has no place in JSON")
+        return value
+    if len(path) > _MAX_DEPTH * 8 or path.count(".") + path.count("[") > _MAX_DEPTH:
+        raise ValueError(f"nested more than {_MAX_DEPTH} deep, or a cycle, at {path[:80]}...")
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"key {key!r} at {path} is not text")
+        return {key: plain(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item, f"{path}[...]") for item in value), key=repr)
+    if isinstance(value, msgspec.Struct):
+        return plain(msgspec.to_builtins(value), path)
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value), path)
+    dump = getattr(value, "model_dump", None)
+    if callable(dump):
+        return plain(dump(mode="json"), path)
+    raise ValueError(f"a value of type {type(value).__name__} at {path} has no place in JSON")
+
+
+def text_of(value: object) -> str:
+    """A value as a scorer of text sees it: text as it stands, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else canonical(value).decode()
+
+
+# One record is one line, `{"crc":"9ae0daaf","row":{...}}`: plain JSON for other tools, checked per record for us.
+_HEAD = len('{"crc":"00000000","')
+
+
+def frame(kind: str, payload: bytes) -> bytes:
+    """One line of a journal: a payload of some kind, and the CRC-32 of the payload."""
+    return b'{"crc":"%08x","%s":%s}\n' % (crc32(payload), kind.encode(), payload)
+
+
+def unframe(line: bytes) -> tuple[str, bytes] | None:
+    """The kind and payload of a journal's line, or None when the line is torn or damaged."""
+    if not line.startswith(b'{"crc":"') or not line.endswith(b"}\n"):
+        return None
+    end = line.find(b'":', _HEAD)
+    payload = line[end + 2 : -2]
+    if end < 0 or line[8:16] != b"%08x" % crc32(payload):
+        return None
+    return line[_HEAD:end].decode(), payload

@@ -1,0 +1,94 @@
+"""The errors a user may meet, and how they speak.
+
+    GatewatchError              exit code 4: the run itself broke
+    ├── InputError              exit code 2: something the user wrote is wrong; carries every problem at once
+    │   ├── ConfigError         gatewatch.toml, or what it names
+    │   ├── DatasetError        a dataset or replay file
+    │   └── RubricError         a judge's rubric file
+    ├── RunBroken               the run could not go on; what was done is kept and can be resumed
+    └── ModelError              an LLM provider gave no usable answer
+
+Each names what was wrong, where, and what to do about it.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+SHOWN_PROBLEMS = 50
+
+
+class Problem(Struct, frozen=True):
+    """One thing that is wrong in something the user wrote.
+
+    `where` is a path with a line (`data.jsonl:12`), a line and a column (`data.jsonl:12:7`) or a place in
+    the configuration (`gatewatch.toml: suites.support.task`).
+    """
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class GatewatchError(Exception):
+    """The root of every error that Gatewatch raises on purpose."""
+
+    exit_code = 4
+
+
+class InputError(GatewatchError):
+    """Something the user wrote is wrong; `problems` has every one that was found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        lines = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        if len(self.problems) > SHOWN_PROBLEMS:
+            lines.append(f"... and {len(self.problems) - SHOWN_PROBLEMS} more")
+        return "\n".join(lines)
+
+
+class ConfigError(InputError):
+    """The configuration, or something that it names, is wrong."""
+
+
+class DatasetError(InputError):
+    """A dataset or a replay file is wrong."""
+
+
+class RubricError(InputError):
+    """A judge's rubric file is wrong."""
+
+
+class RunBroken(GatewatchError):  # noqa: N818 - it is a state of the run, and reads as one
+    """The run could not go on. What was done is in its journal, and `--resume` goes on from there."""
+
+
+class ModelError(GatewatchError):
+    """An LLM provider gave no usable answer.
+
+    `kind` is one of `refused` (a 4xx that will not change), `rate_limited`, `server`, `timeout`,
+    `connection` and `malformed`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """A hint naming the choice nearest to a mistyped word, or all choices when none is near."""
+    from difflib import get_close_matches
+
+    names = sorted(set(choices))
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known: {', '.join(names)}" if names else "none is defined"

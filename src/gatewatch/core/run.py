@@ -1,0 +1,114 @@
+"""A run as it is kept: a header, then rows, then how it ended. Plain data; the journal writes and reads it."""
+
+import hashlib
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from gatewatch.core.case import Expected
+from gatewatch.core.score import Score
+from gatewatch.core.trace import Trace
+
+RUN_KIND = "gatewatch.run"
+RUN_VERSION = 1
+
+Ending = Literal["complete", "partial", "broken"]
+
+
+class DatasetRef(Struct, frozen=True, omit_defaults=True):
+    """Which dataset a run went over: its path, the hash of its content, and how many cases were chosen.
+
+    `tier` and `limit` say how the cases were chosen, when not all were.
+    """
+
+    path: str
+    version: str
+    cases: int
+    tier: str = ""
+    limit: int | None = None
+
+
+class ScorerRef(Struct, frozen=True, omit_defaults=True):
+    """A scorer as a run used it: its fingerprint, the parts that the fingerprint is made of, and its pass mark."""
+
+    fingerprint: str
+    source: str = "rule"
+    parts: dict[str, str] = {}
+    pass_at: float | None = None
+
+
+class RunHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run is a run of. Everything that must be the same for it to be resumed."""
+
+    kind: str = RUN_KIND
+    version: int = RUN_VERSION
+    run: str
+    name: str = ""
+    suite: str = ""
+    task: str
+    components: dict[str, str] = {}
+    dataset: DatasetRef
+    scorers: dict[str, ScorerRef]
+    trials: int = 1
+    seed: int = 0
+    started: str = ""
+    prices: str = ""
+
+
+class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One trial of one case: the trace that the task made, and what each scorer said of it.
+
+    A row may be written in pieces: the trace with the scores that were ready at once, then, under the same case and
+    trial, the scores that took longer. `merged` puts them together.
+    """
+
+    case: str
+    trial: int = 0
+    hash: str = ""
+    slice: str = ""
+    cluster: str = ""
+    must_pass: bool = False
+    expected: str | Expected | None = None
+    trace: Trace | None = None
+    scores: dict[str, Score] = {}
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What identifies the row within its run."""
+        return self.case, self.trial
+
+
+class RunEnd(Struct, frozen=True, omit_defaults=True):
+    """How a run, or one stretch of a resumed run, ended."""
+
+    state: Ending
+    reason: str = ""
+    at: str = ""
+    seconds: float = 0.0
+    pace: dict[str, Any] = {}
+
+
+def merged(row: Row, later: Row) -> Row:
+    """A row and a later piece of it as one; the later piece wins where both speak."""
+    if later.trace is not None:
+        return later
+    return Row(
+        case=row.case,
+        trial=row.trial,
+        hash=row.hash,
+        slice=row.slice,
+        cluster=row.cluster,
+        must_pass=row.must_pass,
+        expected=row.expected,
+        trace=row.trace,
+        scores={**row.scores, **later.scores},
+        notes=row.notes + later.notes,
+    )
+
+
+def trace_id(run: str, case: str, trial: int) -> str:
+    """The trace id (32 hex digits, as in W3C trace context) of one trial of a case: the same whenever it is asked."""
+    return hashlib.blake2b(
+        f"{run}\0{case}\0{trial}".encode(errors="surrogatepass"), digest_size=16
+    ).hexdigest()

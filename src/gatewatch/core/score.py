@@ -1,0 +1,37 @@
+"""A score: what anyone says about a trace, whether a rule, a judge, a user or a reviewer."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gatewatch.core.money import Cost
+from gatewatch.core.trace import Usage
+
+Source = Literal["rule", "judge", "feedback", "signal", "human"]
+Status = Literal["scored", "task_error", "timeout", "scorer_error", "skipped"]
+STATUSES: tuple[Status, ...] = ("scored", "task_error", "timeout", "scorer_error", "skipped")
+
+
+class Score(Struct, frozen=True, omit_defaults=True):
+    """A value in 0..1, where 1 is always good, or a status that says why there is none.
+
+    `value` is None when the scorer had nothing to say (`skipped`) or could not say it (`scorer_error`). A failure of the
+    application (`task_error`, `timeout`) is a 0. `explanation` says why, in words; for an error, what went wrong.
+    `model` is the judge's model as the provider names it.
+    """
+
+    value: float | None = None
+    label: str = ""
+    explanation: str = ""
+    status: Status = "scored"
+    name: str = ""
+    source: Source = "rule"
+    fingerprint: str = ""
+    cost: Cost | None = None
+    usage: Usage | None = None
+    model: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the value enters a mean: it does unless it is unknown or there is nothing to say."""
+        return self.value is not None

@@ -1,0 +1,107 @@
+"""Running synchronous code that may never come back, without waiting for it.
+
+A thread of Python cannot be stopped. One that is past its deadline is left behind (it is a daemon, so that it does not keep the
+process alive), and another takes its place. `abandoned` counts them, so that a caller can decide when that is too many.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):  # noqa: N818 - says what became of the call
+    """The call did not come back in time; its thread was left behind."""
+
+
+class DaemonPool:
+    """Up to `size` daemon threads, made when needed, for calls awaited on one event loop."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.abandoned = 0
+        self._jobs: SimpleQueue[Callable[[], bool] | None] = SimpleQueue()
+        # Both are touched on the event loop's thread only.
+        self._threads = 0
+        self._calls = 0
+
+    async def call(self, fn: Callable[..., T], *args: Any, timeout: float | None = None) -> T:
+        """Call `fn` on a thread, with the caller's context variables.
+
+        Raises:
+            Abandoned: when it has not come back within `timeout` seconds of being started.
+            BaseException: whatever `fn` raised.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        started: asyncio.Future[None] = loop.create_future()
+        context = copy_context()
+
+        def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+            if future.done():  # given up, or the loop is going down
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        def post(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+            # A closed loop means that we were busy past the end of the run: nobody is waiting.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(settle, future, result, error)
+
+        def job() -> bool:
+            if done.done():  # given up before a thread was free
+                return True
+            if timeout is not None:
+                post(started, None, None)
+            try:
+                result = context.run(fn, *args)
+            except BaseException as error:  # SystemExit too: it must end the call, not the thread in silence
+                post(done, None, _carried(error))
+            else:
+                post(done, result, None)
+            return not done.cancelled()  # left behind: another thread has our place
+
+        self._calls += 1
+        try:
+            self._put(job)
+            if timeout is None:
+                return await done
+            await started
+            await asyncio.wait([done], timeout=timeout)
+            if not done.done():
+                done.cancel()
+                self.abandoned += 1
+                self._threads -= 1
+                raise Abandoned(f"no answer within {timeout:g} s")
+            return done.result()
+        finally:
+            self._calls -= 1
+
+    def _put(self, job: Callable[[], bool]) -> None:
+        self._jobs.put(job)
+        if self._calls > self._threads and self._threads < self.size:
+            self._threads += 1
+            Thread(target=self._work, daemon=True, name="gatewatch-worker").start()
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None or not job():
+                return
+
+    def close(self) -> None:
+        """Let idle threads end; busy ones end with the process."""
+        for _ in range(self._threads):
+            self._jobs.put(None)
+
+
+def _carried(error: BaseException) -> BaseException:
+    """An exception that a future can hold: StopIteration cannot be raised into one."""
+    return RuntimeError(f"StopIteration: {error}") if isinstance(error, StopIteration) else error

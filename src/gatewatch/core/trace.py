@@ -1,0 +1,104 @@
+"""A trace: one request end to end, whether it was made by a run or captured live."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from gatewatch.core.money import Cost
+
+SpanKind = Literal["llm", "tool", "retrieval", "step"]
+
+
+class Usage(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Tokens, as the provider counted them. None is unknown, which is not 0.
+
+    `input_tokens` includes `cached_input_tokens` and `cache_write_tokens`; `output_tokens` includes `reasoning_tokens`.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_input_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(_sum(getattr(self, f), getattr(other, f)) for f in self.__struct_fields__))
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
+
+
+class Fault(Struct, frozen=True, omit_defaults=True):
+    """Why a request gave no answer. `kind` tells an error from a time-out; `detail` may hold a traceback."""
+
+    message: str
+    kind: Literal["error", "timeout"] = "error"
+    detail: str = ""
+
+
+class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A step inside a trace: a model call, a tool call, a retrieval, or any other.
+
+    `parent` is the position, in the trace's list, of the span that this one is inside of. `started_s` counts from the
+    trace's start, in seconds.
+    """
+
+    name: str
+    kind: SpanKind = "step"
+    parent: int | None = None
+    input: Any = None
+    output: Any = None
+    error: Fault | None = None
+    started_s: float | None = None
+    latency_s: float | None = None
+    model: str = ""
+    usage: Usage | None = None
+    cost: Cost | None = None
+    attributes: dict[str, Any] = {}
+
+
+class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request end to end: the one thing that a scorer looks at, whichever mode it came from.
+
+    `output` is text or any JSON value. `latency_s` is the time the application took, in seconds, without our own waiting
+    (for a place, a rate limit or a retry), which is in `waited_s`. `versions` names the component versions that
+    produced it (prompt, model, parameters, retriever, knowledge_base, tools, commit, or any the user names).
+    """
+
+    id: str = ""
+    input: str | dict[str, Any] = ""
+    output: Any = None
+    context: str | tuple[str | dict[str, Any], ...] | None = None
+    spans: tuple[Span, ...] = ()
+    usage: Usage | None = None
+    cost: Cost | None = None
+    started: float | None = None
+    latency_s: float | None = None
+    waited_s: float = 0.0
+    error: Fault | None = None
+    session: str = ""
+    flow: str = ""
+    slice: str = ""
+    versions: dict[str, str] = {}
+
+
+def total_usage(parts: Iterable[Usage | None]) -> Usage | None:
+    """The sum of the usages that are known, or None when none is."""
+    total: Usage | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total
+
+
+def total_cost(parts: Iterable[Cost | None]) -> Cost | None:
+    """The sum of costs, or None when there are none."""
+    total: Cost | None = None
+    for part in parts:
+        if part is not None:
+            total = part if total is None else total + part
+    return total

@@ -1,0 +1,121 @@
+"""Applying a scorer to a trace. Both modes go through here; a failure is a value, not a raise."""
+
+import asyncio
+import traceback
+from math import isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from gatewatch.core.score import Score
+from gatewatch.core.threads import Abandoned, DaemonPool
+from gatewatch.scorers.base import MISSING, Scorer
+
+if TYPE_CHECKING:
+    from gatewatch.core.case import Case
+    from gatewatch.core.trace import Trace
+
+_PASSED, _FAILED = Score(1.0), Score(0.0)
+_SKIPPED = Score(status="skipped")
+_TASK_ERROR, _TASK_TIMEOUT = Score(0.0, status="task_error"), Score(0.0, status="timeout")
+
+
+def verdict_without_call(
+    scorer: Scorer, trace: "Trace", case: "Case | None"
+) -> tuple[Score | None, dict[str, Any]]:
+    """What can be said before the scorer is called: its arguments, or the score when there is no need to call it.
+
+    A trace that failed scores 0 whatever the scorer would have said; a scorer with nothing to go by is skipped.
+    """
+    arguments: dict[str, Any] = {}
+    for name, get in scorer.getters:
+        value = get(trace, case)
+        if value is MISSING:
+            return Score(status="skipped", explanation=f"no {name}"), arguments
+        arguments[name] = value
+    if trace.error is not None:
+        return (_TASK_TIMEOUT if trace.error.kind == "timeout" else _TASK_ERROR), arguments
+    return None, arguments
+
+
+def apply_inline(scorer: Scorer, trace: "Trace", case: "Case | None" = None) -> Score:
+    """Apply a synchronous scorer here and now, on the calling thread."""
+    early, arguments = verdict_without_call(scorer, trace, case)
+    return call_inline(scorer, arguments) if early is None else early
+
+
+def call_inline(scorer: Scorer, arguments: dict[str, Any]) -> Score:
+    """Call a synchronous scorer with its arguments, and make a score of whatever comes of it."""
+    try:
+        return to_score(scorer.fn(**arguments), scorer)
+    except (Exception, SystemExit) as error:
+        return scorer_error(error)
+
+
+async def apply(
+    scorer: Scorer,
+    trace: "Trace",
+    case: "Case | None" = None,
+    *,
+    timeout: float | None = None,
+    threads: DaemonPool | None = None,
+) -> Score:
+    """Apply any scorer to a trace.
+
+    Args:
+        scorer: the scorer; models it names must have been bound.
+        trace: what is scored.
+        case: the case the trace answers, where there is one.
+        timeout: seconds after which the scorer is given up; its score is then a `scorer_error`.
+        threads: where synchronous scorers of the user's run; without it they run on the calling thread.
+    """
+    early, arguments = verdict_without_call(scorer, trace, case)
+    if early is not None:
+        return early
+    if not scorer.is_async and (scorer.inline or threads is None):
+        return call_inline(scorer, arguments)
+    try:
+        if scorer.is_async:
+            return to_score(await asyncio.wait_for(scorer.fn(**arguments), timeout), scorer)
+        assert threads is not None
+        return await threads.call(call_inline, scorer, arguments, timeout=timeout)
+    except (TimeoutError, Abandoned):
+        return Score(status="scorer_error", explanation=f"no answer within {timeout:g} s")
+    except (Exception, SystemExit) as error:
+        return scorer_error(error)
+
+
+def to_score(result: Any, scorer: Scorer) -> Score:
+    """Make a score of what a scorer returned: bool, number in 0..1, Score, or None for nothing to say."""
+    if result is True:
+        return _PASSED
+    if result is False:
+        return _FAILED
+    if result is None:
+        return _SKIPPED
+    if isinstance(result, Score):
+        score = result
+        if score.value is None:
+            return replace(score, status="skipped") if score.status == "scored" else score
+        value = score.value
+    elif isinstance(result, Real) or hasattr(result, "__float__"):
+        score, value = Score(), result
+    else:
+        return Score(
+            status="scorer_error",
+            explanation=f"{scorer.name} returned {type(result).__name__}; expected bool, a number in 0..1, Score or None",
+        )
+    number = float(value)
+    if not isfinite(number) or not 0.0 <= number <= 1.0:
+        return Score(
+            status="scorer_error", explanation=f"{scorer.name} returned {number:g}; a score is in 0..1"
+        )
+    return replace(score, value=number)
+
+
+def scorer_error(error: BaseException) -> Score:
+    """The score of a scorer that failed: unknown, with what went wrong and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return Score(status="scorer_error", explanation=f"{type(error).__name__}: {error}{where}"[:2000])

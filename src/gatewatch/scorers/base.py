@@ -1,0 +1,206 @@
+"""What a scorer is: a function bound by the names of its arguments, with an identity.
+
+A scorer is written once and used in both modes: it is handed a trace, and a case where there is one, and cannot tell
+where the trace came from. Its arguments are bound by name, as pytest binds fixtures:
+
+    output      what the application answered: text, or any JSON value
+    expected    what the dataset expects: text, or `Expected`
+    input       the case's input: text or an object
+    context     the passages the answer was built on: the trace's, else the case's
+    trace       the whole trace
+    case        the whole case
+
+`output: str` and `expected: str` ask for text: an output that is not text arrives as JSON, and of an `Expected`
+the `answer`. A scorer that asks for `expected` (or `case`) is reference-based: cases without one are skipped.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from msgspec import Struct
+
+from gatewatch.core.codec import text_of
+from gatewatch.core.errors import did_you_mean
+from gatewatch.core.score import Source
+from gatewatch.scorers.fingerprint import Identity, declared, of_function
+
+if TYPE_CHECKING:
+    from gatewatch.core.case import Case
+    from gatewatch.core.trace import Trace
+    from gatewatch.models.protocol import Model
+
+ARGUMENTS = ("input", "output", "expected", "context", "trace", "case")
+MISSING: Any = object()
+"""What a getter gives when there is nothing to bind: the scorer has nothing to say of this trace."""
+
+Getter = Callable[["Trace", "Case | None"], Any]
+ModelFor = Callable[[str], "Model"]
+
+
+class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
+    """A named function that scores one trace.
+
+    `inline` says that it is ours and bounded, so that it may run on the event loop; other synchronous scorers run on
+    a thread, where they can be left behind when they do not come back. `bind_models` gives the scorer with its model
+    names resolved, for those that use models.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    getters: tuple[tuple[str, Getter], ...]
+    identity: Identity
+    source: Source = "rule"
+    is_async: bool = False
+    inline: bool = False
+    binary: bool = False
+    models: tuple[str, ...] = ()
+    bind_models: Callable[[ModelFor], "Scorer"] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change when what the scorer measures changes."""
+        return self.identity.fingerprint
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the arguments it asks for."""
+        return tuple(name for name, _ in self.getters)
+
+    @property
+    def reference_based(self) -> bool:
+        """Whether it needs what only a dataset has: what was expected."""
+        return "expected" in self.needs or "case" in self.needs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself, as written: for the scorer's own unit tests."""
+        return self.fn(*args, **kwargs)
+
+
+def _input(trace: "Trace", case: "Case | None") -> Any:
+    return trace.input if case is None or trace.input else case.input
+
+
+def _output(trace: "Trace", _case: "Case | None") -> Any:
+    return trace.output
+
+
+def _output_text(trace: "Trace", _case: "Case | None") -> Any:
+    output = trace.output
+    return output if isinstance(output, str) else text_of(output)
+
+
+def _expected(_trace: "Trace", case: "Case | None") -> Any:
+    return MISSING if case is None or case.expected is None else case.expected
+
+
+def _expected_text(_trace: "Trace", case: "Case | None") -> Any:
+    answer = None if case is None else case.answer
+    return MISSING if answer is None else answer
+
+
+def _context(trace: "Trace", case: "Case | None") -> Any:
+    if trace.context is not None:
+        return trace.context
+    return MISSING if case is None or case.context is None else case.context
+
+
+def _trace(trace: "Trace", _case: "Case | None") -> Any:
+    return trace
+
+
+def _case(_trace: "Trace", case: "Case | None") -> Any:
+    return MISSING if case is None else case
+
+
+_GETTERS: Mapping[str, Getter] = {
+    "input": _input,
+    "output": _output,
+    "expected": _expected,
+    "context": _context,
+    "trace": _trace,
+    "case": _case,
+}
+_TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": _expected_text}
+
+
+def getters_of(
+    fn: Callable[..., Any], given: Mapping[str, Any] | None = None
+) -> tuple[tuple[str, Getter], ...]:
+    """How to bind a function's arguments, but for those `given` elsewhere.
+
+    Raises:
+        TypeError: for an argument that nothing can be bound to.
+    """
+    bound: list[tuple[str, Getter]] = []
+    for parameter in inspect.signature(fn).parameters.values():
+        name = parameter.name
+        if given is not None and name in given:
+            continue
+        if name not in _GETTERS:
+            if parameter.default is not parameter.empty:
+                continue
+            where = getattr(fn, "__name__", "the scorer")
+            raise TypeError(
+                f"{where} asks for {name!r}, which a scorer is not given ({did_you_mean(name, ARGUMENTS)}); "
+                f"a scorer may ask for {', '.join(ARGUMENTS)}"
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(f"{name!r} is positional-only, but a scorer's arguments are bound by name")
+        as_text = parameter.annotation in (str, "str") and name in _TEXT_GETTERS
+        bound.append((name, _TEXT_GETTERS[name] if as_text else _GETTERS[name]))
+    return tuple(bound)
+
+
+@overload
+def scorer(fn: Callable[..., Any], /) -> Scorer: ...
+@overload
+def scorer(*, name: str = "", version: str = "") -> Callable[[Callable[..., Any]], Scorer]: ...
+def scorer(fn: Callable[..., Any] | None = None, /, *, name: str = "", version: str = "") -> Any:
+    """Make a scorer of a function, sync or async.
+
+    The function may return a bool (1 or 0), a number in 0..1 (1 is always good), a `Score` (with a label or an
+    explanation), or None when it has nothing to say. Anything else, NaN included, is an error of the scorer.
+
+    Args:
+        fn: the function; its arguments are bound by name (see this module's text).
+        name: the scorer's name; the function's own by default.
+        version: overrides the fingerprint, which otherwise changes with the function's source (comments and layout do
+            not count), with the project's own functions that it calls, and with its defaults and closure values.
+
+    Raises:
+        TypeError: for an argument that a scorer is not given.
+    """
+
+    def make(function: Callable[..., Any]) -> Scorer:
+        return Scorer(
+            name=name or function.__name__,
+            fn=function,
+            getters=getters_of(function),
+            identity=declared(name or function.__name__, version) if version else of_function(function),
+            is_async=inspect.iscoroutinefunction(function),
+        )
+
+    return make if fn is None else make(fn)
+
+
+def built_in(
+    name: str,
+    fn: Callable[..., Any],
+    *,
+    version: str,
+    parameters: Mapping[str, Any] | None = None,
+    binary: bool = False,
+) -> Scorer:
+    """Make one of our own scorers: identified by its declared version and parameters, and quick enough to run inline.
+
+    `binary` says that it gives 0 or 1 only, so that a mean over it is a rate.
+    """
+    return Scorer(
+        name=name,
+        fn=fn,
+        getters=getters_of(fn),
+        identity=declared(name, version, parameters or {}),
+        inline=True,
+        binary=binary,
+    )
