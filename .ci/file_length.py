@@ -11,10 +11,6 @@ listed = subprocess.run(
     text=True,
     check=True,
 )
-counts = {
-    name: len(Path(name).read_text().splitlines())
-    for name in listed.stdout.splitlines()
-    if Path(name).exists()
-}
+counts = {name: len(Path(name).read_text().splitlines()) for name in listed.stdout.splitlines() if Path(name).exists()}
 long = [f"{name}: {count} lines, the limit is {LIMIT}" for name, count in counts.items() if count > LIMIT]
 sys.exit("\n".join(long) if long else 0)

@@ -109,6 +109,4 @@ def merged(row: Row, later: Row) -> Row:
 
 def trace_id(run: str, case: str, trial: int) -> str:
     """The trace id (32 hex digits, as in W3C trace context) of one trial of a case: the same whenever it is asked."""
-    return hashlib.blake2b(
-        f"{run}\0{case}\0{trial}".encode(errors="surrogatepass"), digest_size=16
-    ).hexdigest()
+    return hashlib.blake2b(f"{run}\0{case}\0{trial}".encode(errors="surrogatepass"), digest_size=16).hexdigest()

@@ -21,9 +21,7 @@ _SKIPPED = Score(status="skipped")
 _TASK_ERROR, _TASK_TIMEOUT = Score(0.0, status="task_error"), Score(0.0, status="timeout")
 
 
-def verdict_without_call(
-    scorer: Scorer, trace: "Trace", case: "Case | None"
-) -> tuple[Score | None, dict[str, Any]]:
+def verdict_without_call(scorer: Scorer, trace: "Trace", case: "Case | None") -> tuple[Score | None, dict[str, Any]]:
     """What can be said before the scorer is called: its arguments, or the score when there is no need to call it.
 
     A trace that failed scores 0 whatever the scorer would have said; a scorer with nothing to go by is skipped.
@@ -108,9 +106,7 @@ def to_score(result: Any, scorer: Scorer) -> Score:
         )
     number = float(value)
     if not isfinite(number) or not 0.0 <= number <= 1.0:
-        return Score(
-            status="scorer_error", explanation=f"{scorer.name} returned {number:g}; a score is in 0..1"
-        )
+        return Score(status="scorer_error", explanation=f"{scorer.name} returned {number:g}; a score is in 0..1")
     return replace(score, value=number)
 
 

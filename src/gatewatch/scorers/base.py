@@ -124,9 +124,7 @@ _GETTERS: Mapping[str, Getter] = {
 _TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": _expected_text}
 
 
-def getters_of(
-    fn: Callable[..., Any], given: Mapping[str, Any] | None = None
-) -> tuple[tuple[str, Getter], ...]:
+def getters_of(fn: Callable[..., Any], given: Mapping[str, Any] | None = None) -> tuple[tuple[str, Getter], ...]:
     """How to bind a function's arguments, but for those `given` elsewhere.
 
     Raises:

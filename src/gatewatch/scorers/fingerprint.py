@@ -83,9 +83,7 @@ def _collect(fn: Any, label: str, root: Path | None, parts: dict[str, str], seen
             _note(name, fn.__globals__[name], label, root, parts, seen)
 
 
-def _note(
-    name: str, value: Any, label: str, root: Path | None, parts: dict[str, str], seen: set[int]
-) -> None:
+def _note(name: str, value: Any, label: str, root: Path | None, parts: dict[str, str], seen: set[int]) -> None:
     """Add what a function refers to: a function of the same project, or a constant. Libraries are left out."""
     if isinstance(value, ModuleType):
         return
@@ -117,9 +115,7 @@ def _global_names(code: CodeType) -> set[str]:
 
 
 def _defaults(fn: FunctionType) -> list[tuple[str, Any]]:
-    return [
-        (p.name, p.default) for p in inspect.signature(fn).parameters.values() if p.default is not p.empty
-    ]
+    return [(p.name, p.default) for p in inspect.signature(fn).parameters.values() if p.default is not p.empty]
 
 
 def _value_digest(value: Any) -> str:
@@ -128,9 +124,7 @@ def _value_digest(value: Any) -> str:
     except ValueError:
         # No stable text: its type must do, since a repr may hold an address that changes from run to run.
         pattern = getattr(value, "pattern", None)
-        return digest(
-            [type(value).__qualname__, str(pattern)] if pattern is not None else type(value).__qualname__
-        )
+        return digest([type(value).__qualname__, str(pattern)] if pattern is not None else type(value).__qualname__)
 
 
 def _normalised(fn: Any) -> str:
@@ -155,11 +149,7 @@ class _Bare(ast.NodeTransformer):
         self.generic_visit(node)
         node.decorator_list = []
         first = node.body[0]
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
             node.body = node.body[1:] or [ast.Pass()]
         return node
 
