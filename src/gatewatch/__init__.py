@@ -6,7 +6,7 @@ The public names are loaded when first used, so that `import gatewatch` costs ne
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gatewatch.config.project import run
+    from gatewatch.config.runs import run
     from gatewatch.core.case import Case, Expected, ToolCall
     from gatewatch.core.errors import GatewatchError
     from gatewatch.core.score import Score
@@ -28,7 +28,7 @@ _HOMES = {
     "Usage": "gatewatch.core.trace",
     "judge": "gatewatch.scorers.judge",
     "note": "gatewatch.core.spans",
-    "run": "gatewatch.config.project",
+    "run": "gatewatch.config.runs",
     "scorer": "gatewatch.scorers.base",
     "span": "gatewatch.core.spans",
 }

@@ -4,8 +4,9 @@ import hashlib
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gatewatch.core.case import Expected
+from gatewatch.core.case import Expected, Tier
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 
@@ -24,7 +25,7 @@ class DatasetRef(Struct, frozen=True, omit_defaults=True):
     path: str
     version: str
     cases: int
-    tier: str = ""
+    tier: Tier | None = None
     limit: int | None = None
 
 
@@ -37,7 +38,7 @@ class ScorerRef(Struct, frozen=True, omit_defaults=True):
     pass_at: float | None = None
 
 
-class RunHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RunHeader(Struct, frozen=True, kw_only=True):
     """What a run is a run of. Everything that must be the same for it to be resumed."""
 
     kind: str = RUN_KIND
@@ -58,8 +59,8 @@ class RunHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One trial of one case: the trace that the task made, and what each scorer said of it.
 
-    A row may be written in pieces: the trace with the scores that were ready at once, then, under the same case and
-    trial, the scores that took longer. `merged` puts them together.
+    A row may be written in pieces: the trace with the scores that were ready at once, and in `awaits` the names of those
+    that were not; then, under the same case and trial, each score that took longer. `merged` puts them together.
     """
 
     case: str
@@ -71,7 +72,18 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expected: str | Expected | None = None
     trace: Trace | None = None
     scores: dict[str, Score] = {}
+    awaits: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the scores that are still to come."""
+        return tuple(name for name in self.awaits if name not in self.scores)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every score that the row awaits is there."""
+        return not self.awaits or not self.missing
 
     @property
     def key(self) -> tuple[str, int]:
@@ -93,18 +105,7 @@ def merged(row: Row, later: Row) -> Row:
     """A row and a later piece of it as one; the later piece wins where both speak."""
     if later.trace is not None:
         return later
-    return Row(
-        case=row.case,
-        trial=row.trial,
-        hash=row.hash,
-        slice=row.slice,
-        cluster=row.cluster,
-        must_pass=row.must_pass,
-        expected=row.expected,
-        trace=row.trace,
-        scores={**row.scores, **later.scores},
-        notes=row.notes + later.notes,
-    )
+    return replace(row, scores={**row.scores, **later.scores}, notes=row.notes + later.notes)
 
 
 def trace_id(run: str, case: str, trial: int) -> str:

@@ -96,7 +96,7 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
             latency_s=monotonic() - self._started,
             model=self.model,
             usage=self.usage,
-            cost=None if self.cost is None else Cost(self.cost),
+            cost=self.cost,
             attributes=_kept(self.attributes),
         )
 

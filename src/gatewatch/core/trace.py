@@ -41,7 +41,7 @@ class Fault(Struct, frozen=True, omit_defaults=True):
 
 
 class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A step inside a trace: a model call, a tool call, a retrieval, or any other.
+    """A step inside a trace: a model call, a tool call, a retrieval, or any other. `cost` is in US dollars.
 
     `parent` is the position, in the trace's list, of the span that this one is inside of. `started_s` counts from the
     trace's start, in seconds.
@@ -57,7 +57,7 @@ class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     latency_s: float | None = None
     model: str = ""
     usage: Usage | None = None
-    cost: Cost | None = None
+    cost: float | None = None
     attributes: dict[str, Any] = {}
 
 
@@ -95,10 +95,11 @@ def total_usage(parts: Iterable[Usage | None]) -> Usage | None:
     return total
 
 
-def total_cost(parts: Iterable[Cost | None]) -> Cost | None:
-    """The sum of costs, or None when there are none."""
+def cost_of_spans(spans: Iterable[Span]) -> Cost | None:
+    """What the model calls among some spans cost, or None when there are none. A call without a cost is unknown."""
     total: Cost | None = None
-    for part in parts:
-        if part is not None:
+    for span in spans:
+        if span.kind == "llm" or span.cost is not None:
+            part = Cost(unknown=1) if span.cost is None else Cost(span.cost)
             total = part if total is None else total + part
     return total

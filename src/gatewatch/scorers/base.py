@@ -43,7 +43,8 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
 
     `inline` says that it is ours and bounded, so that it may run on the event loop; other synchronous scorers run on
     a thread, where they can be left behind when they do not come back. `bind_models` gives the scorer with its model
-    names resolved, for those that use models.
+    names resolved, for those that use models; `prompt_length` is what such a scorer asks, in characters, without
+    what is scored: for forecasts.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     inline: bool = False
     binary: bool = False
     models: tuple[str, ...] = ()
+    prompt_length: int = 0
     bind_models: Callable[[ModelFor], "Scorer"] | None = None
 
     @property

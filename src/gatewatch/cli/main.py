@@ -1,0 +1,80 @@
+"""The `gatewatch` command: parse, one call, print. Each command is a module, loaded when it is asked for.
+
+Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration, 3 no verdict, 4 the run itself broke, 130 and 143 when
+interrupted or told to end.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from gatewatch import __version__
+from gatewatch.core.errors import GatewatchError
+
+# One line each, here, so that --help need not load them.
+COMMANDS = {
+    "demo": "Run a small support bot in a good and a worse version: no key, no network.",
+    "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
+    "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
+    "run": "Run a suite's task over its dataset and score every row.",
+    "show": "Show a run: its summary, its rows, or one case.",
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"gatewatch.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gatewatch")
+def gatewatch() -> None:
+    """Evaluate an LLM application: run it over a dataset, score every row, keep it all."""
+
+
+def main() -> None:
+    """Run the command line, with errors told to people and exit codes told to programs."""
+    sys.exit(status(sys.argv[1:]))
+
+
+def status(arguments: list[str]) -> int:
+    """Run one command and give its exit code."""
+    try:
+        code = gatewatch.main(arguments, prog_name="gatewatch", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except GatewatchError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("GATEWATCH_DEBUG"):
+            raise
+        message = (
+            f"error: {type(error).__name__}: {error}\nThis is a fault of gatewatch: set GATEWATCH_DEBUG=1 to see where."
+        )
+        click.echo(message, err=True)
+        return 4
+    return code if isinstance(code, int) else 0

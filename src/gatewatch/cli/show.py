@@ -1,0 +1,185 @@
+"""`gatewatch show`: a run's summary, its rows, or one case in full."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from gatewatch.core.run import Row
+    from gatewatch.offline.result import RunResult
+
+_SHOWN_VALUE = 4000
+
+
+@click.command(name="show")
+@click.argument("run", default="latest")
+@click.option("--rows", "show_rows", is_flag=True, help="List the rows, the worst first.")
+@click.option("--failed", is_flag=True, help="List only rows with an error or a score below 1.")
+@click.option("--case", "case_id", default="", help="Show every trial of this case in full.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many rows to list.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every row (or every failed one) as CSV.")
+def command(
+    run: str, *, show_rows: bool, failed: bool, case_id: str, limit: int, as_json: bool, as_csv: bool
+) -> int | None:
+    """Show a RUN: its id, the start of it, its name, a file, or "latest" (the default)."""
+    from gatewatch.cli.terminal import print_json, print_summary
+    from gatewatch.config.project import Project
+    from gatewatch.core.errors import InputError, Problem
+    from gatewatch.offline.result import RunResult, find_run
+    from gatewatch.offline.summary import as_json as to_json
+
+    result = RunResult(find_run(Project.open(required=False).runs, run))
+    if as_csv:
+        _write_csv(_chosen(result, failed=failed, case_id=case_id), list(result.summary.header.scorers))
+        return None
+    rows = list(_chosen(result, failed=failed, case_id=case_id)) if show_rows or failed or case_id else []
+    if case_id and not rows:
+        raise InputError(Problem(case_id, f"no such case in {result.id}", "list them with --rows"))
+    if as_json:
+        whole = to_json(result.summary)
+        print_json(whole | {"rows": [*rows]} if rows else whole)
+    elif case_id:
+        for row in rows:
+            _print_text(_in_full(row))
+    elif show_rows or failed:
+        _print_rows(sorted(rows, key=_badness), list(result.summary.header.scorers), limit)
+    else:
+        print_summary(result.summary)
+    return None
+
+
+def _chosen(result: "RunResult", *, failed: bool, case_id: str) -> "Iterator[Row]":
+    for row in result.rows():
+        if case_id and row.case != case_id:
+            continue
+        if failed and _badness(row)[0] == 1.0:
+            continue
+        yield row
+
+
+def _badness(row: "Row") -> tuple[float, str, int]:
+    """Sorts rows with the worst first: by their lowest score, an unknown one counting as just above 0."""
+    values = [score.value for score in row.scores.values() if score.value is not None]
+    if any(score.status == "scorer_error" for score in row.scores.values()):
+        values.append(0.001)
+    if row.trace is not None and row.trace.error is not None:
+        values.append(0.0)
+    return min(values, default=1.0), row.case, row.trial
+
+
+def _cell(row: "Row", name: str) -> str:
+    score = row.scores.get(name)
+    if score is None:
+        return ""
+    if score.value is None:
+        return {"skipped": "—", "scorer_error": "!"}.get(score.status, score.status)
+    return f"{score.value:.3g}"
+
+
+def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from gatewatch.core.codec import text_of
+    from gatewatch.offline.report import clean
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("case", "trial", "slice", "output or error"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=3 if name.startswith("output") else None)
+    for name in scorers:
+        table.add_column(Text(clean(name)), justify="right")
+    for row in rows[:limit]:
+        trace = row.trace
+        fault = trace.error if trace is not None else None
+        said = fault.message if fault is not None else text_of(trace.output if trace is not None else None)
+        shown = Text(clean(said[:500]), style="yellow" if fault is not None else "")
+        cells = [_cell(row, name) for name in scorers]
+        table.add_row(Text(clean(row.case)), str(row.trial), Text(clean(row.slice)), shown, *cells)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    if len(rows) > limit:
+        click.echo(f"{len(rows) - limit} more rows: --limit {len(rows)}")
+
+
+def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
+    from gatewatch.core.codec import text_of
+    from gatewatch.offline.report import number, seconds
+
+    yield "case", f"{row.case}  trial {row.trial}" + (f"  slice {row.slice}" if row.slice else "")
+    trace = row.trace
+    if trace is None:
+        return
+    yield "input", text_of(trace.input)
+    if row.expected is not None:
+        yield "expected", text_of(row.expected)
+    if trace.error is not None:
+        yield "error", f"{trace.error.message}\n{trace.error.detail}".strip()
+    else:
+        yield "output", text_of(trace.output)
+    if trace.context is not None:
+        yield "context", text_of(trace.context)
+    for span in trace.spans:
+        failed = f"  failed: {span.error.message}" if span.error else ""
+        yield f"  {span.kind}", f"{span.name}  {seconds(span.latency_s)}  {text_of(span.output)[:300]}{failed}"
+    for name, score in row.scores.items():
+        said = " · ".join(part for part in (score.status, score.label, score.model, score.explanation) if part)
+        yield f"  {name}", f"{number(score.value)}  {said}"
+    for note in row.notes:
+        yield "note", note
+    cost = "unknown" if trace.cost is None else str(trace.cost)
+    yield "took", f"{seconds(trace.latency_s)}, cost {cost}"
+
+
+def _print_text(lines: "Iterator[tuple[str, str]]") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from gatewatch.offline.report import clean
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    for label, value in lines:
+        whole = value if len(value) <= _SHOWN_VALUE else f"{value[:_SHOWN_VALUE]} ... ({len(value):,} characters)"
+        text: Text = Text(f"{clean(label):10} ", style="dim")
+        text.append("\n           ".join(clean(line) for line in whole.split("\n")), style="not dim")
+        console.print(text)
+    console.print()
+
+
+def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:
+    """Every row as CSV. A cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+    from gatewatch.core.codec import text_of
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    usual = ("case", "trial", "slice", "output", "error", "latency_s", "cost", "input_tokens", "output_tokens")
+    writer.writerow([_inert(name) for name in (*usual, *(f"score.{name}" for name in scorers), "states")])
+    for row in rows:
+        trace = row.trace
+        assert trace is not None
+        usage = trace.usage
+        cells: list[Any] = [
+            row.case,
+            row.trial,
+            row.slice,
+            text_of(trace.output),
+            trace.error.message if trace.error else "",
+            trace.latency_s,
+            trace.cost.total if trace.cost else None,
+            usage.input_tokens if usage else None,
+            usage.output_tokens if usage else None,
+            *(row.scores[name].value if name in row.scores else None for name in scorers),
+            " ".join(f"{name}={score.status}" for name, score in row.scores.items() if score.status != "scored"),
+        ]
+        writer.writerow([_inert(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in cells])
+
+
+def _inert(cell: str) -> str:
+    cell = cell.encode("utf-8", "replace").decode()
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,0 +1,77 @@
+"""What a run will probably cost, said before it starts."""
+
+from gatewatch.config.project import Project
+from gatewatch.core.errors import InputError
+from gatewatch.core.money import dollars
+from gatewatch.offline.journal import JournalReader
+from gatewatch.offline.result import Prepared, run_paths, summarise
+from gatewatch.offline.summary import Summary
+from gatewatch.offline.tasks.prompt import PromptTask
+
+_LOOKED_AT = 20
+_GUESSED_OUTPUT_TOKENS = 300
+
+
+def forecast(project: Project, ready: Prepared) -> str:
+    """One line about money: how many rows are left, what they will probably cost, and where that figure comes from."""
+    left = ready.plan.cells - (len(ready.done.finished) if ready.done else 0)
+    rows = f"{left:,} rows to run" + (f" ({ready.plan.cells - left:,} are done)" if ready.done else "")
+    per_row, source = _per_row(project, ready)
+    if per_row is None:
+        return f"{rows}; {source}"
+    total = per_row * left
+    text = f"{rows}; about {dollars(total)} ({source})"
+    budget = ready.plan.budget
+    spent = ready.done.spent if ready.done else 0.0
+    if budget is not None and total + spent > budget:
+        share = max(0.0, (budget - spent) / total)
+        text += f"; the budget of {dollars(budget)} will stop it at about {share:.0%}"
+    return text
+
+
+def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
+    """US dollars for one row, and the source of the figure: an earlier run, or a guess from the length of the prompts."""
+    earlier = _earlier(project, ready)
+    if earlier is not None:
+        cost = earlier.task_cost + earlier.judge_cost
+        if cost.total is not None:
+            return cost.total / earlier.rows, f"as in {earlier.header.run}"
+    if not project.models:
+        return None, "no model of gatewatch.toml is called"
+    return _guess(project, ready)
+
+
+def _earlier(project: Project, ready: Prepared) -> Summary | None:
+    for path in run_paths(project.runs):
+        try:
+            header = JournalReader(path).header
+        except InputError:
+            continue
+        same = header.suite == ready.header.suite and header.task == ready.header.task
+        if same and path != ready.path and header.scorers.keys() == ready.header.scorers.keys():
+            found = summarise(path)
+            return found if found.rows else None
+    return None
+
+
+def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
+    """From the prompts' lengths: a rough figure that says so."""
+    looked_at = list(ready.plan.chosen[:_LOOKED_AT])
+    task = ready.plan.task
+    total = 0.0
+    for index in looked_at:
+        case = ready.plan.dataset[index]
+        characters = len(str(case.input)) + len(str(case.expected or ""))
+        calls: list[tuple[str, int]] = []
+        if isinstance(task, PromptTask):
+            calls.append((task.model_name, sum(len(str(message)) for message in task.messages(case))))
+        for scorer in ready.plan.scorers:
+            calls += [(name, characters + scorer.prompt_length) for name in scorer.models]
+        for name, length in calls:
+            settings = project.settings.models[name]
+            tokens = int(settings.parameters.get("max_tokens", _GUESSED_OUTPUT_TOKENS))
+            cost = project.prices.estimate(settings.model, length, min(tokens, _GUESSED_OUTPUT_TOKENS))
+            if cost is None:
+                return None, f"no forecast: the price of {settings.model!r} is unknown"
+            total += cost
+    return total / len(looked_at), "a rough guess from the prompts' lengths; no earlier run"

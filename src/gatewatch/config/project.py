@@ -1,0 +1,170 @@
+"""The composition root: from settings to the models and scorers that they name."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewatch.config.imports import import_module
+from gatewatch.config.load import FILE, find, load
+from gatewatch.config.settings import Settings
+from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
+from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.library import BUILT_INS, make
+
+if TYPE_CHECKING:
+    from gatewatch.models.client import OpenAIClient
+    from gatewatch.models.prices import Prices
+
+RUNS = Path(".gatewatch") / "runs"
+
+
+class Problems(list[Problem]):
+    """Problems gathered from steps that are all tried."""
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Keep the problems of one step, and go on."""
+        try:
+            yield
+        except InputError as error:
+            self.extend(error.problems)
+
+    def raise_any(self) -> None:
+        """Raise what was gathered, if anything was."""
+        if self:
+            raise ConfigError(dict.fromkeys(self))
+
+
+class Project:
+    """A project: its folder, its settings, and what they name, made when asked for.
+
+    Models are shared by all that name them, so that they keep one pace and one set of connections.
+    """
+
+    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+        self.root = root
+        self.settings = settings or Settings()
+        self.runs = root / RUNS
+        self.models: dict[str, OpenAIClient] = {}
+        self._scorers: dict[str, Scorer] | None = None
+
+    @classmethod
+    def open(cls, start: Path | None = None, *, required: bool = True) -> "Project":
+        """The project that a folder (the current one by default) belongs to.
+
+        Raises:
+            ConfigError: when its settings are wrong, or there are none although they are `required`.
+        """
+        path = find(start or Path.cwd())
+        if path is not None:
+            return cls(path.parent, load(path))
+        if required:
+            where = str(start or Path.cwd())
+            raise ConfigError(Problem(where, f"no {FILE} here or above", "start a project with `gatewatch init`"))
+        return cls(start or Path.cwd())
+
+    # Models
+
+    def model(self, name: str) -> "OpenAIClient":
+        """The model configured under a name.
+
+        Raises:
+            ConfigError: when none is, or it lacks what it needs (a key, an address).
+        """
+        if name not in self.models:
+            from gatewatch.models.cache import ReplyCache
+            from gatewatch.models.client import OpenAIClient, check
+            from gatewatch.models.pace import Pace
+
+            settings = self.settings.models.get(name)
+            where = f"{FILE}: models.{name}"
+            if settings is None:
+                raise ConfigError(
+                    Problem(where, "is named, but not configured", did_you_mean(name, self.settings.models))
+                )
+            problems = [Problem(where, text) for text in check(settings, os.environ)]
+            if problems:
+                raise ConfigError(problems)
+            cache = ReplyCache(self.root / ".gatewatch" / "cache.db") if settings.cache else None
+            pace = Pace(concurrency=settings.concurrency, rpm=settings.rpm, tpm=settings.tpm)
+            self.models[name] = OpenAIClient(name, settings, pace=pace, cache=cache, prices=self.prices)
+        return self.models[name]
+
+    @property
+    def prices(self) -> "Prices":
+        """The table of prices, with the project's own over it."""
+        from gatewatch.models.prices import Prices
+
+        return Prices(self.settings.prices)
+
+    async def close(self) -> None:
+        """Let go of the models' connections."""
+        for model in self.models.values():
+            await model.close()
+
+    def pace(self) -> dict[str, Any]:
+        """The pace that each model in use has settled on."""
+        return {name: model.pace.state() for name, model in self.models.items()}
+
+    # Scorers
+
+    def scorers(self) -> dict[str, Scorer]:
+        """The project's own scorers, by name: those of its scorer file and of `[scorers]`.
+
+        Raises:
+            ConfigError: with all that is wrong in either.
+        """
+        if self._scorers is None:
+            problems = Problems()
+            found: dict[str, Scorer] = {}
+            if self.settings.project.scorers:
+                where = f"{FILE}: project.scorers"
+                with problems.gather():
+                    module = import_module(self.root, self.settings.project.scorers, where)
+                    found = {each.name: each for each in vars(module).values() if isinstance(each, Scorer)}
+            for name, table in self.settings.scorers.items():
+                where = f"{FILE}: scorers.{name}"
+                if name in found:
+                    problems.append(
+                        Problem(where, f"is also in {self.settings.project.scorers}", "name one of the two otherwise")
+                    )
+                with problems.gather():
+                    found[name] = self._configured_scorer(name, table, where)
+            problems.raise_any()
+            self._scorers = found
+        return self._scorers
+
+    def _configured_scorer(self, name: str, table: dict[str, Any], where: str) -> Scorer:
+        options = dict(table)
+        use = options.pop("use", "judge" if "rubric" in options else "")
+        if not use:
+            raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", [*BUILT_INS, "judge"])))
+        for key in ("rubric", "schema"):
+            if isinstance(options.get(key), str):
+                options[key] = self.root / options[key]
+        try:
+            return make(use, {"name": name, **options})
+        except ValueError as error:
+            raise ConfigError(Problem(where, str(error))) from None
+
+    def scorer(self, name: str, where: str) -> Scorer:
+        """A scorer by name: the project's own, or one of ours with its usual options.
+
+        Raises:
+            ConfigError: when there is none of that name, or its model is not configured.
+        """
+        own = self.scorers()
+        if name not in own and name not in BUILT_INS:
+            raise ConfigError(Problem(where, f"there is no scorer {name!r}", did_you_mean(name, [*own, *BUILT_INS])))
+        if name in own:
+            return self.bound(own[name])
+        try:
+            return make(name, {})
+        except ValueError as error:
+            raise ConfigError(Problem(where, str(error), f"give its options in [scorers.{name}]")) from None
+
+    def bound(self, scorer: Scorer) -> Scorer:
+        """A scorer with the models that it names."""
+        return scorer if scorer.bind_models is None else scorer.bind_models(self.model)

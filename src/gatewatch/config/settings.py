@@ -1,0 +1,134 @@
+"""The keys of gatewatch.toml, with their types and defaults. The reference's tables are made from these docstrings."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from gatewatch.core.case import Tier
+from gatewatch.models.prices import PriceOverride
+from gatewatch.models.settings import ModelSettings
+
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class ProjectSettings(Struct, frozen=True):
+    """`[project]`: what is true of all suites.
+
+    name: the project's name.
+    scorers: the Python file whose scorers suites may name.
+    slice: `module:function`, called with a case's input, that names the slice of cases that state none.
+    """
+
+    name: str = ""
+    scorers: str = ""
+    slice: str = ""
+
+
+class TaskSettings(Struct, frozen=True):
+    """`[tasks.NAME]`: an application to be run. Exactly one of call, command, url, prompt and replay is given.
+
+    call: `module:function`, sync or async.
+    command: a command that reads JSON on standard input and writes JSON on standard output.
+    url: an HTTP endpoint that is posted to.
+    prompt: a file with a prompt template, sent to `model`.
+    replay: a file of recorded outputs.
+    arguments: the same keyword arguments for every call of a function.
+    model: the `[models.NAME]` that a prompt is sent to.
+    system: a file with a template for the system message of a prompt.
+    parameters: parameters of the model (temperature ...) for a prompt.
+    tools: a JSON file with the tool definitions of a prompt.
+    headers: headers of an HTTP task; a value `$NAME` is taken from the environment.
+    body: the template of an HTTP task's body.
+    paths: where in the reply of an HTTP task output, context, input_tokens, output_tokens, cost and error lie.
+    method: the HTTP method.
+    environment: more environment variables for a command.
+    versions: component versions to be kept with the run, such as `{ knowledge_base = "2026-11" }`.
+    """
+
+    call: str = ""
+    command: str | tuple[str, ...] = ""
+    url: str = ""
+    prompt: str = ""
+    replay: str = ""
+    arguments: dict[str, Any] = {}
+    model: str = ""
+    system: str = ""
+    parameters: dict[str, Any] = {}
+    tools: str = ""
+    headers: dict[str, str] = {}
+    body: Any = None
+    paths: dict[str, str] = {}
+    method: str = "POST"
+    environment: dict[str, str] = {}
+    versions: dict[str, str] = {}
+
+
+class SuiteSettings(Struct, frozen=True):
+    """`[suites.NAME]`: a dataset, a task, and the scorers that say how well the task did.
+
+    dataset: the dataset's file, JSONL or CSV.
+    task: `module:function`, `replay:FILE`, a URL, or the name of a `[tasks.NAME]`.
+    scorers: names of scorers: from the project's scorer file, `[scorers.NAME]`, or built in.
+    trials: how often each case is run; 1, or as often as a replay file has it.
+    tier: run only this tier's cases (and must_pass ones) unless told otherwise.
+    concurrency: how many cases are worked on at once.
+    timeout: seconds a task may take for one case.
+    scorer_timeout: seconds a scorer may take for one trace.
+    seed: the seed of the order in which cases are run.
+    budget: the most that one run may cost, such as "2.00 USD"; at the limit it stops, and can be resumed.
+    pass_at: from which value on a graded score is a pass, by scorer.
+    setup: `module:function`, called with each case before the task.
+    teardown: `module:function`, called with each case after the task.
+    matrix: variants of the task, run one after the other: each combination of the values given by key of the task.
+    """
+
+    dataset: str
+    task: str
+    scorers: tuple[str, ...]
+    trials: Count | None = None
+    tier: Tier | None = None
+    concurrency: Count = 32
+    timeout: Seconds = 120.0
+    scorer_timeout: Seconds = 60.0
+    seed: int = 0
+    budget: str = ""
+    pass_at: dict[str, Share] = {}
+    setup: str = ""
+    teardown: str = ""
+    matrix: dict[str, tuple[Any, ...]] = {}
+
+
+class MonitoredScorer(Struct, frozen=True):
+    """A scorer on a share of live traffic.
+
+    use: the scorer's name.
+    sample: the share of traffic that is scored, 0 to 1.
+    """
+
+    use: str
+    sample: Share = 1.0
+
+
+class MonitorSettings(Struct, frozen=True):
+    """`[monitors.NAME]`: which scorers watch a flow of live traffic.
+
+    flow: the flow.
+    scorers: each `{ use = "NAME", sample = 0.05 }`; a scorer that needs `expected` cannot be used here.
+    """
+
+    flow: str
+    scorers: tuple[MonitoredScorer, ...]
+
+
+class Settings(Struct, frozen=True):
+    """All of gatewatch.toml."""
+
+    project: ProjectSettings = ProjectSettings()
+    models: dict[str, ModelSettings] = {}
+    prices: dict[str, PriceOverride] = {}
+    scorers: dict[str, dict[str, Any]] = {}
+    tasks: dict[str, TaskSettings] = {}
+    suites: dict[str, SuiteSettings] = {}
+    monitors: dict[str, MonitorSettings] = {}

@@ -1,0 +1,184 @@
+"""The journal of a run: one append-only file, written row by row, that survives the death of its process.
+
+Each line is a record with its own check sum (`core.codec.frame`): a `head`, then `row` records, then an `end` for each stretch in
+which the run was worked on. What is handed over during one turn of the event loop is written together, at the end of that turn:
+rows that finish together cost one write, and a row is never kept waiting.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from gatewatch.core import codec
+from gatewatch.core.errors import InputError, Problem, RunBroken
+from gatewatch.core.run import RUN_KIND, RUN_VERSION, Row, RunEnd, RunHeader, merged
+
+
+class Journal:
+    """A journal open for appending, by one process at a time."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._buffer: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: RunBroken | None = None
+
+    @classmethod
+    def create(cls, path: Path, header: RunHeader) -> "Journal":
+        """Start the journal of a new run."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        journal = cls(path, _locked(path, os.O_CREAT | os.O_EXCL))
+        journal._buffer.append(codec.frame("head", codec.encode(header)))
+        journal.flush()
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path) -> "Journal":
+        """Open the journal of a run that was cut off, behind its last whole record."""
+        descriptor = _locked(path, 0)
+        os.ftruncate(descriptor, _whole_length(path))
+        os.lseek(descriptor, 0, os.SEEK_END)
+        return cls(path, descriptor)
+
+    def add(self, row: Row) -> None:
+        """Write a row, or a piece of one, by the end of this turn of the event loop.
+
+        Raises:
+            RunBroken: when an earlier write failed.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._buffer.append(codec.frame("row", codec.encode(row)))
+        if len(self._buffer) == 1:
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._flush_soon)
+
+    def end(self, end: RunEnd) -> None:
+        """Write how this stretch of the run ended, make sure that all of it is on the disk, and close."""
+        self._buffer.append(codec.frame("end", codec.encode(end)))
+        self.flush()
+        os.fsync(self._descriptor)
+        self.close()
+
+    def _flush_soon(self) -> None:
+        try:
+            self.flush()
+        except RunBroken as error:  # nobody is there to hear it: the next row is refused
+            self._failure = error
+
+    def flush(self) -> None:
+        """Write what was handed over."""
+        if not self._buffer or self._descriptor < 0:
+            return
+        data = memoryview(b"".join(self._buffer))
+        self._buffer.clear()
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            raise RunBroken(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file, and with it give up the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _locked(path: Path, flags: int) -> int:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | flags, 0o644)
+    except OSError as error:
+        raise RunBroken(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise RunBroken(f"{path}: another process is working on this run") from None
+    return descriptor
+
+
+def _whole_length(path: Path) -> int:
+    """The length of the file up to the end of its last whole line: behind it lies what a crash tore."""
+    with path.open("rb") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            position = file.read(end - start).rfind(b"\n")
+            if position >= 0:
+                return start + position + 1
+            end = start
+    return 0 if size else size
+
+
+class JournalReader:
+    """A journal read back: its header at once, its rows one after the other.
+
+    After the rows have been read, `damaged` counts the records that were torn or damaged and `end` is the last ending, or
+    None when the run was cut off (or is still going on).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged = 0
+        self.end: RunEnd | None = None
+        with self._open() as file:
+            record = codec.unframe(file.readline())
+        if record is None or record[0] != "head":
+            raise InputError(Problem(str(path), "not a run's journal, or its first line is damaged"))
+        self.header = _header(path, record[1])
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise InputError(Problem(str(self.path), f"cannot be read: {error.strerror}")) from None
+
+    def rows(self) -> Iterator[Row]:
+        """Each row once, its pieces put together; rows that still lack scores come last."""
+        self.damaged, self.end = 0, None
+        waiting: dict[tuple[str, int], Row] = {}
+        done: set[tuple[str, int]] = set()
+        with self._open() as file:
+            for line in file:
+                record = codec.unframe(line)
+                if record is None:
+                    self.damaged += 1
+                    continue
+                kind, payload = record
+                if kind == "end":
+                    self.end = codec.decode(payload, RunEnd)
+                if kind != "row":
+                    continue
+                self.end = None
+                row = codec.decode(payload, Row)
+                key = row.key
+                if key in done:
+                    continue
+                if key in waiting:
+                    row = merged(waiting.pop(key), row)
+                if row.trace is None or not row.complete:
+                    waiting[key] = row
+                else:
+                    done.add(key)
+                    yield row
+        yield from (row for row in waiting.values() if row.trace is not None)
+
+
+def _header(path: Path, payload: bytes) -> RunHeader:
+    stated = msgspec.json.decode(payload)
+    if stated.get("kind") != RUN_KIND:
+        raise InputError(Problem(str(path), f"is a {stated.get('kind')}, not a {RUN_KIND}"))
+    version = stated.get("version", 1)
+    if version > RUN_VERSION:
+        what = f"was written by a newer Gatewatch (format {version}; this one reads up to {RUN_VERSION})"
+        raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
+    return codec.decode(payload, RunHeader)

@@ -1,0 +1,202 @@
+"""The summary of a run as people read it in a terminal.
+
+Names and messages may come from a model: they are put in as plain text, without control characters, never as markup.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gatewatch.core.score import STATUSES
+from gatewatch.offline.summary import LOST_SHARE, Figure, ScorerSummary, Summary, Tokens
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+_SLICES_SHOWN = 12
+_ERRORS_SHOWN = 5
+
+
+def as_text(summary: Summary, *, width: int = 100) -> str:
+    """The report as plain text, `width` columns wide."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=width, no_color=True, highlight=False, force_terminal=False)
+    for part in renderables(summary):
+        console.print(part)
+    return out.getvalue().rstrip("\n")
+
+
+def clean(text: str) -> str:
+    """Text without control characters and without marks that turn its direction, on one line."""
+    return "".join(
+        " " if letter in "\n\r\t" else letter
+        for letter in text
+        if letter in "\n\r\t" or (letter.isprintable() and letter not in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+    )
+
+
+def number(value: float | None) -> str:
+    """A score to three decimals; a dash for none."""
+    return "—" if value is None else f"{value:.3f}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration to three significant digits."""
+    if value is None:
+        return "—"
+    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def interval_text(figure: Figure) -> str:
+    """A figure's interval in brackets, or why it has none."""
+    if figure.interval is None:
+        return "too few cases" if figure.n else "—"
+    return f"[{number(figure.interval[0])}, {number(figure.interval[1])}]"
+
+
+def renderables(summary: Summary) -> "Iterator[RenderableType]":
+    """The parts of the report, in order, for a rich console."""
+    from rich.text import Text
+
+    header = summary.header
+    yield Text(clean(header.run), style="bold")
+    trials = f" x {header.trials} trials" if header.trials > 1 else ""
+    yield Text(
+        clean(
+            f"{header.dataset.cases} cases{trials} of {header.dataset.path}@{header.dataset.version} · {header.task}"
+        ),
+        style="dim",
+    )
+    if summary.scorers:
+        yield _scorers(summary)
+    for name, scorer in summary.scorers.items():
+        if len(scorer.slices) > 1:
+            yield _slices(name, scorer)
+    yield from _facts(summary)
+    yield from _troubles(summary)
+
+
+def _table(*columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position == 0 else "right", no_wrap=position > 0)
+    return table
+
+
+def _scorers(summary: Summary) -> "Table":
+    from rich.text import Text
+
+    present = [status for status in (*STATUSES, "not_scored") if summary.states.get(status)]
+    passes = any(scorer.passed for scorer in summary.scorers.values())
+    table = _table(
+        "scorer",
+        "mean",
+        "95 % interval",
+        "cases",
+        *(["passed"] if passes else []),
+        *(s.replace("_", " ") for s in present),
+    )
+    for name, scorer in summary.scorers.items():
+        figure = scorer.figure
+        row: list[str | Text] = [Text(clean(name)), number(figure.mean), interval_text(figure), str(figure.n)]
+        if passes:
+            shown = (
+                scorer.passed and f"{number(scorer.passed.mean)} {interval_text(scorer.passed)} at {scorer.pass_at:g}"
+            )
+            row.append(shown or "—")
+        row += [str(figure.states.get(status, 0)) for status in present]
+        table.add_row(*row)
+    return table
+
+
+def _slices(name: str, scorer: ScorerSummary) -> "Table":
+    from rich.text import Text
+
+    table = _table(f"{clean(name)} by slice", "mean", "95 % interval", "cases")
+    worst_first = sorted(scorer.slices.items(), key=lambda item: (item[1].mean is None, item[1].mean or 0.0))
+    for slice_name, figure in worst_first[:_SLICES_SHOWN]:
+        table.add_row(Text(clean(slice_name)), number(figure.mean), interval_text(figure), str(figure.n))
+    if len(worst_first) > _SLICES_SHOWN:
+        table.add_row(f"... and {len(worst_first) - _SLICES_SHOWN} more", "", "", "")
+    return table
+
+
+def _facts(summary: Summary) -> "Iterator[Text]":
+    from rich.text import Text
+
+    for name, scorer in summary.scorers.items():
+        if scorer.pass_hat_k:
+            hat = "  ".join(f"{value:.4f}" for value in scorer.pass_hat_k)
+            yield Text(clean(f"{name}: pass^1..{len(scorer.pass_hat_k)} = {hat}; {scorer.flaky} cases are flaky"))
+    if summary.timed:
+        shown = " · ".join(f"{name} {seconds(value)}" for name, value in summary.latency_s.items())
+        yield Text(f"latency  {shown} ({summary.timed} answers)")
+    else:
+        yield Text("latency  unknown")
+    yield Text(f"cost     task {summary.task_cost} · judge {summary.judge_cost}")
+    yield Text(f"tokens   task {_tokens(summary.task_tokens)}" + _judge_tokens(summary))
+    pace = summary.end.pace if summary.end else {}
+    for model, state in pace.items():
+        settled = f"{state['rate']:.3g} requests/s" if state.get("rate") else f"{state.get('limit')} at once"
+        if state.get("refusals") or state.get("retries"):
+            yield Text(
+                clean(
+                    f"pace     {model}: {settled}, {state.get('refusals', 0)} refusals, {state.get('retries', 0)} retries"
+                ),
+            )
+
+
+def _tokens(tokens: Tokens) -> str:
+    if tokens.input_tokens is None and tokens.output_tokens is None:
+        return "unknown"
+    known = f"{_count(tokens.input_tokens)} in, {_count(tokens.output_tokens)} out"
+    return known + (f" + {tokens.unknown} rows unknown" if tokens.unknown else "")
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def _judge_tokens(summary: Summary) -> str:
+    return f" · judge {_tokens(summary.judge_tokens)}" if summary.judge_tokens.input_tokens is not None else ""
+
+
+def _troubles(summary: Summary) -> "Iterator[Text]":
+    from rich.text import Text
+
+    for name, scorer in summary.scorers.items():
+        figure = scorer.figure
+        cells = sum(figure.states.values())
+        lost = figure.states.get("scorer_error", 0)
+        if lost and figure.low is not None and figure.high is not None:
+            sure = " (unreliable)" if lost > LOST_SHARE * cells else ""
+            yield Text(
+                clean(
+                    f"! {name}: {lost} of {cells} scores were lost to scorer errors{sure}; "
+                    f"the mean lies between {number(figure.low)} and {number(figure.high)}"
+                ),
+                style="yellow",
+            )
+        elif lost:
+            yield Text(clean(f"! {name}: all {lost} scores were lost to scorer errors"), style="yellow")
+    for message, count in list(summary.errors.items())[:_ERRORS_SHOWN]:
+        yield Text(clean(f"! {count} x {message}"), style="yellow")
+    if len(summary.errors) > _ERRORS_SHOWN:
+        yield Text(f"! ... and {len(summary.errors) - _ERRORS_SHOWN} more kinds of error", style="yellow")
+    for note, count in list(summary.notes.items())[:_ERRORS_SHOWN]:
+        yield Text(clean(f"! {count} x {note}"), style="yellow")
+    if summary.damaged:
+        yield Text(f"! {summary.damaged} records of the journal are torn or damaged and were left out", style="yellow")
+    if summary.state != "complete":
+        why = summary.end.reason if summary.end and summary.end.reason else "it was cut off"
+        yield Text(
+            clean(f"{summary.state.upper()}: {summary.rows} of {summary.expected_rows} rows; {why}"),
+            style="bold yellow",
+        )
