@@ -42,6 +42,7 @@ def command(
     """Run a SUITE's task over its dataset and score every row."""
     from gatewatch.cli.progress import Progress
     from gatewatch.cli.terminal import print_json, print_summary
+    from gatewatch.cli.watchdog import GRACE_S, Watchdog
     from gatewatch.config.forecast import forecast
     from gatewatch.config.project import Project
     from gatewatch.config.runs import prepare_suite
@@ -67,8 +68,14 @@ def command(
         last = position == len(prepared) - 1
         if not as_json:
             click.echo(f"{ready.header.run}: {forecast(project, ready)}", err=True)
-        with Progress(ready, pace=project.pace, plain=plain or as_json) as progress:
-            result = execute(ready, watch=progress.row, closing=project.close if last else None)
+        # The longest that one call may block the event loop, and a little.
+        limit = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
+        advice = f"What was done is kept. Mend what hangs, then: gatewatch run {suite} --resume"
+        with (
+            Watchdog(limit, advice) as watchdog,
+            Progress(ready, pace=project.pace, plain=plain or as_json) as progress,
+        ):
+            result = execute(ready, watch=progress.row, beat=watchdog.beat, closing=project.close if last else None)
         results.append(result)
         if not as_json:
             print_summary(result.summary)

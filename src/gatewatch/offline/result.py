@@ -185,6 +185,7 @@ def execute(
     prepared: Prepared,
     *,
     watch: Callable[[Row], None] | None = None,
+    beat: Callable[[], None] | None = None,
     closing: Callable[[], Awaitable[None]] | None = None,
 ) -> RunResult:
     """Make a run, or go on with one, and give its result.
@@ -192,6 +193,7 @@ def execute(
     Args:
         prepared: what is to be run.
         watch: called with each finished row.
+        beat: called a few times a second as long as the run is alive.
         closing: awaited in the end, on the run's event loop, to let go of what the plan uses.
 
     Raises:
@@ -202,7 +204,7 @@ def execute(
         journal = Journal.create(prepared.path, prepared.header)
     else:
         journal = Journal.resume(prepared.path)
-    runner = Runner(prepared.plan, journal, done=prepared.done, watch=watch)
+    runner = Runner(prepared.plan, journal, done=prepared.done, watch=watch, beat=beat)
 
     async def work() -> None:
         try:

@@ -49,12 +49,19 @@ class Runner:
     """One stretch of a run, from its start, or from where it was cut off, to its end."""
 
     def __init__(
-        self, plan: Plan, journal: Journal, *, done: Done | None = None, watch: Callable[[Row], None] | None = None
+        self,
+        plan: Plan,
+        journal: Journal,
+        *,
+        done: Done | None = None,
+        watch: Callable[[Row], None] | None = None,
+        beat: Callable[[], None] | None = None,
     ) -> None:
         self.plan = plan
         self._journal = journal
         self._done = done or Done()
         self._watch = watch
+        self._beat = beat
         self._cells = self._remaining()
         self._seats: set[_Seat] = set()
         self._empty = asyncio.Event()
@@ -152,6 +159,8 @@ class Runner:
         while True:
             await asyncio.sleep(pause)
             moment = monotonic()
+            if self._beat is not None:
+                self._beat()
             for seat in list(self._seats):
                 if seat.expired is not None and moment > seat.expired + _GRACE_S:
                     self._leave_behind(seat)

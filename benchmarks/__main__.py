@@ -1,0 +1,37 @@
+"""`make bench`: what the runner costs, each figure beside what it is held against.
+
+Every benchmark runs in a fresh process, so that one does not warm or burden the next. Trust ratios and CPU seconds;
+wall times move with what else the machine is doing.
+"""
+
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "startup": "what importing and `--help` cost",
+    "runner": "CPU and memory per case, and the wall time beside bare asyncio",
+    "storm": "400 calls through a provider that refuses most of them",
+    "scoring": "what each deterministic scorer costs per KB",
+}
+
+
+def main() -> int:
+    """Run all benchmarks, or those named on the command line."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    failed = []
+    for name in names:
+        if name not in BENCHMARKS:
+            print(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
+            return 2
+        print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+    print(
+        f"\n{len(names) - len(failed)} of {len(names)} within their limits"
+        + (f"; not: {', '.join(failed)}" if failed else "")
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""The client of OpenAI-compatible providers: one POST a call, made again when it is worth it."""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from gatewatch.core import codec
+from gatewatch.core.clock import monotonic, now
+from gatewatch.core.errors import ModelError
+from gatewatch.core.spans import recorder, span
+from gatewatch.models.cache import ReplyCache, reply_key
+from gatewatch.models.pace import HaltTooLong, Pace, Turn
+from gatewatch.models.prices import CHARS_PER_TOKEN, Prices
+from gatewatch.models.protocol import ChatReply, ChatRequest
+from gatewatch.models.settings import ModelSettings
+from gatewatch.models.wire import Malformed, body_of, error_of, reply_of, retry_after_of
+
+if TYPE_CHECKING:
+    import httpx
+
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 30.0
+_KEEP_ALIVE_S = 30.0
+_GUESSED_OUTPUT_TOKENS = 256
+_MASK = "***"
+_SHORTEST_SECRET = 4
+
+
+def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
+    """What is wrong with a model's settings, before anything is sent: one text for each problem."""
+    problems = []
+    url = urlsplit(settings.base_url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
+    elif url.username or url.password:
+        problems.append("base_url holds a name or password: put the secret into the variable named by key_env or headers")
+    variables = [settings.key_env] if settings.key_env else []
+    variables += [value[1:] for value in settings.headers.values() if value.startswith("$")]
+    for variable in variables:
+        value = env.get(variable, "").strip()
+        if not value:
+            problems.append(f"the variable {variable} is not set")
+        elif not (value.isascii() and value.isprintable()):
+            problems.append(f"the variable {variable} holds characters that cannot be sent in a header")
+    for field, least in (("rpm", 1), ("tpm", 1), ("concurrency", 1), ("retries", 0)):
+        number = getattr(settings, field)
+        if number is not None and number < least:
+            problems.append(f"{field} must be at least {least}, got {number}")
+    for field in ("timeout", "patience"):
+        seconds = getattr(settings, field)
+        if not 0 < seconds < inf:
+            problems.append(f"{field} must be a number of seconds above 0, got {seconds:g}")
+    return problems
+
+
+class _Failed(Exception):  # noqa: N818 - never leaves this file
+    """An attempt that may be made again."""
+
+    def __init__(self, kind: str, message: str, retry_after: float = 0.0) -> None:
+        self.kind = kind
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class _RateLimited(Exception):  # noqa: N818 - never leaves this file
+    """An attempt that was refused for its rate; the pace knows, and says when the next may go."""
+
+
+class _Clock:
+    """The time of one call: what passed in all, and what the attempt that counts took of it."""
+
+    def __init__(self) -> None:
+        self.started = monotonic()
+        self.attempt_s = 0.0
+        self.limited_since: float | None = None
+        self.retries = 0
+
+    @property
+    def waited_s(self) -> float:
+        return max(0.0, monotonic() - self.started - self.attempt_s)
+
+
+class OpenAIClient:
+    """A configured model behind an OpenAI-compatible `POST {base_url}/chat/completions`.
+
+    One client serves one event loop at a time. `pace` is shared by all calls; it shows how the provider is coping.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ModelSettings,
+        *,
+        pace: Pace,
+        cache: ReplyCache | None = None,
+        prices: Prices,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._name = name
+        self.settings = settings
+        self.pace = pace
+        self._cache = cache if settings.cache else None
+        self._prices = prices
+        self._sleep = sleep
+        self._url = settings.base_url.rstrip("/") + "/chat/completions"
+        self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAIClient({self._who})"
+
+    @property
+    def name(self) -> str:
+        """The name it is configured under."""
+        return self._name
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides its answers: the provider's name of the model, the base URL and the parameters."""
+        return {
+            "model": self.settings.model,
+            "base_url": self.settings.base_url,
+            "parameters": self.settings.parameters,
+        }
+
+    @property
+    def _who(self) -> str:
+        return f"{self._name} ({self.settings.model} at {urlsplit(self._url).hostname})"
+
+    async def chat(self, request: ChatRequest) -> ChatReply:
+        """Make one chat completion, however many attempts it takes.
+
+        The call becomes an `llm` span of the trace that is being recorded, if any, and its waiting is kept out of that
+        trace's latency.
+
+        Raises:
+            ModelError: when no usable answer came; the message never holds a key.
+        """
+        parameters = {**self.settings.parameters, **request.parameters}
+        current = recorder.get()
+        place = 0 if current is None else len(current.spans)
+        clock = _Clock()
+        reply: ChatReply | None = None
+        try:
+            with span(self._name, kind="llm", input=request.messages) as step:
+                step.model = self.settings.model
+                reply = await self._reply(request, parameters, clock)
+                step.output = reply.text or list(reply.tool_calls)
+                step.usage, step.model = reply.usage, reply.model or self.settings.model
+        finally:
+            if current is not None:
+                current.waited_s += clock.waited_s
+                current.spans[place] = replace(
+                    current.spans[place],
+                    latency_s=clock.attempt_s if reply is None else reply.latency_s,
+                    cost=None if reply is None else reply.cost,
+                )
+        return reply
+
+    async def close(self) -> None:
+        """Let go of connections and of the reply cache; both come back when needed."""
+        if self._http is not None and self._loop is asyncio.get_running_loop():
+            await self._http.aclose()
+        self._http = None
+        if self._cache is not None:
+            self._cache.close()
+
+    async def _reply(self, request: ChatRequest, parameters: dict[str, Any], clock: _Clock) -> ChatReply:
+        settings = self.settings
+        key = ""
+        if self._cache is not None:
+            key = reply_key(settings.base_url, settings.model, parameters, request)
+            kept = self._cache.get(key)
+            if kept is not None:
+                return kept
+        body = codec.encode(body_of(settings.model, parameters, request))
+        tokens = len(body) // CHARS_PER_TOKEN + _most_output(parameters)
+        reply = await self._persist(body, tokens, clock)
+        reply = replace(
+            reply,
+            cost=self._prices.cost(settings.model, reply.usage, settings.base_url),
+            latency_s=clock.attempt_s,
+            waited_s=clock.waited_s,
+            retries=clock.retries,
+        )
+        if self._cache is not None:
+            self._cache.set(key, reply)
+        return reply
+
+    async def _persist(self, body: bytes, tokens: int, clock: _Clock) -> ChatReply:
+        """Make attempts until one is answered, or there is no sense in going on."""
+        headers, secrets = self._headers()
+        failures = 0
+        while True:
+            try:
+                async with self.pace.turn(tokens, patience=self._patience(clock)) as turn:
+                    return await self._attempt(body, headers, secrets, turn, clock)
+            except _RateLimited as refusal:
+                if self._patience(clock) <= 0:
+                    raise ModelError("rate_limited", f"{self._who} refuses calls for their rate: {refusal}") from None
+            except HaltTooLong as halt:
+                what = f"{self._who} asks for {halt.seconds:.0f} s without calls, longer than patience"
+                raise ModelError("rate_limited", f"{what} = {self.settings.patience:g} allows") from None
+            except _Failed as failure:
+                failures += 1
+                if failures > self.settings.retries or failure.retry_after > self.settings.patience:
+                    attempts = f" ({failures} attempts)" if failures > 1 else ""
+                    raise ModelError(failure.kind, f"{self._who}: {failure}{attempts}") from None
+                backoff = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (failures - 1))
+                await self._sleep(failure.retry_after + random.random() * backoff)
+            clock.retries += 1
+            self.pace.retries += 1
+
+    def _patience(self, clock: _Clock) -> float:
+        """Seconds that a call may still wait for its rate; they count from its first refusal."""
+        since = clock.limited_since
+        return self.settings.patience - (0.0 if since is None else monotonic() - since)
+
+    async def _attempt(
+        self, body: bytes, headers: dict[str, str], secrets: list[str], turn: Turn, clock: _Clock
+    ) -> ChatReply:
+        import httpx
+
+        clock.attempt_s, began = 0.0, monotonic()
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                status, answer, data = await self._post(body, headers)
+        except TimeoutError:
+            raise _Failed("timeout", f"no whole answer within {self.settings.timeout:g} s") from None
+        except Malformed as error:
+            raise _Failed("malformed", str(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            what = str(error) or type(error).__name__
+            raise _Failed("connection", _masked(f"no connection: {what}", secrets)) from None
+        finally:
+            clock.attempt_s = monotonic() - began
+        if status == 200:
+            try:
+                reply = reply_of(data)
+            except Malformed as error:
+                raise _Failed("malformed", _masked(str(error), secrets)) from None
+            if reply.usage is not None:
+                turn.used((reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0))
+            return reply
+        message, code = error_of(data)
+        message = _masked(f"status {status}: {message}", secrets)
+        if status == 429 and code != "insufficient_quota":  # that one is about money, and waiting does not help
+            if clock.limited_since is None:
+                clock.limited_since = monotonic()
+            turn.refused(retry_after_of(answer, now()))
+            raise _RateLimited(message)
+        if status >= 500 or status in (408, 409):
+            pause = (retry_after_of(answer, now()) or 0.0) if status == 503 else 0.0
+            raise _Failed("server", message, pause)
+        if status in (401, 403):
+            held = f"the variable {self.settings.key_env} holds the key" if self.settings.key_env else "no key is sent"
+            message += f" ({held})"
+        raise ModelError("refused", f"{self._who}: {message}")
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        import httpx
+
+        http = self._client()
+        async with http.stream("POST", self._url, content=body, headers=headers) as response:
+            try:
+                data = await response.aread()
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
+                if response.status_code != 200:
+                    data = b""  # the status says enough
+                else:
+                    raise Malformed(f"the body was cut short: {error}") from None
+        return response.status_code, response.headers, data
+
+    def _client(self) -> "httpx.AsyncClient":
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._loop is not loop:
+            import httpx
+
+            limits = httpx.Limits(
+                max_connections=self.settings.concurrency,
+                max_keepalive_connections=self.settings.concurrency,
+                keepalive_expiry=_KEEP_ALIVE_S,
+            )
+            # Attempts have one deadline of their own: httpx's time-outs start anew with every read.
+            self._http, self._loop = httpx.AsyncClient(limits=limits, timeout=None), loop  # noqa: S113
+        return self._http
+
+    def _headers(self) -> tuple[dict[str, str], list[str]]:
+        """The headers of a request, and the values among them that must not be shown."""
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        secrets = []
+        named = {"authorization": f"${self.settings.key_env}"} if self.settings.key_env else {}
+        for header, value in {**named, **self.settings.headers}.items():
+            shown = value
+            if value.startswith("$"):
+                shown = os.environ.get(value[1:], "").strip()
+                if not shown:
+                    raise ModelError("refused", f"{self._who}: the variable {value[1:]} is not set")
+                secrets.append(shown)
+            headers[header.lower()] = f"Bearer {shown}" if header in named and value == named[header] else shown
+        return headers, secrets
+
+
+def _most_output(parameters: Mapping[str, Any]) -> int:
+    for name in ("max_completion_tokens", "max_tokens"):
+        if isinstance(most := parameters.get(name), int):
+            return most
+    return _GUESSED_OUTPUT_TOKENS
+
+
+def _masked(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, _MASK)
+    return text
