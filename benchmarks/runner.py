@@ -45,7 +45,7 @@ async def bare(task: object, cases: int, concurrency: int) -> None:
 
 
 def cpu_per_case(cases: int) -> tuple[float, float]:
-    """Microseconds of CPU per case of an instant task with exact match, everything included; the same for bare asyncio."""
+    """Microseconds of CPU per case of an instant task with exact match, all included; the same for bare asyncio."""
     from gatewatch import run
 
     path = dataset(100)

@@ -25,6 +25,8 @@ import pytest
 
 from gatewatch.cli.main import COMMANDS, gatewatch
 from gatewatch.config import settings
+from gatewatch.models.prices import PriceOverride
+from gatewatch.models.settings import ModelSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -102,8 +104,8 @@ def test_every_command_and_option_is_documented() -> None:
     ("table", "struct"),
     [
         ("[project]", settings.ProjectSettings),
-        ("[models.NAME]", settings.ModelSettings),
-        ("[prices.MODEL]", settings.PriceOverride),
+        ("[models.NAME]", ModelSettings),
+        ("[prices.MODEL]", PriceOverride),
         ("[tasks.NAME]", settings.TaskSettings),
         ("[suites.NAME]", settings.SuiteSettings),
         ("[monitors.NAME]", settings.MonitorSettings),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gatewatch.checks import FakeProvider
 
+from gatewatch.checks import FakeProvider
 from gatewatch.offline.result import RunResult, run_paths
 
 CASES = 120

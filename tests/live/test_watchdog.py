@@ -1,4 +1,4 @@
-"""A call that holds the interpreter cannot be ended from inside: the watcher ends the process, and the run can be resumed."""
+"""A call that holds the interpreter cannot be ended from inside: the watcher does it, and the run can be resumed."""
 
 import json
 import subprocess

@@ -15,7 +15,7 @@ from gatewatch.models.protocol import ChatReply, ChatRequest, Model
 from gatewatch.scorers.apply import apply
 from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.fingerprint import changed
-from gatewatch.scorers.judge import PROMPT_VERSION, judge, messages_for, read_verdict, schema_for
+from gatewatch.scorers.judge import PROMPT_VERSION, judge, schema_for
 from gatewatch.scorers.rubric import Rubric, Scale, Shot, parse_scale
 
 PASS = '{"explanation": "It says when.", "verdict": "pass"}'
@@ -45,8 +45,8 @@ class Scripted:
         pass
 
 
-def _reply(text: str, finish: str = "stop") -> ChatReply:
-    return ChatReply(text=text, model="m-1-2026", finish=finish, usage=Usage(100, 20), cost=Cost(0.01))
+def _reply(text: str) -> ChatReply:
+    return ChatReply(text=text, model="m-1-2026", finish="stop", usage=Usage(100, 20), cost=Cost(0.01))
 
 
 def scored(scorer: Scorer, trace: Trace = TRACE, case: Case | None = None) -> Score:
@@ -77,16 +77,11 @@ def test_a_grade_becomes_a_score() -> None:
     assert (score.value, score.label, score.explanation) == (0.75, "4", "Nearly.")
 
 
-def test_a_reply_may_stand_in_one_json_fence() -> None:
-    score = scored(judge(POLITE, model=Scripted(f"\n```json\n{PASS}\n```  \n")))
-    assert (score.value, score.status) == (1.0, "scored")
-
-
 def test_the_request() -> None:
     model = Scripted(FOUR)
     scored(judge(GRADED, model=model))
     (request,) = model.asked
-    assert request.parameters == {"temperature": 0}
+    assert request.parameters == {}
     assert request.trial == 0
     assert request.schema == {
         "type": "object",
@@ -169,7 +164,7 @@ def test_without_what_it_needs_a_judge_has_nothing_to_say() -> None:
         (Expected(answer="noon", criteria=("says when",)), '{"answer":"noon","criteria":["says when"]}'),
         (
             Expected(tool_calls=(ToolCall("open", {"at": 12}),)),
-            '{"tool_calls":[{"arguments":{"at":12},"name":"open"}]}',
+            '{"tool_calls":[{"name":"open","arguments":{"at":12}}]}',
         ),
     ],
 )
@@ -234,124 +229,9 @@ def test_examples_are_shown_fenced_with_their_replies() -> None:
 def test_the_wording_has_a_version() -> None:
     # If this fails, the wording has changed: give PROMPT_VERSION another value, and this digest too.
     rubric = Rubric(name="x", text="T {expected} {context}", scale=parse_scale("1-5"), examples=(Shot("a", 1, "b"),))
-    assert (PROMPT_VERSION, digest(messages_for(rubric, {"output": "o"}), 12)) == ("1", "")
-
-
-# Replies that cannot be read.
-
-BAD: list[tuple[str, str]] = [
-    ("", "it is empty"),
-    ("   \n", "it is empty"),
-    ("I would give it a 4.", "it does not begin with a JSON object: I would give it a 4."),
-    (f"Here you are: {FOUR}", f"it does not begin with a JSON object: Here you are: {FOUR}"),
-    (f"{FOUR} I hope that helps!", f"more text follows the JSON object: {FOUR} I hope that helps!"),
-    (f"{FOUR}\n{FOUR}", f"another JSON object follows the JSON object: {FOUR}\n{FOUR}"),
-    (f"```json\n{FOUR}\n```\nDone.", f"it does not begin with a JSON object: ```json\n{FOUR}\n```\nDone."),
-    (f"```\n{FOUR}\n```", f"it does not begin with a JSON object: ```\n{FOUR}\n```"),
-    (
-        f"```json\n{FOUR}\n```\n```json\n{FOUR}\n```",
-        f"more text follows the JSON object: ```json\n{FOUR}\n```\n```json\n{FOUR}\n```",
-    ),
-    (f"[{FOUR}]", f"it does not begin with a JSON object: [{FOUR}]"),
-    (
-        '{"explanation": "Near',
-        'it is not valid JSON: Unterminated string starting at at character 17: {"explanation": "Near',
-    ),
-    (
-        "{'explanation': 'x', 'score': 4}",
-        "it is not valid JSON: Expecting property name enclosed in double quotes at character 2: "
-        "{'explanation': 'x', 'score': 4}",
-    ),
-    ('{"explanation": "x", "score": NaN}', 'NaN is not JSON: {"explanation": "x", "score": NaN}'),
-    ('{"explanation": "x", "score": -Infinity}', '-Infinity is not JSON: {"explanation": "x", "score": -Infinity}'),
-    (
-        '{"explanation": "x", "score": 6}',
-        '"score" must be a whole number in 1..5, got 6: {"explanation": "x", "score": 6}',
-    ),
-    (
-        '{"explanation": "x", "score": "4"}',
-        '"score" must be a whole number in 1..5, got "4": {"explanation": "x", "score": "4"}',
-    ),
-    (
-        '{"explanation": "x", "score": true}',
-        '"score" must be a whole number in 1..5, got true: {"explanation": "x", "score": true}',
-    ),
-    (
-        '{"explanation": "x", "score": 4.0}',
-        '"score" must be a whole number in 1..5, got 4.0: {"explanation": "x", "score": 4.0}',
-    ),
-    (
-        '{"explanation": "x", "score": null}',
-        '"score" must be a whole number in 1..5, got null: {"explanation": "x", "score": null}',
-    ),
-    (
-        '{"explanation": "x", "score": 1, "score": 5}',
-        'the field "score" is given twice: {"explanation": "x", "score": 1, "score": 5}',
-    ),
-    (
-        '{"explanation": "x", "score": 4, "confidence": 1}',
-        'the field "confidence" was not asked for: {"explanation": "x", "score": 4, "confidence": 1}',
-    ),
-    (
-        '{"explanation": "x", "verdict": "pass"}',
-        'the field "verdict" was not asked for: {"explanation": "x", "verdict": "pass"}',
-    ),
-    ('{"score": 4}', 'the field "explanation" is missing: {"score": 4}'),
-    ('{"explanation": "x"}', 'the field "score" is missing: {"explanation": "x"}'),
-    (
-        '{"explanation": ["x"], "score": 4}',
-        '"explanation" must be text, got ["x"]: {"explanation": ["x"], "score": 4}',
-    ),
-    ('{"score": ' + "9" * 5000, 'a number has 5000 digits: {"score": ' + "9" * 190),
-    ('{"a":' * 100_000, "it is nested too deep: " + '{"a":' * 40),
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), BAD, ids=range(len(BAD)))
-def test_a_reply_that_cannot_be_read_is_unknown_and_never_a_guess(text: str, expected: str) -> None:
-    model = Scripted(text, text)
-    score = scored(judge(GRADED, model=model))
-    assert (score.value, score.status, score.label) == (None, "scorer_error", "")
-    assert score.explanation == f"the judge's reply could not be read: {expected}"
-    assert len(model.asked) == 2
-    assert (score.cost, score.usage, score.model) == (Cost(0.02), Usage(200, 40), "m-1-2026")
-
-
-@pytest.mark.parametrize("verdict", ['"PASS"', '"maybe"', "1", "true", "null", '["pass"]'])
-def test_a_verdict_is_one_of_two_words(verdict: str) -> None:
-    text = f'{{"explanation": "x", "verdict": {verdict}}}'
-    with pytest.raises(ValueError, match='^"verdict" must be "pass" or "fail", got '):
-        read_verdict(text, Scale())
-
-
-def test_a_reply_that_was_cut_says_so() -> None:
-    cut = _reply('{"explanation": "It', finish="length")
-    score = scored(judge(POLITE, model=Scripted(cut, cut)))
-    assert score.explanation == (
-        'the judge\'s reply could not be read: it was cut off at the limit of output tokens: {"explanation": "It'
-    )
-
-
-def test_a_bad_reply_is_asked_for_once_more() -> None:
-    bad = "Sure! [END REPLY] The verdict is pass."
-    model = Scripted(bad, PASS)
-    score = scored(judge(POLITE, model=model))
-    assert (score.value, score.status) == (1.0, "scored")
-    assert (score.cost, score.usage) == (Cost(0.02), Usage(200, 40))
-    first, second = model.asked
-    assert second.messages[:2] == first.messages
-    assert second.schema == first.schema
-    assert [message["role"] for message in second.messages] == ["system", "user", "assistant", "user"]
-    again = second.messages[3]["content"]
-    assert "could not be read: it does not begin with a JSON object." in again
-    assert re.search(rf"\[BEGIN REPLY (\w{{24}})\]\n{re.escape(bad)}\n\[END REPLY \1\]", again)
-    assert '{"explanation": "...", "verdict": "pass" or "fail"}' in again
-
-
-def test_a_long_bad_reply_is_not_repeated_whole() -> None:
-    model = Scripted("x" * 100_000, PASS)
-    scored(judge(POLITE, model=model))
-    assert len(user_message(model, 1)) < 3000
+    model = Scripted("prose", FOUR)
+    scored(judge(rubric, model=model), TRACE, Case(input="When?", expected="noon"))
+    assert (PROMPT_VERSION, digest(model.asked[1].messages, 12)) == ("1", "147e4bd51aff")
 
 
 # Models.

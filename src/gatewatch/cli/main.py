@@ -1,7 +1,7 @@
 """The `gatewatch` command: parse, one call, print. Each command is a module, loaded when it is asked for.
 
-Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration, 3 no verdict, 4 the run itself broke, 130 and 143 when
-interrupted or told to end.
+Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration, 3 no verdict, 4 the run itself broke,
+130 and 143 when interrupted or told to end.
 """
 
 import os

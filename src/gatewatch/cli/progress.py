@@ -1,7 +1,7 @@
 """The live line of a run: how far it is, how it scores so far, what it costs, and how the provider takes it.
 
-On a terminal the lines are redrawn at most four times a second; elsewhere a plain line is printed for each tenth of the way, or every
-30 seconds. All of it goes to standard error.
+On a terminal the lines are redrawn at most four times a second; elsewhere a plain line is printed for each tenth of
+the way, or every 30 seconds. All of it goes to standard error.
 """
 
 import sys

@@ -69,10 +69,10 @@ def command(
         if not as_json:
             click.echo(f"{ready.header.run}: {forecast(project, ready)}", err=True)
         # The longest that one call may block the event loop, and a little.
-        limit = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
+        longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
         advice = f"What was done is kept. Mend what hangs, then: gatewatch run {suite} --resume"
         with (
-            Watchdog(limit, advice) as watchdog,
+            Watchdog(longest, advice) as watchdog,
             Progress(ready, pace=project.pace, plain=plain or as_json) as progress,
         ):
             result = execute(ready, watch=progress.row, beat=watchdog.beat, closing=project.close if last else None)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from gatewatch.core.run import Row
     from gatewatch.offline.result import RunResult
 

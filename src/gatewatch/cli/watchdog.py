@@ -1,9 +1,9 @@
 """A second process that ends a run whose first has stopped responding.
 
-A call that holds the interpreter (a regular expression gone wild, an endless loop in an async function) stops the event loop, every
-thread and every Python signal handler with it, so that nothing inside the process can end it. The watcher is forked before
-any thread exists; it sees that the run's heart no longer beats, has the stack printed, and ends the process with exit code
-4. What was done is in the journal.
+A call that holds the interpreter (a regular expression gone wild, an endless loop in an async function) stops the
+event loop, every thread and every Python signal handler with it, so that nothing inside the process can end it. The
+watcher is forked before any thread exists; it sees that the run's heart no longer beats, has the stack printed, and
+ends the process with exit code 4. What was done is in the journal.
 """
 
 import ctypes
@@ -49,8 +49,8 @@ class Watchdog:
         os.close(ended)
         if sys.stderr is not None:
             faulthandler.register(signal.SIGUSR1, file=sys.__stderr__ or 2, all_threads=True)
-        # libc's own `_exit` as the handler runs whoever holds the interpreter. It takes the signal's number for the exit
-        # code, and that of SIGILL is 4: "the run itself broke".
+        # libc's own `_exit` as the handler runs whoever holds the interpreter. It takes the signal's number for the
+        # exit code, and that of SIGILL is 4: "the run itself broke".
         libc = ctypes.CDLL(None)
         libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
         libc.signal(signal.SIGILL, ctypes.cast(libc._exit, ctypes.c_void_p))

@@ -30,7 +30,7 @@ def forecast(project: Project, ready: Prepared) -> str:
 
 
 def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
-    """US dollars for one row, and the source of the figure: an earlier run, or a guess from the length of the prompts."""
+    """US dollars for one row, and where the figure comes from: an earlier run, or the length of the prompts."""
     earlier = _earlier(project, ready)
     if earlier is not None:
         cost = earlier.task_cost + earlier.judge_cost
@@ -68,7 +68,9 @@ def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
         for scorer in ready.plan.scorers:
             calls += [(name, characters + scorer.prompt_length) for name in scorer.models]
         for name, length in calls:
-            settings = project.settings.models[name]
+            settings = project.settings.models.get(name)
+            if settings is None:  # a model that was handed over as an object
+                continue
             tokens = int(settings.parameters.get("max_tokens", _GUESSED_OUTPUT_TOKENS))
             cost = project.prices.estimate(settings.model, length, min(tokens, _GUESSED_OUTPUT_TOKENS))
             if cost is None:

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import asdict, replace
 
@@ -102,7 +101,7 @@ def _kind(task: TaskSettings) -> str:
     return given[0] if len(given) == 1 else ""
 
 
-def make_task(  # noqa: PLR0912 - one branch for each kind
+def make_task(
     task: TaskSettings,
     *,
     root: Path,

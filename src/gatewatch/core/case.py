@@ -79,4 +79,4 @@ def in_tier(case: Case, tier: Tier | None) -> bool:
     """Whether a case runs in a tier: retired ones never, must_pass ones always, `nightly` takes all."""
     if case.retired:
         return False
-    return tier is None or tier == "nightly" or case.tier == tier or case.must_pass
+    return tier is None or tier in ("nightly", case.tier) or case.must_pass

@@ -59,8 +59,9 @@ class RunHeader(Struct, frozen=True, kw_only=True):
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One trial of one case: the trace that the task made, and what each scorer said of it.
 
-    A row may be written in pieces: the trace with the scores that were ready at once, and in `awaits` the names of those
-    that were not; then, under the same case and trial, each score that took longer. `merged` puts them together.
+    A row may be written in pieces: the trace with the scores that were ready at once, and in `awaits` the names of
+    those that were not; then, under the same case and trial, each score that took longer. `merged` puts them
+    together.
     """
 
     case: str

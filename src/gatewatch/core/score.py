@@ -15,8 +15,8 @@ STATUSES: tuple[Status, ...] = ("scored", "task_error", "timeout", "scorer_error
 class Score(Struct, frozen=True, omit_defaults=True):
     """A value in 0..1, where 1 is always good, or a status that says why there is none.
 
-    `value` is None when the scorer had nothing to say (`skipped`) or could not say it (`scorer_error`). A failure of the
-    application (`task_error`, `timeout`) is a 0. `explanation` says why, in words; for an error, what went wrong.
+    `value` is None when the scorer had nothing to say (`skipped`) or could not say it (`scorer_error`). A failure of
+    the application (`task_error`, `timeout`) is a 0. `explanation` says why, in words; for an error, what went wrong.
     `model` is the judge's model as the provider names it.
     """
 

@@ -1,7 +1,7 @@
 """Plain values into structs, with every problem reported at once.
 
-msgspec stops at the first thing that is wrong. People would rather mend a file once, so when it refuses a value this goes
-through the value field by field.
+msgspec stops at the first thing that is wrong. People would rather mend a file once, so when it refuses a value this
+goes through the value field by field.
 """
 
 import re
@@ -20,7 +20,15 @@ Flaw = tuple[str, str, str]
 _AT = re.compile(r" - at `\$?\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
-_KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list", "object": "a table", "null": "nothing"}  # fmt: skip
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
 
 
 def convert(value: Any, kind: type[T], path: str = "") -> T | list[Flaw]:
@@ -64,7 +72,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _flaw(error: msgspec.ValidationError, path: str) -> Flaw:
-    """msgspec's message in our words: the path first, then what was expected."""
+    """Msgspec's message in our words: the path first, then what was expected."""
     text = str(error)
     at = _AT.search(text)
     if at:

@@ -1,7 +1,7 @@
 """Steps that an application records while it answers, collected into the trace of the case at hand.
 
-A context variable holds the recorder of the request being answered. A run puts one there for each case; live capture puts
-one there for each request, and leaves it alone when a run's is there already. Where there is none, recording
+A context variable holds the recorder of the request being answered. A run puts one there for each case; live capture
+puts one there for each request, and leaves it alone when a run's is there already. Where there is none, recording
 does nothing and costs next to nothing.
 """
 
@@ -57,7 +57,8 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
             step.output = index.search(question)
     """
 
-    __slots__ = ("_place", "_recorder", "_started", "_token", "attributes", "cost", "input", "kind", "model", "name", "output", "usage")  # fmt: skip
+    __slots__ = ("_place", "_recorder", "_started", "_token", "attributes", "cost", "input", "kind", "model", "name",
+    "output", "usage")  # fmt: skip
 
     def __init__(self, name: str, *, kind: SpanKind = "step", input: Any = None, **attributes: Any) -> None:  # noqa: A002
         self.name = name

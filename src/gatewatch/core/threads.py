@@ -1,7 +1,8 @@
 """Running synchronous code that may never come back, without waiting for it.
 
-A thread of Python cannot be stopped. One that is past its deadline is left behind (it is a daemon, so that it does not keep the
-process alive), and another takes its place. `abandoned` counts them, so that a caller can decide when that is too many.
+A thread of Python cannot be stopped. One that is past its deadline is left behind (it is a daemon, so that it does
+not keep the process alive), and another takes its place. `abandoned` counts them, so that a caller can decide when
+that is too many.
 """
 
 import asyncio

@@ -64,9 +64,9 @@ class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request end to end: the one thing that a scorer looks at, whichever mode it came from.
 
-    `output` is text or any JSON value. `latency_s` is the time the application took, in seconds, without our own waiting
-    (for a place, a rate limit or a retry), which is in `waited_s`. `versions` names the component versions that
-    produced it (prompt, model, parameters, retriever, knowledge_base, tools, commit, or any the user names).
+    `output` is text or any JSON value. `latency_s` is the time the application took, in seconds, without our own
+    waiting (for a place, a rate limit or a retry), which is in `waited_s`. `versions` names the component versions
+    that produced it (prompt, model, parameters, retriever, knowledge_base, tools, commit, or any the user names).
     """
 
     id: str = ""

@@ -39,7 +39,9 @@ def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
     if url.scheme not in ("http", "https") or not url.hostname:
         problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
     elif url.username or url.password:
-        problems.append("base_url holds a name or password: put the secret into the variable named by key_env or headers")
+        problems.append(
+            "base_url holds a name or password: put the secret into the variable named by key_env or headers"
+        )
     variables = [settings.key_env] if settings.key_env else []
     variables += [value[1:] for value in settings.headers.values() if value.startswith("$")]
     for variable in variables:
@@ -72,8 +74,8 @@ class _RateLimited(Exception):  # noqa: N818 - never leaves this file
     """An attempt that was refused for its rate; the pace knows, and says when the next may go."""
 
 
-class _Clock:
-    """The time of one call: what passed in all, and what the attempt that counts took of it."""
+class _Course:
+    """How one call went: what passed in all, and what the attempt that counts took of it."""
 
     def __init__(self) -> None:
         self.started = monotonic()
@@ -145,21 +147,21 @@ class OpenAIClient:
         parameters = {**self.settings.parameters, **request.parameters}
         current = recorder.get()
         place = 0 if current is None else len(current.spans)
-        clock = _Clock()
+        course = _Course()
         reply: ChatReply | None = None
         try:
             with span(self._name, kind="llm", input=request.messages) as step:
                 step.model = self.settings.model
-                reply = await self._reply(request, parameters, clock)
+                reply = await self._reply(request, parameters, course)
                 step.output = reply.text or list(reply.tool_calls)
                 step.usage, step.model = reply.usage, reply.model or self.settings.model
         finally:
             if current is not None:
-                current.waited_s += clock.waited_s
+                current.waited_s += course.waited_s
                 current.spans[place] = replace(
                     current.spans[place],
-                    latency_s=clock.attempt_s if reply is None else reply.latency_s,
-                    cost=None if reply is None else reply.cost,
+                    latency_s=course.attempt_s if reply is None else reply.latency_s,
+                    cost=None if reply is None else reply.cost.total,
                 )
         return reply
 
@@ -171,7 +173,7 @@ class OpenAIClient:
         if self._cache is not None:
             self._cache.close()
 
-    async def _reply(self, request: ChatRequest, parameters: dict[str, Any], clock: _Clock) -> ChatReply:
+    async def _reply(self, request: ChatRequest, parameters: dict[str, Any], course: _Course) -> ChatReply:
         settings = self.settings
         key = ""
         if self._cache is not None:
@@ -181,32 +183,32 @@ class OpenAIClient:
                 return kept
         body = codec.encode(body_of(settings.model, parameters, request))
         tokens = len(body) // CHARS_PER_TOKEN + _most_output(parameters)
-        reply = await self._persist(body, tokens, clock)
+        reply = await self._persist(body, tokens, course)
         reply = replace(
             reply,
             cost=self._prices.cost(settings.model, reply.usage, settings.base_url),
-            latency_s=clock.attempt_s,
-            waited_s=clock.waited_s,
-            retries=clock.retries,
+            latency_s=course.attempt_s,
+            waited_s=course.waited_s,
+            retries=course.retries,
         )
         if self._cache is not None:
             self._cache.set(key, reply)
         return reply
 
-    async def _persist(self, body: bytes, tokens: int, clock: _Clock) -> ChatReply:
+    async def _persist(self, body: bytes, tokens: int, course: _Course) -> ChatReply:
         """Make attempts until one is answered, or there is no sense in going on."""
         headers, secrets = self._headers()
         failures = 0
         while True:
             try:
-                async with self.pace.turn(tokens, patience=self._patience(clock)) as turn:
-                    return await self._attempt(body, headers, secrets, turn, clock)
+                async with self.pace.turn(tokens, patience=self._patience(course)) as turn:
+                    return await self._attempt(body, headers, secrets, turn, course)
             except _RateLimited as refusal:
-                if self._patience(clock) <= 0:
+                if self._patience(course) <= 0:
                     raise ModelError("rate_limited", f"{self._who} refuses calls for their rate: {refusal}") from None
             except HaltTooLong as halt:
-                what = f"{self._who} asks for {halt.seconds:.0f} s without calls, longer than patience"
-                raise ModelError("rate_limited", f"{what} = {self.settings.patience:g} allows") from None
+                what = f"{self._who} asks for {halt.seconds:.0f} s without calls, more than is left of"
+                raise ModelError("rate_limited", f"{what} patience = {self.settings.patience:g}") from None
             except _Failed as failure:
                 failures += 1
                 if failures > self.settings.retries or failure.retry_after > self.settings.patience:
@@ -214,20 +216,20 @@ class OpenAIClient:
                     raise ModelError(failure.kind, f"{self._who}: {failure}{attempts}") from None
                 backoff = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (failures - 1))
                 await self._sleep(failure.retry_after + random.random() * backoff)
-            clock.retries += 1
+            course.retries += 1
             self.pace.retries += 1
 
-    def _patience(self, clock: _Clock) -> float:
+    def _patience(self, course: _Course) -> float:
         """Seconds that a call may still wait for its rate; they count from its first refusal."""
-        since = clock.limited_since
+        since = course.limited_since
         return self.settings.patience - (0.0 if since is None else monotonic() - since)
 
     async def _attempt(
-        self, body: bytes, headers: dict[str, str], secrets: list[str], turn: Turn, clock: _Clock
+        self, body: bytes, headers: dict[str, str], secrets: list[str], turn: Turn, course: _Course
     ) -> ChatReply:
         import httpx
 
-        clock.attempt_s, began = 0.0, monotonic()
+        course.attempt_s, began = 0.0, monotonic()
         try:
             async with asyncio.timeout(self.settings.timeout):
                 status, answer, data = await self._post(body, headers)
@@ -235,12 +237,12 @@ class OpenAIClient:
             raise _Failed("timeout", f"no whole answer within {self.settings.timeout:g} s") from None
         except Malformed as error:
             raise _Failed("malformed", str(error)) from None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             what = str(error) or type(error).__name__
             raise _Failed("connection", _masked(f"no connection: {what}", secrets)) from None
         finally:
-            clock.attempt_s = monotonic() - began
-        if status == 200:
+            course.attempt_s = monotonic() - began
+        if 200 <= status < 300:
             try:
                 reply = reply_of(data)
             except Malformed as error:
@@ -251,8 +253,8 @@ class OpenAIClient:
         message, code = error_of(data)
         message = _masked(f"status {status}: {message}", secrets)
         if status == 429 and code != "insufficient_quota":  # that one is about money, and waiting does not help
-            if clock.limited_since is None:
-                clock.limited_since = monotonic()
+            if course.limited_since is None:
+                course.limited_since = monotonic()
             turn.refused(retry_after_of(answer, now()))
             raise _RateLimited(message)
         if status >= 500 or status in (408, 409):
@@ -271,7 +273,7 @@ class OpenAIClient:
             try:
                 data = await response.aread()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:
-                if response.status_code != 200:
+                if not response.is_success:
                     data = b""  # the status says enough
                 else:
                     raise Malformed(f"the body was cut short: {error}") from None
@@ -295,16 +297,19 @@ class OpenAIClient:
         """The headers of a request, and the values among them that must not be shown."""
         headers = {"content-type": "application/json", "accept": "application/json"}
         secrets = []
-        named = {"authorization": f"${self.settings.key_env}"} if self.settings.key_env else {}
-        for header, value in {**named, **self.settings.headers}.items():
-            shown = value
-            if value.startswith("$"):
-                shown = os.environ.get(value[1:], "").strip()
-                if not shown:
-                    raise ModelError("refused", f"{self._who}: the variable {value[1:]} is not set")
-                secrets.append(shown)
-            headers[header.lower()] = f"Bearer {shown}" if header in named and value == named[header] else shown
+        if self.settings.key_env:
+            secrets.append(self._variable(self.settings.key_env))
+            headers["authorization"] = f"Bearer {secrets[0]}"
+        for header, value in self.settings.headers.items():
+            secrets.append(self._variable(value[1:]) if value.startswith("$") else value)
+            headers[header.lower()] = secrets[-1]
         return headers, secrets
+
+    def _variable(self, name: str) -> str:
+        value = os.environ.get(name, "").strip()
+        if not value:
+            raise ModelError("refused", f"{self._who}: the variable {name} is not set")
+        return value
 
 
 def _most_output(parameters: Mapping[str, Any]) -> int:

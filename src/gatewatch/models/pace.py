@@ -85,7 +85,9 @@ class Turn:
         await self._pace._enter(self)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pace._leave(self)
 
     def used(self, tokens: int) -> None:
@@ -162,7 +164,8 @@ class Pace:
 
     @property
     def _slack_s(self) -> float:
-        if self._rate is None: return _CATCH_UP_S
+        if self._rate is None:
+            return _CATCH_UP_S
         return min(_CATCH_UP_S, (self._burst - 1) / 2 / (self._rate * self._gain))
 
     @property
@@ -192,16 +195,17 @@ class Pace:
             return min(halt, _QUANTUM_S)
         if self._closed is not None:
             self._learn(self._closed, now)
-            halt=now-self._closed.last_refused
+            halt = now - self._closed.last_refused
             self._closed = None
-            self._next = now - min(self._slack_s, halt/2) * (_CREDIT_R if self._ramping else _CREDIT)
+            self._next = now - min(self._slack_s, halt / 2) * (_CREDIT_R if self._ramping else _CREDIT)
         if self.in_flight >= self._limit:
             return inf
         if now < self._probe_until:
             return _PROBE_QUANTUM_S
         if self._stretch.sent and self._rate is not None:
-            gap = self._stretch.sent[-1] + 0.25/(self._rate*self._gain) - now
-        else: gap = 0
+            gap = self._stretch.sent[-1] + 0.25 / (self._rate * self._gain) - now
+        else:
+            gap = 0
         return min(max(self._next - now, self._next_by_tokens - now, gap), _QUANTUM_S)
 
     def _go(self, turn: Turn, held_s: float) -> None:
@@ -247,7 +251,8 @@ class Pace:
         elif stretch is not self._closed:
             return
         stated = _UNSTATED_HALT_S if retry_after is None else max(retry_after, _SHORTEST_HALT_S)
-        if self._rate is not None and not self._ramping: stated = max(stated, min(1.5/self._rate, 2.0))
+        if self._rate is not None and not self._ramping:
+            stated = max(stated, min(1.5 / self._rate, 2.0))
         halt = max(stated, min(stated * 2 ** (self._failures - 1), _LONGEST_UNSTATED_HALT_S))
         self._halted_until = max(self._halted_until, now + halt * (1 + 0.02 * self._rng()))
 
@@ -267,7 +272,19 @@ class Pace:
             if seconds > max(_SHORTEST_STRETCH_S, 2 * self._burst_s):
                 high = max(high, (through - self._burst + 0.5) / (seconds - self._burst_s))
         places = max(1, stretch.in_flight - stretch.refused)
-        self.events.append((round(now,2), went, stretch.refused, round(end-sent[0],3), round(halt,2), round(low,2), round(high,2), places, self._rate and round(self._rate*self._gain,2)))
+        self.events.append(
+            (
+                round(now, 2),
+                went,
+                stretch.refused,
+                round(end - sent[0], 3),
+                round(halt, 2),
+                round(low, 2),
+                round(high, 2),
+                places,
+                self._rate and round(self._rate * self._gain, 2),
+            )
+        )
         if self._rate is None:
             self._burst, self._burst_s = went, min(end - sent[0], _BURST_S)
             self._ramping = low_s < halt
@@ -275,7 +292,11 @@ class Pace:
         else:
             before = self._rate
             self._rate = _UNDER_RATE * min(max(low, high), self._rate * self._gain)
-            self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if not self._ramping and 0.8 < self._rate / before < 1.25 else 0
+            self._confirmed = (
+                min(self._confirmed + 1, _MOST_CONFIRMED)
+                if not self._ramping and 0.8 < self._rate / before < 1.25
+                else 0
+            )
             self._ramping = False
             self._places = places if places >= 0.7 * self._places else self._places * 2
         self._growth_s = max(_GROWTH_S, 10 * halt) * 2**self._confirmed

@@ -11,9 +11,9 @@ from gatewatch.core.trace import Usage
 class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One chat completion to be made.
 
-    `messages` are OpenAI-style objects (`role`, `content`, ...). `parameters` (temperature, max_tokens, seed ...) win over the
-    model's configured ones. `schema` asks for a reply that follows a JSON schema. `trial` numbers repeated askings
-    of the same thing, so that each has its own place in the reply cache.
+    `messages` are OpenAI-style objects (`role`, `content`, ...). `parameters` (temperature, max_tokens, seed ...) win
+    over the model's configured ones. `schema` asks for a reply that follows a JSON schema. `trial` numbers repeated
+    askings of the same thing, so that each has its own place in the reply cache.
     """
 
     messages: tuple[dict[str, Any], ...]
@@ -26,9 +26,10 @@ class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ChatReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a provider answered.
 
-    `model` is the name the provider gave in its reply. `tool_calls` are objects with `name` and `arguments` (decoded; text
-    when it was not JSON). `latency_s` is the last attempt's time on the wire; `waited_s` is our own waiting before
-    it (places, rate limits, retries). `cost` has an unknown part when no price is known; it is nothing when the reply was `cached`.
+    `model` is the name the provider gave in its reply. `tool_calls` are objects with `name` and `arguments` (decoded;
+    text when it was not JSON). `latency_s` is the last attempt's time on the wire; `waited_s` is our own waiting
+    before it (places, rate limits, retries). `cost` has an unknown part when no price is known; it is nothing when
+    the reply was `cached`.
     """
 
     text: str = ""

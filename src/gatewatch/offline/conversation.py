@@ -1,4 +1,4 @@
-"""Conversations whose assistant turns are regenerated: the task answers turn by turn, with its own answers before it."""
+"""Conversations whose assistant turns are regenerated: the task answers turn by turn, after its own answers."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,7 +1,8 @@
 """Cases from a CSV file: a header line, then one case a line.
 
-Columns carry the names of a dataset line's fields. `input.NAME` columns make an object of arguments, `meta.NAME` columns go into `meta`; `tags` and
-`scorers` are separated by semicolons; a cell that starts with `{` or `[` in `input`, `expected` or `context` is JSON.
+Columns carry the names of a dataset line's fields. `input.NAME` columns make an object of arguments, `meta.NAME`
+columns go into `meta`; `tags` and `scorers` are separated by semicolons; a cell that starts with `{` or `[` in
+`input`, `expected` or `context` is JSON.
 """
 
 import csv

@@ -1,7 +1,8 @@
 """Datasets: JSON lines (canonical) or CSV, checked whole before anything is run.
 
-Every bad line is reported, with its line, its field and what to do. A JSONL file is not held in memory: where each case lies is
-remembered, and a case is read again when its turn comes, so that memory stays flat in the number of cases.
+Every bad line is reported, with its line, its field and what to do. A JSONL file is not held in memory: where each
+case lies is remembered, and a case is read again when its turn comes, so that memory stays flat in the number of
+cases.
 """
 
 import json

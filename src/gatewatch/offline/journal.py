@@ -1,8 +1,8 @@
 """The journal of a run: one append-only file, written row by row, that survives the death of its process.
 
-Each line is a record with its own check sum (`core.codec.frame`): a `head`, then `row` records, then an `end` for each stretch in
-which the run was worked on. What is handed over during one turn of the event loop is written together, at the end of that turn:
-rows that finish together cost one write, and a row is never kept waiting.
+Each line is a record with its own check sum (`core.codec.frame`): a `head`, then `row` records, then an `end` for
+each stretch in which the run was worked on. What is handed over during one turn of the event loop is written
+together, at the end of that turn: rows that finish together cost one write, and a row is never kept waiting.
 """
 
 import asyncio
@@ -122,8 +122,8 @@ def _whole_length(path: Path) -> int:
 class JournalReader:
     """A journal read back: its header at once, its rows one after the other.
 
-    After the rows have been read, `damaged` counts the records that were torn or damaged and `end` is the last ending, or
-    None when the run was cut off (or is still going on).
+    After the rows have been read, `damaged` counts the records that were torn or damaged and `end` is the last
+    ending, or None when the run was cut off (or is still going on).
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plan of a run: which cases, in which order, with which task and scorers, all found good before anything is paid for."""
+"""The plan of a run: which cases, in which order, with which task and scorers, found good before any is paid for."""
 
 import random
 from array import array

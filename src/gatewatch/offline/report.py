@@ -146,11 +146,8 @@ def _facts(summary: Summary) -> "Iterator[Text]":
     for model, state in pace.items():
         settled = f"{state['rate']:.3g} requests/s" if state.get("rate") else f"{state.get('limit')} at once"
         if state.get("refusals") or state.get("retries"):
-            yield Text(
-                clean(
-                    f"pace     {model}: {settled}, {state.get('refusals', 0)} refusals, {state.get('retries', 0)} retries"
-                ),
-            )
+            times = f"{state.get('refusals', 0)} refusals, {state.get('retries', 0)} retries"
+            yield Text(clean(f"pace     {model}: {settled}, {times}"))
 
 
 def _tokens(tokens: Tokens) -> str:

@@ -224,8 +224,8 @@ def execute(
 def run_on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine on an event loop of its own, from a notebook's running loop too.
 
-    An interrupt or a SIGTERM cancels it, so that it can put things in order. The loop is left even when some task will not
-    be cancelled: `asyncio.run` would wait for such a task for ever.
+    An interrupt or a SIGTERM cancels it, so that it can put things in order. The loop is left even when some task
+    will not be cancelled: `asyncio.run` would wait for such a task for ever.
     """
     try:
         asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """Running: every chosen case through the task, scored, and each row kept as soon as it is there.
 
-A fixed number of seats take cells (a trial of a case) from one iterator, so that memory does not grow with the number of
-cases. One sweep over the seats, a few times a second, ends what is past its deadline: no timer per case.
+A fixed number of seats take cells (a trial of a case) from one iterator, so that memory does not grow with the number
+of cases. One sweep over the seats, a few times a second, ends what is past its deadline: no timer per case.
 """
 
 import asyncio
@@ -154,7 +154,7 @@ class Runner:
         self._empty.set()
 
     async def _sweep(self) -> None:
-        """End what is past its deadline. What does not let itself be ended is left behind, and another takes its seat."""
+        """End what is past its deadline. What cannot be ended is left behind, and another takes its seat."""
         pause = max(0.01, min(0.25, self.plan.timeout / 10))
         while True:
             await asyncio.sleep(pause)
@@ -170,11 +170,8 @@ class Runner:
                     seat.task.cancel()
             abandoned = self._stuck + self._threads.abandoned + self.plan.task.abandoned
             if abandoned >= MOST_ABANDONED:
-                self._break(
-                    RunBroken(
-                        f"{abandoned} calls did not come back after their deadline and cannot be ended; mend what hangs, then --resume"
-                    )
-                )
+                what = f"{abandoned} calls did not come back after their deadline and cannot be ended"
+                self._break(RunBroken(f"{what}; mend what hangs, then --resume"))
                 return
 
     def _leave_behind(self, seat: _Seat) -> None:

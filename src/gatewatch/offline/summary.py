@@ -1,4 +1,4 @@
-"""What a run says in the end. Everything is counted from the rows of its journal, so that no total can disagree with them.
+"""What a run says in the end, counted from the rows of its journal, so that no total can disagree with them.
 
 Rows are read one after the other and forgotten: what stays is a few sums for each scorer and slice, eight bytes of
 latency for each row, and, where there are several trials, one number for each case.
@@ -25,8 +25,9 @@ LOST_SHARE = 0.05
 class Figure(Struct, frozen=True, omit_defaults=True):
     """A mean over cases, with the interval that its data can carry (95 %, two-sided), if any.
 
-    `n` counts the cases that enter it, `states` the cells (case x trial) by what became of them. A case that failed is a 0, a
-    scorer's error is not in the mean: `low` and `high` say where the mean would lie if the lost cells were all 0 or all 1.
+    `n` counts the cases that enter it, `states` the cells (case x trial) by what became of them. A case that failed
+    is a 0, a scorer's error is not in the mean: `low` and `high` say where the mean would lie if the lost cells were
+    all 0 or all 1.
     """
 
     mean: float | None

@@ -1,7 +1,7 @@
 """What a task is to a run: something that answers a case with a trace.
 
-The kinds are in `offline/tasks`: a Python function, a command, an HTTP endpoint, a prompt with a model, or a file of recorded
-outputs. A failure of the application is raised; the run makes it a trace with an error.
+The kinds are in `offline/tasks`: a Python function, a command, an HTTP endpoint, a prompt with a model, or a file of
+recorded outputs. A failure of the application is raised; the run makes it a trace with an error.
 """
 
 import traceback

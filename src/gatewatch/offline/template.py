@@ -1,7 +1,7 @@
 """Templates: text, or any JSON value, with `{name}` where something of the case belongs.
 
-The names are `input`, `id`, `trial`, `context`, and the arguments of an input that is an object. `{{` and `}}` stand for braces.
-Braces around anything but a name (a JSON example, say) stay as they are.
+The names are `input`, `id`, `trial`, `context`, and the arguments of an input that is an object. `{{` and `}}` stand
+for braces. Braces around anything but a name (a JSON example, say) stay as they are.
 """
 
 import re

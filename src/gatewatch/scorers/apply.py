@@ -102,7 +102,7 @@ def to_score(result: Any, scorer: Scorer) -> Score:
     else:
         return Score(
             status="scorer_error",
-            explanation=f"{scorer.name} returned {type(result).__name__}; expected bool, a number in 0..1, Score or None",
+            explanation=f"{scorer.name} returned {type(result).__name__}, not bool, a number in 0..1, Score or None",
         )
     number = float(value)
     if not isfinite(number) or not 0.0 <= number <= 1.0:

@@ -1,7 +1,7 @@
 """The identity of a scorer: two scores compare only when the same ruler made them.
 
-A user's function is identified by its normalised source (comments, layout, docstrings and annotations do not count), the
-functions of the same project that it calls, module-level constants it reads, its defaults and closure values. Our
+A user's function is identified by its normalised source (comments, layout, docstrings and annotations do not count),
+the functions of the same project that it calls, module-level constants it reads, its defaults and closure values. Our
 own scorers are identified by a declared version and their parameters.
 """
 

@@ -29,7 +29,6 @@ PROMPT_VERSION = "1"
 """Changes whenever the wording below does: judges with another wording are another ruler."""
 
 DEFAULT_MODEL = "judge"
-DEFAULT_PARAMETERS: Mapping[str, Any] = {"temperature": 0}
 _BOUNDARY_LENGTH = 24
 _SHOWN_OF_BAD_REPLY = 200
 _REPEATED_OF_BAD_REPLY = 2000
@@ -84,7 +83,7 @@ def judge(
         rubric: the path of a rubric file, or a rubric.
         model: the name of a configured model, or a model; by default the rubric's, else "judge".
         name: the scorer's name; by default the rubric's.
-        parameters: what is sent to the model, `{"temperature": 0}` by default; `{}` leaves all to its configuration.
+        parameters: parameters of the model (temperature ...) that win over its configured ones.
 
     Raises:
         RubricError: when the file cannot be read as a rubric; it has every problem.
@@ -95,7 +94,7 @@ def judge(
         _Judge(
             name=name or rubric.name,
             rubric=rubric,
-            parameters=codec.plain(dict(DEFAULT_PARAMETERS) if parameters is None else parameters),
+            parameters=codec.plain(parameters or {}),
             model_name=(model or rubric.model or DEFAULT_MODEL) if isinstance(model, str) else model.name,
             model=None if isinstance(model, str) else model,
         )

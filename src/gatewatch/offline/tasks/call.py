@@ -15,9 +15,9 @@ _NOTHING: dict[str, Any] = {}
 class CallTask:
     """A function that answers.
 
-    Text becomes its first argument. An object's fields become its arguments by name, unless it asks for the whole by having an
-    argument `input`. An argument `case` gets the case. `arguments` are the same for every case (a variant's).
-    Synchronous functions run on threads, at most `threads.size` at once.
+    Text becomes its first argument. An object's fields become its arguments by name, unless it asks for the whole by
+    having an argument `input`. An argument `case` gets the case. `arguments` are the same for every case (a
+    variant's). Synchronous functions run on threads, at most `threads.size` at once.
     """
 
     timed = True

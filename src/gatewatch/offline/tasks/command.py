@@ -20,8 +20,8 @@ _SHOWN = 500
 class CommandTask:
     """A command that is started once for each case.
 
-    It reads `{"id", "input", "context", "trial"}` and writes an object with `output` (and, as it likes, `usage`, `cost`, `latency_s`,
-    `spans`, `versions`, `context`, `error`). `TRACEPARENT` is set in its environment.
+    It reads `{"id", "input", "context", "trial"}` and writes an object with `output` (and, as it likes, `usage`,
+    `cost`, `latency_s`, `spans`, `versions`, `context`, `error`). `TRACEPARENT` is set in its environment.
     """
 
     timed = True

@@ -22,9 +22,9 @@ PATHS = ("output", "context", "input_tokens", "output_tokens", "cost", "error")
 class HttpTask:
     """An endpoint that is posted to once for each case.
 
-    `body` is a template (see `offline.template`); without one, `{"id", "input", "context", "trial"}` is sent. `paths` name where in the
-    reply's JSON the parts lie (`{"output": "choices[0].message.content"}`); without any, the reply is an object with `output`,
-    as a command writes it.
+    `body` is a template (see `offline.template`); without one, `{"id", "input", "context", "trial"}` is sent. `paths`
+    name where in the reply's JSON the parts lie (`{"output": "choices[0].message.content"}`); without any, the reply
+    is an object with `output`, as a command writes it.
     """
 
     timed = True

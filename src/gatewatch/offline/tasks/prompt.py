@@ -13,8 +13,8 @@ from gatewatch.offline.template import fill_text, names_in, unknown_name, values
 class PromptTask:
     """A prompt, filled from the case (see `offline.template`) and sent to a model as a user's message.
 
-    For a conversation, the prompt is the system message before it. The output is the reply's text; when the model calls tools, it is
-    `{"content", "tool_calls"}`.
+    For a conversation, the prompt is the system message before it. The output is the reply's text; when the model
+    calls tools, it is `{"content", "tool_calls"}`.
     """
 
     timed = True
