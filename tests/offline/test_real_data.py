@@ -88,17 +88,26 @@ def factscore(output: dict[str, Any]) -> float | None:
     return None if value is None else float(value)
 
 
+@scorer
+def answered(output: dict[str, Any]) -> bool:
+    return not output["abstained"]
+
+
 def test_factscore_means_and_slices_with_abstentions_missing_and_counted() -> None:
     known = known_answers("claims_factscore")
     models = by_model(rows("claims_factscore", "bios.jsonl.gz"))
     for model, lines in models.items():
         cases = [{"id": x["source_id"], "input": x["input"], "slice": x["category"][0]} for x in lines]
-        outputs = [{"id": x["source_id"], "output": {"human_factscore": x["human_factscore"]}} for x in lines]
-        found = replayed(cases, outputs, factscore).summary.scorers["factscore"]
+        names = ("human_factscore", "abstained")
+        outputs = [{"id": x["source_id"], "output": {name: x[name] for name in names}} for x in lines]
+        scorers = replayed(cases, outputs, factscore, answered).summary.scorers
+        found = scorers["factscore"]
+        assert round((1 - (scorers["answered"].figure.mean or nan)) * len(lines)) == known[model]["abstained"]
         assert found.figure.mean is not None
         assert round(found.figure.mean, 4) == known[model]["mean_factscore"]
-        assert found.figure.states.get("skipped", 0) == known[model]["abstained"]
-        assert found.figure.n == known[model]["n"] - known[model]["abstained"]
+        missing = sum(x["human_factscore"] is None for x in lines)
+        assert found.figure.states.get("skipped", 0) == missing >= known[model]["abstained"]
+        assert found.figure.n == known[model]["n"] - missing
         for name, figure in found.slices.items():
             mine = [
                 x["human_factscore"] for x in lines if x["category"][0] == name and x["human_factscore"] is not None

@@ -198,11 +198,12 @@ class OpenAIClient:
     async def _persist(self, body: bytes, tokens: int, course: _Course) -> ChatReply:
         """Make attempts until one is answered, or there is no sense in going on."""
         headers, secrets = self._headers()
+        http = self._client()  # before the first turn: the import takes longer than a burst
         failures = 0
         while True:
             try:
                 async with self.pace.turn(tokens, patience=self._patience(course)) as turn:
-                    return await self._attempt(body, headers, secrets, turn, course)
+                    return await self._attempt(http, body, headers, secrets, turn, course)
             except _RateLimited as refusal:
                 if self._patience(course) <= 0:
                     raise ModelError("rate_limited", f"{self._who} refuses calls for their rate: {refusal}") from None
@@ -225,14 +226,20 @@ class OpenAIClient:
         return self.settings.patience - (0.0 if since is None else monotonic() - since)
 
     async def _attempt(
-        self, body: bytes, headers: dict[str, str], secrets: list[str], turn: Turn, course: _Course
+        self,
+        http: "httpx.AsyncClient",
+        body: bytes,
+        headers: dict[str, str],
+        secrets: list[str],
+        turn: Turn,
+        course: _Course,
     ) -> ChatReply:
         import httpx
 
         course.attempt_s, began = 0.0, monotonic()
         try:
             async with asyncio.timeout(self.settings.timeout):
-                status, answer, data = await self._post(body, headers)
+                status, answer, data = await self._post(http, body, headers)
         except TimeoutError:
             raise _Failed("timeout", f"no whole answer within {self.settings.timeout:g} s") from None
         except Malformed as error:
@@ -265,10 +272,11 @@ class OpenAIClient:
             message += f" ({held})"
         raise ModelError("refused", f"{self._who}: {message}")
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+    async def _post(
+        self, http: "httpx.AsyncClient", body: bytes, headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
         import httpx
 
-        http = self._client()
         async with http.stream("POST", self._url, content=body, headers=headers) as response:
             try:
                 data = await response.aread()

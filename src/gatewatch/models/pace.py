@@ -39,7 +39,7 @@ _PROBE_QUANTUM_S = 0.005
 _SHORTEST_HALT_S = 0.1
 _UNSTATED_HALT_S = 1.0
 _LONGEST_UNSTATED_HALT_S = 60.0
-_DOUBLING_S = 0.5
+_DOUBLING_S = 0.35
 _GROWTH_S = 20.0  # time in which the pace doubles while nothing confirms it
 _MOST_CONFIRMED = 4
 _REMEMBERED = 4096
@@ -61,7 +61,7 @@ class HaltTooLong(Exception):  # noqa: N818 - says what is the matter
 class _Stretch:
     """What went out between two halts."""
 
-    __slots__ = ("in_flight", "last_refused", "refused", "sent")
+    __slots__ = ("in_flight", "last_refused", "last_answered", "refused", "sent")
 
     def __init__(self) -> None:
         self.sent: deque[float] = deque(maxlen=_REMEMBERED)
@@ -243,6 +243,7 @@ class Pace:
         self._refusal_s += (took - self._refusal_s) * (0.2 if self._refusal_s else 1.0)
         stretch = turn._stretch
         stretch.refused += 1
+        stretch.last_answered = now
         stretch.last_refused = max(stretch.last_refused, turn._sent)
         if stretch is self._stretch:
             stretch.in_flight = self.in_flight
@@ -286,11 +287,13 @@ class Pace:
             )
         )
         if self._rate is None:
-            self._burst, self._burst_s = went, min(end - sent[0], _BURST_S)
+            self._burst, self._burst_s = went, min((stretch.last_answered - sent[0]) / 2, _BURST_S)
             self._ramping = low_s < halt
             self._rate, self._places = low * (_START if self._ramping else _UNDER_RATE), places
         else:
             before = self._rate
+            if not self._ramping and end - sent[0] < 2 * halt:
+                self._burst_s, self._burst = 0.0, min(went, int(self._burst * 1.5))
             self._rate = _UNDER_RATE * min(max(low, high), self._rate * self._gain)
             self._confirmed = (
                 min(self._confirmed + 1, _MOST_CONFIRMED)

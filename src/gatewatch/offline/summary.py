@@ -85,7 +85,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     @property
     def state(self) -> str:
         """`complete`, `partial` or `broken`. A run whose end was never written was cut off: partial."""
-        if self.rows >= self.expected_rows and not self.damaged:
+        if self.rows >= self.expected_rows and not self.states.get("not_scored"):
             return "complete"
         return "broken" if self.end is not None and self.end.state == "broken" else "partial"
 

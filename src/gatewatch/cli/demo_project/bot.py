@@ -1,0 +1,241 @@
+"""The support bot of Quillmoor Outfitters, an invented shop for tents and boots.
+
+It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits best.
+There is no model in it: it needs no key and no network, and it always answers the same question in the same way.
+
+Two versions are kept here side by side. "worse" is a rewrite of the search that was meant to make it simpler and quicker.
+Its author tried three questions and found nothing wrong. Compare them with
+
+    gatewatch run support
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from pathlib import Path
+
+from gatewatch import note, span
+
+HERE = Path(__file__).parent
+REFUSAL = "I am sorry, I do not know that. Our help desk does, on weekdays from 9 to 17."
+
+
+# The help centre: articles, and the words in them.
+
+
+def read_articles():
+    """The articles of kb.md: id, title and sentences."""
+    edition, *parts = (HERE / "kb.md").read_text(encoding="utf-8").split("\n## ")
+    articles = []
+    for part in parts:
+        head, _, body = part.partition("\n")
+        name, _, title = head.partition(": ")
+        sentences = re.split(r"(?<=[.?!]) (?=[A-Z])", " ".join(body.split()))
+        articles.append({"id": name, "title": title, "sentences": sentences})
+    return articles, edition.rsplit(" ", 1)[1].strip()
+
+
+STOP_WORDS = set(
+    "a about an and any anything are as at be been but by can could did do does everything for from get got had has "
+    "have how i if in is it its just long make me my no not now of off on or our please so some something still take "
+    "takes tell than thank thanks that the their them then there they this to up us was we were what when where which "
+    "who why will with would you your".split()
+)
+SYNONYMS = {
+    **dict.fromkeys(["shipping", "ship", "shipped", "shipment", "courier"], "delivery"),
+    **dict.fromkeys(["package", "box"], "parcel"),
+    **dict.fromkeys(["swap", "switch", "trade"], "exchange"),
+    **dict.fromkeys(["fix", "fixed", "repaired", "mended"], "repair"),
+    **dict.fromkeys(["guarantee", "guaranteed"], "warranty"),
+    **dict.fromkeys(["login", "log", "signin"], "sign"),
+    **dict.fromkeys(["delete", "remove", "erase"], "close"),
+    **dict.fromkeys(["bill", "billed"], "invoice"),
+    **dict.fromkeys(["voucher", "vouchers"], "gift card"),
+    **dict.fromkeys(["reimburse", "reimbursed", "reimbursement"], "refund"),
+    **dict.fromkeys(["broken", "crushed", "dented"], "damaged"),
+    **dict.fromkeys(["rucksack", "rucksacks"], "backpack"),
+    **dict.fromkeys(["fee", "fees", "price", "much"], "costs"),
+    **dict.fromkeys(["abroad", "overseas", "countries"], "country"),
+    **dict.fromkeys(["paid", "paying", "payment", "payments"], "pay"),
+}
+
+
+def words_of(text):
+    """The words of a text that mean something, as they stand."""
+    return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in STOP_WORDS]
+
+
+def stem(word):
+    """A word without its ending: "returned", "returns" and "returning" are one."""
+    for ending in ("ings", "ing", "ies", "ied", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word.removesuffix(ending)
+            break
+    return word.rstrip("ey") if len(word) > 4 else word
+
+
+def terms_of(text):
+    """The words of a text with synonyms as one, and without their endings."""
+    return [stem(part) for word in words_of(text) for part in SYNONYMS.get(word, word).split()]
+
+
+ARTICLES, EDITION = read_articles()
+
+
+# The search. An article is worth more to a question the more of its rarer words it has (BM25).
+
+
+class Search:
+    """Articles, ranked by the terms that they share with a question."""
+
+    def __init__(self, terms):
+        self.terms = terms
+        self.counts = [Counter(terms(text_of(article))) for article in ARTICLES]
+        self.mean_length = sum(count.total() for count in self.counts) / len(self.counts)
+        among = Counter(term for count in self.counts for term in count)
+        self.rarity = {term: math.log(1 + (len(ARTICLES) - n + 0.5) / (n + 0.5)) for term, n in among.items()}
+
+    def __call__(self, question, most):
+        """The best articles, the best first; none when they share nothing with the question."""
+        asked = set(self.terms(question))
+        ranked = sorted(
+            ((self.worth(asked, count), article) for count, article in zip(self.counts, ARTICLES, strict=True)),
+            key=lambda found: -found[0],
+        )
+        return [{"score": round(worth, 2), **article} for worth, article in ranked[:most] if worth > 0]
+
+    def worth(self, asked, count):
+        """BM25 with its usual constants, k1 = 1.2 and b = 0.75."""
+        length = 0.25 + 0.75 * count.total() / self.mean_length
+        return sum(
+            self.rarity[term] * count[term] * 2.2 / (count[term] + 1.2 * length) for term in asked if term in count
+        )
+
+
+def text_of(article):
+    """What is searched: the title, which counts twice, and all sentences."""
+    return " ".join([article["title"], article["title"], *article["sentences"]])
+
+
+def plain_terms_of(text):
+    """The words of a text without their endings."""
+    return [stem(word) for word in words_of(text)]
+
+
+good_search = Search(terms_of)
+worse_search = Search(plain_terms_of)
+
+
+def quote(question, articles, search):
+    """The sentence that answers: the one with the most of the question's words, from the better article if in doubt."""
+    asked = set(search.terms(question))
+
+    def fit(place, article, sentence):
+        shared = asked.intersection(search.terms(sentence))
+        in_title = asked.intersection(search.terms(article["title"])) - shared
+        worth = sum(search.rarity.get(term, 1.0) for term in shared)
+        return (worth + 0.5 * sum(search.rarity.get(term, 1.0) for term in in_title)) * 0.85**place
+
+    fits = [
+        (fit(place, article, sentence), -place, -number, sentence, article)
+        for place, article in enumerate(articles)
+        for number, sentence in enumerate(article["sentences"])
+    ]
+    _, _, _, sentence, article = max(fits, key=lambda found: found[:3])
+    return f"{sentence} (From our help centre: {article['title']})"
+
+
+# The tools.
+
+
+def look_up(table, key):
+    """What the shop's database has under a key, or None."""
+    return json.loads((HERE / "shop.json").read_text(encoding="utf-8"))[table].get(key)
+
+
+def order_status(order_id):
+    """The state of an order."""
+    with span("order_status", kind="tool", input={"order_id": order_id}) as step:
+        step.output = look_up("orders", order_id)
+        return step.output
+
+
+def gift_card_balance(card):
+    """What is left on a gift card, in euros."""
+    with span("gift_card_balance", kind="tool", input={"card": card}) as step:
+        step.output = look_up("gift_cards", card)
+        return step.output
+
+
+def say_order(order_id, order):
+    """An order's state in a sentence, without anything about the person who ordered."""
+    if order is None:
+        return f"I can find no order with the number {order_id}."
+    sentences = {
+        "delivered": "was delivered on {day}",
+        "shipped": "is with {carrier} and arrives on {day}",
+        "packed": "is packed and leaves us on {day}",
+        "cancelled": "was cancelled on {day}",
+        "waiting for payment": "is on hold until {day}, because it has not been paid yet",
+    }
+    return f"Order {order_id} {sentences[order['status']].format(**order)}."
+
+
+def say_balance(card, balance):
+    """What is left on a gift card, in a sentence."""
+    return f"I can find no gift card {card}." if balance is None else f"Gift card {card} has {balance:.2f} euros left."
+
+
+# The bot.
+
+
+def answer(input, version="good"):
+    """Answer a question, or the last one of a conversation."""
+    note(versions={"retriever": {"good": "bm25-7", "worse": "bm25-8"}[version], "knowledge_base": EDITION})
+    return answer_good(input) if version == "good" else answer_worse(input)
+
+
+def turns_of(input):
+    """What the customer said, turn by turn."""
+    if isinstance(input, str):
+        return [input]
+    return [message["content"] for message in input["messages"] if message["role"] == "user"]
+
+
+def answer_good(input):
+    """The version that is in use."""
+    turns = turns_of(input)
+    question = turns[-1]
+    orders = [f"QM-{number}" for number in re.findall(r"\bQM[- ]?(\d{5})\b", question, re.IGNORECASE)]
+    cards = [f"GC-{number}" for number in re.findall(r"\bGC[- ]?(\d{4})\b", question, re.IGNORECASE)]
+    if orders or cards:
+        said = [say_order(order, order_status(order)) for order in orders]
+        return " ".join(said + [say_balance(card, gift_card_balance(card)) for card in cards])
+    if len(turns) > 1 and len(terms_of(question)) < 4:  # "And in a sale?" means little by itself
+        question = f"{turns[-2]} {question}"
+    with span("search", kind="retrieval", input=question) as step:
+        articles = good_search(question, most=3)
+        step.output = [{"id": article["id"], "score": article["score"]} for article in articles]
+    note(context=[" ".join(article["sentences"]) for article in articles])
+    if not articles or articles[0]["score"] < 2.0:
+        return REFUSAL
+    return quote(question, articles, good_search)
+
+
+def answer_worse(input):
+    """The rewrite: one article is enough, and a database record says it all."""
+    question = turns_of(input)[-1]
+    order = re.search(r"QM-\d{5}", question)
+    if order:
+        record = order_status(order[0])
+        return f"Order {order[0]}: " + ", ".join(f"{key} {value}" for key, value in record.items())
+    card = re.search(r"GC-\d{4}", question)
+    if card:
+        return say_balance(card[0], gift_card_balance(card[0]))
+    with span("search", kind="retrieval", input=question) as step:
+        articles = worse_search(question, most=1)
+        step.output = [{"id": article["id"], "score": article["score"]} for article in articles]
+    article = articles[0] | {"sentences": articles[0]["sentences"][:2]}
+    note(context=[" ".join(article["sentences"])])
+    return quote(question, [article], worse_search)
