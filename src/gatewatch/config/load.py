@@ -23,6 +23,11 @@ def find(start: Path) -> Path | None:
     return None
 
 
+def shortest(path: Path) -> Path:
+    """A path as people would write it from where they are."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def load(path: Path) -> Settings:
     """Read a configuration file.
 

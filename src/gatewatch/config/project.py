@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.config.imports import import_module
-from gatewatch.config.load import FILE, find, load
+from gatewatch.config.load import FILE, find, load, shortest
 from gatewatch.config.settings import Settings
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.scorers.base import Scorer
@@ -143,7 +143,7 @@ class Project:
             raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", [*BUILT_INS, "judge"])))
         for key in ("rubric", "schema"):
             if isinstance(options.get(key), str):
-                options[key] = self.root / options[key]
+                options[key] = shortest(self.root / options[key])
         try:
             return make(use, {"name": name, **options})
         except ValueError as error:

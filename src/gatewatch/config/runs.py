@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.config.imports import named_object
-from gatewatch.config.load import FILE
+from gatewatch.config.load import FILE, shortest
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.config.tasks import make_task, settings_of, variants
@@ -86,7 +86,9 @@ def prepare_suite(
     scorers = _scorers(project, suite, where, problems)
     dataset, setup, teardown, slice_of = None, None, None, None
     with problems.gather():
-        dataset = open_dataset(_shortest(project.root / suite.dataset))
+        dataset = open_dataset(shortest(project.root / suite.dataset))
+    with problems.gather():
+        _budget(suite, where)
     with problems.gather():
         setup = named_object(project.root, suite.setup, f"{where}.setup") if suite.setup else None
     with problems.gather():
@@ -117,16 +119,11 @@ def prepare_suite(
                 ready = prepare(project, name, suite, parts, label=label or variant, limit=limit, resume=resume)
                 prepared += [] if ready is None else [ready]
     with problems.gather():
-        _check_budget(project, suite, where)
+        _check_prices(project, suite, where)
     problems.raise_any()
     if resume and not prepared:
         raise ConfigError(Problem(where, "has no unfinished run to resume", "leave --resume out to start one"))
     return prepared
-
-
-def _shortest(path: Path) -> Path:
-    """A path as people would write it from where they are."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _scorers(project: Project, suite: SuiteSettings, where: str, problems: Problems) -> tuple[Scorer, ...]:
@@ -143,16 +140,18 @@ def _scorers(project: Project, suite: SuiteSettings, where: str, problems: Probl
     return tuple(found)
 
 
-def _check_budget(project: Project, suite: SuiteSettings, where: str) -> None:
-    """A budget can only be kept where every price is known."""
-    if not suite.budget:
-        return
+def _budget(suite: SuiteSettings, where: str) -> float | None:
+    """The suite's budget in US dollars, if it has one."""
     try:
-        parse_budget(suite.budget)
+        return parse_budget(suite.budget) if suite.budget else None
     except ValueError as error:
         raise ConfigError(Problem(f"{where}.budget", str(error))) from None
+
+
+def _check_prices(project: Project, suite: SuiteSettings, where: str) -> None:
+    """A budget can only be kept where every price is known."""
     problems = []
-    for name in project.models:
+    for name in project.models if suite.budget else ():
         settings = project.settings.models[name]
         if not project.prices.known(settings.model, settings.base_url):
             what = f"cannot be kept: the price of {settings.model!r} ([models.{name}]) is unknown"
@@ -220,7 +219,7 @@ def prepare(
         concurrency=suite.concurrency,
         timeout=suite.timeout,
         scorer_timeout=suite.scorer_timeout,
-        budget=parse_budget(suite.budget) if suite.budget else None,
+        budget=_budget(suite, name),
         setup=parts.setup,
         teardown=parts.teardown,
         slice_of=parts.slice_of,

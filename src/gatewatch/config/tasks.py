@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec.structs import asdict, replace
 
 from gatewatch.config.imports import named_object
+from gatewatch.config.load import shortest
 from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.core.codec import text_of
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
@@ -127,9 +128,13 @@ def make_task(
             raise ConfigError(
                 Problem(f"{where}.{key}", f"a task with {kind!r} has no {key}", f"it belongs to {kinds[0]!r}")
             )
+
+    def at(key: str) -> str:
+        return where if where.endswith(".task") else f"{where}.{key}"  # a short form has no keys
+
     made: Task
     if kind == "call":
-        fn = named_object(root, task.call, f"{where}.call")
+        fn = named_object(root, task.call, at("call"))
         made = CallTask(fn, spec, threads=DaemonPool(concurrency), timeout=timeout, arguments=task.arguments)
     elif kind == "command":
         argv = shlex.split(task.command) if isinstance(task.command, str) else list(task.command)
@@ -151,7 +156,7 @@ def make_task(
             raise ConfigError(Problem(f"{where}.model", "missing", "name the [models.NAME] that the prompt is sent to"))
         tools = json.loads(_read(root, task.tools, f"{where}.tools")) if task.tools else ()
         made = PromptTask(
-            _read(root, task.prompt, f"{where}.prompt"),
+            _read(root, task.prompt, at("prompt")),
             model_named(task.model),
             spec=spec,
             system=_read(root, task.system, f"{where}.system") if task.system else "",
@@ -159,7 +164,7 @@ def make_task(
             tools=tools,
         )
     else:
-        made = ReplayTask(root / task.replay, spec)
+        made = ReplayTask(shortest(root / task.replay), spec)
     made.versions = {**made.versions, **task.versions}
     return made
 

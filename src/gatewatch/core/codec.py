@@ -7,7 +7,7 @@ the standard library's encoder, which escapes it.
 
 import hashlib
 import json
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeVar, cast
@@ -59,13 +59,44 @@ def decode(data: bytes, kind: type[T]) -> T:
         return cast(T, _decoder(cast(Any, kind)).decode(data))
     except msgspec.ValidationError:
         raise
-    except msgspec.DecodeError:
-        # Slower, but it reads lone surrogates and says at which column a line is broken.
-        return msgspec.convert(json.loads(data, parse_constant=_refuse_constant), kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Slower, but it reads lone surrogates and says at which column, or byte, a line is broken.
+        return msgspec.convert(parse(data), kind)
+
+
+def parse(data: bytes) -> Any:
+    """Decode JSON into plain values, strictly.
+
+    Raises:
+        UnicodeDecodeError: not UTF-8; it has the byte.
+        json.JSONDecodeError: not JSON; it has the column.
+        ValueError: NaN, infinity, or a number that is out of range.
+        RecursionError: nested too deep.
+    """
+    return json.loads(data.decode(), parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text[:40]} is out of range")
+    return number
+
+
+def check_depth(data: bytes, decoded: object) -> None:
+    """Refuse what is nested so deep that it could not be written again, given what the text was decoded to.
+
+    Brackets are counted first, which is quick: few texts have so many.
+
+    Raises:
+        ValueError: the message has the path.
+    """
+    if data.count(b"[") + data.count(b"{") > _MAX_DEPTH:
+        plain(decoded)
 
 
 def repeated_key(data: bytes, decoded: object) -> str | None:
@@ -89,38 +120,52 @@ def repeated_key(data: bytes, decoded: object) -> str | None:
     return found[0] if found else None
 
 
-def plain(value: object, path: str = "$") -> Any:
+def plain(value: object, path: str = "$", depth: int = 0) -> Any:
     """Turn what a user's code returned into plain JSON values.
 
-    Structs, dataclasses and pydantic models become objects, tuples and sets become arrays.
+    Structs, dataclasses and pydantic models become objects, tuples and sets become arrays, and what derives from text
+    or a number (an enumeration's member, numpy's float64) becomes just that.
 
     Raises:
         ValueError: for NaN, infinity, a cycle or a type that JSON has no word for; the message has the path.
     """
-    if value is None or isinstance(value, str | bool | int):
+    kind = type(value)
+    if value is None or kind is str or kind is bool or kind is int:
         return value
     if isinstance(value, float):
         if not isfinite(value):
             raise ValueError(f"{value} at {path} has no place in JSON")
-        return value
-    if len(path) > _MAX_DEPTH * 8 or path.count(".") + path.count("[") > _MAX_DEPTH:
+        return float(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if depth > _MAX_DEPTH:
         raise ValueError(f"nested more than {_MAX_DEPTH} deep, or a cycle, at {path[:80]}...")
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
                 raise ValueError(f"key {key!r} at {path} is not text")
-        return {key: plain(item, f"{path}.{key}") for key, item in value.items()}
+        return {str.__str__(key): plain(item, f"{path}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, set | frozenset):
-        return sorted((plain(item, f"{path}[...]") for item in value), key=repr)
+        return sorted((plain(item, f"{path}[...]", depth + 1) for item in value), key=repr)
+    return plain(_opened(value, path), path, depth + 1)
+
+
+def _opened(value: object, path: str) -> Any:
+    """The fields of an object that is made of fields."""
     if isinstance(value, msgspec.Struct):
-        return plain(msgspec.to_builtins(value), path)
+        try:
+            return msgspec.to_builtins(value)
+        except TypeError as error:
+            raise ValueError(f"{type(value).__name__} at {path} has no place in JSON: {error}") from None
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value), path)
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     dump = getattr(value, "model_dump", None)
-    if callable(dump):
-        return plain(dump(mode="json"), path)
+    if callable(dump) and not isinstance(value, type):
+        return dump(mode="json")
     raise ValueError(f"a value of type {type(value).__name__} at {path} has no place in JSON")
 
 

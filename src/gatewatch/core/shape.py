@@ -5,7 +5,8 @@ goes through the value field by field.
 """
 
 import re
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo, fields
@@ -20,6 +21,7 @@ Flaw = tuple[str, str, str]
 _AT = re.compile(r" - at `\$?\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
+_NAMED = re.compile(r"`(\w+(?: \| \w+)*)`")
 _KINDS = {
     "str": "text",
     "int": "a whole number",
@@ -43,7 +45,8 @@ def convert(value: Any, kind: type[T], path: str = "") -> T | list[Flaw]:
 
 
 def _flaws(value: Any, kind: Any, path: str) -> list[Flaw]:
-    """Walk tables whose fields are known, so that each field is judged by itself."""
+    """Walk tables whose fields are known, and lists, so that each part is judged by itself."""
+    kind = _member(kind, value)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
         known = {field.encode_name: field for field in fields(kind)}
         found = [(_join(path, key), "unknown field", did_you_mean(key, known)) for key in value if key not in known]
@@ -56,11 +59,29 @@ def _flaws(value: Any, kind: Any, path: str) -> list[Flaw]:
     if get_origin(kind) is dict and isinstance(value, dict):
         inner = get_args(kind)[1]
         return [flaw for key, item in value.items() for flaw in _flaws(item, inner, _join(path, str(key)))]
+    if get_origin(kind) in (list, tuple) and isinstance(value, list | tuple):
+        inner = get_args(kind)[0]
+        return [flaw for index, item in enumerate(value) for flaw in _flaws(item, inner, f"{path}[{index}]")]
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        return [(path, f"{value!r} is not known", f"one of {', '.join(map(str, get_args(kind)))}")]
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         return [_flaw(error, path)]
     return []
+
+
+def _member(kind: Any, value: Any) -> Any:
+    """Of a union, the member that a table or a list must be meant for."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    for member in get_args(kind):
+        origin = get_origin(member) or member
+        if isinstance(value, dict) and isinstance(origin, type) and issubclass(origin, dict | msgspec.Struct):
+            return member
+        if isinstance(value, list | tuple) and origin in (list, tuple):
+            return member
+    return kind
 
 
 def _required(field: FieldInfo) -> bool:
@@ -85,5 +106,11 @@ def _flaw(error: msgspec.ValidationError, path: str) -> Flaw:
     missing = _MISSING.fullmatch(text)
     if missing:
         return _join(path, missing[1]), "missing", ""
-    text = re.sub(r"`(\w+)`", lambda match: _KINDS.get(match[1], match[0]), text)
+    text = _NAMED.sub(lambda match: _in_words(match[1]), text)
     return path, text[0].lower() + text[1:], ""
+
+
+def _in_words(kinds: str) -> str:
+    """Types as msgspec names them, in words; "or nothing" goes without saying."""
+    found = [_KINDS.get(kind, kind) for kind in kinds.split(" | ")]
+    return " or ".join([word for word in found if word != "nothing"] or found)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.core.money import Cost
 
@@ -84,6 +85,11 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flow: str = ""
     slice: str = ""
     versions: dict[str, str] = {}
+
+
+def moved(spans: Iterable[Span], by: int) -> tuple[Span, ...]:
+    """Spans as they stand in a list in which `by` others come before them."""
+    return tuple(span if span.parent is None else replace(span, parent=span.parent + by) for span in spans)
 
 
 def total_usage(parts: Iterable[Usage | None]) -> Usage | None:

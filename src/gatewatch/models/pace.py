@@ -46,6 +46,8 @@ _REMEMBERED = 4096
 _SHORTEST_STRETCH_S = 0.25
 _BURST_S = 0.5
 _START = 2.0
+_DROP = 0.6
+_SPREAD = 0.5
 _CREDIT = 1.0
 _CREDIT_R = 1.0
 
@@ -294,7 +296,8 @@ class Pace:
             before = self._rate
             if not self._ramping and end - sent[0] < 2 * halt:
                 self._burst_s, self._burst = 0.0, min(went, int(self._burst * 1.5))
-            self._rate = _UNDER_RATE * min(max(low, high), self._rate * self._gain)
+            own = self._rate * self._gain
+            self._rate = _UNDER_RATE * min(max(low, high, 0.0 if self._ramping else _DROP * before), own)
             self._confirmed = (
                 min(self._confirmed + 1, _MOST_CONFIRMED)
                 if not self._ramping and 0.8 < self._rate / before < 1.25

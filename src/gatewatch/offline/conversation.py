@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from gatewatch.core.case import Case
 from gatewatch.core.codec import text_of
 from gatewatch.core.money import Cost
-from gatewatch.core.trace import Span, Trace, total_usage
+from gatewatch.core.threads import Abandoned
+from gatewatch.core.trace import Span, Trace, moved, total_usage
+from gatewatch.offline.task import fault_of
 
 Answer = Callable[[Case, int], Awaitable[Trace]]
 
@@ -30,18 +32,24 @@ async def converse(answer: Answer, case: Case, trial: int) -> Trace:
         history.append(message)
         if message["role"] != "user":
             continue
-        turn = await answer(replace(case, input={**case.input, "messages": list(history)}), trial)
+        try:
+            turn = await answer(replace(case, input={**case.input, "messages": list(history)}), trial)
+        except (Exception, SystemExit) as error:
+            if not turns or isinstance(error, Abandoned):
+                raise
+            turn = Trace(error=fault_of(error))  # what the turns before it cost is not forgotten
         history.append({"role": "assistant", "content": text_of(turn.output)})
         turns.append(turn)
         spans.append(
             Span(name=f"turn {len(turns)}", input=message.get("content"), output=turn.output, usage=turn.usage)
         )
+        spans += moved(turn.spans, len(spans))
         if turn.error is not None:
             break
     costs = [turn.cost for turn in turns]
     return replace(
         turns[-1],
-        spans=tuple(spans) + turns[-1].spans,
+        spans=tuple(spans),
         usage=total_usage(turn.usage for turn in turns),
         cost=sum((cost or Cost(unknown=1) for cost in costs), Cost()) if any(costs) else None,
         waited_s=sum(turn.waited_s for turn in turns),

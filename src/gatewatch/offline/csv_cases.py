@@ -12,20 +12,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.errors import Problem, did_you_mean
 
 _LISTS = ("tags", "scorers")
 _JSON = ("input", "expected", "context", "provenance")
+_BOM = b"\xef\xbb\xbf"
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any] | list[Problem]]]:
     """Each line as the object that a JSON line would have been, with its number; or what is wrong with it."""
+    data = file.read_bytes()
+    body = data.removeprefix(_BOM)
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = body.decode()
     except UnicodeDecodeError as error:
-        yield 1, [Problem(f"{file}:1", f"not UTF-8 at byte {error.start}", "save the file as UTF-8")]
+        byte = error.start + len(data) - len(body)
+        line = 1 + body.count(b"\n", 0, error.start)
+        yield line, [Problem(f"{file}:{line}", f"not UTF-8 at byte {byte}", "save the file as UTF-8")]
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -55,10 +61,15 @@ def _header_problems(file: Path, header: list[str]) -> list[Problem]:
     problems = [
         Problem(f"{file}:1: {name}", "unknown column", did_you_mean(name, fields))
         for name in header
-        if name not in fields and not name.startswith(("input.", "meta."))
+        if name not in fields and not (name.startswith(("input.", "meta.")) and name.partition(".")[2])
     ]
     problems += [
-        Problem(f"{file}:1: {name}", "column given twice") for name in {n for n in header if header.count(n) > 1}
+        Problem(f"{file}:1: {name}", "column given twice") for name in dict.fromkeys(header) if header.count(name) > 1
+    ]
+    problems += [
+        Problem(f"{file}:1: {name}", f"there are columns {name}.NAME too", "give it as one column, or in parts")
+        for name in ("input", "meta")
+        if name in header and any(each.startswith(f"{name}.") for each in header)
     ]
     if not any(name == "input" or name.startswith("input.") for name in header):
         problems.append(Problem(f"{file}:1", "no column named input", "the first line names the columns"))
@@ -81,16 +92,25 @@ def _object(cells: dict[str, str], where: str) -> tuple[dict[str, Any], list[Pro
             if cell.strip().lower() not in _TRUTHS:
                 flaws.append(Problem(f"{where}: must_pass", f"expected true or false, got {cell!r}"))
             value[name] = _TRUTHS.get(cell.strip().lower(), False)
-        elif name in _JSON and cell.lstrip().startswith(("{", "[")):
+        elif name == "meta" or (name in _JSON and cell.lstrip().startswith(("{", "["))):
             try:
-                value[name] = json.loads(cell)
-            except ValueError:
-                value[name] = cell
-        elif name == "meta":
-            try:
-                value[name] = json.loads(cell)
-            except ValueError as error:
-                flaws.append(Problem(f"{where}: meta", f"not JSON: {error}"))
+                value[name] = _parsed(cell)
+            except json.JSONDecodeError as error:
+                value[name] = cell  # text that happens to start with a bracket
+                if name == "meta":
+                    flaws.append(Problem(f"{where}: meta", f"not JSON: {error}"))
+            except (ValueError, RecursionError) as error:
+                flaws.append(Problem(f"{where}: {name}", f"not JSON: {error}"))
         else:
             value[name] = cell
     return value, flaws
+
+
+def _parsed(cell: str) -> Any:
+    """The JSON value in a cell."""
+    data = cell.encode()
+    value = codec.parse(data)
+    repeated = codec.repeated_key(data, value)
+    if repeated is not None:
+        raise ValueError(f"the field {repeated!r} is given twice in one object")
+    return value

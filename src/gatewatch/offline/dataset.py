@@ -53,10 +53,15 @@ class Dataset:
 
 
 class _Lines:
-    """Cases in a file that is read where they lie, through one open file: replacing the file does not disturb us."""
+    """Cases in a file that is read where they lie, through one open file: replacing the file does not disturb us.
 
-    def __init__(self, file: BinaryIO) -> None:
+    Writing into the file does, and is noticed.
+    """
+
+    def __init__(self, file: BinaryIO, path: str) -> None:
         self._file = file
+        self._path = path
+        self._state = self._state_now()
         self._offsets = array("Q")
         self._sizes = array("Q")
 
@@ -64,7 +69,13 @@ class _Lines:
         self._offsets.append(offset)
         self._sizes.append(size)
 
+    def _state_now(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
+
     def __getitem__(self, index: int) -> Case:
+        if self._state_now() != self._state:
+            raise DatasetError(Problem(self._path, "was written to while it was in use", "start a new run"))
         raw = os.pread(self._file.fileno(), self._sizes[index], self._offsets[index])
         return _finished(codec.decode(raw, Case))
 
@@ -84,7 +95,7 @@ def open_dataset(path: str | Path) -> Dataset:
     try:
         if file.suffix.lower() == ".csv":
             return _checked(str(path), _read_objects(str(path), read_csv(file)), None)
-        lines = _Lines(file.open("rb"))
+        lines = _Lines(file.open("rb"), str(path))
         return _checked(str(path), _read_lines(file, lines), lines)
     except OSError as error:
         raise DatasetError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
@@ -113,7 +124,7 @@ def _checked(path: str, found: Iterable[tuple[int, Case | list[Problem]]], lines
             continue
         first = by_id.setdefault(case.id, number)
         if first != number:
-            same = "the same input twice" if len(case.id) == ID_LENGTH else "ids must differ"
+            same = "the same input twice" if case.id == derived_id(case.input) else "ids must differ"
             problems.append(Problem(f"{path}:{number}", f"id {case.id!r} is given in line {first} already", same))
         numbers.append(number)
         digests.append(sha256(codec.canonical(case)).digest())
@@ -131,13 +142,14 @@ def _checked(path: str, found: Iterable[tuple[int, Case | list[Problem]]], lines
 
 def _read_objects(path: str, items: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Case | list[Problem]]]:
     for number, item in items:
-        if isinstance(item, list):  # problems that were found already
+        where = f"{path}:{number}"
+        if isinstance(item, list) and item and isinstance(item[0], Problem):  # found already
             yield number, item
-        elif isinstance(item, Case):
-            where = f"{path}:{number}"
-            yield number, _flaws(item, where) or _finished(item)
-        else:
-            yield number, case_of(item, f"{path}:{number}")
+            continue
+        try:
+            yield number, case_of(codec.plain(item), where)
+        except ValueError as error:
+            yield number, [Problem(where, str(error), "a case is made of what JSON can say")]
 
 
 def _read_lines(file: Path, index: _Lines) -> Iterator[tuple[int, Case | list[Problem]]]:
@@ -169,21 +181,25 @@ def _not_utf8(file: Path, line: bytes) -> Problem | None:
 
 def _parse(line: bytes, where: str, offset: int) -> Case | list[Problem]:
     """One line as a case, or all that is wrong with it."""
+    value: Any
     try:
-        case = codec.decode(line, Case)
-        repeated = codec.repeated_key(line, case)
+        try:
+            value = codec.decode(line, Case)
+        except msgspec.ValidationError:  # it tells the first flaw only
+            value = codec.parse(line)
+        repeated = codec.repeated_key(line, value)
+        codec.check_depth(line, value)
     except UnicodeDecodeError as error:
         return [Problem(where, f"not UTF-8 at byte {offset + error.start}", "save the file as UTF-8")]
-    except msgspec.ValidationError:
-        return case_of(json.loads(line), where)
     except json.JSONDecodeError as error:
         return [Problem(f"{where}:{error.colno}", f"not JSON: {error.msg}", "one JSON object a line")]
     except (ValueError, RecursionError) as error:
         return [Problem(where, f"not JSON: {error}", "one JSON object a line")]
     if repeated is not None:
         return [Problem(where, f"the field {repeated!r} is given twice in one object", "keep one of the two")]
-    problems = _flaws(case, where)
-    return problems or _finished(case)
+    if not isinstance(value, Case):
+        return case_of(value, where)
+    return _flaws(value, where) or _finished(value)
 
 
 def case_of(value: Any, where: str) -> Case | list[Problem]:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from gatewatch.core.case import Case
 from gatewatch.core.errors import GatewatchError
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder
-from gatewatch.core.trace import Fault, Span, Trace, Usage, cost_of_spans, total_usage
+from gatewatch.core.trace import Fault, Span, Trace, Usage, cost_of_spans, moved, total_usage
 
 
 class Task(Protocol):
@@ -89,9 +90,14 @@ def reply_of(value: Any) -> Reply:
     """
     if not isinstance(value, dict) or not value.keys() & {"output", "error"}:
         raise TaskFailed('expected a JSON object with "output" or "error", got ' + codec.text_of(value)[:200])
-    reply = shape.convert(value, Reply)
+    try:
+        reply = shape.convert(codec.plain(value), Reply)
+    except ValueError as error:
+        raise TaskFailed(f"the reply cannot be kept: {error}") from None
     if isinstance(reply, list):
         raise TaskFailed("the reply is not as it should be: " + "; ".join(f"{path}: {what}" for path, what, _ in reply))
+    if reply.output is UNSET and reply.error is None:
+        raise TaskFailed("the reply has neither an output nor an error")
     return reply
 
 
@@ -99,16 +105,29 @@ def traced(value: Any) -> Trace:
     """What a Python task returned, as a trace: a `Trace` as it is, anything else as the output.
 
     Raises:
-        TaskFailed: for an output that JSON has no word for, NaN included.
+        TaskFailed: for an output that JSON has no word for, NaN included, and for a trace whose fields are not as they
+            should be.
     """
-    if isinstance(value, str):
+    if type(value) is str:
         return Trace(output=value)
     try:
         if isinstance(value, Trace):
-            return replace(value, output=codec.plain(value.output))
+            return checked(replace(value, output=codec.plain(value.output)))
         return Trace(output=codec.plain(value))
     except ValueError as error:
         raise TaskFailed(f"the output cannot be kept: {error}") from None
+
+
+def checked(trace: Trace) -> Trace:
+    """A trace that somebody filled in, after checking that it can be written and read back.
+
+    Raises:
+        TaskFailed: naming the first field that is not as it should be.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(trace), Trace)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise TaskFailed(f"the trace cannot be kept: {error}") from None
 
 
 def fields_at(value: Any, paths: Mapping[str, str]) -> dict[str, Any]:
@@ -135,13 +154,21 @@ def fault_of(error: BaseException) -> Fault:
     """Why a task gave no answer: a message for people, and the traceback where it is the application's own."""
     if isinstance(error, TaskFailed | GatewatchError):
         return Fault(str(error))
+    try:
+        said = str(error)
+    except Exception:
+        said = "(it has no text)"
     return Fault(
-        f"{type(error).__name__}: {error}"[:2000], detail="".join(traceback.format_exception(error, limit=-6))[-6000:]
+        f"{type(error).__name__}: {said}"[:2000], detail="".join(traceback.format_exception(error, limit=-6))[-6000:]
     )
 
 
 def filled(given: Trace, case: Case, current: Recorder, latency: float | None) -> Trace:
-    """What the task gave, with what it left open: what the application recorded, and the time it took."""
+    """What the task gave, with what it left open: what the application recorded, and the time it took.
+
+    Raises:
+        TaskFailed: when the application recorded what cannot be kept.
+    """
     waited = current.waited_s or given.waited_s
     if latency is not None:
         latency = max(0.0, latency - waited)
@@ -150,15 +177,21 @@ def filled(given: Trace, case: Case, current: Recorder, latency: float | None) -
         return replace(
             given, input=case.input, latency_s=latency if given.latency_s is None else given.latency_s, waited_s=waited
         )
-    spans = given.spans + tuple(current.spans)
+    whole = checked(
+        replace(
+            given,
+            input=case.input,
+            context=current.context if given.context is None else given.context,
+            spans=given.spans + moved(current.spans, len(given.spans)),
+            usage=given.usage or current.usage,
+            cost=given.cost or current.cost,
+            latency_s=latency if given.latency_s is None else given.latency_s,
+            waited_s=waited,
+            versions={**given.versions, **current.versions},
+        )
+    )
     return replace(
-        given,
-        input=case.input,
-        context=current.context if given.context is None else given.context,
-        spans=spans,
-        usage=given.usage or current.usage or total_usage(span.usage for span in spans),
-        cost=given.cost or current.cost or cost_of_spans(spans),
-        latency_s=latency if given.latency_s is None else given.latency_s,
-        waited_s=waited,
-        versions={**given.versions, **current.versions},
+        whole,
+        usage=whole.usage or total_usage(span.usage for span in whole.spans),
+        cost=whole.cost or cost_of_spans(whole.spans),
     )

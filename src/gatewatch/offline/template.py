@@ -1,7 +1,8 @@
 """Templates: text, or any JSON value, with `{name}` where something of the case belongs.
 
-The names are `input`, `id`, `trial`, `context`, and the arguments of an input that is an object. `{{` and `}}` stand
-for braces. Braces around anything but a name (a JSON example, say) stay as they are.
+The names are `input`, `id`, `trial`, `context`, and the arguments of an input that is an object, which come first.
+`{{` stands for a brace, and so does a `}}` behind it. Braces around anything but a name (a JSON example, say) stay as
+they are.
 """
 
 import re
@@ -21,7 +22,7 @@ def values_of(case: Case, trial: int) -> dict[str, Any]:
     context = case.context
     if isinstance(context, tuple):
         context = "\n\n".join(text_of(passage) for passage in context)
-    return {**arguments, "input": case.input, "id": case.id, "trial": trial, "context": context or ""}
+    return {"input": case.input, "id": case.id, "trial": trial, "context": context or "", **arguments}
 
 
 def names_in(template: Any) -> set[str]:
@@ -58,9 +59,14 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
 
 def fill_text(template: str, values: Mapping[str, Any]) -> str:
     """The template with its names replaced by text."""
+    opened = 0
 
     def put(match: re.Match[str]) -> str:
+        nonlocal opened
         if match[1] is None:
+            if match[0] == "}}" and not opened:  # the end of a JSON example
+                return match[0]
+            opened += 1 if match[0] == "{{" else -1
             return match[0][0]
         return text_of(values[match[1]]) if match[1] in values else match[0]
 

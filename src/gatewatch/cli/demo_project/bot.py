@@ -1,12 +1,10 @@
 """The support bot of Quillmoor Outfitters, an invented shop for tents and boots.
 
-It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits best.
-There is no model in it: it needs no key and no network, and it always answers the same question in the same way.
+It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits
+best. There is no model in it: it needs no key and no network, and it answers the same question always in the same way.
 
-Two versions are kept here side by side. "worse" is a rewrite of the search that was meant to make it simpler and quicker.
-Its author tried three questions and found nothing wrong. Compare them with
-
-    gatewatch run support
+Two versions stand side by side here. "worse" is a rewrite that was meant to make the bot simpler. Its author tried
+three questions and found nothing wrong. `gatewatch run support` tries all of datasets/support.jsonl.
 """
 
 import json
@@ -36,11 +34,18 @@ def read_articles():
     return articles, edition.rsplit(" ", 1)[1].strip()
 
 
+def words_of(text):
+    """The words of a text, as they stand."""
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
 STOP_WORDS = set(
-    "a about an and any anything are as at be been but by can could did do does everything for from get got had has "
-    "have how i if in is it its just long make me my no not now of off on or our please so some something still take "
-    "takes tell than thank thanks that the their them then there they this to up us was we were what when where which "
-    "who why will with would you your".split()
+    words_of(
+        "a about an and any anything are as at be been but by can could did do does everything for from get got had "
+        "has have how i if in is it its just long make me my no not now of off on or our please so some something "
+        "still take takes tell than thank thanks that the their them then there they this to up us was we were what "
+        "when where which who why will with would you your"
+    )
 )
 SYNONYMS = {
     **dict.fromkeys(["shipping", "ship", "shipped", "shipment", "courier"], "delivery"),
@@ -61,11 +66,6 @@ SYNONYMS = {
 }
 
 
-def words_of(text):
-    """The words of a text that mean something, as they stand."""
-    return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in STOP_WORDS]
-
-
 def stem(word):
     """A word without its ending: "returned", "returns" and "returning" are one."""
     for ending in ("ings", "ing", "ies", "ied", "ed", "es", "s"):
@@ -76,8 +76,14 @@ def stem(word):
 
 
 def terms_of(text):
-    """The words of a text with synonyms as one, and without their endings."""
-    return [stem(part) for word in words_of(text) for part in SYNONYMS.get(word, word).split()]
+    """The words of a text that mean something, with synonyms as one, and without their endings."""
+    words = [word for word in words_of(text) if word not in STOP_WORDS]
+    return [stem(part) for word in words for part in SYNONYMS.get(word, word).split()]
+
+
+def simpler_terms_of(text):
+    """The same without the lists to be kept up: all words, without their endings."""
+    return [stem(word) for word in words_of(text)]
 
 
 ARTICLES, EDITION = read_articles()
@@ -98,7 +104,7 @@ class Search:
 
     def __call__(self, question, most):
         """The best articles, the best first; none when they share nothing with the question."""
-        asked = set(self.terms(question))
+        asked = dict.fromkeys(self.terms(question))
         ranked = sorted(
             ((self.worth(asked, count), article) for count, article in zip(self.counts, ARTICLES, strict=True)),
             key=lambda found: -found[0],
@@ -118,24 +124,20 @@ def text_of(article):
     return " ".join([article["title"], article["title"], *article["sentences"]])
 
 
-def plain_terms_of(text):
-    """The words of a text without their endings."""
-    return [stem(word) for word in words_of(text)]
-
-
 good_search = Search(terms_of)
-worse_search = Search(plain_terms_of)
+worse_search = Search(simpler_terms_of)
 
 
 def quote(question, articles, search):
     """The sentence that answers: the one with the most of the question's words, from the better article if in doubt."""
-    asked = set(search.terms(question))
+    asked = dict.fromkeys(search.terms(question))
 
     def fit(place, article, sentence):
-        shared = asked.intersection(search.terms(sentence))
-        in_title = asked.intersection(search.terms(article["title"])) - shared
-        worth = sum(search.rarity.get(term, 1.0) for term in shared)
-        return (worth + 0.5 * sum(search.rarity.get(term, 1.0) for term in in_title)) * 0.85**place
+        said, title = search.terms(sentence), search.terms(article["title"])
+        weights = (
+            (1.0 if term in said else 0.8 if term in title else 0.0) * search.rarity.get(term, 0) for term in asked
+        )
+        return sum(weights) * 0.85**place
 
     fits = [
         (fit(place, article, sentence), -place, -number, sentence, article)
@@ -190,42 +192,40 @@ def say_balance(card, balance):
 # The bot.
 
 
-def answer(input, version="good"):
+def answer(question="", messages=(), version="good"):
     """Answer a question, or the last one of a conversation."""
     note(versions={"retriever": {"good": "bm25-7", "worse": "bm25-8"}[version], "knowledge_base": EDITION})
-    return answer_good(input) if version == "good" else answer_worse(input)
+    asked = [turn["content"] for turn in messages if turn["role"] == "user"] or [question]
+    return answer_well(asked) if version == "good" else answer_worse(asked)
 
 
-def turns_of(input):
-    """What the customer said, turn by turn."""
-    if isinstance(input, str):
-        return [input]
-    return [message["content"] for message in input["messages"] if message["role"] == "user"]
+def found_in(articles):
+    """What a search found, as it is recorded."""
+    return [{"id": article["id"], "score": article["score"]} for article in articles]
 
 
-def answer_good(input):
+def answer_well(asked):
     """The version that is in use."""
-    turns = turns_of(input)
-    question = turns[-1]
+    question = asked[-1]
     orders = [f"QM-{number}" for number in re.findall(r"\bQM[- ]?(\d{5})\b", question, re.IGNORECASE)]
     cards = [f"GC-{number}" for number in re.findall(r"\bGC[- ]?(\d{4})\b", question, re.IGNORECASE)]
     if orders or cards:
         said = [say_order(order, order_status(order)) for order in orders]
         return " ".join(said + [say_balance(card, gift_card_balance(card)) for card in cards])
-    if len(turns) > 1 and len(terms_of(question)) < 4:  # "And in a sale?" means little by itself
-        question = f"{turns[-2]} {question}"
+    if len(asked) > 1 and len(terms_of(question)) < 4:  # "And in a sale?" means little by itself
+        question = f"{asked[-2]} {question}"
     with span("search", kind="retrieval", input=question) as step:
         articles = good_search(question, most=3)
-        step.output = [{"id": article["id"], "score": article["score"]} for article in articles]
+        step.output = found_in(articles)
     note(context=[" ".join(article["sentences"]) for article in articles])
     if not articles or articles[0]["score"] < 2.0:
         return REFUSAL
     return quote(question, articles, good_search)
 
 
-def answer_worse(input):
-    """The rewrite: one article is enough, and a database record says it all."""
-    question = turns_of(input)[-1]
+def answer_worse(asked):
+    """The rewrite: the best article is enough, and a database record says it all."""
+    question = asked[-1]
     order = re.search(r"QM-\d{5}", question)
     if order:
         record = order_status(order[0])
@@ -235,7 +235,6 @@ def answer_worse(input):
         return say_balance(card[0], gift_card_balance(card[0]))
     with span("search", kind="retrieval", input=question) as step:
         articles = worse_search(question, most=1)
-        step.output = [{"id": article["id"], "score": article["score"]} for article in articles]
-    article = articles[0] | {"sentences": articles[0]["sentences"][:2]}
-    note(context=[" ".join(article["sentences"])])
-    return quote(question, [article], worse_search)
+        step.output = found_in(articles)
+    note(context=[" ".join(articles[0]["sentences"])])
+    return quote(question, articles, worse_search)

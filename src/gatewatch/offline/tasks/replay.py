@@ -49,6 +49,10 @@ class ReplayTask:
             raise DatasetError(problems)
         self.trials = 1 + max(trial for _, trial in self._places)
 
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            self._file.close()
+
     def _index(self) -> list[Problem]:
         problems: list[Problem] = []
         offset = 0
