@@ -32,7 +32,7 @@ check: $(STAMP) ## Check format, lint, types, import contracts, file length and 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python .ci/file_length.py
-	@$(BIN)/python -m pytest -q tests/docs
+	@$(BIN)/python -m pytest -q -n auto tests/docs tests/test_imports.py
 
 format: $(STAMP) ## Put the code into the house's format
 	@$(BIN)/ruff format .

@@ -11,7 +11,6 @@ BENCHMARKS = {
     "startup": "what importing and `--help` cost",
     "runner": "CPU and memory per case, and the wall time beside bare asyncio",
     "storm": "400 calls through a provider that refuses most of them",
-    "scoring": "what each deterministic scorer costs per KB",
 }
 
 

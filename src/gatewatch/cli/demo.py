@@ -1,6 +1,7 @@
 """`gatewatch demo`: a support bot of our own, in a version that works and a worse one, run and scored."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ def command(folder: Path, *, fresh: bool) -> None:
     changed is kept.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from gatewatch.config.project import Project
     from gatewatch.config.runs import prepare_suite
@@ -46,7 +48,7 @@ def command(folder: Path, *, fresh: bool) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     console.print(_head("A support bot in two versions: the one in use, and a rewrite that looked fine."))
     for line in write_project(folder, fresh=fresh):
-        console.print(line, markup=False)
+        console.print(Text(line), soft_wrap=True)
     results = [execute(ready) for ready in prepare_suite(Project.open(folder), SUITE)]
     good, worse = _versions(folder, results)
     console.print(f"\nEach was run over the {good.summary.header.dataset.cases} cases, and every answer was scored:\n")
@@ -74,7 +76,8 @@ def write_project(folder: Path, *, fresh: bool) -> list[str]:
     changed = [] if fresh else [name for name, content in there.items() if (folder / name).read_bytes() != content]
     missing = files if fresh else {name: content for name, content in files.items() if name not in there}
     write_files(folder, missing)
-    said = [f"Its project is in {folder}" + (f", {len(missing)} files were written there." if missing else ".")]
+    count = "1 file was" if len(missing) == 1 else f"{len(missing)} files were"
+    said = [f"Its project is in {folder}" + (f", {count} written there." if missing else ".")]
     if changed:
         said.append(f"Kept as you changed them: {', '.join(changed)} (--fresh writes them anew).")
     return said
@@ -160,14 +163,20 @@ def _print_failures(console: "Console", good: "RunResult", worse: "RunResult") -
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
+    scorers = list(good.summary.header.scorers)
     before = {row.key: row for row in good.rows()}
-    pairs = [(before[row.key], row) for row in worse.rows() if row.key in before and _lost(before[row.key], row)]
+    both = [(before[row.key], row) for row in worse.rows() if row.key in before]
+    pairs = [(one, other) for one, other in both if _lost(one, other, scorers)]
     shown = _varied(pairs, _fallen(good, worse))[:_FAILURES_SHOWN]
     some = f"; {len(shown)} of them" if len(shown) < len(pairs) else ""
     console.print(_head(f"{len(pairs)} of {worse.summary.rows} cases fail in the rewrite alone{some}"))
     for one, other in shown:
         console.print()
-        console.print(Text.assemble((one.case, "bold"), f" · {one.slice}" + " · must pass" * one.must_pass))
+        console.print(
+            Text.assemble((clean(one.case), "bold"), clean(f" · {one.slice}"), " · must pass" * one.must_pass)
+        )
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column()
@@ -176,31 +185,32 @@ def _print_failures(console: "Console", good: "RunResult", worse: "RunResult") -
             ("expected", _expected(one)),
             ("in use", _said(one)),
             ("rewrite", _said(other)),
-            ("failed", ", ".join(_lost(one, other))),
+            ("failed", clean(", ".join(_lost(one, other, scorers)))),
         ):
             table.add_row(label, said)
         console.print(table)
     console.print()
 
 
-def _lost(one: "Row", other: "Row") -> list[str]:
-    """The scorers that were satisfied with one answer and are not with the other."""
-    return [
-        name
-        for name, score in one.scores.items()
-        if score.value == 1.0 and name in other.scores and (other.scores[name].value or 0.0) < 1.0
-    ]
+def _lost(one: "Row", other: "Row", scorers: list[str]) -> list[str]:
+    """The scorers that were satisfied with one answer and give the other less."""
+    pairs = [(name, one.scores[name].value, other.scores[name].value) for name in scorers if name in one.scores]
+    return [name for name, before, after in pairs if before == 1.0 and after is not None and after < 1.0]
 
 
 def _varied(pairs: "list[tuple[Row, Row]]", slices: list[str]) -> "list[tuple[Row, Row]]":
-    """The pairs, those that must pass first, and a pair of each slice before a second one of any."""
+    """The pairs, a pair of each slice before a second one of any; of a slice, what must pass and what crashed first."""
     by_slice: dict[str, int] = {}
     ranked = []
-    for pair in sorted(pairs, key=lambda pair: (not pair[1].must_pass, pair[1].case)):
+    for pair in sorted(pairs, key=lambda pair: (not pair[1].must_pass, not _crashed(pair[1]), pair[1].case)):
         name = pair[1].slice
         turn = by_slice[name] = by_slice.get(name, 0) + 1
         ranked.append((turn, slices.index(name) if name in slices else len(slices), pair))
     return [pair for *_, pair in sorted(ranked, key=lambda found: found[:2])]
+
+
+def _crashed(row: "Row") -> bool:
+    return row.trace is not None and row.trace.error is not None
 
 
 def _plain(value: Any) -> "Text":
@@ -238,20 +248,31 @@ def _said(row: "Row") -> "RenderableType":
 
 def _print_next(console: "Console", folder: Path, worse: "RunResult") -> None:
     """Commands to go on with, as they can be typed."""
+    from rich.table import Table
     from rich.text import Text
 
-    failing = next((row.case for row in worse.rows() if row.trace is not None and row.trace.error is not None), "")
+    crashed = min((row.case for row in worse.rows() if _crashed(row)), default="")
     steps = [
-        (f"cd {shlex.quote(str(folder))}", ""),
-        (f"gatewatch show {WORSE} --failed", "every row with an error or a low score"),
-        *(
-            [(f"gatewatch show {WORSE} --case {failing}", "one case in full: its steps, errors and scores")]
-            * bool(failing)
-        ),
-        (f"gatewatch run {SUITE}", "run both again, after a change to bot.py or a case"),
+        (f"gatewatch show {WORSE} --failed", "the rows that went wrong"),
+        *([(f"gatewatch show {WORSE} --case {shlex.quote(crashed)}", "one case in full")] if crashed else []),
+        (f"gatewatch run {SUITE}", "both again: change bot.py or a case"),
         ("gatewatch init ../my-evals", "start a project of your own"),
     ]
-    width = max(len(typed) for typed, _ in steps)
-    console.print(_head("Next"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
     for typed, why in steps:
-        console.print(Text.assemble("  ", typed, (f"  {'':{width - len(typed)}}{why}" if why else "", "dim")))
+        table.add_row(Text(f"  {typed}"), why)
+    console.print(_head("Next"))
+    for typed in (*_activation(), f"cd {shlex.quote(str(folder))}"):
+        console.print(Text(f"  {typed}"), soft_wrap=True)
+    console.print(table)
+
+
+def _activation() -> list[str]:
+    """What to type first where we are not on the search path: in an environment that is not active."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("gatewatch") or not script.is_file():
+        return []
+    here = Path.cwd()
+    return [f". {shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))}"]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from gatewatch.offline.result import RunResult
 
 _SHOWN_VALUE = 4000
+_LEAST_OUTPUT = 24
+_SCORE = 5
+_GAP = 3  # between the columns of a table
 
 
 @click.command(name="show")
@@ -89,22 +92,36 @@ def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
     from gatewatch.core.codec import text_of
     from gatewatch.offline.report import clean
 
+    rows, more = rows[:limit], len(rows) - limit
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    facts = {"case": [clean(row.case) for row in rows], "trial": [str(row.trial) for row in rows]}
+    facts["slice"] = [clean(row.slice) for row in rows]
+    columns = {name: cells for name, cells in facts.items() if name == "case" or any(c not in ("", "0") for c in cells)}
+    heads = [clean(name) for name in scorers]
+    left = console.width - sum(_GAP + max(map(len, [name, *cells])) for name, cells in columns.items())
+    numbered = left - sum(_GAP + max(_SCORE, len(head)) for head in heads) < _LEAST_OUTPUT
+    if numbered:
+        heads = [str(place) for place in range(1, len(scorers) + 1)]  # too narrow for names: these come below
+    left -= sum(_GAP + max(_SCORE, len(head)) for head in heads)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("case", "trial", "slice", "output or error"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=3 if name.startswith("output") else None)
-    for name in scorers:
-        table.add_column(Text(clean(name)), justify="right")
-    for row in rows[:limit]:
+    for name in columns:
+        table.add_column(name, no_wrap=True)
+    # Without a width of its own, the longest output would take all the room.
+    table.add_column("output or error", no_wrap=True, overflow="ellipsis", width=max(_LEAST_OUTPUT // 2, left))
+    for head in heads:
+        table.add_column(Text(head), justify="right", no_wrap=True, min_width=_SCORE)
+    for place, row in enumerate(rows):
         trace = row.trace
         fault = trace.error if trace is not None else None
         said = fault.message if fault is not None else text_of(trace.output if trace is not None else None)
         shown = Text(clean(said[:500]), style="yellow" if fault is not None else "")
-        cells = [_cell(row, name) for name in scorers]
-        table.add_row(Text(clean(row.case)), str(row.trial), Text(clean(row.slice)), shown, *cells)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+        scored = [_cell(row, name) for name in scorers]
+        table.add_row(*(Text(cells[place]) for cells in columns.values()), shown, *scored)
     console.print(table)
-    if len(rows) > limit:
-        click.echo(f"{len(rows) - limit} more rows: --limit {len(rows)}")
+    if numbered:
+        console.print(Text("   ".join(f"{head} {clean(name)}" for head, name in zip(heads, scorers, strict=True))))
+    if more > 0:
+        click.echo(f"{more} more rows: --limit {limit + more}")
 
 
 def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
@@ -138,16 +155,19 @@ def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
 
 def _print_text(lines: "Iterator[tuple[str, str]]") -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from gatewatch.offline.report import clean
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
     for label, value in lines:
         whole = value if len(value) <= _SHOWN_VALUE else f"{value[:_SHOWN_VALUE]} ... ({len(value):,} characters)"
-        text: Text = Text(f"{clean(label):10} ", style="dim")
-        text.append("\n           ".join(clean(line) for line in whole.split("\n")), style="not dim")
-        console.print(text)
+        table.add_row(Text(clean(label)), Text("\n".join(clean(line) for line in whole.split("\n"))))
+    console.print(table)
     console.print()
 
 

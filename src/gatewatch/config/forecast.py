@@ -37,7 +37,8 @@ def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
         if cost.total is not None:
             return cost.total / earlier.rows, f"as in {earlier.header.run}"
     if not project.models:
-        return None, "no model of gatewatch.toml is called"
+        counted = "; the budget counts what the task reports" if ready.plan.budget is not None else ""
+        return None, "no model of gatewatch.toml is called" + counted
     return _guess(project, ready)
 
 

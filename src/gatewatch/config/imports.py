@@ -3,11 +3,13 @@
 import importlib
 import sys
 import traceback
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 
 
 def import_module(root: Path, name: str, where: str) -> ModuleType:
@@ -17,9 +19,7 @@ def import_module(root: Path, name: str, where: str) -> ModuleType:
         ConfigError: when there is no such module, or it fails on import; the message has the line that failed.
     """
     dotted = name.removesuffix(".py").replace("/", ".").lstrip(".")
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    _forget_foreign(root, dotted)
+    _enter(root, dotted.partition(".")[0])
     try:
         return importlib.import_module(dotted)
     except ModuleNotFoundError as error:
@@ -27,31 +27,67 @@ def import_module(root: Path, name: str, where: str) -> ModuleType:
             hint = f"looked in {root} and in what is installed"
             raise ConfigError(Problem(where, f"there is no module {dotted!r}", hint)) from None
         raise ConfigError(Problem(where, _failure(root, name, error))) from None
+    except InputError as error:  # a rubric that the file loads, say: each of its problems
+        at = _line(root, error)
+        raise ConfigError(Problem(where, f"{name}{at}: {each}") for each in error.problems) from None
     except (Exception, SystemExit) as error:
         raise ConfigError(Problem(where, _failure(root, name, error))) from None
 
 
-def _forget_foreign(root: Path, dotted: str) -> None:
-    """Forget a module of the same name that another project of this process brought in."""
-    head = dotted.partition(".")[0]
+_entered: list[Path] = []  # the project whose folder we put on the path
+
+
+def _enter(root: Path, head: str) -> None:
+    """Have the project's folder come first, so that a module is the project's own if it has one of that name.
+
+    A process may work on one project after another (a notebook, tests): the folder and the modules of the one before
+    are forgotten, and so is a module of the same name that came from elsewhere.
+    """
+    for other in _entered:
+        if other != root:
+            with suppress(ValueError):
+                sys.path.remove(str(other))
+            _forget(name for name, module in sys.modules.items() if _lies_in(other, name, module))
+    if _entered != [root] or str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    _entered[:] = [root]
     loaded = sys.modules.get(head)
-    own = [root / f"{head}.py", root / head / "__init__.py"]
-    if loaded is None or not any(path.is_file() for path in own):
-        return
-    file = getattr(loaded, "__file__", None)
-    if file is not None and Path(file).resolve() not in [path.resolve() for path in own]:
+    if loaded is not None and _own(root, head) and not _lies_in(root, head, loaded):
+        _forget([head])
+
+
+def _own(root: Path, head: str) -> bool:
+    return any(path.is_file() for path in (root / f"{head}.py", root / head / "__init__.py"))
+
+
+def _lies_in(root: Path, head: str, module: ModuleType) -> bool:
+    """Whether a top-level module was imported from a folder."""
+    file = getattr(module, "__file__", None)
+    if file is None:  # a folder without __init__.py
+        return str(root / head) in list(getattr(module, "__path__", ()))
+    if Path(file).stem not in (head, "__init__"):
+        return False
+    return Path(file).resolve() in ((root / f"{head}.py").resolve(), (root / head / "__init__.py").resolve())
+
+
+def _forget(heads: Iterable[str]) -> None:
+    for head in list(heads):
         for name in [name for name in sys.modules if name == head or name.startswith(f"{head}.")]:
             del sys.modules[name]
-        importlib.invalidate_caches()
+    importlib.invalidate_caches()
 
 
 def _failure(root: Path, name: str, error: BaseException) -> str:
     """What went wrong in the user's own code, with the line it went wrong at."""
     if isinstance(error, SyntaxError):
         return f"{name} cannot be imported: {error.filename}:{error.lineno}: {error.msg}"
+    return f"{name} cannot be imported: {type(error).__name__}: {error}{_line(root, error)}"
+
+
+def _line(root: Path, error: BaseException) -> str:
+    """The last line of the project's own code that an error came through, in brackets."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(root))]
-    at = f" ({Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno})" if frames else ""
-    return f"{name} cannot be imported: {type(error).__name__}: {error}{at}"
+    return f" ({Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno})" if frames else ""
 
 
 def named_object(root: Path, reference: str, where: str) -> Any:

@@ -2,7 +2,10 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from gatewatch.config.settings import Settings
 from gatewatch.core import shape
@@ -11,7 +14,6 @@ from gatewatch.offline.result import NAME
 
 FILE = "gatewatch.toml"
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
-_NAMED = ("models", "scorers", "tasks", "suites", "monitors")
 
 
 def find(start: Path) -> Path | None:
@@ -40,21 +42,36 @@ def load(path: Path) -> Settings:
         raise ConfigError(Problem(path.name, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError as error:
         raise ConfigError(Problem(path.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure, too
         at = _AT.search(str(error))
         where = f"{path.name}:{at[1]}:{at[2]}" if at and at[1] else path.name
         raise ConfigError(Problem(where, f"not TOML: {_AT.sub('', str(error))}")) from None
     settings = shape.convert(raw, Settings)
-    problems = []
-    if isinstance(settings, list):
-        problems = [Problem(f"{path.name}: {at}", what, hint) for at, what, hint in settings]
-    for table in _NAMED:
+    flaws = settings if isinstance(settings, list) else []
+    flaws += [flaw for flaw in (*_odd_numbers(raw), *_names(raw)) if flaw[0] not in {at for at, _, _ in flaws}]
+    if isinstance(settings, list) or flaws:
+        raise ConfigError(Problem(f"{path.name}: {at}", what, hint) for at, what, hint in flaws)
+    return settings
+
+
+def _odd_numbers(value: Any, at: str = "") -> Iterator[shape.Flaw]:
+    """Numbers that TOML has and no key of ours can mean: NaN, infinity, a price below 0."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            place = f"{at}[{key}]" if isinstance(value, list) else f"{at}.{key}" if at else str(key)
+            yield from _odd_numbers(item, place)
+    elif isinstance(value, float) and not isfinite(value):
+        yield at, f"must be a finite number, got {value}", ""
+    elif isinstance(value, int | float) and value < 0 and at.startswith("prices."):
+        yield at, f"must be 0 or more, got {value}", ""
+
+
+def _names(raw: dict[str, Any]) -> Iterator[shape.Flaw]:
+    """Names that runs cannot be kept under."""
+    rule = "lower-case letters, digits, dots, dashes and underscores, 100 at most"
+    for table in ("suites", "monitors"):
         inner = raw.get(table)
         for name in inner if isinstance(inner, dict) else ():
-            if not NAME.fullmatch(name) and table in ("suites", "monitors"):
-                rule = "lower-case letters, digits, dots, dashes and underscores, 100 at most"
-                problems.append(Problem(f"{path.name}: {table}.{name}", "not a usable name", rule))
-    if problems:
-        raise ConfigError(problems)
-    assert not isinstance(settings, list)
-    return settings
+            if not NAME.fullmatch(name):
+                yield f"{table}.{name}", "not a usable name", rule

@@ -207,7 +207,10 @@ def prepare(
         trials=trials,
         seed=seed,
         started=stamp(now()),
-        prices=project.prices.snapshot if project.models else "",
+        prices={
+            name: {"model": model.settings.model, **project.prices.rates(model.settings.model, model.settings.base_url)}
+            for name, model in project.models.items()
+        },
     )
     plan = Plan(
         run=run,

@@ -39,7 +39,10 @@ class ScorerRef(Struct, frozen=True, omit_defaults=True):
 
 
 class RunHeader(Struct, frozen=True, kw_only=True):
-    """What a run is a run of. Everything that must be the same for it to be resumed."""
+    """What a run is a run of. Everything that must be the same for it to be resumed.
+
+    `prices` has, for each model in use, the prices at which it was counted and where they come from.
+    """
 
     kind: str = RUN_KIND
     version: int = RUN_VERSION
@@ -53,7 +56,7 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     trials: int = 1
     seed: int = 0
     started: str = ""
-    prices: str = ""
+    prices: dict[str, dict[str, Any]] = {}
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -42,6 +42,9 @@ class DaemonPool:
         done: asyncio.Future[T] = loop.create_future()
         started: asyncio.Future[None] = loop.create_future()
         context = copy_context()
+        # Taken by the thread that begins, or by us when we give up before one has: whoever comes second finds none.
+        ticket = [True]
+        left = False
 
         def settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
             if future.done():  # given up, or the loop is going down
@@ -57,7 +60,9 @@ class DaemonPool:
                 loop.call_soon_threadsafe(settle, future, result, error)
 
         def job() -> bool:
-            if done.done():  # given up before a thread was free
+            try:
+                ticket.pop()
+            except IndexError:  # given up before a thread was free
                 return True
             if timeout is not None:
                 post(started, None, None)
@@ -67,26 +72,33 @@ class DaemonPool:
                 post(done, None, _carried(error))
             else:
                 post(done, result, None)
-            return not done.cancelled()  # left behind: another thread has our place
+            return not left  # another thread has our place then
 
         self._calls += 1
         try:
-            self._put(job)
+            self._jobs.put(job)
+            self._staff()
             if timeout is None:
                 return await done
             await started
             await asyncio.wait([done], timeout=timeout)
             if not done.done():
-                done.cancel()
-                self.abandoned += 1
-                self._threads -= 1
                 raise Abandoned(f"no answer within {timeout:g} s")
             return done.result()
+        except (Abandoned, asyncio.CancelledError):
+            if done.cancel() or done.cancelled():  # there is no answer yet
+                try:
+                    ticket.pop()
+                except IndexError:
+                    left = True
+                    self.abandoned += 1
+                    self._threads -= 1
+            raise
         finally:
             self._calls -= 1
+            self._staff()  # for those who wait behind a thread that was left
 
-    def _put(self, job: Callable[[], bool]) -> None:
-        self._jobs.put(job)
+    def _staff(self) -> None:
         if self._calls > self._threads and self._threads < self.size:
             self._threads += 1
             Thread(target=self._work, daemon=True, name="gatewatch-worker").start()

@@ -1,24 +1,23 @@
 """Pacing: one gate that all calls of a provider's model go through, so that none of them is refused for long.
 
-The gate holds four limits: places in flight, requests and tokens per minute as configured, and a pace that it learns
-from refusals (HTTP 429). Nothing is held back until the first refusal. Then:
+The gate holds a number of places in flight, requests and tokens a minute as configured, and a pace that it learns from
+refusals (HTTP 429):
 
-1. A refusal halts everybody, for as long as the provider says. One request goes first after a halt; a
-   halt after which nothing went through is followed by one twice as long.
-2. After the first halt the pace starts from what is certain (what went through, over the time it took and the halt
-   that it cost) and doubles steadily until it is refused again.
-3. From then on it keeps a little under what the provider has been seen to let through, and grows slowly at first, then
-   faster (the cubic law of RFC 9438, section 4.2). A refusal at about the same pace as the last one confirms it, and
-   makes the next attempt to grow wait twice as long.
+1. It starts at 200 requests a second and doubles that every tenth of a second, so that a provider that has no limit
+   hardly notices, and one that has is not hit by everything at once.
+2. A refusal halts everybody for as long as the provider says. One request goes first after a halt; a halt after which
+   nothing went through is followed by one twice as long.
+3. After the first halt the pace starts at twice what is certain (what went through, over the time that it took and the halt
+   that it cost), and doubles steadily until it is refused again.
+4. From then on it keeps a little under what the provider has been seen to let through, and grows: hardly at first, then
+   faster (the convex half of the cubic law of RFC 9438, section 4.2). A refusal at about the same pace as the last
+   one confirms it, and makes the next growth twice as slow.
 
-What the provider lets through is read off a token bucket, from the requests that went out before a refusal: in no
-stretch of time that ends with a refusal can more than `burst + rate * seconds` have gone through, so that
-`(went - burst) / seconds` bounds the rate from below in every such stretch, and the largest of these is the estimate. The burst is
-what went through before the first refusal of all. A limit that is counted in fixed windows lets nothing through
-until the window is over, so that `went / (seconds + halt)` is the second bound.
-
-A limit on places in flight shows in that refusals come with as many places taken every time; the gate then learns
-the number of places too.
+What the provider lets through is read off a token bucket that starts full. In a stretch of time that ends with a refusal,
+no more than `burst + rate * seconds` can have gone through; so `(went - burst) / seconds` bounds the rate from below
+in each such stretch, and the largest is the estimate. The burst is what went through before the first refusal of all. A limit
+counted in fixed windows lets nothing through until its window is over, so that `went / (seconds + halt)` is another bound.
+A limit on places in flight shows in refusals that come with as many places taken every time; it is learnt as well.
 """
 
 import asyncio
@@ -31,49 +30,63 @@ from typing import Any
 
 from gatewatch.core.clock import monotonic
 
-_UNDER_QUOTA = 0.99  # of the configured limits: catching up after a late wake-up must not break them
-_UNDER_RATE = 0.97  # of the estimated rate
-_CATCH_UP_S = 0.25  # of pacing that a late wake-up may make good at once
-_QUANTUM_S = 0.25  # longest sleep before looking again: estimates get corrected while we sleep
-_PROBE_QUANTUM_S = 0.005
-_SHORTEST_HALT_S = 0.1
+_START = 200.0  # requests a second
+_START_DOUBLING_S = 0.1
+_UNDER_QUOTA = 0.99  # catching up after a late wake-up must not break a configured limit
+_UNDER_RATE = 0.97
+_MOST_DROP = 0.6  # of the pace, at one refusal, once it has settled
+_CATCH_UP_S = 0.25  # of pacing that a late wake-up may make good, as far as the burst allows it
+_CATCH_UP = 4.0  # requests, while the burst is unknown
+_GAP = 0.25  # least distance of two requests, in intervals
+_LONGEST_SLEEP_S = 0.25  # estimates are corrected while we sleep
+_PROBE_SLEEP_S = 0.005
+_SHORTEST_HALT_S = 0.25
 _UNSTATED_HALT_S = 1.0
-_LONGEST_UNSTATED_HALT_S = 60.0
-_DOUBLING_S = 0.35
-_GROWTH_S = 20.0  # time in which the pace doubles while nothing confirms it
+_LONGEST_BACKOFF_S = 60.0
+_LONGEST_TOKEN_S = 2.0
+_JITTER = 0.02  # of a halt, so that several processes do not come back as one
+_RAMP_START = 2.0
+_RAMP_DOUBLING_S = 0.5
+_GROWTH_S = 20.0  # time in which a settled pace doubles, while nothing has confirmed it
 _MOST_CONFIRMED = 4
+_SAME_PACE = 1.25
+_SAME_PLACES = 0.7
 _REMEMBERED = 4096
 _SHORTEST_STRETCH_S = 0.25
-_BURST_S = 0.5
-_START = 2.0
-_DROP = 0.6
-_SPREAD = 0.5
-_CREDIT = 1.0
-_CREDIT_R = 1.0
+_LONGEST_BURST_S = 0.5
 
 
 class HaltTooLong(Exception):  # noqa: N818 - says what is the matter
-    """The provider asks everybody to wait for longer than the caller is willing to; `seconds` is how long."""
+    """The provider asks for a longer halt than the caller has patience for; `seconds` is how long."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(f"the provider asks for {seconds:.0f} s of silence")
+        super().__init__(f"the provider asks for {seconds:.0f} s without calls")
 
 
 class _Stretch:
-    """What went out between two halts."""
+    """What was sent between two halts."""
 
-    __slots__ = ("in_flight", "last_refused", "last_answered", "refused", "sent")
+    __slots__ = ("in_flight", "last_refused", "refused", "sent")
 
     def __init__(self) -> None:
         self.sent: deque[float] = deque(maxlen=_REMEMBERED)
         self.refused = 0
-        self.last_refused = 0.0
-        self.in_flight = 0
+        self.last_refused = 0.0  # when it was sent
+        self.in_flight = 0  # at the first refusal
+
+    @property
+    def went(self) -> int:
+        """How many were let through; those not answered yet are taken to be."""
+        return len(self.sent) - self.refused
+
+    @property
+    def seconds(self) -> float:
+        return self.last_refused - self.sent[0]
 
 
 class Turn:
-    """A place in flight, held inside an `async with`."""
+    """A place in flight, held for the length of an `async with`; it is free again however that ends."""
 
     __slots__ = ("_pace", "_patience", "_refused", "_sent", "_stretch", "_tokens")
 
@@ -82,6 +95,8 @@ class Turn:
         self._tokens = tokens
         self._patience = patience
         self._refused = False
+        self._sent = 0.0
+        self._stretch: _Stretch | None = None
 
     async def __aenter__(self) -> "Turn":
         await self._pace._enter(self)
@@ -98,12 +113,33 @@ class Turn:
         self._tokens = tokens
 
     def refused(self, retry_after: float | None) -> None:
-        """State that the provider refused the call for its rate; `retry_after` in seconds, where it was stated."""
+        """State that the call was refused for its rate; `retry_after` in seconds, where the provider stated it."""
+        self.used(0)
         self._refused = True
-        self._pace._refused(self, retry_after)
+        self._pace._refuse(self, retry_after)
 
 
 class Pace:
+    """The gate of one provider's model. One event loop uses it at a time.
+
+        async with pace.turn(tokens=1200) as turn:
+            ...
+            turn.used(1100)         # or turn.refused(retry_after)
+
+    Args:
+        concurrency: places in flight at most.
+        rpm: requests a minute at most, evenly spread; None: no limit of our own.
+        tpm: tokens a minute at most, evenly spread; None: no limit of our own.
+        clock: the time in seconds, on a clock that does not go back.
+        sleep: waits for some seconds of that clock.
+        rng: uniform random numbers in 0..1.
+
+    Attributes:
+        in_flight: places taken.
+        refusals: calls refused for their rate so far.
+        retries: calls made again for whatever reason; the client counts them here.
+    """
+
     def __init__(
         self,
         *,
@@ -114,38 +150,46 @@ class Pace:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self.concurrency = concurrency
+        self.in_flight = self.refusals = self.retries = 0
+        self._concurrency = concurrency
         self._quota = inf if rpm is None else rpm * _UNDER_QUOTA / 60
         self._token_quota = inf if tpm is None else tpm * _UNDER_QUOTA / 60
         self._clock, self._sleep, self._rng = clock, sleep, rng
-        self.refusals = 0
-        self.retries = 0
-        self.in_flight = 0
-        self._line: asyncio.Lock = asyncio.Lock()
-        self._freed: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._next = self._next_by_tokens = 0.0
-        # What is learnt.
+        self._line, self._freed = asyncio.Lock(), asyncio.Event()
+        # When the next request may go: by rate, by tokens, and by its distance from the last.
+        self._next = self._next_by_tokens = self._next_by_gap = 0.0
+        self._catch_up = _CATCH_UP
+        # What was learnt: None and infinity until the first refusal.
         self._rate: float | None = None
-        self._places: float = inf
+        self._places = inf
+        self._burst, self._burst_s = 0, 0.0
+        self._refusal_s = 0.0
+        # How the pace grows from there.
         self._ramping = False
-        self._burst, self._burst_s = 1, 0.0
         self._grown_s = 0.0
         self._growth_s = _GROWTH_S
         self._confirmed = 0
-        self._refusal_s = 0.0
-        # The stretch that is going on, and the halt.
+        # The stretch that is going on; the halt, and the stretch that led to it.
+        self._first: float | None = None
         self._stretch = _Stretch()
-        self._closed: _Stretch | None = None
+        self._ended: _Stretch | None = None
         self._halted_until = 0.0
-        self._failures = 0
+        self._fruitless = 0
         self._probe_until = 0.0
-        self.events: list[Any] = []
 
     def turn(self, tokens: int = 0, *, patience: float = inf) -> Turn:
+        """A place in flight, to be entered with `async with`, which waits until a call may be made.
+
+        Args:
+            tokens: an estimate of the tokens that the call takes, input and output together.
+            patience: seconds that the caller would wait out a halt. Entering raises `HaltTooLong` when a halt has more than
+                that left.
+        """
         return Turn(self, tokens, patience)
 
     def state(self) -> dict[str, Any]:
+        """How it stands: places in flight and their limit, requests a second (None before any refusal), and the counts."""
         return {
             "in_flight": self.in_flight,
             "limit": self._limit,
@@ -155,155 +199,176 @@ class Pace:
         }
 
     @property
-    def _doubling_s(self) -> float:
-        return max(_DOUBLING_S, 2 * self._refusal_s)
-
-    @property
     def _gain(self) -> float:
+        """What the learnt pace has grown by since it was learnt."""
         if self._ramping:
             return float(2 ** min(self._grown_s / self._doubling_s, 30.0))
         return 1.0 + (self._grown_s / self._growth_s) ** 3
 
     @property
-    def _slack_s(self) -> float:
-        if self._rate is None:
-            return _CATCH_UP_S
-        return min(_CATCH_UP_S, (self._burst - 1) / 2 / (self._rate * self._gain))
+    def _doubling_s(self) -> float:
+        return max(_RAMP_DOUBLING_S, 2 * self._refusal_s)
 
     @property
     def _limit(self) -> int:
-        return max(1, int(min(self.concurrency, self._places * self._gain)))
+        return max(1, int(min(self._concurrency, self._places * self._gain)))
 
     async def _enter(self, turn: Turn) -> None:
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
+        if loop is not self._loop:  # the last loop is gone, and all that waited on it
             self._loop, self._line, self._freed, self.in_flight = loop, asyncio.Lock(), asyncio.Event(), 0
+        # Only the first in line waits for the pace, the others for their turn: whoever is cancelled holds nothing up.
         async with self._line:
-            since = self._clock()
+            held_s = 0.0
             while (wait := self._wait(turn)) > 0:
-                if wait is inf:
+                began, learning = self._clock(), self._holds()
+                if wait == inf:
                     self._freed.clear()
                     await self._freed.wait()
                 else:
                     await self._sleep(wait)
-            self._go(turn, self._clock() - since)
+                if learning:
+                    held_s += self._clock() - began
+            self._go(turn, held_s)
 
     def _wait(self, turn: Turn) -> float:
+        """Seconds until the first in line should look again; 0 when it may go, infinity for as long as no place is free."""
         now = self._clock()
         halt = self._halted_until - now
         if halt > 0:
             if halt > turn._patience:
                 raise HaltTooLong(halt)
-            return min(halt, _QUANTUM_S)
-        if self._closed is not None:
-            self._learn(self._closed, now)
-            halt = now - self._closed.last_refused
-            self._closed = None
-            self._next = now - min(self._slack_s, halt / 2) * (_CREDIT_R if self._ramping else _CREDIT)
+            return min(halt, _LONGEST_SLEEP_S)
+        if self._ended is not None:
+            self._resume(self._ended, now)
+            self._ended = None
         if self.in_flight >= self._limit:
             return inf
         if now < self._probe_until:
-            return _PROBE_QUANTUM_S
-        if self._stretch.sent and self._rate is not None:
-            gap = self._stretch.sent[-1] + 0.25 / (self._rate * self._gain) - now
-        else:
-            gap = 0
-        return min(max(self._next - now, self._next_by_tokens - now, gap), _QUANTUM_S)
+            return _PROBE_SLEEP_S
+        return min(max(self._next, self._next_by_tokens, self._next_by_gap) - now, _LONGEST_SLEEP_S)
+
+    def _holds(self) -> bool:
+        """Whether it is the learnt pace that holds calls back, and not a configured limit."""
+        if self._rate is None:
+            return False
+        if self.in_flight >= self._limit:
+            return self._limit < self._concurrency
+        return self._rate * self._gain < self._quota and self._next >= self._next_by_tokens
 
     def _go(self, turn: Turn, held_s: float) -> None:
         now = self._clock()
         stretch = self._stretch
-        rate = self._quota
-        if self._rate is not None:
-            own = self._rate * self._gain
+        if self._rate is None:
+            self._first = now if self._first is None else self._first
+            pace = _START * 2 ** min((now - self._first) / _START_DOUBLING_S, 30.0)
+        else:
             if not stretch.sent:
                 self._probe_until = now + 2 * self._refusal_s
-            elif own < self._quota:
-                self._grown_s += min(held_s, self._doubling_s / 4) if self._ramping else held_s
-            rate = min(rate, own)
-        slack = self._slack_s
-        self._next = max(self._next, now - slack) + 1 / rate
-        self._next_by_tokens = max(self._next_by_tokens, now - slack) + turn._tokens / self._token_quota
+            # In the ramp no single wait counts for much: a slow pace would jump.
+            self._grown_s += min(held_s, self._doubling_s / 4) if self._ramping else held_s
+            pace = self._rate * self._gain
+        interval = 1 / min(pace, self._quota)
+        behind = now - min(_CATCH_UP_S, self._catch_up * interval)
+        self._next = max(self._next, behind) + interval
+        self._next_by_gap = now + _GAP * interval
+        self._next_by_tokens = max(self._next_by_tokens, now) + turn._tokens / self._token_quota
         self.in_flight += 1
         stretch.sent.append(now)
         turn._sent, turn._stretch = now, stretch
 
     def _leave(self, turn: Turn) -> None:
-        self.in_flight -= 1
+        self.in_flight = max(0, self.in_flight - 1)
         self._freed.set()
         if turn._stretch is self._stretch and not turn._refused:
-            self._failures = 0
+            self._fruitless = 0
             self._probe_until = 0.0
 
     def _correct(self, tokens: int) -> None:
         self._next_by_tokens += tokens / self._token_quota
 
-    def _refused(self, turn: Turn, retry_after: float | None) -> None:
-        now = self._clock()
+    def _refuse(self, turn: Turn, retry_after: float | None) -> None:
+        now, stretch = self._clock(), turn._stretch
+        assert stretch is not None
         self.refusals += 1
         took = now - turn._sent
-        self._refusal_s += (took - self._refusal_s) * (0.2 if self._refusal_s else 1.0)
-        stretch = turn._stretch
+        self._refusal_s = took if not self._refusal_s else 0.8 * self._refusal_s + 0.2 * took
         stretch.refused += 1
-        stretch.last_answered = now
         stretch.last_refused = max(stretch.last_refused, turn._sent)
         if stretch is self._stretch:
             stretch.in_flight = self.in_flight
-            self._closed, self._stretch = stretch, _Stretch()
-            self._failures += 1
-        elif stretch is not self._closed:
-            return
+            self._ended, self._stretch = stretch, _Stretch()
+            self._fruitless += 1
+        elif stretch is not self._ended:
+            return  # sent before a halt that is over: the pace has been changed for it
         stated = _UNSTATED_HALT_S if retry_after is None else max(retry_after, _SHORTEST_HALT_S)
-        if self._rate is not None and not self._ramping:
-            stated = max(stated, min(1.5 / self._rate, 2.0))
-        halt = max(stated, min(stated * 2 ** (self._failures - 1), _LONGEST_UNSTATED_HALT_S))
-        self._halted_until = max(self._halted_until, now + halt * (1 + 0.02 * self._rng()))
+        if self._rate is not None:  # the provider may say less than it takes for one request to be let through
+            stated = max(stated, min(1.5 / self._rate, _LONGEST_TOKEN_S))
+        halt = max(stated, min(stated * 2 ** (self._fruitless - 1), _LONGEST_BACKOFF_S))
+        self._halted_until = max(self._halted_until, now + halt * (1 + _JITTER * self._rng()))
 
-    def _learn(self, stretch: _Stretch, now: float) -> None:
-        sent, end = stretch.sent, stretch.last_refused
-        went = len(sent) - stretch.refused
-        if went <= 0:
-            return
-        halt = now - end
-        low, low_s, high = 0.0, 0.0, 0.0
-        for place, at in enumerate(sent):
-            seconds, through = end - at, went - place
-            if seconds < 0 or through <= 0:
-                break
-            if through / (seconds + halt) > low:
-                low, low_s = through / (seconds + halt), seconds
-            if seconds > max(_SHORTEST_STRETCH_S, 2 * self._burst_s):
-                high = max(high, (through - self._burst + 0.5) / (seconds - self._burst_s))
-        places = max(1, stretch.in_flight - stretch.refused)
-        self.events.append(
-            (
-                round(now, 2),
-                went,
-                stretch.refused,
-                round(end - sent[0], 3),
-                round(halt, 2),
-                round(low, 2),
-                round(high, 2),
-                places,
-                self._rate and round(self._rate * self._gain, 2),
-            )
-        )
-        if self._rate is None:
-            self._burst, self._burst_s = went, min((stretch.last_answered - sent[0]) / 2, _BURST_S)
-            self._ramping = low_s < halt
-            self._rate, self._places = low * (_START if self._ramping else _UNDER_RATE), places
+    def _resume(self, ended: _Stretch, now: float) -> None:
+        """Go on after a halt, at a pace learnt from the stretch that led to it."""
+        if ended.went > 0:
+            halt = now - ended.last_refused
+            if self._rate is None:
+                self._learn_first(ended, halt)
+            else:
+                self._learn(ended, halt, self._rate)
+            self._grown_s = 0.0
+            self._growth_s = max(_GROWTH_S, 10 * halt) * 2**self._confirmed
+            self._catch_up = (self._burst - 1) / 2
+            # What came free during the halt may be caught up with, in part.
+            assert self._rate is not None
+            self._next = now - min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
         else:
-            before = self._rate
-            if not self._ramping and end - sent[0] < 2 * halt:
-                self._burst_s, self._burst = 0.0, min(went, int(self._burst * 1.5))
-            own = self._rate * self._gain
-            self._rate = _UNDER_RATE * min(max(low, high, 0.0 if self._ramping else _DROP * before), own)
-            self._confirmed = (
-                min(self._confirmed + 1, _MOST_CONFIRMED)
-                if not self._ramping and 0.8 < self._rate / before < 1.25
-                else 0
-            )
-            self._ramping = False
-            self._places = places if places >= 0.7 * self._places else self._places * 2
-        self._growth_s = max(_GROWTH_S, 10 * halt) * 2**self._confirmed
-        self._grown_s = 0.0
+            self._next = now
+
+    def _learn_first(self, ended: _Stretch, halt: float) -> None:
+        self._burst, self._burst_s = ended.went, min(ended.seconds, _LONGEST_BURST_S)
+        low, low_s = _least_rate(ended, halt)
+        # Where the halt is the longer part of what was measured, the rate may be many times as much.
+        self._ramping = low_s < halt
+        self._rate = low * (_RAMP_START if self._ramping else _UNDER_RATE)
+        self._places = max(1, ended.in_flight - ended.refused)
+
+    def _learn(self, ended: _Stretch, halt: float, before: float) -> None:
+        pace = before * self._gain
+        if not self._ramping and ended.seconds < halt:
+            # Refused this early at a settled pace: the burst must be larger than it was taken for.
+            self._burst, self._burst_s = min(ended.went, int(1.25 * self._burst) + 1), 0.0
+        low, _ = _least_rate(ended, halt)
+        rate = max(low, _bucket_rate(ended, self._burst, self._burst_s))
+        if not self._ramping:
+            rate = max(rate, _MOST_DROP * before)
+        self._rate = _UNDER_RATE * min(rate, pace)
+        same = not self._ramping and 1 / _SAME_PACE < self._rate / before < _SAME_PACE
+        self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
+        self._ramping = False
+        places = max(1, ended.in_flight - ended.refused)
+        # Refused with fewer places taken than have been let through at once: places are not what is limited.
+        self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
+
+
+def _least_rate(ended: _Stretch, halt: float) -> tuple[float, float]:
+    """The most that went through a second in any stretch up to the refusal with its halt, and that stretch's seconds."""
+    best, seconds = 0.0, 0.0
+    for place, at in enumerate(ended.sent):
+        length = ended.last_refused - at
+        rate = (ended.went - place) / (length + halt)
+        if length < 0 or rate <= 0:
+            break
+        if rate > best:
+            best, seconds = rate, length
+    return best, seconds
+
+
+def _bucket_rate(ended: _Stretch, burst: int, burst_s: float) -> float:
+    """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
+    best = 0.0
+    for place, at in enumerate(ended.sent):
+        length = ended.last_refused - at
+        if length < max(_SHORTEST_STRETCH_S, 2 * burst_s):
+            break
+        best = max(best, (ended.went - place - burst) / (length - burst_s))
+    return best

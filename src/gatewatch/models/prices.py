@@ -54,6 +54,20 @@ class Prices:
         fresh = usage.input_tokens - cached
         return Cost((fresh * stated.input + cached * cached_price + usage.output_tokens * stated.output) / _MILLION)
 
+    def rates(self, model: str, base_url: str = "") -> dict[str, Any]:
+        """The prices in use for a model, to be kept beside what was paid: dollars per million tokens, and their source.
+
+        For a model whose price rises with the length of the prompt, these are the prices of a short one.
+        """
+        stated = self._overrides.get(model)
+        if stated is not None:
+            return {"source": "gatewatch.toml", "input": stated.input, "output": stated.output}
+        rates: dict[str, Any] = {"source": self.snapshot}
+        for kind, usage in (("input", Usage(input_tokens=1000, output_tokens=0)), ("output", Usage(0, 1000))):
+            amount = self.cost(model, usage, base_url).total
+            rates[kind] = None if amount is None else round(amount * 1000, 9)
+        return rates
+
     def known(self, model: str, base_url: str = "") -> bool:
         """Whether this model has a price at all."""
         return not self.cost(model, Usage(input_tokens=1, output_tokens=1), base_url).unknown

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -58,7 +58,7 @@ class _Lines:
     Writing into the file does, and is noticed.
     """
 
-    def __init__(self, file: BinaryIO, path: str) -> None:
+    def __init__(self, file: int, path: str) -> None:
         self._file = file
         self._path = path
         self._state = self._state_now()
@@ -70,17 +70,17 @@ class _Lines:
         self._sizes.append(size)
 
     def _state_now(self) -> tuple[int, int]:
-        found = os.fstat(self._file.fileno())
+        found = os.fstat(self._file)
         return found.st_size, found.st_mtime_ns
 
     def __getitem__(self, index: int) -> Case:
         if self._state_now() != self._state:
             raise DatasetError(Problem(self._path, "was written to while it was in use", "start a new run"))
-        raw = os.pread(self._file.fileno(), self._sizes[index], self._offsets[index])
+        raw = os.pread(self._file, self._sizes[index], self._offsets[index])
         return _finished(codec.decode(raw, Case))
 
     def __del__(self) -> None:
-        self._file.close()
+        os.close(self._file)
 
 
 def open_dataset(path: str | Path) -> Dataset:
@@ -95,7 +95,7 @@ def open_dataset(path: str | Path) -> Dataset:
     try:
         if file.suffix.lower() == ".csv":
             return _checked(str(path), _read_objects(str(path), read_csv(file)), None)
-        lines = _Lines(file.open("rb"), str(path))
+        lines = _Lines(os.open(file, os.O_RDONLY), str(path))
         return _checked(str(path), _read_lines(file, lines), lines)
     except OSError as error:
         raise DatasetError(Problem(str(path), f"cannot be read: {error.strerror}")) from None

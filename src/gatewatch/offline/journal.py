@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,8 +32,15 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, header: RunHeader) -> "Journal":
-        """Start the journal of a new run."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Start the journal of a new run.
+
+        Raises:
+            RunBroken: when it cannot be written, or is there already.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunBroken(f"{path.parent}: cannot be made: {error.strerror}") from error
         journal = cls(path, _locked(path, os.O_CREAT | os.O_EXCL))
         journal._buffer.append(codec.frame("head", codec.encode(header)))
         journal.flush()
@@ -61,20 +69,31 @@ class Journal:
             self._loop.call_soon(self._flush_soon)
 
     def end(self, end: RunEnd) -> None:
-        """Write how this stretch of the run ended, make sure that all of it is on the disk, and close."""
+        """Write how this stretch of the run ended, make sure that all of it is on the disk, and close.
+
+        Raises:
+            RunBroken: when this, or an earlier write, failed.
+        """
         self._buffer.append(codec.frame("end", codec.encode(end)))
         self.flush()
-        os.fsync(self._descriptor)
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise RunBroken(f"{self.path}: cannot be written: {error.strerror}") from error
         self.close()
 
     def _flush_soon(self) -> None:
-        try:
+        with suppress(RunBroken):  # nobody is there to hear it: the next row is refused
             self.flush()
-        except RunBroken as error:  # nobody is there to hear it: the next row is refused
-            self._failure = error
 
     def flush(self) -> None:
-        """Write what was handed over."""
+        """Write what was handed over.
+
+        Raises:
+            RunBroken: when this, or an earlier write, failed. Nothing is written behind a record that may be torn.
+        """
+        if self._failure is not None:
+            raise self._failure
         if not self._buffer or self._descriptor < 0:
             return
         data = memoryview(b"".join(self._buffer))
@@ -83,7 +102,8 @@ class Journal:
             while data:
                 data = data[os.write(self._descriptor, data) :]
         except OSError as error:
-            raise RunBroken(f"{self.path}: cannot be written: {error.strerror}") from error
+            self._failure = RunBroken(f"{self.path}: cannot be written: {error.strerror}")
+            raise self._failure from error
 
     def close(self) -> None:
         """Close the file, and with it give up the lock."""
@@ -108,7 +128,7 @@ def _locked(path: Path, flags: int) -> int:
 def _whole_length(path: Path) -> int:
     """The length of the file up to the end of its last whole line: behind it lies what a crash tore."""
     with path.open("rb") as file:
-        size = end = file.seek(0, os.SEEK_END)
+        end = file.seek(0, os.SEEK_END)
         while end > 0:
             start = max(0, end - 65536)
             file.seek(start)
@@ -116,7 +136,7 @@ def _whole_length(path: Path) -> int:
             if position >= 0:
                 return start + position + 1
             end = start
-    return 0 if size else size
+    return 0
 
 
 class JournalReader:
@@ -154,12 +174,16 @@ class JournalReader:
                     self.damaged += 1
                     continue
                 kind, payload = record
-                if kind == "end":
-                    self.end = codec.decode(payload, RunEnd)
-                if kind != "row":
+                try:
+                    if kind == "end":
+                        self.end = codec.decode(payload, RunEnd)
+                    if kind != "row":
+                        continue
+                    row = codec.decode(payload, Row)
+                except ValueError:  # whole, but not a record of ours: no reason to lose the others
+                    self.damaged += 1
                     continue
                 self.end = None
-                row = codec.decode(payload, Row)
                 key = row.key
                 if key in done:
                     continue
@@ -181,4 +205,7 @@ def _header(path: Path, payload: bytes) -> RunHeader:
     if version > RUN_VERSION:
         what = f"was written by a newer Gatewatch (format {version}; this one reads up to {RUN_VERSION})"
         raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
-    return codec.decode(payload, RunHeader)
+    try:
+        return codec.decode(payload, RunHeader)
+    except ValueError as error:
+        raise InputError(Problem(str(path), f"its first line is not that of a run: {error}")) from None

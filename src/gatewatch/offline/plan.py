@@ -48,11 +48,23 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """What an earlier stretch of the run left: rows that are finished, rows that lack scores, money spent."""
+    """What an earlier stretch of the run left: rows that are finished, rows that lack scores, money spent.
+
+    `dearest` is what the dearest row cost.
+    """
 
     finished: frozenset[Key] = frozenset()
     started: Mapping[Key, Row] = {}
     spent: float = 0.0
+    dearest: float = 0.0
+
+
+def paid(row: Row) -> float:
+    """What is known to have been paid for a row, its scores included, in US dollars."""
+    parts = [score.cost for score in row.scores.values()]
+    if row.trace is not None:
+        parts.append(row.trace.cost)
+    return sum(part.amount for part in parts if part is not None)
 
 
 def choose(

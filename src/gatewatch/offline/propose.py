@@ -29,8 +29,9 @@ WANTED = 40
 NEAR = 90.0
 """From which similarity (rapidfuzz's ratio, 0 to 100) on two inputs ask the same."""
 _KEPT_PROBLEMS = 50
-_COMPARED = 1000  # characters of an input, once normalised, that are compared
-_MOST_IN_BLOCK = 32
+_COMPARED = 250  # characters at each end of an input, once normalised, that are compared
+_TEMPLATE = 100  # characters that all inputs must begin (or end) with alike to be taken for a template
+_MOST_IN_BLOCK = 16
 _LOW_RATING = 0.4
 _LENGTHS = ("short", "medium", "long")
 _APART = re.compile(r"[\W_]+")
@@ -72,7 +73,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
 def propose(file: Path, *, wanted: int = WANTED, input: str = "", seed: int = 0) -> Proposal:  # noqa: A002
     """Propose cases from a log.
 
-    The file is read twice. Between, about 200 bytes and at most 1,000 characters are kept of each different input.
+    The file is read twice. Between, about 200 bytes and at most 500 characters are kept of each different input.
 
     Args:
         file: JSON lines or CSV.
@@ -140,7 +141,13 @@ def distinct_of(line: LogLine, seed: int = 0) -> Distinct:
     text = normalised(line.text)
     rank = blake2b(text.encode(errors="surrogatepass"), digest_size=8, salt=seed.to_bytes(16, "little", signed=True))
     return Distinct(
-        int.from_bytes(rank.digest()), line.number, text[:_COMPARED], len(text), line.slice, line.flagged, line.rating
+        rank=int.from_bytes(rank.digest()),
+        number=line.number,
+        text=text if len(text) <= 2 * _COMPARED else text[:_COMPARED] + text[-_COMPARED:],
+        length=len(text),
+        slice=line.slice,
+        flagged=line.flagged,
+        rating=line.rating,
     )
 
 
@@ -169,25 +176,39 @@ def without_near_duplicates(lines: Iterable[Distinct]) -> list[Distinct]:
     """The lines without those that ask almost the same as one that is kept.
 
     Lines are compared only where they share their first words, their last words, or the three words with the smallest
-    hashes, and with 32 others in each of these blocks at most: a few that are alike may slip through, and the work
-    stays in proportion to the number of lines. Lines that went wrong are kept before others.
+    hashes, and with 16 others in each of these blocks at most: a few that are alike may slip through, and the work
+    stays in proportion to the number of lines. What all begin or end with, a prompt's template, does not count. Lines
+    that went wrong are kept before others.
     """
     from rapidfuzz import fuzz, process
 
+    found = sorted(lines, key=lambda line: (not line.flagged, line.rank))
+    head = _shared(line.text for line in found)
+    tail = _shared(line.text[:head:-1] for line in found)
     blocks: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     kept = []
-    for line in sorted(lines, key=lambda line: (not line.flagged, line.rank)):
-        words = line.text.split()
+    for line in found:
+        text = line.text[head : len(line.text) - tail]
+        words = text.split()
         sketch = sorted({crc32(word.encode(errors="surrogatepass")) for word in words})[:3]
         keys = (("first", *words[:3]), ("last", *words[-3:]), ("some", *sketch))
-        near = (process.extractOne(line.text, blocks[key], scorer=fuzz.ratio, score_cutoff=NEAR) for key in keys)
+        near = (process.extractOne(text, blocks[key], scorer=fuzz.ratio, score_cutoff=NEAR) for key in keys)
         if any(found is not None for found in near):
             continue
         kept.append(line)
         for key in keys:
             if len(blocks[key]) < _MOST_IN_BLOCK:
-                blocks[key].append(line.text)
+                blocks[key].append(text)
     return kept
+
+
+def _shared(texts: Iterable[str]) -> int:
+    """How many characters all texts begin with alike, if that is a template and not chance; else 0."""
+    first, last = "", ""
+    for number, text in enumerate(texts):
+        first, last = (text, text) if number == 0 else (min(first, text), max(last, text))
+    shared = next((place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), 0)
+    return shared if shared >= _TEMPLATE else 0
 
 
 def stratify(lines: Iterable[Distinct], wanted: int, *, by_slice: bool = True) -> dict[tuple[str, ...], list[Distinct]]:
@@ -247,12 +268,12 @@ def _case(line: LogLine, file: Path, *, flagged: bool, with_slice: bool) -> Case
 
 
 def personal(cases: Iterable[Case]) -> dict[str, tuple[str, ...]]:
-    """The kinds of personal data in cases that have any, by the case's id."""
+    """The kinds of personal data in what was asked and answered, by the id of the case, where there are any."""
     from gatewatch.core.pii import find
 
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for case in cases:
-        kinds = {each.type for part in (case.input, case.meta) for each in find(text_of(part))}
+        kinds = {each.type for part in (case.input, case.meta.get("seen_output")) for each in find(text_of(part))}
         if kinds:
             found[case.id] = tuple(sorted(kinds))
     return found

@@ -72,7 +72,7 @@ def renderables(summary: Summary) -> "Iterator[RenderableType]":
         style="dim",
     )
     if summary.scorers:
-        yield _scorers(summary)
+        yield from _scorers(summary)
     for name, scorer in summary.scorers.items():
         if len(scorer.slices) > 1:
             yield _slices(name, scorer)
@@ -83,26 +83,24 @@ def renderables(summary: Summary) -> "Iterator[RenderableType]":
 def _table(*columns: str) -> "Table":
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 else "right", no_wrap=position > 0)
+    first, *numbers = columns
+    table.add_column(Text(first), overflow="fold")
+    for column in numbers:
+        table.add_column(Text(column), justify="right", no_wrap=True)
     return table
 
 
-def _scorers(summary: Summary) -> "Table":
+def _scorers(summary: Summary) -> "Iterator[Table]":
+    """The figures and what became of the cells: in one table where it is narrow enough for 80 columns, else in two."""
     from rich.text import Text
 
     present = [status for status in (*STATUSES, "not_scored") if summary.states.get(status)]
     passes = any(scorer.passed for scorer in summary.scorers.values())
-    table = _table(
-        "scorer",
-        "mean",
-        "95 % interval",
-        "cases",
-        *(["passed"] if passes else []),
-        *(s.replace("_", " ") for s in present),
-    )
+    beside = present if len(present) <= 2 and not passes else []
+    table = _table("scorer", "mean", "95 % interval", "cases", *(["passed"] if passes else []), *map(_words, beside))
     for name, scorer in summary.scorers.items():
         figure = scorer.figure
         row: list[str | Text] = [Text(clean(name)), number(figure.mean), interval_text(figure), str(figure.n)]
@@ -111,9 +109,19 @@ def _scorers(summary: Summary) -> "Table":
                 scorer.passed and f"{number(scorer.passed.mean)} {interval_text(scorer.passed)} at {scorer.pass_at:g}"
             )
             row.append(shown or "—")
-        row += [str(figure.states.get(status, 0)) for status in present]
+        row += [str(figure.states.get(status, 0)) for status in beside]
         table.add_row(*row)
-    return table
+    yield table
+    if present in (beside, ["scored"]):
+        return
+    cells = _table("cells", *map(_words, present))
+    for name, scorer in summary.scorers.items():
+        cells.add_row(Text(clean(name)), *(str(scorer.figure.states.get(status, 0)) for status in present))
+    yield cells
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
 
 
 def _slices(name: str, scorer: ScorerSummary) -> "Table":

@@ -16,7 +16,7 @@ from gatewatch.core.clock import now
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.run import Row, RunHeader
 from gatewatch.offline.journal import Journal, JournalReader
-from gatewatch.offline.plan import Done, Key, Plan
+from gatewatch.offline.plan import Done, Key, Plan, paid
 from gatewatch.offline.run import Runner
 from gatewatch.offline.summary import Summary, Tally
 from gatewatch.scorers.fingerprint import changed
@@ -151,16 +151,14 @@ def progress_of(path: Path, header: RunHeader) -> Done:
         raise InputError(differences)
     finished: set[Key] = set()
     started: dict[Key, Row] = {}
-    spent = 0.0
+    costs = [0.0]
     for row in reader.rows():
-        assert row.trace is not None
-        parts = [row.trace.cost, *(score.cost for score in row.scores.values())]
-        spent += sum(part.amount for part in parts if part is not None)
+        costs.append(paid(row))
         if row.complete:
             finished.add(row.key)
         else:
             started[row.key] = row
-    return Done(finished=frozenset(finished), started=started, spent=spent)
+    return Done(finished=frozenset(finished), started=started, spent=sum(costs), dearest=max(costs))
 
 
 def _differences(before: RunHeader, after: RunHeader) -> Iterator[tuple[str, Any, Any]]:

@@ -20,9 +20,9 @@ from gatewatch.core.threads import Abandoned, DaemonPool
 from gatewatch.core.trace import Fault, Trace
 from gatewatch.offline.conversation import converse, is_regenerated
 from gatewatch.offline.journal import Journal
-from gatewatch.offline.plan import Done, Hook, Plan
-from gatewatch.offline.task import fault_of, filled
-from gatewatch.scorers.apply import apply, apply_inline, verdict_without_call
+from gatewatch.offline.plan import Done, Hook, Plan, paid
+from gatewatch.offline.task import TaskFailed, fault_of, filled
+from gatewatch.scorers.apply import apply, apply_inline, scorer_error, verdict_without_call
 from gatewatch.scorers.base import Scorer
 
 MOST_ABANDONED = 4
@@ -68,7 +68,7 @@ class Runner:
         self._threads = DaemonPool(8)
         self._rows = len(self._done.finished)
         self._spent = self._done.spent
-        self._dearest = 0.0
+        self._dearest = self._done.dearest
         self._stuck = 0
         self._quick = 0
         self._reason = ""
@@ -89,6 +89,7 @@ class Runner:
         for _ in range(min(self.plan.concurrency, self.plan.cells)):
             self._open_seat()
         sweep = asyncio.create_task(self._sweep())
+        sweep.add_done_callback(self._sweep_done)
         try:
             await self._empty.wait()
         except asyncio.CancelledError:
@@ -153,6 +154,11 @@ class Runner:
         self.stop("broken")
         self._empty.set()
 
+    def _sweep_done(self, sweep: asyncio.Task[None]) -> None:
+        error = None if sweep.cancelled() else sweep.exception()
+        if error is not None:  # without it nothing would be ended any more
+            self._break(error)
+
     async def _sweep(self) -> None:
         """End what is past its deadline. What cannot be ended is left behind, and another takes its seat."""
         pause = max(0.01, min(0.25, self.plan.timeout / 10))
@@ -169,7 +175,7 @@ class Runner:
                     assert seat.task is not None
                     seat.task.cancel()
             abandoned = self._stuck + self._threads.abandoned + self.plan.task.abandoned
-            if abandoned >= MOST_ABANDONED:
+            if abandoned >= MOST_ABANDONED and not self._reason:
                 what = f"{abandoned} calls did not come back after their deadline and cannot be ended"
                 self._break(RunBroken(f"{what}; mend what hangs, then --resume"))
                 return
@@ -179,8 +185,8 @@ class Runner:
         self._stuck += 1
         assert seat.case is not None
         self._keep(seat.case, seat.trial, self._late(seat.case, seat.trial), ())
+        self._open_seat()  # first, as a run without a seat is over
         self._close_seat(seat)
-        self._open_seat()
 
     async def _work(self, seat: _Seat) -> None:
         for index, trial in self._cells:
@@ -197,6 +203,8 @@ class Runner:
                 if seat.lost:
                     return
                 row = self._keep(case, trial, trace, notes)
+            else:
+                self._spent -= paid(row)  # it is counted as a whole when its scores are there
             if row.missing:
                 await self._score_rest(row, case)
             self._quick += 1
@@ -218,35 +226,44 @@ class Runner:
         plan = self.plan
         current = Recorder(trace_id(plan.run, case.id, trial))
         recorder.set(current)
-        began, latency = monotonic(), 0.0
-        if not plan.task.own_deadline:
-            seat.deadline = began + plan.timeout
+        began = monotonic()
+        seat.deadline = began + plan.timeout
         try:
             if plan.setup is not None:
                 await self._hook(plan.setup, case)
                 began = monotonic()
+            seat.deadline = None if plan.task.own_deadline else began + plan.timeout
             if is_regenerated(case) and plan.task.timed:
                 given = await converse(plan.task.answer, case, trial)
             else:
                 given = await plan.task.answer(case, trial)
-            latency = monotonic() - began
-        except asyncio.CancelledError:
-            if seat.expired is None or self._reason:
-                raise
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]
-            given = self._late(case, trial)
         except Abandoned:
             given = self._late(case, trial)
-        except (Exception, SystemExit) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # some libraries' errors are no Exception
+            if self._cancelled(error) and (seat.expired is None or self._reason):
+                raise
             given = Trace(error=fault_of(error))
-            latency = monotonic() - began
         finally:
             late, seat.deadline, seat.expired = seat.expired is not None, None, None
             recorder.set(None)
-        if late and given.error is None:  # it was told to stop, and answered all the same
+        latency = monotonic() - began if plan.task.timed else None
+        if late:  # it was told to stop, whatever it made of that
             given = self._late(case, trial)
+            me = asyncio.current_task()
+            while me is not None and me.cancelling():
+                me.uncancel()
         notes = () if plan.teardown is None else await self._tear_down(plan.teardown, case)
-        return filled(given, case, current, latency if plan.task.timed else None), notes
+        try:
+            return filled(given, case, current, latency), notes
+        except TaskFailed as error:
+            return filled(Trace(error=fault_of(error)), case, Recorder(), latency), notes
+
+    def _cancelled(self, error: BaseException) -> bool:
+        """Whether we were cancelled; a cancellation that arose inside the application is an error like any other."""
+        me = asyncio.current_task()
+        return isinstance(error, asyncio.CancelledError) and me is not None and me.cancelling() > 0
 
     async def _hook(self, hook: Hook, case: Case) -> None:
         if inspect.iscoroutinefunction(hook):
@@ -303,7 +320,7 @@ class Runner:
             return ""
         try:
             return str(self.plan.slice_of(case.input))
-        except Exception as error:  # a label that cannot be given is no reason to lose a row
+        except (Exception, SystemExit) as error:  # a label that cannot be given is no reason to lose a row
             return f"(no slice: {type(error).__name__})"
 
     async def _score_rest(self, row: Row, case: Case) -> None:
@@ -317,16 +334,27 @@ class Runner:
         assert row.trace is not None
         # A judge's model has its own deadlines, and its waiting for its turn is nobody's fault.
         timeout = None if scorer.models else self.plan.scorer_timeout
-        score = await apply(scorer, row.trace, case, timeout=timeout, threads=self._threads)
+        work = asyncio.ensure_future(apply(scorer, row.trace, case, timeout=timeout, threads=self._threads))
+        try:
+            # One that is async may refuse to be ended.
+            await asyncio.wait([work], timeout=timeout + _GRACE_S if scorer.is_async and timeout else None)
+        except asyncio.CancelledError:
+            work.cancel()
+            raise
+        if not work.done():
+            self._stuck += 1
+            score = Score(status="scorer_error", explanation=f"no answer within {timeout:g} s, and cannot be ended")
+        elif work.cancelled():
+            score = Score(status="scorer_error", explanation="CancelledError")
+        else:
+            error = work.exception()
+            score = work.result() if error is None else scorer_error(error)
         self._journal.add(Row(case=row.case, trial=row.trial, scores={scorer.name: score}))
         return score
 
     def _count(self, row: Row) -> None:
         self._rows += 1
-        parts = [score.cost for score in row.scores.values()]
-        if row.trace is not None:
-            parts.append(row.trace.cost)
-        cost = sum(part.amount for part in parts if part is not None)
+        cost = paid(row)
         self._spent += cost
         self._dearest = max(self._dearest, cost)
         if self._watch is not None:

@@ -63,7 +63,7 @@ class Tokens(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """A run, counted."""
+    """A run, counted. `failed` counts the rows whose task gave no answer."""
 
     header: RunHeader
     end: RunEnd | None
@@ -81,6 +81,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     errors: dict[str, int]
     notes: dict[str, int]
     damaged: int = 0
+    failed: int = 0
 
     @property
     def state(self) -> str:
@@ -92,9 +93,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     @property
     def all_failed(self) -> bool:
         """Whether the run has nothing but errors to show."""
-        return self.rows == 0 or (
-            self.states.get("scored", 0) + self.states.get("skipped", 0) == 0 and any(self.states)
-        )
+        nothing = self.states.get("scored", 0) + self.states.get("skipped", 0) == 0 and any(self.states)
+        return self.rows == self.failed or nothing
 
 
 class _Counter:
@@ -106,29 +106,29 @@ class _Counter:
         self.trials = trials
         self.states: Counter[str] = Counter()
         self.estimate = MeanEstimate()
-        self.by_case: dict[str, tuple[float, int, str]] = {}
+        # Of each case: the sum of its values, how many they are, how many a scorer's error took, and its cluster.
+        self.by_case: dict[str, tuple[float, int, int, str]] = {}
 
     def add(self, row: Row, status: str, value: float | None) -> None:
         self.states[status] += 1
-        if value is None:
-            return
         if self.trials == 1:
-            self.estimate.add(value, row.cluster)
-        else:
-            total, n, _ = self.by_case.get(row.case, (0.0, 0, ""))
-            self.by_case[row.case] = (total + value, n + 1, row.cluster)
+            if value is not None:
+                self.estimate.add(value, row.cluster)
+            return
+        lost = value is None and status == "scorer_error"
+        if value is not None or lost:
+            total, n, before, _ = self.by_case.get(row.case, (0.0, 0, 0, ""))
+            self.by_case[row.case] = (total + (value or 0.0), n + (not lost), before + lost, row.cluster)
 
     def figure(self) -> Figure:
-        for total, n, cluster in self.by_case.values():
-            self.estimate.add(total / n, cluster)
-        self.by_case = {}
+        for total, n, _, cluster in self.by_case.values():
+            if n:
+                self.estimate.add(total / n, cluster)
         found = self.estimate.result()
-        lost = self.states["scorer_error"]
         low = high = None
-        if lost and found.mean is not None:
-            cells = sum(self.states.values()) - self.states["skipped"]
-            low = found.mean * (cells - lost) / cells
-            high = low + lost / cells
+        if self.states["scorer_error"] and found.mean is not None:
+            low, high = self._bounds(found.mean * found.n, found.n)
+        self.by_case = {}
         return Figure(
             mean=found.mean,
             interval=_pair(found.interval),
@@ -138,6 +138,16 @@ class _Counter:
             low=low,
             high=high,
         )
+
+    def _bounds(self, total: float, n: int) -> tuple[float, float]:
+        """Where the mean would lie if all that a scorer's errors took were 0, and if all were 1."""
+        if self.trials == 1:
+            lost = self.states["scorer_error"]
+            return total / (n + lost), (total + lost) / (n + lost)
+        cases = self.by_case.values()
+        low = sum(total / (n + lost) for total, n, lost, _ in cases) / len(cases)
+        high = sum((total + lost) / (n + lost) for total, n, lost, _ in cases) / len(cases)
+        return low, high
 
 
 def _pair(interval: Interval | None) -> tuple[float, float] | None:
@@ -267,6 +277,7 @@ class Tally:
             errors=dict(self._errors.most_common(20)),
             notes=dict(self._notes.most_common(20)),
             damaged=damaged,
+            failed=sum(self._errors.values()),
         )
 
 

@@ -1,52 +1,32 @@
-"""Scorers of what an agent did: the tools it called, and with which arguments."""
+"""Scorers of what an agent did: the tools that it called."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+from unicodedata import normalize
+
+from msgspec.structs import replace
 
 from gatewatch.core.case import Case, Expected, ToolCall
+from gatewatch.core.codec import text_of
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.base import Scorer, built_in
+from gatewatch.scorers.base import MISSING, Scorer, built_in
+from gatewatch.scorers.structure import parse
 
-Same = Callable[[str, str], bool]
-_LOOSE = str.maketrans("", "", " ,./-_*^'\"")
+Text = Callable[[str], str]
+Difference = tuple[str, str]
+"""A label, and in words what differs."""
 
-
-def calls_made(trace: Trace) -> tuple[ToolCall, ...]:
-    """The tool calls of a trace, in order.
-
-    They are read from the output, when it is an object with `tool_calls` or a list of calls, else from the spans of
-    kind "tool". A call is `{"name", "arguments"}` or, as in OpenAI's messages, `{"function": {"name", "arguments"}}`;
-    arguments are an object, or JSON text.
-
-    Raises:
-        ValueError: for a call that is none of these; it says what is wrong.
-    """
-    output = trace.output
-    given = output.get("tool_calls") if isinstance(output, dict) else output if isinstance(output, list) else None
-    if given is None and not isinstance(output, list):
-        return tuple(_call(span.name, span.input) for span in trace.spans if span.kind == "tool")
-    calls = []
-    for item in given or ():
-        inner = item.get("function", item) if isinstance(item, dict) else None
-        if not isinstance(inner, dict) or not isinstance(inner.get("name"), str):
-            raise ValueError(f"not a tool call: {json.dumps(item)[:200]}")
-        calls.append(_call(inner["name"], inner.get("arguments")))
-    return tuple(calls)
+_SHOWN = 120
+_UNHEARD = dict.fromkeys(map(ord, " \t\r\n\u00a0,./-_*^'\"‘’“”"))
 
 
-def _call(name: str, arguments: Any) -> ToolCall:
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments) if arguments.strip() else {}
-        except ValueError as error:
-            raise ValueError(f"the arguments of {name} are not JSON: {error}") from None
-    if arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        raise ValueError(f"the arguments of {name} are not an object: {json.dumps(arguments)[:200]}")
-    return ToolCall(name, arguments)
+class Made(NamedTuple):
+    """A call as it was made; `flaw` says why it cannot be read, and is empty when it can."""
+
+    name: str
+    arguments: dict[str, Any]
+    flaw: str = ""
 
 
 def tool_calls(
@@ -55,107 +35,199 @@ def tool_calls(
     order: Literal["any", "strict", "subset"] = "any",
     strings: Literal["exact", "loose"] = "exact",
 ) -> Scorer:
-    """Score 1 when the calls that were made are those that were expected, else 0; the label names the first difference.
+    """Make a scorer that gives 1 when the tools that should be called were called, with the right arguments, else 0.
 
-    Arguments are compared by type: 5 equals 5.0 but not "5", true is not 1, lists go element by element, objects key by
-    key. `accept` and `optional` of the expected call allow for more than one right value and for parameters left out.
+    It needs `expected.tool_calls` and skips cases that have none; an empty list says that no call may be made, whatever
+    the order. The calls made are those in the output's `tool_calls`, else the output itself when it is a list of calls,
+    else the trace's spans of kind "tool" (name and input). A call is `{"name", "arguments"}`, or OpenAI's
+    `{"function": {"name", "arguments"}}`; arguments are an object or its JSON text, and no text is no arguments.
+    A call that cannot be read equals none, and is not an error.
 
-    Ambiguous cases: no calls expected (an empty list) and none made is 1; a case that states no expected calls is
-    skipped; a call whose arguments are not JSON is wrong, not an error of the scorer.
+    A call is right when it has the name, every argument that is not `optional`, none that is not expected, and each
+    value is the one in `arguments` or one in `accept`. An optional argument for which neither has a value may be
+    anything. Numbers are equal by value (5 and 5.0), but "5" is not 5, and true is not 1; lists are equal element by
+    element, objects key by key; text in composed form (NFC).
 
     Args:
         name: the scorer's name.
-        order: "any": the same calls in any order; "strict": in the same order; "subset": all expected calls, and
-            whatever more.
-        strings: "loose" compares texts regardless of case, spaces and the characters ,./-_*^'".
+        order: "any": the same calls, in any order; "strict": in the same order; "subset": every expected call, others
+            may be made beside.
+        strings: "loose" lets case, white space, quotation marks and the signs , . / - _ * ^ in text count for nothing,
+            at any depth, but not in keys. Then "-5" and "1.5" as text are "5" and "15".
 
     Raises:
-        ValueError: for another order or strings.
+        ValueError: for another order or kind of comparison.
     """
     if order not in ("any", "strict", "subset"):
         raise ValueError(f'order must be "any", "strict" or "subset", got {order!r}')
     if strings not in ("exact", "loose"):
         raise ValueError(f'strings must be "exact" or "loose", got {strings!r}')
-    same = _exactly if strings == "exact" else _loosely
+    text: Text = _loose if strings == "loose" else _composed
 
-    def score(trace: Trace, case: Case) -> Score | bool | None:
-        expected = case.expected.tool_calls if isinstance(case.expected, Expected) else None
-        if expected is None:
-            return None
+    def score(trace: Trace, expected: Sequence[ToolCall]) -> bool | Score:
+        difference = _difference(expected, calls_made(trace), order, text)
+        return True if difference is None else Score(0.0, *difference)
+
+    options = {"order": order, "strings": strings}
+    scorer = built_in(name, score, version="tool_calls 1", parameters=options, binary=True)
+    # Bound to the expected calls, so that a case that states none is skipped even when its task failed.
+    return replace(scorer, getters=(("trace", _trace), ("expected", _expected_calls)))
+
+
+def _trace(trace: Trace, _case: Case | None) -> Any:
+    return trace
+
+
+def _expected_calls(_trace: Trace, case: Case | None) -> Any:
+    expected = None if case is None else case.expected
+    calls = expected.tool_calls if isinstance(expected, Expected) else None
+    return MISSING if calls is None else calls
+
+
+def calls_made(trace: Trace) -> list[Made]:
+    """The calls of tools that a trace tells of, in order."""
+    output = trace.output
+    if isinstance(output, dict) and output.get("tool_calls") is not None:
+        calls = output["tool_calls"]
+        return [_read(call) for call in calls] if isinstance(calls, list | tuple) else [_read(calls)]
+    if isinstance(output, list | tuple) and output and all(map(_is_call, output)):
+        return [_read(call) for call in output]
+    return [_read({"name": span.name, "arguments": span.input}) for span in trace.spans if span.kind == "tool"]
+
+
+def _is_call(value: Any) -> bool:
+    return isinstance(value, dict) and (
+        isinstance(value.get("function"), dict) or (isinstance(value.get("name"), str) and "arguments" in value)
+    )
+
+
+def _read(call: Any) -> Made:
+    if isinstance(call, dict) and isinstance(call.get("function"), dict):
+        call = call["function"]
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        return Made("", {}, f"{_shown(call)} is not a call: it has no name")
+    name, arguments = call["name"], call.get("arguments")
+    if isinstance(arguments, str):
         try:
-            made = calls_made(trace)
+            arguments = parse(arguments) if arguments.strip() else None
         except ValueError as error:
-            return Score(0.0, label="unreadable call", explanation=str(error))
-        if order != "subset" and len(made) != len(expected):
-            return Score(0.0, label="wrong count", explanation=f"{len(made)} calls made, {len(expected)} expected")
-        if order == "strict":
-            flaws = (_difference(wanted, got, same) for wanted, got in zip(expected, made, strict=True))
-            return next((flaw for flaw in flaws if flaw is not None), True)
-        return _matched(expected, made, same)
-
-    return built_in(name, score, version="tool_calls 1", parameters={"order": order, "strings": strings}, binary=True)
+            return Made(name, {}, f"the arguments of {name} are not JSON: {error}")
+    if arguments is None:
+        return Made(name, {})
+    if not isinstance(arguments, dict):
+        return Made(name, {}, f"the arguments of {name} are not an object: {_shown(arguments)}")
+    return Made(name, arguments)
 
 
-def _matched(expected: Sequence[ToolCall], made: Sequence[ToolCall], same: Same) -> Score | bool:
-    """Whether every expected call has a call of its own (a maximum bipartite matching, by augmenting paths)."""
-    fits = [[place for place, got in enumerate(made) if _difference(wanted, got, same) is None] for wanted in expected]
-    taken: dict[int, int] = {}
-
-    def place(wanted: int, tried: set[int]) -> bool:
-        for spot in fits[wanted]:
-            if spot not in tried:
-                tried.add(spot)
-                if spot not in taken or place(taken[spot], tried):
-                    taken[spot] = wanted
-                    return True
-        return False
-
-    for wanted, call in enumerate(expected):
-        if not place(wanted, set()):
-            flaws = [_difference(call, got, same) for got in made if got.name == call.name]
-            nearest = next((flaw for flaw in flaws if flaw is not None), None)
-            return nearest or Score(0.0, label="missing call", explanation=f"{call.name} was not called as expected")
-    return True
-
-
-def _difference(wanted: ToolCall, got: ToolCall, same: Same) -> Score | None:
-    """The first difference between an expected call and one that was made, as a score; None when they agree."""
-    if wanted.name != got.name:
-        return Score(0.0, label="wrong name", explanation=f"{got.name} was called, {wanted.name} expected")
-    known = wanted.arguments.keys() | wanted.accept.keys() | set(wanted.optional)
-    for key in got.arguments.keys() - known:
-        return Score(0.0, label="unexpected argument", explanation=f"{got.name}({key}=...) was not expected")
-    for key in (*wanted.arguments, *(key for key in wanted.accept if key not in wanted.arguments)):
-        if key not in got.arguments:
-            if key in wanted.optional:
-                continue
-            return Score(0.0, label="missing argument", explanation=f"{got.name} lacks {key}")
-        accepted = [wanted.arguments[key]] if key in wanted.arguments else []
-        accepted += wanted.accept.get(key, ())
-        value = got.arguments[key]
-        if not any(_agree(right, value, same) for right in accepted):
-            shown = " or ".join(json.dumps(right)[:80] for right in accepted[:3])
-            said = f"{got.name}({key}={json.dumps(value)[:80]}), expected {shown}"
-            return Score(0.0, label="wrong value", explanation=said)
+def _difference(expected: Sequence[ToolCall], made: Sequence[Made], order: str, text: Text) -> Difference | None:
+    """The first difference between the calls expected and those made, or None when they agree."""
+    if (order != "subset" or not expected) and len(made) != len(expected):
+        names = ", ".join(_shown(call.name) for call in made) or "none"
+        return "wrong count", f"{_calls(len(expected))} expected, {len(made)} made: {names}"
+    if order == "strict":
+        pairs = zip(expected, made, strict=True)
+        return next((found for right, call in pairs if (found := _differs(right, call, text))), None)
+    edges = [[at for at, call in enumerate(made) if _differs(right, call, text) is None] for right in expected]
+    partner = _matched(edges)
+    for right, at in zip(expected, partner, strict=True):
+        if at is None:
+            free = [call for at, call in enumerate(made) if at not in partner]
+            return _nearest(right, free, text)
     return None
 
 
-def _exactly(one: str, other: str) -> bool:
-    return one == other
+def _calls(count: int) -> str:
+    return "no call" if not count else "1 call" if count == 1 else f"{count} calls"
 
 
-def _loosely(one: str, other: str) -> bool:
-    return one == other or one.translate(_LOOSE).casefold() == other.translate(_LOOSE).casefold()
+def _nearest(right: ToolCall, free: Sequence[Made], text: Text) -> Difference:
+    """How the free call that is most like the expected one differs from it."""
+    for call in sorted(free, key=lambda call: call.name != right.name):
+        if found := _differs(right, call, text):
+            return found
+    return "wrong count", f"the call of {right.name} was expected once more than it was made"
 
 
-def _agree(right: Any, value: Any, same: Same) -> bool:
-    """Whether two JSON values are the same, by type."""
-    if isinstance(right, bool) or isinstance(value, bool):
-        return right is value
-    if isinstance(right, str) and isinstance(value, str):
-        return same(right, value)
-    if isinstance(right, Mapping) and isinstance(value, Mapping):
-        return right.keys() == value.keys() and all(_agree(right[key], value[key], same) for key in right)
-    if isinstance(right, list | tuple) and isinstance(value, list | tuple):
-        return len(right) == len(value) and all(_agree(*pair, same) for pair in zip(right, value, strict=True))
-    return (type(right) in (int, float) and type(value) in (int, float) and right == value) or right is value is None
+def _matched(edges: Sequence[Sequence[int]]) -> list[int | None]:
+    """A largest matching: for each on the left its partner on the right, or None (augmenting paths, breadth first).
+
+    Greedy would not do: where alternatives are accepted, the first call that fits may be the only one for another.
+    """
+    partner: list[int | None] = [None] * len(edges)
+    owner: dict[int, int] = {}
+    for start in range(len(edges)):
+        reached: dict[int, int] = {}
+        queue = [start]
+        free: int | None = None
+        for left in queue:  # it grows as we go
+            for right in edges[left]:
+                if right in reached:
+                    continue
+                reached[right] = left
+                if right not in owner:
+                    free = right
+                    break
+                queue.append(owner[right])
+            if free is not None:
+                break
+        while free is not None:
+            left = reached[free]
+            owner[free] = left
+            partner[left], free = free, partner[left]
+    return partner
+
+
+def _differs(right: ToolCall, call: Made, text: Text) -> Difference | None:
+    """How a call differs from the one expected, or None when it is right."""
+    if call.flaw:
+        return "unreadable call", call.flaw
+    if call.name != right.name:
+        return "wrong name", f"expected a call of {right.name}, got one of {_shown(call.name)}"
+    known = {*right.arguments, *right.accept, *right.optional}
+    for key in (*right.arguments, *right.accept):
+        if key not in call.arguments and key not in right.optional:
+            return "missing argument", f"{right.name} was called without {key}"
+    for key, value in call.arguments.items():
+        if key not in known:
+            return "unexpected argument", f"{right.name} was called with {_shown(key)}, which is not expected"
+        accepted = [*([right.arguments[key]] if key in right.arguments else []), *right.accept.get(key, ())]
+        stated = key in right.arguments or key in right.accept
+        if stated and not any(_same(value, each, text) for each in accepted):
+            wanted = " or ".join(_shown(each) for each in accepted[:3]) or "it left out"
+            return "wrong value", f"{key} of {right.name}: expected {wanted}, got {_shown(value)}"
+    return None
+
+
+def _same(value: Any, right: Any, text: Text) -> bool:
+    if isinstance(right, str):
+        return isinstance(value, str) and text(value) == text(right)
+    if isinstance(right, bool) or isinstance(value, bool) or right is None:
+        return value is right
+    if isinstance(right, int | float):
+        return isinstance(value, int | float) and value == right
+    if isinstance(right, list | tuple):
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == len(right)
+            and all(_same(one, other, text) for one, other in zip(value, right, strict=True))
+        )
+    if isinstance(right, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == right.keys()
+            and all(_same(value[key], each, text) for key, each in right.items())
+        )
+    return False
+
+
+def _composed(text: str) -> str:
+    return normalize("NFC", text)
+
+
+def _loose(text: str) -> str:
+    return normalize("NFC", normalize("NFC", text).casefold().translate(_UNHEARD))
+
+
+def _shown(value: Any) -> str:
+    shown = value if isinstance(value, str) else text_of(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."

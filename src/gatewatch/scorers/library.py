@@ -1,9 +1,12 @@
-"""Our own scorers by the names they have in gatewatch.toml."""
+"""The scorers that come with Gatewatch, by the names that gatewatch.toml knows them by."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from gatewatch.core import shape
 from gatewatch.core.errors import did_you_mean
 from gatewatch.scorers.agent import tool_calls
 from gatewatch.scorers.base import Scorer
@@ -12,11 +15,10 @@ from gatewatch.scorers.safety import pii
 from gatewatch.scorers.structure import json_schema, valid_json
 from gatewatch.scorers.text import contains, exact, numeric, regex, similarity
 
-BUILT_INS: dict[str, Callable[..., Scorer]] = {
+BUILT_INS: Mapping[str, Callable[..., Scorer]] = {
     "contains": contains,
     "exact": exact,
     "json_schema": json_schema,
-    "judge": judge,
     "numeric": numeric,
     "pii": pii,
     "regex": regex,
@@ -24,40 +26,63 @@ BUILT_INS: dict[str, Callable[..., Scorer]] = {
     "tool_calls": tool_calls,
     "valid_json": valid_json,
 }
+"""Scorers that need no model, by name. Each value makes the scorer from its options, all of them keywords."""
+
+_FACTORIES = {**BUILT_INS, "judge": judge}
+_PLAIN = (str, bool, int, float, NoneType, dict, Mapping, Sequence)
+"""What a configuration file can state. Models and rubrics, which options may also be, it cannot."""
 
 
 def make(name: str, options: Mapping[str, Any]) -> Scorer:
-    """Make one of our scorers with options.
+    """Make a scorer from its name and options, as a configuration file gives them; a judge is one, too.
 
     Raises:
-        ValueError: for a scorer or an option that there is not, an option that is missing, or of the wrong kind.
-        RubricError: for a judge whose rubric cannot be used.
+        ValueError: for a name or option that there is none of, an option that is missing, or a value that cannot be;
+            it has all that is wrong with the options, and what may have been meant.
+        RubricError: for a judge whose rubric cannot be read.
     """
-    if name not in BUILT_INS:
-        raise ValueError(f"there is no scorer {name!r} ({did_you_mean(name, BUILT_INS)})")
-    parameters = inspect.signature(BUILT_INS[name]).parameters
-    for option, value in options.items():
-        if option not in parameters:
-            raise ValueError(f"{name} has no option {option!r} ({did_you_mean(option, parameters)})")
-        _check(name, option, value, parameters[option])
-    for option, parameter in parameters.items():
-        if parameter.default is parameter.empty and option not in options:
-            raise ValueError(f"{name} needs the option {option!r}")
-    return BUILT_INS[name](**options)
+    factory = _FACTORIES.get(name)
+    if factory is None:
+        raise ValueError(f"there is no scorer {name!r} ({did_you_mean(name, _FACTORIES)})")
+    parameters = inspect.signature(factory).parameters
+    kinds = get_type_hints(factory)
+    given: dict[str, Any] = {}
+    wrong = []
+    for key, value in options.items():
+        if key not in parameters:
+            wrong.append(f"{name} has no option {key!r} ({did_you_mean(key, parameters)})")
+            continue
+        try:
+            given[key] = _converted(value, kinds[key], key)
+        except ValueError as error:
+            wrong.append(str(error))
+    wrong += [
+        f"{name} needs the option {key!r}"
+        for key, parameter in parameters.items()
+        if parameter.default is parameter.empty and key not in options
+    ]
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return factory(**given)
 
 
-def _check(name: str, option: str, value: Any, parameter: inspect.Parameter) -> None:
-    """Refuse a value that is plainly of another kind than the option's."""
-    wanted = parameter.annotation
-    if get_origin(wanted) is Literal and value not in get_args(wanted):
-        allowed = ", ".join(repr(each) for each in get_args(wanted))
-        raise ValueError(f"{name}: {option} must be one of {allowed}, got {value!r}")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    wrong = {
-        bool: not isinstance(value, bool),
-        str: not isinstance(value, str),
-        float: not number,
-    }
-    if wrong.get(wanted):
-        kind = {bool: "true or false", str: "text", float: "a number"}[wanted]
-        raise ValueError(f"{name}: {option} must be {kind}, got {value!r}")
+def _converted(value: Any, kind: Any, key: str) -> Any:
+    """A value as an option's annotation asks for it.
+
+    Raises:
+        ValueError: when it cannot be.
+    """
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        if value not in choices:
+            hint = did_you_mean(value, choices) if isinstance(value, str) else f"known: {', '.join(choices)}"
+            raise ValueError(f"{key}: got {value!r} ({hint})")
+        return value
+    if isinstance(value, Path):
+        return value
+    possible = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    wanted: Any = Union[tuple(each for each in possible if (get_origin(each) or each) in _PLAIN)]  # noqa: UP007
+    found: Any = shape.convert(value, wanted, key)
+    if isinstance(found, list):
+        raise ValueError("; ".join(f"{where}: {what}" for where, what, _ in found))
+    return found

@@ -1,106 +1,181 @@
-"""Scorers of form: is the output JSON, and of the shape that was asked for?"""
+"""Scorers of structure: whether an output is JSON, and whether it follows a schema."""
 
 import json
-import re
+from collections.abc import Callable, Mapping
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from re import DOTALL
+from re import compile as compile_pattern
+from typing import TYPE_CHECKING, Any
 
+from gatewatch.core import codec
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n```\s*", re.DOTALL)
+if TYPE_CHECKING:
+    import jsonschema_rs
 
+MAX_DEPTH = 500
+MAX_DIGITS = 4300
+"""What readers of JSON differ on, so that a verdict would depend on ours: deeper and longer is refused."""
 
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is given twice")
-        found[key] = value
-    return found
-
-
-def _parse(output: Any, fence: bool) -> Any:
-    """The output's JSON value. Nothing is repaired.
-
-    Raises:
-        ValueError: when it is not JSON; it says what is wrong.
-    """
-    if not isinstance(output, str):
-        return output
-    found = _FENCED.fullmatch(output) if fence else None
-    try:
-        return json.loads(found[1] if found else output, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+_SHOWN = 300
+_FENCE = compile_pattern(r"```(?:json|JSON)?[ \t]*\r?\n(.*)```", DOTALL)
+_BRACKETS = compile_pattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', DOTALL)
 
 
 def valid_json(*, name: str = "valid_json", fence: bool = False) -> Scorer:
-    """Score 1 when the output is one JSON value (RFC 8259) and nothing else, else 0.
+    """Make a scorer that gives 1 when the output is one JSON value (RFC 8259) and nothing else, else 0.
 
-    Ambiguous cases: NaN, infinity and a key given twice are not JSON; JSON within prose or in a code fence is not
-    (unless `fence` allows one fence around all of it); a bare number or string is JSON; an output that was not text
-    is JSON already.
+    Nothing is repaired. White space around the value is allowed; NaN and infinity, a key given twice in one object,
+    comments, trailing commas and text before or after are not. Neither are numbers too large for a double or of more
+    than 4,300 digits, nor nesting deeper than 500. An output that is not text was JSON already, and is valid.
 
     Args:
         name: the scorer's name.
-        fence: allow one Markdown code fence around the whole.
+        fence: whether the value may stand in one Markdown fence (``` or ```json), with white space around it.
     """
 
-    def score(output: Any) -> Score | bool:
-        try:
-            _parse(output, fence)
-        except ValueError as error:
-            return Score(0.0, label="not JSON", explanation=str(error))
-        return True
+    def score(output: Any) -> bool | Score:
+        value = _read(output, fence)
+        return value if isinstance(value, Score) else True
 
     return built_in(name, score, version="valid_json 1", parameters={"fence": fence}, binary=True)
 
 
-def json_schema(schema: dict[str, Any] | str | Path, *, name: str = "json_schema", fence: bool = False) -> Scorer:
-    """Score 1 when the output is JSON that a JSON Schema allows, else 0; the explanation names the first place.
+def json_schema(
+    schema: Mapping[str, Any] | bool | str | Path, *, name: str = "json_schema", fence: bool = False
+) -> Scorer:
+    """Make a scorer that gives 1 when the output is JSON that follows a schema, else 0.
 
-    What is JSON is decided as by `valid_json`. The draft is the one that the schema names, 2020-12 if none.
-    References to other documents are not fetched.
+    Text must be valid JSON as `valid_json` has it; an output that is not text is held against the schema as it is. The
+    draft is the one that `$schema` names, 2020-12 by default; `format` is checked only in the drafts that ask for it.
+    References to other documents are refused, so that nothing is fetched, and so are patterns with lookaround or
+    backreferences, whose time is not linear. The explanation is the first error, with its path.
 
     Args:
-        schema: the schema, or the file that it is in.
+        schema: the JSON schema, or the path of a file that has it.
         name: the scorer's name.
-        fence: allow one Markdown code fence around the whole.
+        fence: whether the value may stand in one Markdown fence.
 
     Raises:
-        ValueError: for a file that cannot be read, or a schema that is none.
+        ValueError: for a file that cannot be read, or a schema that is not one.
     """
+    plain = _load(Path(schema)) if isinstance(schema, str | Path) else codec.plain(schema)
+    validator = _validator(plain)
+
+    def score(output: Any) -> bool | Score:
+        value = _read(output, fence)
+        if isinstance(value, Score):
+            return value
+        try:
+            error = next(validator.iter_errors(value), None)
+        except UnicodeEncodeError:
+            return Score(0.0, "not JSON", "half of a surrogate pair is no text")
+        if error is None:
+            return True
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
+        return Score(0.0, "against schema", f"${path}: {error.message}"[:_SHOWN])
+
+    return built_in(name, score, version="json_schema 1", parameters={"schema": plain, "fence": fence}, binary=True)
+
+
+def _read(output: Any, fence: bool) -> Any:
+    """The output's JSON value, or the score of an output that is none."""
+    if not isinstance(output, str):
+        return output
+    text = output
+    if fence and (fenced := _FENCE.fullmatch(output.strip())):
+        text = fenced[1]
+    try:
+        return parse(text)
+    except ValueError as error:
+        return Score(0.0, "not JSON", str(error)[:_SHOWN])
+
+
+def parse(text: str) -> Any:
+    """Parse one JSON value, strictly: nothing is repaired, and of a key given twice neither is chosen.
+
+    Raises:
+        ValueError: with what is wrong, and where.
+    """
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH}")
+    try:
+        return _decode(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} in line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deep to be read") from None
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        first = match[0][0]
+        if first in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first != '"':
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"the key {json.dumps(key)} is given twice in one object")
+            seen.add(key)
+    return value
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not isfinite(value):
+        raise ValueError(f"the number {digits[:_SHOWN]} is too large")
+    return value
+
+
+def _int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
+
+
+_decode: Callable[[str], Any] = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+).decode
+
+
+def _load(path: Path) -> Any:
+    try:
+        return parse(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"the schema {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"the schema {path} is not JSON: {error}") from None
+
+
+def _validator(schema: Any) -> "jsonschema_rs.Validator":
     import jsonschema_rs
 
-    if not isinstance(schema, dict):
-        try:
-            schema = json.loads(Path(schema).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ValueError(f"the schema {schema} cannot be read: {error}") from None
-    assert isinstance(schema, dict)
+    if not isinstance(schema, dict | bool):
+        raise ValueError(f"a JSON schema is an object, true or false, got {codec.text_of(schema)[:_SHOWN]}")
     try:
-        validator = jsonschema_rs.validator_for(schema, retriever=_no_retrieval)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ValueError(f"not a JSON schema: {str(error).splitlines()[0]}") from None
-
-    def score(output: Any) -> Score | bool:
-        try:
-            value = _parse(output, fence)
-        except ValueError as error:
-            return Score(0.0, label="not JSON", explanation=str(error))
-        for flaw in validator.iter_errors(value):
-            path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw.instance_path)
-            return Score(0.0, label="not allowed", explanation=f"at ${path}: {flaw.message}"[:500])
-        return True
-
-    options = {"schema": schema, "fence": fence}
-    return built_in(name, score, version="json_schema 1", parameters=options, binary=True)
+        return jsonschema_rs.validator_for(schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions())
+    except jsonschema_rs.ValidationError as error:
+        steps = [step for step in error.instance_path if not isinstance(step, int)]
+        where = f" at {'.'.join(map(str, steps))}" if steps else ""
+        hint = " (lookaround and backreferences are refused)" if error.message.endswith('"regex"') else ""
+        raise ValueError(f"the schema is wrong{where}: {error.message[:_SHOWN]}{hint}") from None
 
 
-def _no_retrieval(uri: str) -> Any:
-    raise ValueError(f"the schema refers to {uri}, and other documents are not fetched")
+def _refuse(uri: str) -> Any:
+    raise ValueError(f"{uri} is another document: copy what is needed into $defs")

@@ -4,13 +4,13 @@ from gatewatch import scorer
 
 
 @scorer
-def states_the_answer(output: str, expected: str) -> bool:
+def states_answer(output: str, expected: str) -> bool:
     """Whether the fact that the case expects is in the answer, whatever stands around it."""
     return expected.lower() in output.lower()
 
 
 @scorer
-def finds_the_article(trace, expected):
+def finds_article(trace, expected):
     """The share of the articles needed that the search found; nothing to say where the case names none."""
     relevant = getattr(expected, "relevant", None)
     if not relevant:

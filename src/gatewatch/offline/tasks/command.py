@@ -1,7 +1,6 @@
 """A task that is a command: one JSON object on its standard input, one on its standard output."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -64,17 +63,18 @@ class CommandTask:
             raise TaskFailed(f"{self._argv[0]}: cannot be started: {error.strerror}") from None
         try:
             out, err = await process.communicate(codec.encode(given) + b"\n")
-        finally:
-            if process.returncode is None:  # our deadline, or the run's end
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+        except BaseException:  # our deadline, or the run's end
+            # What it started is ended even when it has gone itself: its children are what we waited for then.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
         if process.returncode:
             tail = err.decode(errors="replace").strip()[-_SHOWN:]
             raise TaskFailed(f"exit code {process.returncode}" + (f": {tail}" if tail else ""))
         try:
-            value = json.loads(out)
-        except ValueError as error:
+            value = codec.parse(out)
+        except (ValueError, RecursionError) as error:
             shown = out.decode(errors="replace").strip()[:_SHOWN] or "nothing"
             raise TaskFailed(f"standard output is not one JSON object ({error}): {shown}") from None
         return trace_of(reply_of(value))

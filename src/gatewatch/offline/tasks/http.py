@@ -1,6 +1,5 @@
 """A task that is an HTTP endpoint: JSON is posted, and paths say where the answer's parts lie in the reply."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +69,8 @@ class HttpTask:
         given: Any = {"id": case.id, "input": case.input, "context": case.context, "trial": trial}
         if self._body is not None:
             given = fill(self._body, values_of(case, trial))
-        headers = {"content-type": "application/json", **self._headers}
+        headers = httpx.Headers({"content-type": "application/json"})
+        headers.update(self._headers)
         current = recorder.get()
         if current is not None:
             headers.setdefault("traceparent", traceparent(current.trace_id))
@@ -81,14 +81,14 @@ class HttpTask:
         if not response.is_success:
             raise TaskFailed(f"{self._url}: HTTP {response.status_code}: {response.text[:_SHOWN]}".rstrip(": "))
         try:
-            value = json.loads(response.content)
-        except ValueError:
+            value = codec.parse(response.content)
+        except (ValueError, RecursionError):
             raise TaskFailed(f"{self._url}: the reply is not JSON: {response.text[:_SHOWN]}") from None
         return trace_of(reply_of(self._parts(value) if self._paths else value))
 
     def _parts(self, value: Any) -> dict[str, Any]:
         found = fields_at(value, self._paths)
-        if "output" not in found and "error" not in found:
+        if "output" not in found and found.get("error") is None:
             raise TaskFailed(
                 f"{self._url}: nothing at {self._paths.get('output')!r} in {codec.text_of(value)[:_SHOWN]}"
             )

@@ -79,7 +79,7 @@ class PromptTask:
         )
         output: Any = reply.text
         if reply.tool_calls:
-            output = {"content": reply.text, "tool_calls": list(reply.tool_calls)}
+            output = codec.plain({"content": reply.text, "tool_calls": list(reply.tool_calls)})
         return Trace(
             output=output,
             usage=reply.usage,

@@ -104,18 +104,23 @@ class ReplayTask:
 
 def _parse(line: bytes, where: str) -> ReplayLine | list[Problem]:
     try:
-        found = codec.decode(line, ReplayLine)
-    except msgspec.ValidationError:
-        import json
-
-        value = json.loads(line)
-        flaws = shape.convert(value, ReplayLine)
-        assert isinstance(flaws, list)
-        return [Problem(f"{where}: {path}" if path else where, what, hint) for path, what, hint in flaws]
+        found: ReplayLine | list[shape.Flaw]
+        try:
+            found = codec.decode(line, ReplayLine)
+            value = codec.decode(line, object)
+        except msgspec.ValidationError:  # it tells the first flaw only
+            value = codec.parse(line)
+            found = shape.convert(value, ReplayLine)
+        repeated = codec.repeated_key(line, value)
+        codec.check_depth(line, value)
     except UnicodeDecodeError as error:
         return [Problem(where, f"not UTF-8 at byte {error.start} of the line", "save the file as UTF-8")]
     except (ValueError, RecursionError) as error:
         return [Problem(where, f"not JSON: {error}", "one JSON object a line")]
+    if repeated is not None:
+        return [Problem(where, f"the field {repeated!r} is given twice in one object", "keep one of the two")]
+    if isinstance(found, list):
+        return [Problem(f"{where}: {path}" if path else where, what, hint) for path, what, hint in found]
     if found.output is msgspec.UNSET and found.error is None:
         return [Problem(where, "neither output nor error", 'say {"output": null} when the output was nothing')]
     if found.trial < 0:
