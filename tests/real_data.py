@@ -1,6 +1,7 @@
 """Recorded data of others in our own formats: dataset lines and replay lines (see the formats at the edges)."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -61,9 +62,10 @@ def bfcl_replay(model: str, run: str) -> list[dict[str, Any]]:
     return [_replay_line(row) for row in bfcl_results() if (row["model"], row["run"]) == (model, run)]
 
 
-def bfcl_results() -> Iterator[dict[str, Any]]:
+@cache
+def bfcl_results() -> tuple[dict[str, Any], ...]:
     """The recorded results as they are, among them whether the benchmark's own checker called each one `valid`."""
-    return rows(BFCL, "results.jsonl.gz")
+    return tuple(rows(BFCL, "results.jsonl.gz"))
 
 
 def _replay_line(row: dict[str, Any]) -> dict[str, Any]:

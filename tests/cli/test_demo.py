@@ -158,3 +158,20 @@ def test_a_matrix_without_the_two_versions_is_told(tmp_path: Path) -> None:
         "error: gatewatch-demo/gatewatch.toml: suites.support.matrix: no longer has the versions good and worse "
         "(--fresh writes all files anew)\n"
     )
+
+
+def test_rows_are_listed_with_their_cases_and_scores(here: Path, shown: str) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "gatewatch", "show", "version=worse", "--failed", "--limit", "100"],
+        cwd=here / "gatewatch-demo",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    (line,) = [line for line in listed.stdout.splitlines() if line.startswith("ord-06")]
+    case, slice_name, *_, answer, found, called, clean, short = line.split()
+    assert (case, slice_name, answer, called, clean, short) == ("ord-06", "orders", "0", "0", "0", "0")
+    assert found in ("0", "—")
+    assert "AttributeError: 'NoneType'" in line
+    assert max(map(len, listed.stdout.splitlines())) <= 120

@@ -132,8 +132,8 @@ def test_cases_are_proposed_from_a_log(tmp_path: Path) -> None:
     (mail,) = [case for case in cases if "jo@" in str(case.input)]
     assert [line.strip() for line in done.stdout.partition("\nFrom ")[2].split("\n\n")[0].splitlines()] == [
         "Chat Log.csv:",
-        "input from 'question', output from 'answer', slice from 'topic', signals from",
-        "'thumbs'",
+        "input from 'question', output from 'answer', slice from 'topic', signals",
+        "from 'thumbs'",
         "7 lines read, 2 of them unreadable",
         "1 repeat another word for word, 0 almost so",
         "4 cases proposed, from 4 strata",

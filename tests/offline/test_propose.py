@@ -131,8 +131,9 @@ def test_near_duplicates_count_once() -> None:
 
 def test_a_template_around_the_inputs_does_not_make_them_alike() -> None:
     before, after = "You are a support agent. " * 30, " Answer in one sentence, please." * 10
-    lines = [f"{before}{word} or {other}?{after}" for word in WORDS for other in WORDS[:3]]
-    assert len(without_near_duplicates(distinct(*lines))) > len(WORDS)
+    log = [{"prompt": f"{before}{word} or {other}?{after}"} for word in WORDS for other in WORDS[:3]]
+    found = proposed(log)
+    assert (found.exact, found.near, len(found.cases)) == (0, 0, 40)
 
 
 def test_the_work_on_alike_lines_is_bounded() -> None:

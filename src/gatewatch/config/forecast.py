@@ -1,5 +1,7 @@
 """What a run will probably cost, said before it starts."""
 
+from collections.abc import Iterator
+
 from gatewatch.config.project import Project
 from gatewatch.core.errors import InputError
 from gatewatch.core.money import dollars
@@ -9,6 +11,7 @@ from gatewatch.offline.summary import Summary
 from gatewatch.offline.tasks.prompt import PromptTask
 
 _LOOKED_AT = 20
+_RUNS_LOOKED_AT = 5
 _GUESSED_OUTPUT_TOKENS = 300
 
 
@@ -31,18 +34,19 @@ def forecast(project: Project, ready: Prepared) -> str:
 
 def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
     """US dollars for one row, and where the figure comes from: an earlier run, or the length of the prompts."""
-    earlier = _earlier(project, ready)
-    if earlier is not None:
-        cost = earlier.task_cost + earlier.judge_cost
-        if cost.total is not None:
-            return cost.total / earlier.rows, f"as in {earlier.header.run}"
-    if not project.models:
+    for earlier in _earlier(project, ready):
+        cost = (earlier.task_cost + earlier.judge_cost).total
+        if cost:  # not one whose replies all came from the cache: this one may have to pay
+            return cost / earlier.rows, f"as in {earlier.header.run}"
+    if not ready.header.prices:
         counted = "; the budget counts what the task reports" if ready.plan.budget is not None else ""
         return None, "no model of gatewatch.toml is called" + counted
     return _guess(project, ready)
 
 
-def _earlier(project: Project, ready: Prepared) -> Summary | None:
+def _earlier(project: Project, ready: Prepared) -> Iterator[Summary]:
+    """The newest runs of the same suite, task and scorers: a few, as some may have had their replies from the cache."""
+    left = _RUNS_LOOKED_AT if ready.header.prices else 1
     for path in run_paths(project.runs):
         try:
             header = JournalReader(path).header
@@ -51,8 +55,11 @@ def _earlier(project: Project, ready: Prepared) -> Summary | None:
         same = header.suite == ready.header.suite and header.task == ready.header.task
         if same and path != ready.path and header.scorers.keys() == ready.header.scorers.keys():
             found = summarise(path)
-            return found if found.rows else None
-    return None
+            if found.rows:
+                yield found
+            left -= 1
+            if not left:
+                return
 
 
 def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
@@ -72,9 +79,10 @@ def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
             settings = project.settings.models.get(name)
             if settings is None:  # a model that was handed over as an object
                 continue
-            tokens = int(settings.parameters.get("max_tokens", _GUESSED_OUTPUT_TOKENS))
-            cost = project.prices.estimate(settings.model, length, min(tokens, _GUESSED_OUTPUT_TOKENS))
+            stated = settings.parameters.get("max_tokens")
+            tokens = min(stated, _GUESSED_OUTPUT_TOKENS) if isinstance(stated, int) else _GUESSED_OUTPUT_TOKENS
+            cost = project.prices.estimate(settings.model, length, tokens, settings.base_url)
             if cost is None:
                 return None, f"no forecast: the price of {settings.model!r} is unknown"
             total += cost
-    return total / len(looked_at), "a rough guess from the prompts' lengths; no earlier run"
+    return total / len(looked_at), "a rough guess from the prompts' lengths"

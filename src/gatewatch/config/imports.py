@@ -47,7 +47,7 @@ def _enter(root: Path, head: str) -> None:
         if other != root:
             with suppress(ValueError):
                 sys.path.remove(str(other))
-            _forget(name for name, module in sys.modules.items() if _lies_in(other, name, module))
+            _forget(name for name, module in list(sys.modules.items()) if _lies_in(other, name, module))
     if _entered != [root] or str(root) not in sys.path:
         sys.path.insert(0, str(root))
     _entered[:] = [root]
@@ -62,9 +62,10 @@ def _own(root: Path, head: str) -> bool:
 
 def _lies_in(root: Path, head: str, module: ModuleType) -> bool:
     """Whether a top-level module was imported from a folder."""
-    file = getattr(module, "__file__", None)
+    facts = getattr(module, "__dict__", {})  # not the module itself: some load more when they are asked
+    file = facts.get("__file__")
     if file is None:  # a folder without __init__.py
-        return str(root / head) in list(getattr(module, "__path__", ()))
+        return str(root / head) in list(facts.get("__path__", ()))
     if Path(file).stem not in (head, "__init__"):
         return False
     return Path(file).resolve() in ((root / f"{head}.py").resolve(), (root / head / "__init__.py").resolve())

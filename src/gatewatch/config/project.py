@@ -16,6 +16,7 @@ from gatewatch.scorers.library import BUILT_INS, make
 if TYPE_CHECKING:
     from gatewatch.models.client import OpenAIClient
     from gatewatch.models.prices import Prices
+    from gatewatch.models.settings import ModelSettings
 
 RUNS = Path(".gatewatch") / "runs"
 
@@ -67,6 +68,18 @@ class Project:
 
     # Models
 
+    def model_settings(self, name: str) -> "ModelSettings":
+        """The settings of the model configured under a name.
+
+        Raises:
+            ConfigError: when none is.
+        """
+        settings = self.settings.models.get(name)
+        if settings is None:
+            hint = did_you_mean(name, self.settings.models)
+            raise ConfigError(Problem(f"{FILE}: models.{name}", "is named, but not configured", hint))
+        return settings
+
     def model(self, name: str) -> "OpenAIClient":
         """The model configured under a name.
 
@@ -78,13 +91,8 @@ class Project:
             from gatewatch.models.client import OpenAIClient, check
             from gatewatch.models.pace import Pace
 
-            settings = self.settings.models.get(name)
-            where = f"{FILE}: models.{name}"
-            if settings is None:
-                raise ConfigError(
-                    Problem(where, "is named, but not configured", did_you_mean(name, self.settings.models))
-                )
-            problems = [Problem(where, text) for text in check(settings, os.environ)]
+            settings = self.model_settings(name)
+            problems = [Problem(f"{FILE}: models.{name}", text) for text in check(settings, os.environ)]
             if problems:
                 raise ConfigError(problems)
             cache = ReplyCache(self.root / ".gatewatch" / "cache.db") if settings.cache else None
@@ -123,7 +131,11 @@ class Project:
                 where = f"{FILE}: project.scorers"
                 with problems.gather():
                     module = import_module(self.root, self.settings.project.scorers, where)
-                    found = {each.name: each for each in vars(module).values() if isinstance(each, Scorer)}
+                    for each in vars(module).values():
+                        if isinstance(each, Scorer) and found.setdefault(each.name, each) is not each:
+                            problems.append(
+                                Problem(where, f"two scorers are named {each.name!r}", "name one otherwise")
+                            )
             for name, table in self.settings.scorers.items():
                 where = f"{FILE}: scorers.{name}"
                 if name in found:
@@ -138,9 +150,13 @@ class Project:
 
     def _configured_scorer(self, name: str, table: dict[str, Any], where: str) -> Scorer:
         options = dict(table)
+        if "name" in options:
+            raise ConfigError(Problem(f"{where}.name", "unknown field", f"the scorer's name is {name!r}, the table's"))
         use = options.pop("use", "judge" if "rubric" in options else "")
         if not use:
-            raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", [*BUILT_INS, "judge"])))
+            raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", BUILT_INS)))
+        if not isinstance(use, str):
+            raise ConfigError(Problem(f"{where}.use", f"expected text, got {use!r}", did_you_mean("", BUILT_INS)))
         for key in ("rubric", "schema"):
             if isinstance(options.get(key), str):
                 options[key] = shortest(self.root / options[key])
@@ -150,16 +166,24 @@ class Project:
             raise ConfigError(Problem(where, str(error))) from None
 
     def scorer(self, name: str, where: str) -> Scorer:
-        """A scorer by name: the project's own, or one of ours with its usual options.
+        """A scorer by name, with the models that it names, ready to be called.
 
         Raises:
-            ConfigError: when there is none of that name, or its model is not configured.
+            ConfigError: when there is none of that name, or its model is not configured or lacks its key.
+        """
+        return self.bound(self.named(name, where))
+
+    def named(self, name: str, where: str) -> Scorer:
+        """A scorer by name: the project's own, or one of ours with its usual options. Its models are not bound yet.
+
+        Raises:
+            ConfigError: when there is none of that name.
         """
         own = self.scorers()
         if name not in own and name not in BUILT_INS:
             raise ConfigError(Problem(where, f"there is no scorer {name!r}", did_you_mean(name, [*own, *BUILT_INS])))
         if name in own:
-            return self.bound(own[name])
+            return own[name]
         try:
             return make(name, {})
         except ValueError as error:

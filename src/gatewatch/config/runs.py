@@ -3,26 +3,34 @@
 Everything that a run needs is found good here, all problems at once, before any of it is paid for.
 """
 
-import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.config.imports import named_object
 from gatewatch.config.load import FILE, shortest
+from gatewatch.config.parts import (
+    Parts,
+    budget_of,
+    check_prices,
+    check_scorers,
+    commit_of,
+    function_of,
+    models_of,
+    one_argument,
+    project_slice,
+)
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.config.tasks import make_task, settings_of, variants
+from gatewatch.core import shape
 from gatewatch.core.case import Case
 from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
-from gatewatch.core.money import parse_budget
 from gatewatch.core.run import DatasetRef, RunHeader, ScorerRef
 from gatewatch.core.threads import DaemonPool
-from gatewatch.offline.dataset import Dataset, from_cases, open_dataset
+from gatewatch.offline.dataset import from_cases, open_dataset
 from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.plan import Hook, Plan, choose
 from gatewatch.offline.result import SUFFIX, Prepared, RunResult, execute, new_run_id, progress_of, unfinished
@@ -30,17 +38,6 @@ from gatewatch.offline.task import Task
 from gatewatch.offline.tasks.call import CallTask
 from gatewatch.offline.tasks.replay import ReplayTask
 from gatewatch.scorers.base import Scorer
-
-
-class Parts(Struct, frozen=True, kw_only=True):
-    """What a run is made of, as far as it is not in the suite's settings."""
-
-    task: Task
-    dataset: Dataset
-    scorers: tuple[Scorer, ...]
-    setup: Hook | None = None
-    teardown: Hook | None = None
-    slice_of: Callable[[Any], str] | None = None
 
 
 def suite_settings(project: Project, name: str) -> SuiteSettings:
@@ -88,42 +85,61 @@ def prepare_suite(
     with problems.gather():
         dataset = open_dataset(shortest(project.root / suite.dataset))
     with problems.gather():
-        _budget(suite, where)
+        budget_of(suite.budget, f"{where}.budget")
     with problems.gather():
-        setup = named_object(project.root, suite.setup, f"{where}.setup") if suite.setup else None
+        setup = function_of(project, suite.setup, f"{where}.setup")
     with problems.gather():
-        teardown = named_object(project.root, suite.teardown, f"{where}.teardown") if suite.teardown else None
+        teardown = function_of(project, suite.teardown, f"{where}.teardown")
     with problems.gather():
-        reference = project.settings.project.slice
-        slice_of = named_object(project.root, reference, f"{FILE}: project.slice") if reference else None
+        slice_of = project_slice(project)
     reference = task or suite.task
     found: list[tuple[str, TaskSettings]] = []
     with problems.gather():
         found = variants(suite, settings_of(reference, project.settings.tasks, f"{where}.task"), where)
+    only = _task_of_run(project, label) if resume else ""
     prepared = []
     for variant, settings in found:
+        spec = f"{reference} {variant}".rstrip()
+        if variant and only not in ("", spec):
+            continue
         with problems.gather():
-            made = make_task(
-                settings,
-                root=project.root,
-                where=f"{FILE}: tasks.{reference}" if reference in project.settings.tasks else f"{where}.task",
-                spec=f"{reference} {variant}".rstrip(),
-                model_named=project.model,
-                concurrency=suite.concurrency,
-                timeout=suite.timeout,
-            )
+            made = _task(project, reference, spec, settings, suite, f"{where}.task")
+            if suite.budget:
+                check_prices(project, made, scorers, f"{where}.budget")
             if dataset is not None and not problems:
                 parts = Parts(
                     task=made, dataset=dataset, scorers=scorers, setup=setup, teardown=teardown, slice_of=slice_of
                 )
-                ready = prepare(project, name, suite, parts, label=label or variant, limit=limit, resume=resume)
+                name_of_run = label if only else f"{label} {variant}".strip()
+                ready = prepare(project, name, suite, parts, label=name_of_run, limit=limit, resume=resume)
                 prepared += [] if ready is None else [ready]
-    with problems.gather():
-        _check_prices(project, suite, where)
     problems.raise_any()
     if resume and not prepared:
         raise ConfigError(Problem(where, "has no unfinished run to resume", "leave --resume out to start one"))
     return prepared
+
+
+def _task_of_run(project: Project, run: str) -> str:
+    """The task of the run with this id, if there is one: it tells which variant of a matrix is meant."""
+    path = project.runs / f"{run}{SUFFIX}"
+    return JournalReader(path).header.task if run and path.is_file() else ""
+
+
+def _task(
+    project: Project, reference: str, spec: str, settings: TaskSettings, suite: SuiteSettings, where: str
+) -> Task:
+    """The task that a reference stands for; `where` is the reference's own place."""
+    short = reference not in project.settings.tasks
+    return make_task(
+        settings,
+        root=project.root,
+        where=where if short else f"{FILE}: tasks.{reference}",
+        spec=spec,
+        model_named=project.model,
+        concurrency=suite.concurrency,
+        timeout=suite.timeout,
+        short=short,
+    )
 
 
 def _scorers(project: Project, suite: SuiteSettings, where: str, problems: Problems) -> tuple[Scorer, ...]:
@@ -131,33 +147,8 @@ def _scorers(project: Project, suite: SuiteSettings, where: str, problems: Probl
     for position, name in enumerate(suite.scorers):
         with problems.gather():
             found.append(project.scorer(name, f"{where}.scorers[{position}]"))
-        if suite.scorers.index(name) != position:
-            problems.append(Problem(f"{where}.scorers[{position}]", f"{name!r} is given twice"))
-    for name in suite.pass_at:
-        if name not in suite.scorers:
-            hint = did_you_mean(name, suite.scorers)
-            problems.append(Problem(f"{where}.pass_at.{name}", "not a scorer of this suite", hint))
+    problems += check_scorers(suite.scorers, suite.pass_at, f"{where}.")
     return tuple(found)
-
-
-def _budget(suite: SuiteSettings, where: str) -> float | None:
-    """The suite's budget in US dollars, if it has one."""
-    try:
-        return parse_budget(suite.budget) if suite.budget else None
-    except ValueError as error:
-        raise ConfigError(Problem(f"{where}.budget", str(error))) from None
-
-
-def _check_prices(project: Project, suite: SuiteSettings, where: str) -> None:
-    """A budget can only be kept where every price is known."""
-    problems = []
-    for name in project.models if suite.budget else ():
-        settings = project.settings.models[name]
-        if not project.prices.known(settings.model, settings.base_url):
-            what = f"cannot be kept: the price of {settings.model!r} ([models.{name}]) is unknown"
-            problems.append(Problem(f"{where}.budget", what, f'add [prices."{settings.model}"] with input and output'))
-    if problems:
-        raise ConfigError(problems)
 
 
 def prepare(
@@ -190,6 +181,7 @@ def prepare(
             before.dataset.limit,
             before.dataset.tier,
         )
+    models = models_of(project, parts.task, parts.scorers)
     chosen = choose(parts.dataset, parts.task, parts.scorers, trials=trials, tier=tier, limit=limit, seed=seed)
     header = RunHeader(
         run=run,
@@ -208,8 +200,8 @@ def prepare(
         seed=seed,
         started=stamp(now()),
         prices={
-            name: {"model": model.settings.model, **project.prices.rates(model.settings.model, model.settings.base_url)}
-            for name, model in project.models.items()
+            each: {"model": model.settings.model, **project.prices.rates(model.settings.model, model.settings.base_url)}
+            for each, model in models.items()
         },
     )
     plan = Plan(
@@ -222,32 +214,14 @@ def prepare(
         concurrency=suite.concurrency,
         timeout=suite.timeout,
         scorer_timeout=suite.scorer_timeout,
-        budget=_budget(suite, name),
+        budget=budget_of(suite.budget, "budget"),
         setup=parts.setup,
         teardown=parts.teardown,
         slice_of=parts.slice_of,
-        pace=project.pace,
+        pace=lambda: {each: model.pace.state() for each, model in models.items()},
     )
     done = None if path is None else progress_of(path, header)
     return Prepared(plan, header, path or project.runs / f"{run}{SUFFIX}", done)
-
-
-def commit_of(root: Path) -> dict[str, str]:
-    """The commit that a folder is at, as a component; "+changes" says that there is more than was committed."""
-
-    def git(*words: str) -> str | None:
-        try:
-            found = subprocess.run(
-                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return found.stdout.strip() if found.returncode == 0 else None
-
-    commit = git("rev-parse", "--short=12", "HEAD")
-    if not commit:
-        return {}
-    return {"commit": commit + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")}
 
 
 def check(project: Project) -> list[Problem]:
@@ -260,13 +234,19 @@ def check(project: Project) -> list[Problem]:
             prepare_suite(project, name)
     for name, monitor in project.settings.monitors.items():
         for position, each in enumerate(monitor.scorers):
-            where = f"{FILE}: monitors.{name}.scorers[{position}]"
             with problems.gather():
-                if project.scorer(each.use, where).reference_based:
-                    what = f"{each.use!r} needs what was expected, which live traffic does not have"
-                    hint = "use it in a suite, and here one that looks at the output alone"
-                    raise ConfigError(Problem(where, what, hint))
+                _check_monitored(project, each.use, f"{FILE}: monitors.{name}.scorers[{position}]")
     return list(dict.fromkeys(problems))
+
+
+def _check_monitored(project: Project, name: str, where: str) -> None:
+    scorer = project.named(name, where)  # its model's key need not be on this machine
+    for model in scorer.models:
+        project.model_settings(model)
+    if scorer.reference_based:
+        what = f"{name!r} needs what was expected, which live traffic does not have"
+        hint = "use it in a suite, and here one that looks at the output alone"
+        raise ConfigError(Problem(where, what, hint))
 
 
 def run(
@@ -297,37 +277,71 @@ def run(
         RunBroken: when the run could not go on; what was done is in its journal.
     """
     project = Project.open(required=False)
-    unknown = settings.keys() - set(SuiteSettings.__struct_fields__)
-    if unknown:
-        word = sorted(unknown)[0]
-        raise TypeError(f"run() has no argument {word!r} ({did_you_mean(word, SuiteSettings.__struct_fields__)})")
-    spec = task if isinstance(task, str) else f"{task.__module__}:{getattr(task, '__qualname__', type(task).__name__)}"
-    suite = SuiteSettings(dataset="", task=spec, scorers=(), **settings)
     problems = Problems()
-    bound = []
-    for each in scorers:
+    suite = _suite_given(settings, limit, problems)
+    bound: list[Scorer] = []
+    for position, each in enumerate([scorers] if isinstance(scorers, str) else scorers):
         with problems.gather():
-            bound.append(project.scorer(each, "scorers") if isinstance(each, str) else project.bound(each))
-    dataset = None
+            bound.append(_scorer_given(project, each, f"scorers[{position}]"))
+    problems += check_scorers([each.name for each in bound], suite.pass_at, "")
+    dataset, made, slice_of = None, None, None
     with problems.gather():
         dataset = open_dataset(on) if isinstance(on, str | Path) else from_cases(on)
+    for where, hook in (("setup", setup), ("teardown", teardown)):
+        with problems.gather():
+            _ = hook and one_argument(hook, where)
+    with problems.gather():
+        slice_of = project_slice(project)
+    with problems.gather():
+        made = _task_given(project, task, suite)
+        if budget_of(suite.budget, "budget") is not None:
+            check_prices(project, made, bound, "budget")
     problems.raise_any()
     assert dataset is not None
-    made: Task
-    if isinstance(task, str):
-        found = settings_of(task, project.settings.tasks, "task")
-        made = make_task(
-            found,
-            root=project.root,
-            where="task",
-            spec=spec,
-            model_named=project.model,
-            concurrency=suite.concurrency,
-            timeout=suite.timeout,
-        )
-    else:
-        made = CallTask(task, spec, threads=DaemonPool(suite.concurrency), timeout=suite.timeout)
-    parts = Parts(task=made, dataset=dataset, scorers=tuple(bound), setup=setup, teardown=teardown)
-    prepared = prepare(project, "", replace(suite, pass_at=suite.pass_at), parts, label=name, limit=limit)
+    assert made is not None
+    parts = Parts(task=made, dataset=dataset, scorers=tuple(bound), setup=setup, teardown=teardown, slice_of=slice_of)
+    prepared = prepare(project, "", suite, parts, label=name, limit=limit)
     assert prepared is not None
     return execute(prepared, closing=project.close)
+
+
+_OTHERWISE = {"dataset", "task", "scorers", "setup", "teardown", "matrix"}  # keys of a suite that `run` has not
+
+
+def _suite_given(settings: dict[str, Any], limit: int | None, problems: Problems) -> SuiteSettings:
+    """The settings of a run, from keyword arguments.
+
+    Raises:
+        TypeError: for an argument that there is not.
+    """
+    known = [key for key in SuiteSettings.__struct_fields__ if key not in _OTHERWISE]
+    for key in settings:
+        if key not in known:
+            raise TypeError(f"run() has no argument {key!r} ({did_you_mean(key, known)})")
+    given = {key: value for key, value in settings.items() if value is not None}
+    suite = shape.convert({"dataset": "", "task": "", "scorers": (), **given}, SuiteSettings)
+    if limit is not None and limit < 1:
+        problems.append(Problem("limit", f"must be 1 or more, got {limit}"))
+    if isinstance(suite, list):
+        problems += [Problem(where, what, hint) for where, what, hint in suite]
+        return SuiteSettings("", "", ())
+    return suite
+
+
+def _scorer_given(project: Project, given: Any, where: str) -> Scorer:
+    if isinstance(given, str):
+        return project.scorer(given, where)
+    if isinstance(given, Scorer):
+        return project.bound(given)
+    hint = "make one of a function with @scorer" if callable(given) else "a scorer, or the name of one"
+    raise ConfigError(Problem(where, f"expected a scorer, got {type(given).__name__}", hint))
+
+
+def _task_given(project: Project, task: Callable[..., Any] | str, suite: SuiteSettings) -> Task:
+    if not isinstance(task, str):
+        spec = f"{task.__module__}:{getattr(task, '__qualname__', type(task).__name__)}"
+        try:
+            return CallTask(task, spec, threads=DaemonPool(suite.concurrency), timeout=suite.timeout)
+        except ValueError as error:
+            raise ConfigError(Problem("task", str(error), "give a function that is written in Python")) from None
+    return _task(project, task, task, settings_of(task, project.settings.tasks, "task"), suite, "task")

@@ -1,17 +1,20 @@
 """From a task's settings to the task itself."""
 
-import json
+import inspect
 import os
 import shlex
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import asdict, replace
 
 from gatewatch.config.imports import named_object
 from gatewatch.config.load import shortest
 from gatewatch.config.settings import SuiteSettings, TaskSettings
+from gatewatch.core import codec, shape
 from gatewatch.core.codec import text_of
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.threads import DaemonPool
@@ -24,6 +27,7 @@ from gatewatch.offline.tasks.prompt import PromptTask
 from gatewatch.offline.tasks.replay import ReplayTask
 
 _KINDS = ("call", "command", "url", "prompt", "replay")
+_FILES = ("prompt", "replay", "system", "tools")
 _BELONGS = {
     "arguments": ("call",),
     "model": ("prompt",),
@@ -66,35 +70,54 @@ def variants(suite: SuiteSettings, task: TaskSettings, where: str) -> list[tuple
     A key of the matrix is a key of the task's table, or, for a function, the name of an argument.
 
     Raises:
-        ConfigError: for a key that the task does not have.
+        ConfigError: for a key that the task does not have, or values that cannot be its.
     """
     if not suite.matrix:
         return [("", task)]
-    known = [key for key in TaskSettings.__struct_fields__ if key not in _BELONGS or _kind(task) in _BELONGS[key]]
-    problems = [
-        Problem(f"{where}.matrix.{key}", f"a {_kind(task) or 'task'} has no {key!r}", did_you_mean(key, known))
-        for key in suite.matrix
-        if not task.call and key not in known
+    kind = _kind(task) or next((key for key in suite.matrix if key in _KINDS), "")
+    known = [
+        key
+        for key in TaskSettings.__struct_fields__
+        if (key == kind if key in _KINDS else kind in _BELONGS.get(key, (kind,)))
     ]
-    problems += [
-        Problem(f"{where}.matrix.{key}", "an empty list", "name the values to be tried")
-        for key, values in suite.matrix.items()
-        if not values
-    ]
+    columns: dict[str, list[Any]] = {}
+    problems: list[Problem] = []
+    for key, values in suite.matrix.items():
+        at = f"{where}.matrix.{key}"
+        if not values:
+            problems.append(Problem(at, "an empty list", "name the values to be tried"))
+        texts = [text_of(value) for value in values]
+        problems += [Problem(at, f"{text} is given twice") for n, text in enumerate(texts) if text in texts[:n]]
+        columns[key] = list(values)
+        if key in known:
+            made = [shape.convert({key: value}, TaskSettings, f"{where}.matrix") for value in values]
+            for number, each in enumerate(made, start=1):
+                flaws = each if isinstance(each, list) else []
+                problems += [Problem(place, what, f"in value {number} of the list") for place, what, _ in flaws]
+            columns[key] = [getattr(each, key, None) for each in made]
+        elif not task.call:
+            problems.append(Problem(at, f"a {kind or 'task'} has no {key!r}", did_you_mean(key, known)))
     if problems:
         raise ConfigError(problems)
+    shown = [_shown(key, values) for key, values in columns.items()]
     found = []
-    for values in product(*suite.matrix.values()):
-        chosen = dict(zip(suite.matrix, values, strict=True))
-        name = ",".join(
-            f"{key}={Path(text_of(value)).stem if key in _KINDS else text_of(value)}" for key, value in chosen.items()
-        )
+    for names, values in zip(product(*shown), product(*columns.values()), strict=True):
+        chosen = dict(zip(columns, values, strict=True))
         fields = {key: value for key, value in chosen.items() if key in known}
         arguments = {key: value for key, value in chosen.items() if key not in known}
+        if arguments:
+            fields["arguments"] = {**fields.get("arguments", task.arguments), **arguments}
         found.append(
-            (name, replace(task, **fields, **({"arguments": {**task.arguments, **arguments}} if arguments else {})))
+            (",".join(f"{key}={name}" for key, name in zip(columns, names, strict=True)), replace(task, **fields))
         )
     return found
+
+
+def _shown(key: str, values: Sequence[Any]) -> list[str]:
+    """The values of a matrix's key as a variant's name has them: of files, the bare names if those differ."""
+    texts = [text_of(value) for value in values]
+    stems = [Path(text).stem for text in texts]
+    return stems if key in _FILES and len(set(stems)) == len(stems) else texts
 
 
 def _kind(task: TaskSettings) -> str:
@@ -111,8 +134,11 @@ def make_task(
     model_named: Callable[[str], Model],
     concurrency: int,
     timeout: float,
+    short: bool = False,
 ) -> Task:
     """Make a task from its settings; files it names are relative to `root`.
+
+    `where` is the place of its table, or, for a `short` form, of that.
 
     Raises:
         InputError: with what is wrong in the settings, or in a file that they name.
@@ -128,45 +154,103 @@ def make_task(
             raise ConfigError(
                 Problem(f"{where}.{key}", f"a task with {kind!r} has no {key}", f"it belongs to {kinds[0]!r}")
             )
-
-    def at(key: str) -> str:
-        return where if where.endswith(".task") else f"{where}.{key}"  # a short form has no keys
-
+    at = where if short else f"{where}.{kind}"
     made: Task
     if kind == "call":
-        fn = named_object(root, task.call, at("call"))
-        made = CallTask(fn, spec, threads=DaemonPool(concurrency), timeout=timeout, arguments=task.arguments)
+        made = _call(task, root, at, spec, concurrency, timeout)
     elif kind == "command":
-        argv = shlex.split(task.command) if isinstance(task.command, str) else list(task.command)
-        made = CommandTask(argv, folder=root, environment=task.environment)
+        made = _command(task, root, at)
     elif kind == "url":
-        for name in task.paths:
-            if name not in PATHS:
-                raise ConfigError(Problem(f"{where}.paths.{name}", "unknown", did_you_mean(name, PATHS)))
-        made = HttpTask(
-            task.url,
-            headers={name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()},
-            body=task.body,
-            paths=task.paths,
-            method=task.method,
-            concurrency=concurrency,
-        )
+        made = _http(task, where, at, concurrency)
     elif kind == "prompt":
-        if not task.model:
-            raise ConfigError(Problem(f"{where}.model", "missing", "name the [models.NAME] that the prompt is sent to"))
-        tools = json.loads(_read(root, task.tools, f"{where}.tools")) if task.tools else ()
-        made = PromptTask(
-            _read(root, task.prompt, at("prompt")),
-            model_named(task.model),
-            spec=spec,
-            system=_read(root, task.system, f"{where}.system") if task.system else "",
-            parameters=task.parameters,
-            tools=tools,
-        )
+        made = _prompt(task, root, where, at, spec, model_named)
     else:
         made = ReplayTask(shortest(root / task.replay), spec)
+    made.spec = spec
     made.versions = {**made.versions, **task.versions}
     return made
+
+
+def _call(task: TaskSettings, root: Path, at: str, spec: str, concurrency: int, timeout: float) -> CallTask:
+    fn = named_object(root, task.call, at)
+    try:
+        parameters = inspect.signature(fn).parameters
+    except ValueError as error:
+        raise ConfigError(Problem(at, str(error), "name a function that is written in Python")) from None
+    if not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        unknown = [name for name in task.arguments if name not in parameters]
+        if unknown:
+            raise ConfigError(
+                Problem(at, f"{task.call} has no argument {name!r}", did_you_mean(name, parameters)) for name in unknown
+            )
+    return CallTask(fn, spec, threads=DaemonPool(concurrency), timeout=timeout, arguments=task.arguments)
+
+
+def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
+    try:
+        argv = shlex.split(task.command) if isinstance(task.command, str) else list(task.command)
+    except ValueError as error:
+        raise ConfigError(
+            Problem(at, f"cannot be split into words: {error}", "a quotation mark is not closed")
+        ) from None
+    if not argv or not argv[0]:
+        raise ConfigError(Problem(at, "names no program"))
+    path = task.environment.get("PATH", os.environ.get("PATH"))
+    # One with a slash is looked for in the folder that it is started in.
+    if shutil.which(root / argv[0] if "/" in argv[0] else argv[0], path=path) is None:
+        raise ConfigError(Problem(at, f"there is no program {argv[0]!r}", "it is started in the project's folder"))
+    made = CommandTask(argv, folder=root, environment=task.environment)
+    made.versions = {"command": shlex.join(argv)}
+    return made
+
+
+def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask:
+    if not task.url.startswith(("http://", "https://")):
+        raise ConfigError(Problem(at, f"must begin with http:// or https://, got {task.url!r}"))
+    for name in task.paths:
+        if name not in PATHS:
+            raise ConfigError(Problem(f"{where}.paths.{name}", "unknown", did_you_mean(name, PATHS)))
+    if task.paths and "output" not in task.paths:
+        raise ConfigError(Problem(f"{where}.paths.output", "missing", "say where in the reply the output lies"))
+    made = HttpTask(
+        task.url,
+        headers={name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()},
+        body=task.body,
+        paths=task.paths,
+        method=task.method,
+        concurrency=concurrency,
+    )
+    made.versions = {"url": task.url}
+    if task.body is not None or task.paths:
+        made.versions["request"] = codec.digest((task.method, task.body, task.paths), 12)
+    return made
+
+
+def _prompt(
+    task: TaskSettings, root: Path, where: str, at: str, spec: str, model_named: Callable[[str], Model]
+) -> PromptTask:
+    if not task.model:
+        raise ConfigError(Problem(f"{where}.model", "missing", "name the [models.NAME] that the prompt is sent to"))
+    return PromptTask(
+        _read(root, task.prompt, at),
+        model_named(task.model),
+        spec=spec,
+        system=_read(root, task.system, f"{where}.system") if task.system else "",
+        parameters=task.parameters,
+        tools=_tools(root, task.tools, f"{where}.tools") if task.tools else (),
+    )
+
+
+def _tools(root: Path, name: str, where: str) -> list[dict[str, Any]]:
+    try:
+        tools = codec.parse(_read(root, name, where).encode())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(Problem(where, f"{name} is not JSON: {error}")) from None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise ConfigError(
+            Problem(where, f"{name} is not a list of objects", "one for each tool, as providers take them")
+        )
+    return tools
 
 
 def _from_environment(value: str, where: str) -> str:

@@ -198,7 +198,7 @@ class OpenAIClient:
     async def _persist(self, body: bytes, tokens: int, course: _Course) -> ChatReply:
         """Make attempts until one is answered, or there is no sense in going on."""
         headers, secrets = self._headers()
-        http = self._client()  # before the first turn: the import takes longer than a burst
+        http = self._client()
         failures = 0
         while True:
             try:
@@ -292,6 +292,9 @@ class OpenAIClient:
         if self._http is None or self._loop is not loop:
             import httpx
 
+            # All that is slow the first time happens here, before the first turn: a stall between sending and hearing
+            # of a refusal would spoil what the pace learns from it.
+            self._prices.known(self.settings.model, self.settings.base_url)
             limits = httpx.Limits(
                 max_connections=self.settings.concurrency,
                 max_keepalive_connections=self.settings.concurrency,

@@ -22,8 +22,10 @@ A limit on places in flight shows in refusals that come with as many places take
 
 import asyncio
 import random
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from math import inf
 from types import TracebackType
 from typing import Any
@@ -52,6 +54,8 @@ _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
+_CU = 1.0
+_CUS = 1.0
 _SHORTEST_STRETCH_S = 0.25
 _LONGEST_BURST_S = 0.5
 
@@ -65,24 +69,24 @@ class HaltTooLong(Exception):  # noqa: N818 - says what is the matter
 
 
 class _Stretch:
-    """What was sent between two halts."""
+    """What was sent between two halts, by the times of sending."""
 
-    __slots__ = ("in_flight", "last_refused", "refused", "sent")
+    __slots__ = ("in_flight", "refused", "sent")
 
     def __init__(self) -> None:
         self.sent: deque[float] = deque(maxlen=_REMEMBERED)
-        self.refused = 0
-        self.last_refused = 0.0  # when it was sent
+        self.refused: list[float] = []
         self.in_flight = 0  # at the first refusal
 
     @property
-    def went(self) -> int:
-        """How many were let through; those not answered yet are taken to be."""
-        return len(self.sent) - self.refused
+    def through(self) -> tuple[int, float]:
+        """How many went through before the refusal in the middle, and when that was sent.
 
-    @property
-    def seconds(self) -> float:
-        return self.last_refused - self.sent[0]
+        The first refused may have overtaken others on its way, and the last one may be a straggler.
+        """
+        before = (len(self.refused) - 1) // 2
+        middle = sorted(self.refused)[before]
+        return bisect_left(self.sent, middle) - before, middle
 
 
 class Turn:
@@ -293,8 +297,7 @@ class Pace:
         self.refusals += 1
         took = now - turn._sent
         self._refusal_s = took if not self._refusal_s else 0.8 * self._refusal_s + 0.2 * took
-        stretch.refused += 1
-        stretch.last_refused = max(stretch.last_refused, turn._sent)
+        stretch.refused.append(turn._sent)
         if stretch is self._stretch:
             stretch.in_flight = self.in_flight
             self._ended, self._stretch = stretch, _Stretch()
@@ -309,66 +312,54 @@ class Pace:
 
     def _resume(self, ended: _Stretch, now: float) -> None:
         """Go on after a halt, at a pace learnt from the stretch that led to it."""
-        if ended.went > 0:
-            halt = now - ended.last_refused
-            if self._rate is None:
-                self._learn_first(ended, halt)
-            else:
-                self._learn(ended, halt, self._rate)
-            self._grown_s = 0.0
-            self._growth_s = max(_GROWTH_S, 10 * halt) * 2**self._confirmed
-            self._catch_up = (self._burst - 1) / 2
-            # What came free during the halt may be caught up with, in part.
-            assert self._rate is not None
-            self._next = now - min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
+        went, refused_at = ended.through
+        self._next = now
+        if went <= 0:
+            return
+        seconds, halt = refused_at - ended.sent[0], now - refused_at
+        times = [refused_at - at for at in islice(ended.sent, went)]
+        places = max(1, ended.in_flight - len(ended.refused))
+        least, least_s = _least_rate(times, halt)
+        self._growth_s = max(_GROWTH_S, 10 * halt)
+        if self._rate is None:
+            self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
+            # Where the halt is the longer part of what was measured, the rate may be many times as much.
+            self._ramping = least_s < halt
+            self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)
+            self._places = places
         else:
-            self._next = now
+            self._rate = self._learn(self._rate, times, halt, least)
+            # Refused with fewer places taken than have been let through at once: places are not what is limited.
+            self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
+        self._grown_s = 0.0
+        self._catch_up = (self._burst - 1) / 2
+        self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)*_CU*(_CUS if not self._ramping else 1)  # what came free during the halt
 
-    def _learn_first(self, ended: _Stretch, halt: float) -> None:
-        self._burst, self._burst_s = ended.went, min(ended.seconds, _LONGEST_BURST_S)
-        low, low_s = _least_rate(ended, halt)
-        # Where the halt is the longer part of what was measured, the rate may be many times as much.
-        self._ramping = low_s < halt
-        self._rate = low * (_RAMP_START if self._ramping else _UNDER_RATE)
-        self._places = max(1, ended.in_flight - ended.refused)
-
-    def _learn(self, ended: _Stretch, halt: float, before: float) -> None:
-        pace = before * self._gain
-        if not self._ramping and ended.seconds < halt:
+    def _learn(self, before: float, times: list[float], halt: float, least: float) -> float:
+        """The rate after a refusal that is not the first; `before` it was learnt from the last one."""
+        pace, settled = before * self._gain, not self._ramping
+        if settled and times[0] < halt:
             # Refused this early at a settled pace: the burst must be larger than it was taken for.
-            self._burst, self._burst_s = min(ended.went, int(1.25 * self._burst) + 1), 0.0
-        low, _ = _least_rate(ended, halt)
-        rate = max(low, _bucket_rate(ended, self._burst, self._burst_s))
-        if not self._ramping:
-            rate = max(rate, _MOST_DROP * before)
-        self._rate = _UNDER_RATE * min(rate, pace)
-        same = not self._ramping and 1 / _SAME_PACE < self._rate / before < _SAME_PACE
+            self._burst, self._burst_s = min(len(times), int(1.25 * self._burst) + 1), 0.0
+        rate = max(least, _bucket_rate(times, self._burst, self._burst_s), _MOST_DROP * before if settled else 0.0)
+        rate = _UNDER_RATE * min(rate, pace)
+        same = settled and 1 / _SAME_PACE < rate / before < _SAME_PACE
         self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
+        self._growth_s *= 2**self._confirmed
         self._ramping = False
-        places = max(1, ended.in_flight - ended.refused)
-        # Refused with fewer places taken than have been let through at once: places are not what is limited.
-        self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
+        return rate
 
 
-def _least_rate(ended: _Stretch, halt: float) -> tuple[float, float]:
-    """The most that went through a second in any stretch up to the refusal with its halt, and that stretch's seconds."""
-    best, seconds = 0.0, 0.0
-    for place, at in enumerate(ended.sent):
-        length = ended.last_refused - at
-        rate = (ended.went - place) / (length + halt)
-        if length < 0 or rate <= 0:
-            break
-        if rate > best:
-            best, seconds = rate, length
-    return best, seconds
+def _least_rate(times: list[float], halt: float) -> tuple[float, float]:
+    """The most that went through a second in any stretch up to the refusal and its halt, and that stretch's seconds.
+
+    `times` are the seconds from each request that went through to the refusal, in the order of sending.
+    """
+    return max(((len(times) - place) / (seconds + halt), seconds) for place, seconds in enumerate(times))
 
 
-def _bucket_rate(ended: _Stretch, burst: int, burst_s: float) -> float:
+def _bucket_rate(times: list[float], burst: int, burst_s: float) -> float:
     """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
-    best = 0.0
-    for place, at in enumerate(ended.sent):
-        length = ended.last_refused - at
-        if length < max(_SHORTEST_STRETCH_S, 2 * burst_s):
-            break
-        best = max(best, (ended.went - place - burst) / (length - burst_s))
-    return best
+    shortest = max(_SHORTEST_STRETCH_S, 2 * burst_s)
+    rates = ((len(times) - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)
+    return max(rates, default=0.0)

@@ -177,8 +177,10 @@ class JournalReader:
                 try:
                     if kind == "end":
                         self.end = codec.decode(payload, RunEnd)
-                    if kind != "row":
+                    if kind in ("head", "end"):
                         continue
+                    if kind != "row":
+                        raise ValueError(f"no record is a {kind}")
                     row = codec.decode(payload, Row)
                 except ValueError:  # whole, but not a record of ours: no reason to lose the others
                     self.damaged += 1

@@ -10,8 +10,9 @@ import heapq
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -30,7 +31,8 @@ NEAR = 90.0
 """From which similarity (rapidfuzz's ratio, 0 to 100) on two inputs ask the same."""
 _KEPT_PROBLEMS = 50
 _COMPARED = 250  # characters at each end of an input, once normalised, that are compared
-_TEMPLATE = 100  # characters that all inputs must begin (or end) with alike to be taken for a template
+_TEMPLATE = 100  # characters that all inputs begin (or end) with, from which on they are taken for a template
+_LOOKED_AT = 200  # lines in which a template is looked for
 _MOST_IN_BLOCK = 16
 _LOW_RATING = 0.4
 _LENGTHS = ("short", "medium", "long")
@@ -85,6 +87,7 @@ def propose(file: Path, *, wanted: int = WANTED, input: str = "", seed: int = 0)
         InputError: when no column has the input, or no line can be read.
     """
     columns = columns_of(file, given=input)
+    template = template_of(islice(read_log(file, columns), _LOOKED_AT))
     by_rank: dict[int, Distinct] = {}
     problems: list[Problem] = []
     read = unreadable = 0
@@ -95,7 +98,7 @@ def propose(file: Path, *, wanted: int = WANTED, input: str = "", seed: int = 0)
             if len(problems) < _KEPT_PROBLEMS:
                 problems.append(line)
             continue
-        found = distinct_of(line, seed)
+        found = distinct_of(line, seed, template)
         before = by_rank.get(found.rank)
         if before is None or _tells_more(found, before):
             by_rank[found.rank] = found
@@ -136,9 +139,24 @@ def normalised(text: str) -> str:
     return _APART.sub(" ", folded).strip() or folded.strip()
 
 
-def distinct_of(line: LogLine, seed: int = 0) -> Distinct:
-    """What is remembered of a line. Lines that ask the same, word for word, have the same rank."""
-    text = normalised(line.text)
+def template_of(lines: Iterable[LogLine | Problem]) -> tuple[str, str]:
+    """What all lines begin with and end with, normalised, where that is long enough to be a prompt's template."""
+    texts = [normalised(line.text) for line in lines if isinstance(line, LogLine)]
+    head = _shared(texts)
+    tail = _shared([text[len(head) :][::-1] for text in texts])[::-1]
+    return head, tail
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """The text that all begin with, if it is more than chance."""
+    first, last = min(texts, default=""), max(texts, default="")
+    length = next((place for place, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), 0)
+    return first[:length] if length >= _TEMPLATE else ""
+
+
+def distinct_of(line: LogLine, seed: int = 0, template: tuple[str, str] = ("", "")) -> Distinct:
+    """What is remembered of a line, without the template. Lines that ask the same word for word have the same rank."""
+    text = normalised(line.text).removeprefix(template[0]).removesuffix(template[1])
     rank = blake2b(text.encode(errors="surrogatepass"), digest_size=8, salt=seed.to_bytes(16, "little", signed=True))
     return Distinct(
         rank=int.from_bytes(rank.digest()),
@@ -177,38 +195,24 @@ def without_near_duplicates(lines: Iterable[Distinct]) -> list[Distinct]:
 
     Lines are compared only where they share their first words, their last words, or the three words with the smallest
     hashes, and with 16 others in each of these blocks at most: a few that are alike may slip through, and the work
-    stays in proportion to the number of lines. What all begin or end with, a prompt's template, does not count. Lines
-    that went wrong are kept before others.
+    stays in proportion to the number of lines. Lines that went wrong are kept before others.
     """
     from rapidfuzz import fuzz, process
 
-    found = sorted(lines, key=lambda line: (not line.flagged, line.rank))
-    head = _shared(line.text for line in found)
-    tail = _shared(line.text[:head:-1] for line in found)
     blocks: dict[tuple[Any, ...], list[str]] = defaultdict(list)
     kept = []
-    for line in found:
-        text = line.text[head : len(line.text) - tail]
-        words = text.split()
+    for line in sorted(lines, key=lambda line: (not line.flagged, line.rank)):
+        words = line.text.split()
         sketch = sorted({crc32(word.encode(errors="surrogatepass")) for word in words})[:3]
         keys = (("first", *words[:3]), ("last", *words[-3:]), ("some", *sketch))
-        near = (process.extractOne(text, blocks[key], scorer=fuzz.ratio, score_cutoff=NEAR) for key in keys)
+        near = (process.extractOne(line.text, blocks[key], scorer=fuzz.ratio, score_cutoff=NEAR) for key in keys)
         if any(found is not None for found in near):
             continue
         kept.append(line)
         for key in keys:
             if len(blocks[key]) < _MOST_IN_BLOCK:
-                blocks[key].append(text)
+                blocks[key].append(line.text)
     return kept
-
-
-def _shared(texts: Iterable[str]) -> int:
-    """How many characters all texts begin with alike, if that is a template and not chance; else 0."""
-    first, last = "", ""
-    for number, text in enumerate(texts):
-        first, last = (text, text) if number == 0 else (min(first, text), max(last, text))
-    shared = next((place for place, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), 0)
-    return shared if shared >= _TEMPLATE else 0
 
 
 def stratify(lines: Iterable[Distinct], wanted: int, *, by_slice: bool = True) -> dict[tuple[str, ...], list[Distinct]]:

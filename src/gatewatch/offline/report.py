@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gatewatch.core.score import STATUSES
-from gatewatch.offline.summary import LOST_SHARE, Figure, ScorerSummary, Summary, Tokens
+from gatewatch.offline.summary import LOST_SHARE, Figure, Summary, Tokens
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _SLICES_SHOWN = 12
+_SCORERS_BESIDE = 3
 _ERRORS_SHOWN = 5
 
 
@@ -48,6 +49,8 @@ def seconds(value: float | None) -> str:
     """A duration to three significant digits."""
     if value is None:
         return "—"
+    if value < 0.001:
+        return f"{value * 1e6:.3g} µs"
     return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
@@ -73,9 +76,8 @@ def renderables(summary: Summary) -> "Iterator[RenderableType]":
     )
     if summary.scorers:
         yield from _scorers(summary)
-    for name, scorer in summary.scorers.items():
-        if len(scorer.slices) > 1:
-            yield _slices(name, scorer)
+    yield from _slices(summary)
+    yield Text("")
     yield from _facts(summary)
     yield from _troubles(summary)
 
@@ -124,16 +126,39 @@ def _words(status: str) -> str:
     return status.replace("_", " ")
 
 
-def _slices(name: str, scorer: ScorerSummary) -> "Table":
+def _slices(summary: Summary) -> "Iterator[Table]":
+    """Slices by scorers, the worst first by the first scorer; three scorers to a table, for 80 columns."""
     from rich.text import Text
 
-    table = _table(f"{clean(name)} by slice", "mean", "95 % interval", "cases")
-    worst_first = sorted(scorer.slices.items(), key=lambda item: (item[1].mean is None, item[1].mean or 0.0))
-    for slice_name, figure in worst_first[:_SLICES_SHOWN]:
-        table.add_row(Text(clean(slice_name)), number(figure.mean), interval_text(figure), str(figure.n))
-    if len(worst_first) > _SLICES_SHOWN:
-        table.add_row(f"... and {len(worst_first) - _SLICES_SHOWN} more", "", "", "")
-    return table
+    if len(summary.slices) < 2 or not summary.scorers:
+        return
+    scorers = list(summary.scorers.items())
+    first = scorers[0][1].slices
+    worst_first = sorted(summary.slices, key=lambda name: _rank(first.get(name)))
+    for start in range(0, len(scorers), _SCORERS_BESIDE):
+        part = scorers[start : start + _SCORERS_BESIDE]
+        yield Text("")
+        table = _table("slice", "cases", *(clean(name) for name, _ in part))
+        for name in worst_first[:_SLICES_SHOWN]:
+            figures = [_compact(scorer.slices.get(name)) for _, scorer in part]
+            table.add_row(Text(clean(name)), str(summary.slices[name]), *figures)
+        if len(worst_first) > _SLICES_SHOWN:
+            table.add_row(f"... and {len(worst_first) - _SLICES_SHOWN} more", "", *("" for _ in part))
+        yield table
+
+
+def _rank(figure: Figure | None) -> tuple[bool, float]:
+    mean = None if figure is None else figure.mean
+    return mean is None, mean or 0.0
+
+
+def _compact(figure: Figure | None) -> str:
+    """A figure in few columns: its mean and interval to two decimals."""
+    if figure is None or figure.mean is None:
+        return "—"
+    if figure.interval is None:
+        return f"{figure.mean:.2f} (too few)"
+    return f"{figure.mean:.2f} [{figure.interval[0]:.2f}, {figure.interval[1]:.2f}]"
 
 
 def _facts(summary: Summary) -> "Iterator[Text]":
@@ -148,7 +173,8 @@ def _facts(summary: Summary) -> "Iterator[Text]":
         yield Text(f"latency  {shown} ({summary.timed} answers)")
     else:
         yield Text("latency  unknown")
-    yield Text(f"cost     task {summary.task_cost} · judge {summary.judge_cost}")
+    judged = any(ref.source == "judge" for ref in summary.header.scorers.values())
+    yield Text(f"cost     task {summary.task_cost}" + (f" · judge {summary.judge_cost}" if judged else ""))
     yield Text(f"tokens   task {_tokens(summary.task_tokens)}" + _judge_tokens(summary))
     pace = summary.end.pace if summary.end else {}
     for model, state in pace.items():

@@ -225,9 +225,7 @@ def run_on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
     An interrupt or a SIGTERM cancels it, so that it can put things in order. The loop is left even when some task
     will not be cancelled: `asyncio.run` would wait for such a task for ever.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_on_a_loop():
         _run_here(coroutine)
         return
     failures: list[BaseException] = []
@@ -243,6 +241,14 @@ def run_on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
     thread.join()
     if failures:
         raise failures[0]
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run_here(coroutine: Coroutine[Any, Any, None]) -> None:

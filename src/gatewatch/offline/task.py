@@ -6,6 +6,8 @@ recorded outputs. A failure of the application is raised; the run makes it a tra
 
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 import msgspec
@@ -18,6 +20,8 @@ from gatewatch.core.errors import GatewatchError
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder
 from gatewatch.core.trace import Fault, Span, Trace, Usage, cost_of_spans, moved, total_usage
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class Task(Protocol):
@@ -158,9 +162,16 @@ def fault_of(error: BaseException) -> Fault:
         said = str(error)
     except Exception:
         said = "(it has no text)"
-    return Fault(
-        f"{type(error).__name__}: {said}"[:2000], detail="".join(traceback.format_exception(error, limit=-6))[-6000:]
-    )
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None and _is_ours(frames):
+        frames = frames.tb_next
+    detail = "".join(traceback.format_exception(type(error), error, frames))
+    return Fault(f"{type(error).__name__}: {said}"[:2000], detail=detail[-6000:])
+
+
+def _is_ours(frame: TracebackType) -> bool:
+    """Whether a frame is the runner's: what is of interest begins behind it."""
+    return Path(frame.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE)
 
 
 def filled(given: Trace, case: Case, current: Recorder, latency: float | None) -> Trace:

@@ -19,6 +19,7 @@ BUILT_INS: Mapping[str, Callable[..., Scorer]] = {
     "contains": contains,
     "exact": exact,
     "json_schema": json_schema,
+    "judge": judge,
     "numeric": numeric,
     "pii": pii,
     "regex": regex,
@@ -26,24 +27,23 @@ BUILT_INS: Mapping[str, Callable[..., Scorer]] = {
     "tool_calls": tool_calls,
     "valid_json": valid_json,
 }
-"""Scorers that need no model, by name. Each value makes the scorer from its options, all of them keywords."""
+"""The scorers by name. Each value makes one from its options, which can all be given as keywords."""
 
-_FACTORIES = {**BUILT_INS, "judge": judge}
-_PLAIN = (str, bool, int, float, NoneType, dict, Mapping, Sequence)
+_PLAIN = (str, bool, int, float, NoneType, dict, Mapping, tuple)
 """What a configuration file can state. Models and rubrics, which options may also be, it cannot."""
 
 
 def make(name: str, options: Mapping[str, Any]) -> Scorer:
-    """Make a scorer from its name and options, as a configuration file gives them; a judge is one, too.
+    """Make a scorer from its name and options, as a configuration file gives them.
 
     Raises:
         ValueError: for a name or option that there is none of, an option that is missing, or a value that cannot be;
             it has all that is wrong with the options, and what may have been meant.
         RubricError: for a judge whose rubric cannot be read.
     """
-    factory = _FACTORIES.get(name)
+    factory = BUILT_INS.get(name)
     if factory is None:
-        raise ValueError(f"there is no scorer {name!r} ({did_you_mean(name, _FACTORIES)})")
+        raise ValueError(f"there is no scorer {name!r} ({did_you_mean(name, BUILT_INS)})")
     parameters = inspect.signature(factory).parameters
     kinds = get_type_hints(factory)
     given: dict[str, Any] = {}
@@ -72,17 +72,16 @@ def _converted(value: Any, kind: Any, key: str) -> Any:
     Raises:
         ValueError: when it cannot be.
     """
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        if value not in choices:
-            hint = did_you_mean(value, choices) if isinstance(value, str) else f"known: {', '.join(choices)}"
-            raise ValueError(f"{key}: got {value!r} ({hint})")
-        return value
     if isinstance(value, Path):
         return value
     possible = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    wanted: Any = Union[tuple(each for each in possible if (get_origin(each) or each) in _PLAIN)]  # noqa: UP007
+    plain = [tuple[str, ...] if get_origin(each) is Sequence else each for each in possible]  # all of them are of texts
+    wanted: Any = Union[tuple(each for each in plain if get_origin(each) is Literal or _stated(each))]  # noqa: UP007
     found: Any = shape.convert(value, wanted, key)
     if isinstance(found, list):
-        raise ValueError("; ".join(f"{where}: {what}" for where, what, _ in found))
+        raise ValueError("; ".join(f"{where}: {what}" + (f" ({hint})" if hint else "") for where, what, hint in found))
     return found
+
+
+def _stated(kind: Any) -> bool:
+    return (get_origin(kind) or kind) in _PLAIN

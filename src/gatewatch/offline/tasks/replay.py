@@ -1,5 +1,6 @@
 """A task that is a file of outputs recorded elsewhere: they are scored without calling anything."""
 
+import json
 import os
 from array import array
 from pathlib import Path
@@ -115,6 +116,8 @@ def _parse(line: bytes, where: str) -> ReplayLine | list[Problem]:
         codec.check_depth(line, value)
     except UnicodeDecodeError as error:
         return [Problem(where, f"not UTF-8 at byte {error.start} of the line", "save the file as UTF-8")]
+    except json.JSONDecodeError as error:
+        return [Problem(f"{where}:{error.colno}", f"not JSON: {error.msg}", "one JSON object a line")]
     except (ValueError, RecursionError) as error:
         return [Problem(where, f"not JSON: {error}", "one JSON object a line")]
     if repeated is not None:

@@ -1,0 +1,32 @@
+from typing import Any
+
+import pytest
+
+from gatewatch.core.score import Score
+from gatewatch.core.trace import Trace
+from gatewatch.scorers.apply import apply_inline
+from gatewatch.scorers.safety import pii
+
+SECRETS = ("jane@x.com", "joe@y.org", "4111111111111111")
+
+
+def score(output: Any) -> Score:
+    return apply_inline(pii(), Trace(output=output))
+
+
+@pytest.mark.parametrize("output", ["All is well.", "", None, {"a": ["b", 5]}])
+def test_a_clean_output_scores_1(output: Any) -> None:
+    assert (score(output).value, score(output).label) == (1.0, "")
+
+
+@pytest.mark.parametrize("output", [f"Write to {', '.join(SECRETS)}.", {"to": list(SECRETS)}, "\n".join(SECRETS)])
+def test_the_label_names_types_and_counts_and_never_a_value(output: Any) -> None:
+    found = score(output)
+    assert (found.value, found.label) == (0.0, "1 card, 2 email")
+    assert not any(secret in found.label + found.explanation for secret in SECRETS)
+
+
+def test_it_needs_no_reference_and_runs_inline() -> None:
+    assert not pii().reference_based
+    assert pii().inline
+    assert pii().binary
