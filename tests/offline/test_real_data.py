@@ -12,10 +12,10 @@ from statistics import fmean, median
 from typing import Any
 
 import pytest
-from gatewatch.scorers.text import exact
 
 from gatewatch import run, scorer
 from gatewatch.offline.result import RunResult
+from gatewatch.scorers.text import exact
 from shared import known_answers, rows
 
 

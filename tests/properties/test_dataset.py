@@ -4,7 +4,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from gatewatch.core.case import Case, Expected, ToolCall, derived_id
 from gatewatch.core.errors import DatasetError
 from gatewatch.offline.dataset import from_cases, open_dataset, write_cases
 
+calm = settings(deadline=None, max_examples=60)  # this is no place to judge by the clock
 texts = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates too
 numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 values = st.recursive(
@@ -60,6 +61,7 @@ def file() -> Any:
         yield Path(folder) / "d.jsonl"
 
 
+@calm
 @given(datasets)
 def test_what_is_written_is_read_back(file: Path, written: list[Case]) -> None:
     assert write_cases(file, written) == len(written)
@@ -68,6 +70,7 @@ def test_what_is_written_is_read_back(file: Path, written: list[Case]) -> None:
     assert dataset.version == from_cases(written).version
 
 
+@calm
 @given(datasets)
 def test_what_was_read_is_written_as_it_was(file: Path, written: list[Case]) -> None:
     write_cases(file, [in_nfc(case) for case in written])
@@ -76,6 +79,7 @@ def test_what_was_read_is_written_as_it_was(file: Path, written: list[Case]) -> 
     assert file.read_bytes() == before
 
 
+@calm
 @given(datasets, st.data())
 def test_a_change_of_one_case_changes_one_line(file: Path, written: list[Case], data: st.DataObject) -> None:
     write_cases(file, written)
@@ -88,6 +92,7 @@ def test_a_change_of_one_case_changes_one_line(file: Path, written: list[Case], 
     assert [one == two for one, two in zip(before, after, strict=True)].count(False) == 1
 
 
+@calm
 @given(datasets, st.randoms())
 def test_the_version_does_not_depend_on_the_order_of_cases_or_keys(written: list[Case], chance: Any) -> None:
     shuffled = written.copy()
@@ -96,6 +101,7 @@ def test_the_version_does_not_depend_on_the_order_of_cases_or_keys(written: list
     assert from_cases(backwards).version == from_cases(written).version
 
 
+@calm
 @given(datasets, st.data())
 def test_the_version_changes_with_any_case(written: list[Case], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(written) - 1))
@@ -105,12 +111,14 @@ def test_the_version_changes_with_any_case(written: list[Case], data: st.DataObj
     assert in_nfc(changed[place]).hash == in_nfc(written[place]).hash, "tags do not matter to a score"
 
 
+@calm
 @given(objects.filter(bool), objects)
 def test_a_derived_id_depends_on_the_input_alone(given_input: dict[str, Any], meta: dict[str, Any]) -> None:
     (case,) = from_cases([{"meta": meta, "input": reordered(given_input, lambda items: items[::-1])}])
     assert case.id == derived_id(given_input)
 
 
+@calm
 @given(st.binary(max_size=60) | st.binary(max_size=40).map(lambda noise: b'{"input": "' + noise + b'"}'))
 def test_any_bytes_are_a_dataset_or_an_error_with_a_place(file: Path, noise: bytes) -> None:
     file.write_bytes(noise)

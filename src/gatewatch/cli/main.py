@@ -4,14 +4,16 @@ Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration,
 130 and 143 when interrupted or told to end.
 """
 
+import io
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from gatewatch import __version__
-from gatewatch.core.errors import GatewatchError
+from gatewatch.core.errors import GatewatchError, did_you_mean
 
 # One line each, here, so that --help need not load them.
 COMMANDS = {
@@ -35,6 +37,13 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"gatewatch.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r} ({did_you_mean(args[0], COMMANDS)})")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -48,33 +57,31 @@ def gatewatch() -> None:
 
 def main() -> None:
     """Run the command line, with errors told to people and exit codes told to programs."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show a letter is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(status(sys.argv[1:]))
 
 
 def status(arguments: list[str]) -> int:
     """Run one command and give its exit code."""
+    from gatewatch.cli.terminal import shown, tell, while_heard
+
+    code: Any = 0
     try:
-        code = gatewatch.main(arguments, prog_name="gatewatch", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
+        with while_heard():
+            code = gatewatch.main(arguments, prog_name="gatewatch", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except GatewatchError as error:
-        click.echo(f"error: {error}", err=True)
+        tell(f"error: {shown(error)}")
         return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if os.environ.get("GATEWATCH_DEBUG"):
             raise
-        message = (
-            f"error: {type(error).__name__}: {error}\nThis is a fault of gatewatch: set GATEWATCH_DEBUG=1 to see where."
-        )
-        click.echo(message, err=True)
+        tell(f"error: {type(error).__name__}: {shown(error)}")
+        tell("This is a fault of gatewatch: set GATEWATCH_DEBUG=1 to see where.")
         return 4
     return code if isinstance(code, int) else 0

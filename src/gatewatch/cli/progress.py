@@ -1,48 +1,53 @@
-"""The live line of a run: how far it is, how it scores so far, what it costs, and how the provider takes it.
+"""The live lines of a run: how far it is, how it scores so far, what it costs, and how the provider takes it.
 
 On a terminal the lines are redrawn at most four times a second; elsewhere a plain line is printed for each tenth of
 the way, or every 30 seconds. All of it goes to standard error.
 """
 
 import sys
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
-
+from gatewatch.cli.terminal import counted, tell
 from gatewatch.core.clock import monotonic
 from gatewatch.core.money import dollars
 from gatewatch.core.run import Row
+from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.report import clean, number
 from gatewatch.offline.result import Prepared
 from gatewatch.stats.intervals import MeanEstimate
 
 if TYPE_CHECKING:
     from rich.live import Live
+    from rich.text import Text
 
 _LINE_EVERY_S = 30.0
 _BAR = 24
 
 
 class Progress:
-    """Counts rows as they are finished and shows where the run stands."""
+    """Counts rows as they are finished and shows where the run stands.
 
-    def __init__(self, ready: Prepared, *, pace: Callable[[], dict[str, Any]], plain: bool = False) -> None:
+    What an earlier stretch of a resumed run has done is read from its journal, so that score and cost are the run's.
+    """
+
+    def __init__(self, ready: Prepared, *, plain: bool = False) -> None:
         self._ready = ready
-        self._pace = pace
         self._total = ready.plan.cells
-        self._before = len(ready.done.finished) if ready.done else 0
-        self._done = self._before
-        self._spent = ready.done.spent if ready.done else 0.0
-        self._spent_before = self._spent
-        self._unknown = 0
-        self._errors = 0
         self._scorer = ready.plan.scorers[0].name if ready.plan.scorers else ""
         self._score = MeanEstimate()
+        self.done = self._errors = self._unknown = 0
+        self._spent = 0.0
+        if ready.done is not None:
+            for row in JournalReader(ready.path).rows():
+                if row.key in ready.done.finished:
+                    self._count(row)
+        self._before = self.done
         self._began = monotonic()
-        self._printed = (0, self._began)
+        self._printed = (self.done * 10 // self._total, self._began)
         self._plain = plain or not sys.stderr.isatty()
+        # Asked for now: the live display puts a stream of its own in the place of standard error.
+        self._bar = ("█", "░") if (sys.stderr.encoding or "").lower().startswith("utf") else ("#", ".")
         self._live: Live | None = None
 
     def __enter__(self) -> "Progress":
@@ -51,7 +56,7 @@ class Progress:
             from rich.live import Live
 
             console = Console(stderr=True, highlight=False)
-            self._live = Live(get_renderable=self._renderable, console=console, refresh_per_second=4, transient=True)
+            self._live = Live(get_renderable=self.lines, console=console, refresh_per_second=4, transient=True)
             self._live.start()
         return self
 
@@ -63,32 +68,35 @@ class Progress:
 
     def row(self, row: Row) -> None:
         """Take note of a finished row."""
-        self._done += 1
-        trace = row.trace
-        if trace is not None:
-            self._errors += trace.error is not None
-            if trace.cost is not None:
-                self._spent += trace.cost.amount
-                self._unknown += trace.cost.unknown
-        for score in row.scores.values():
-            self._errors += score.status == "scorer_error"
-            if score.cost is not None:
-                self._spent += score.cost.amount
-                self._unknown += score.cost.unknown
-        first = row.scores.get(self._scorer)
-        if first is not None and first.value is not None:
-            self._score.add(first.value, row.cluster or row.case)
+        self._count(row)
         if self._plain:
             self._print_line()
 
-    def _print_line(self) -> None:
-        tenth = self._done * 10 // self._total
-        moment = monotonic()
-        if tenth > self._printed[0] or moment - self._printed[1] >= _LINE_EVERY_S or self._done == self._total:
-            self._printed = (tenth, moment)
-            click.echo(" · ".join([f"{self._done}/{self._total}", *self._facts()]), err=True)
+    def _count(self, row: Row) -> None:
+        self.done += 1
+        costs = [score.cost for score in row.scores.values()]
+        if row.trace is not None:
+            self._errors += row.trace.error is not None
+            costs.append(row.trace.cost)
+        self._errors += sum(score.status == "scorer_error" for score in row.scores.values())
+        for cost in costs:
+            if cost is not None:
+                self._spent += cost.amount
+                self._unknown += cost.unknown
+        first = row.scores.get(self._scorer)
+        if first is not None and first.value is not None:
+            # The trials of a case are no more independent than the cases of a cluster.
+            self._score.add(first.value, row.cluster or (row.case if self._ready.plan.trials > 1 else ""))
 
-    def _facts(self) -> list[str]:
+    def _print_line(self) -> None:
+        tenth = self.done * 10 // self._total
+        moment = monotonic()
+        if tenth > self._printed[0] or moment - self._printed[1] >= _LINE_EVERY_S or self.done == self._total:
+            self._printed = (tenth, moment)
+            tell(" · ".join([f"{self.done}/{self._total}", *self._results(), *self._course()]))
+
+    def _results(self) -> list[str]:
+        """The first scorer's mean so far, and the money."""
         facts = []
         estimate = self._score.result()
         if estimate.mean is not None:
@@ -96,32 +104,43 @@ class Progress:
             around = f" [{number(interval.low)}, {number(interval.high)}]" if interval else ""
             facts.append(clean(f"{self._scorer} {number(estimate.mean)}{around}"))
         if self._spent or self._unknown:
-            rows = self._done - self._before
-            projected = self._spent_before + (self._spent - self._spent_before) / rows * (self._total - self._before)
             unknown = f" + {self._unknown} unknown" if self._unknown else ""
-            facts.append(f"{dollars(self._spent)}{unknown} of about {dollars(projected)}")
-        if self._errors:
-            facts.append(f"{self._errors} errors")
-        elapsed = monotonic() - self._began
-        rate = (self._done - self._before) / elapsed if elapsed > 0 else 0.0
-        left = f", {(self._total - self._done) / rate:.0f} s left" if rate and self._done < self._total else ""
-        facts.append(f"{elapsed:.0f} s{left}")
+            facts.append(f"{dollars(self._spent)}{unknown} of about {dollars(self._spent / self.done * self._total)}")
         return facts
 
-    def _renderable(self) -> Any:
+    def _course(self) -> list[str]:
+        """Errors, the time that has passed, and the time that is probably left."""
+        elapsed = monotonic() - self._began
+        done = self.done - self._before
+        left = elapsed / done * (self._total - self.done) if done else 0.0
+        facts = [counted(self._errors, "error")] if self._errors else []
+        facts.append(_duration(elapsed) + (f", {_duration(left)} left" if left else ""))
+        return facts
+
+    def lines(self) -> "Text":
+        """The lines as they stand, each cut to the width of whatever shows them."""
         from rich.text import Text
 
-        filled = _BAR * self._done // max(1, self._total)
-        dataset = self._ready.header.dataset
-        bar = "█" * filled + "░" * (_BAR - filled)
-        lines = Text(
-            clean(f"{dataset.path}@{dataset.version} · {self._ready.header.task}"), style="dim", overflow="ellipsis"
-        )
-        lines.append(f"\n{bar} {self._done}/{self._total} · " + " · ".join(self._facts()), style="not dim")
-        for model, state in self._pace().items():
+        header = self._ready.header
+        filled = _BAR * self.done // self._total
+        full, empty = self._bar
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(clean(f"{header.dataset.path}@{header.dataset.version} · {header.task}"), style="dim")
+        text.append(f"\n{full * filled}{empty * (_BAR - filled)} ")
+        text.append(" · ".join([f"{self.done}/{self._total}", *self._course()]))
+        results = self._results()
+        text.append("\n" + " · ".join(results) if results else "")
+        for model, state in self._ready.plan.pace().items():
             rate = f" · {state['rate']:.3g}/s" if state.get("rate") else ""
-            lines.append(
-                f"\n{clean(model)}: {state.get('in_flight', 0)} of {state.get('limit')} in flight{rate}"
-                f" · {state.get('refusals', 0)} refusals · {state.get('retries', 0)} retries"
-            )
-        return lines
+            refusals, retries = counted(state["refusals"], "refusal"), f"{state['retries']} tried again"
+            line = f"{model}: {state['in_flight']} of {state['limit']} in flight{rate} · {refusals}, {retries}"
+            text.append("\n" + clean(line), style="dim")
+        return text
+
+
+def _duration(seconds: float) -> str:
+    """A time to about two digits: 38 s, 12 min, 3 h 20 min."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,11 +1,15 @@
 """`gatewatch run`: a suite's task over its dataset, every row scored and kept."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
+from gatewatch.cli.terminal import only_json, print_json, print_summary, shown, tell, while_heard
+
 if TYPE_CHECKING:
-    from gatewatch.offline.result import RunResult
+    from gatewatch.config.project import Project
+    from gatewatch.offline.result import Prepared, RunResult
     from gatewatch.offline.summary import Summary
 
 
@@ -40,51 +44,64 @@ def command(
     plain: bool,
 ) -> int:
     """Run a SUITE's task over its dataset and score every row."""
-    from gatewatch.cli.progress import Progress
-    from gatewatch.cli.terminal import print_json, print_summary
-    from gatewatch.cli.watchdog import GRACE_S, Watchdog
     from gatewatch.config.forecast import forecast
     from gatewatch.config.project import Project
     from gatewatch.config.runs import prepare_suite
-    from gatewatch.offline.result import execute
     from gatewatch.offline.summary import as_json as to_json
 
-    project = Project.open()
-    prepared = prepare_suite(
-        project,
-        suite,
-        task=task,
-        label=name,
-        limit=limit,
-        resume=resume,
-        trials=trials,
-        tier=tier,
-        concurrency=concurrency,
-        seed=seed,
-        budget=budget,
-    )
-    results: list[RunResult] = []
-    for position, ready in enumerate(prepared):
-        last = position == len(prepared) - 1
+    with only_json(as_json):
+        project = Project.open()
+        prepared = prepare_suite(
+            project,
+            suite,
+            task=task,
+            label=name,
+            limit=limit,
+            resume=resume,
+            trials=trials,
+            tier=tier,
+            concurrency=concurrency,
+            seed=seed,
+            budget=budget,
+        )
         if not as_json:
-            click.echo(f"{ready.header.run}: {forecast(project, ready)}", err=True)
-        # The longest that one call may block the event loop, and a little.
-        longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
-        advice = f"What was done is kept. Mend what hangs, then: gatewatch run {suite} --resume"
-        with (
-            Watchdog(longest, advice) as watchdog,
-            Progress(ready, pace=project.pace, plain=plain or as_json) as progress,
-        ):
-            result = execute(ready, watch=progress.row, beat=watchdog.beat, closing=project.close if last else None)
-        results.append(result)
-        if not as_json:
-            print_summary(result.summary)
-            click.echo(f"\nshow it again: gatewatch show {result.id}   rows: gatewatch show {result.id} --rows")
-    summaries = [result.summary for result in results]
+            for ready in prepared:  # all of them before the first costs anything
+                tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
+        again = f"gatewatch run {suite} --resume" + (f" --name {shlex.quote(name)}" if name else "")
+        summaries = [_run(project, ready, again, plain=plain or as_json, quiet=as_json).summary for ready in prepared]
     if as_json:
         objects = [to_json(summary) for summary in summaries]
-        print_json(objects[0] if len(objects) == 1 else {"kind": "gatewatch.runs", "version": 1, "runs": objects})
+        with while_heard():
+            print_json(objects[0] if len(objects) == 1 else {"kind": "gatewatch.runs", "version": 1, "runs": objects})
     return max(exit_code(summary) for summary in summaries)
+
+
+def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quiet: bool) -> "RunResult":
+    """Make one run, shown as it goes, and say what came of it unless that is to be `quiet`.
+
+    `again` is the command that would go on with it.
+    """
+    from gatewatch.cli.progress import Progress
+    from gatewatch.cli.watchdog import GRACE_S, Watchdog
+    from gatewatch.offline.result import execute
+
+    # The longest that one call may block the event loop, and a little.
+    longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
+    advice = f"What was done is kept. Mend what hangs, then: {again}"
+    progress = Progress(ready, plain=plain)
+    try:
+        with Watchdog(longest, advice) as watchdog, progress:
+            result = execute(ready, watch=progress.row, beat=watchdog.beat, closing=project.close)
+    except (KeyboardInterrupt, SystemExit):
+        tell(f"stopped: {progress.done:,} of {ready.plan.cells:,} rows are done and kept; go on with: {again}")
+        raise
+    if not quiet:
+        with while_heard():
+            print_summary(result.summary)
+            more = f"go on with it:  {again}\n" if result.summary.state != "complete" else ""
+            click.echo(f"\n{more}show it again:  gatewatch show {result.id}")
+            click.echo(f"see its rows:   gatewatch show {result.id} --rows")
+    return result
 
 
 def exit_code(summary: "Summary") -> int:

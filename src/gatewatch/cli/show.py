@@ -1,9 +1,12 @@
 """`gatewatch show`: a run's summary, its rows, or one case in full."""
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 import click
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 _SHOWN_VALUE = 4000
 _LEAST_OUTPUT = 24
 _SCORE = 5
+# Control characters but for tabs and ends of lines, and marks that turn the direction of text.
+_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GAP = 3  # between the columns of a table
 
 
@@ -30,26 +35,29 @@ def command(
 ) -> int | None:
     """Show a RUN: its id, the start of it, its name, a file, or "latest" (the default)."""
     from gatewatch.cli.terminal import print_json, print_summary
-    from gatewatch.config.project import Project
+    from gatewatch.config.project import runs_of
     from gatewatch.core.errors import InputError, Problem
     from gatewatch.offline.result import RunResult, find_run
     from gatewatch.offline.summary import as_json as to_json
 
-    result = RunResult(find_run(Project.open(required=False).runs, run))
-    if as_csv:
-        _write_csv(_chosen(result, failed=failed, case_id=case_id), list(result.summary.header.scorers))
-        return None
-    rows = list(_chosen(result, failed=failed, case_id=case_id)) if show_rows or failed or case_id else []
-    if case_id and not rows:
+    result = RunResult(find_run(runs_of(Path.cwd()), run))
+    scorers = list(result.summary.header.scorers)
+    case_id = normalize("NFC", case_id)  # as a dataset's ids are
+    if case_id and not any(row.case == case_id for row in result.rows()):
         raise InputError(Problem(case_id, f"no such case in {result.id}", "list them with --rows"))
+    if as_csv:
+        _write_csv(_chosen(result, failed=failed, case_id=case_id), scorers)
+        return None
+    listing = show_rows or failed or bool(case_id)
+    rows = list(_chosen(result, failed=failed, case_id=case_id)) if listing else []
     if as_json:
         whole = to_json(result.summary)
-        print_json(whole | {"rows": [*rows]} if rows else whole)
+        print_json(whole | {"rows": rows} if listing else whole)
     elif case_id:
         for row in rows:
             _print_text(_in_full(row))
-    elif show_rows or failed:
-        _print_rows(sorted(rows, key=_badness), list(result.summary.header.scorers), limit)
+    elif listing:
+        _print_rows(sorted(rows, key=_badness), scorers, limit)
     else:
         print_summary(result.summary)
     return None
@@ -199,5 +207,6 @@ def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:
 
 
 def _inert(cell: str) -> str:
-    cell = cell.encode("utf-8", "replace").decode()
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """A cell that neither a spreadsheet nor a terminal takes for more than text."""
+    cell = _STEERING.sub("\ufffd", cell.encode("utf-8", "replace").decode())
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell

@@ -36,7 +36,8 @@ def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
     """US dollars for one row, and where the figure comes from: an earlier run, or the length of the prompts."""
     for earlier in _earlier(project, ready):
         cost = (earlier.task_cost + earlier.judge_cost).total
-        if cost:  # not one whose replies all came from the cache: this one may have to pay
+        # Not one whose replies all came from the cache: this one may have to pay. Nor one with rows half done.
+        if cost and not earlier.states.get("not_scored"):
             return cost / earlier.rows, f"as in {earlier.header.run}"
     if not ready.header.prices:
         counted = "; the budget counts what the task reports" if ready.plan.budget is not None else ""

@@ -29,7 +29,7 @@ def import_module(root: Path, name: str, where: str) -> ModuleType:
         raise ConfigError(Problem(where, _failure(root, name, error))) from None
     except InputError as error:  # a rubric that the file loads, say: each of its problems
         at = _line(root, error)
-        raise ConfigError(Problem(where, f"{name}{at}: {each}") for each in error.problems) from None
+        raise ConfigError(Problem(where, f"{name} cannot be imported{at}: {each}") for each in error.problems) from None
     except (Exception, SystemExit) as error:
         raise ConfigError(Problem(where, _failure(root, name, error))) from None
 
@@ -100,13 +100,12 @@ def named_object(root: Path, reference: str, where: str) -> Any:
     module_name, _, name = reference.partition(":")
     if not module_name or not name:
         raise ConfigError(Problem(where, f"expected module:function, got {reference!r}"))
-    module = import_module(root, module_name, where)
-    found: Any = module
+    found: Any = import_module(root, module_name, where)
     for part in name.split("."):
         if not hasattr(found, part):
-            public = [each for each in vars(module) if not each.startswith("_") and callable(getattr(module, each))]
-            raise ConfigError(Problem(where, f"{module_name} has no {name!r}", did_you_mean(name, public)))
+            public = [each for each in dir(found) if not each.startswith("_") and callable(getattr(found, each, None))]
+            raise ConfigError(Problem(where, f"{module_name} has no {name!r}", did_you_mean(part, public)))
         found = getattr(found, part)
     if not callable(found):
-        raise ConfigError(Problem(where, f"{reference} is a {type(found).__name__}, not a function"))
+        raise ConfigError(Problem(where, f"{reference} is not a function", f"it is of type {type(found).__name__}"))
     return found

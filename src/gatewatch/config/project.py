@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 RUNS = Path(".gatewatch") / "runs"
 
 
+def runs_of(start: Path) -> Path:
+    """The folder of runs of the project that a folder belongs to, whatever the project's settings look like."""
+    file = find(start)
+    return (start if file is None else file.parent) / RUNS
+
+
 class Problems(list[Problem]):
     """Problems gathered from steps that are all tried."""
 

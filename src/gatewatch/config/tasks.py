@@ -190,15 +190,14 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
     try:
         argv = shlex.split(task.command) if isinstance(task.command, str) else list(task.command)
     except ValueError as error:
-        raise ConfigError(
-            Problem(at, f"cannot be split into words: {error}", "a quotation mark is not closed")
-        ) from None
+        raise ConfigError(Problem(at, f"cannot be split into words: {error}")) from None
     if not argv or not argv[0]:
         raise ConfigError(Problem(at, "names no program"))
+    here = "/" in argv[0]  # such a one is looked for from the folder that it is started in
     path = task.environment.get("PATH", os.environ.get("PATH"))
-    # One with a slash is looked for in the folder that it is started in.
-    if shutil.which(root / argv[0] if "/" in argv[0] else argv[0], path=path) is None:
-        raise ConfigError(Problem(at, f"there is no program {argv[0]!r}", "it is started in the project's folder"))
+    if shutil.which(root / argv[0] if here else argv[0], path=path) is None:
+        hint = f"looked in {root}" if here else "looked along PATH"
+        raise ConfigError(Problem(at, f"there is no program {argv[0]!r}", hint))
     made = CommandTask(argv, folder=root, environment=task.environment)
     made.versions = {"command": shlex.join(argv)}
     return made

@@ -23,19 +23,34 @@ _MAX_DEPTH = 100
 
 
 def encode(value: object) -> bytes:
-    """Encode a struct or plain value as one line of JSON, in the order its fields are declared."""
-    try:
-        return _plain_encoder.encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+    """Encode a struct or plain value as one line of JSON, in the order its fields are declared.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
+    return _written(_plain_encoder, value)
 
 
 def canonical(value: object) -> bytes:
-    """Encode with sorted keys, so that equal values have equal bytes."""
+    """Encode with sorted keys, so that equal values have equal bytes.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
+    return _written(_encoder, value)
+
+
+def _written(encoder: msgspec.json.Encoder, value: object) -> bytes:
     try:
-        return _encoder.encode(value)
+        data = encoder.encode(value)
     except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"), sort_keys=True).encode()
+        text = json.dumps(
+            msgspec.to_builtins(value), separators=(",", ":"), sort_keys=encoder is _encoder, allow_nan=False
+        )
+        return text.encode()
+    if b"null" in data:  # it may have been NaN
+        plain(msgspec.to_builtins(value))
+    return data
 
 
 def digest(value: object, length: int = 64) -> str:
@@ -181,8 +196,9 @@ _HEAD = len('{"crc":"00000000","')
 
 
 def frame(kind: str, payload: bytes) -> bytes:
-    """One line of a journal: a payload of some kind, and the CRC-32 of the payload."""
-    return b'{"crc":"%08x","%s":%s}\n' % (crc32(payload), kind.encode(), payload)
+    """One line of a journal: a payload of some kind, and the CRC-32 of both."""
+    named = kind.encode()
+    return b'{"crc":"%08x","%s":%s}\n' % (crc32(payload, crc32(named)), named, payload)
 
 
 def unframe(line: bytes) -> tuple[str, bytes] | None:
@@ -191,6 +207,7 @@ def unframe(line: bytes) -> tuple[str, bytes] | None:
         return None
     end = line.find(b'":', _HEAD)
     payload = line[end + 2 : -2]
-    if end < 0 or line[8:16] != b"%08x" % crc32(payload):
+    kind = line[_HEAD:end]
+    if line[8:_HEAD] != b'%08x","' % crc32(payload, crc32(kind)) or not kind.isalpha():
         return None
-    return line[_HEAD:end].decode(), payload
+    return kind.decode(), payload

@@ -83,6 +83,14 @@ class ModelError(GatewatchError):
         super().__init__(message)
 
 
+def said_by(error: BaseException) -> str:
+    """An error's type and text; a user's own error may fail even at saying its text."""
+    try:
+        return f"{type(error).__name__}: {error}".removeprefix("Carried: ")
+    except Exception:
+        return type(error).__name__
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A hint naming the choice nearest to a mistyped word, or all choices when none is near."""
     from difflib import get_close_matches

@@ -6,12 +6,15 @@ does nothing and costs next to nothing.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
+from math import isfinite
 from types import TracebackType
 from typing import Any
 
 from gatewatch.core import codec
 from gatewatch.core.clock import monotonic
+from gatewatch.core.errors import said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Span, SpanKind, Usage
 
@@ -44,21 +47,19 @@ class Recorder:
 
 
 recorder: ContextVar[Recorder | None] = ContextVar("gatewatch_recorder", default=None)
-_parent: ContextVar[int | None] = ContextVar("gatewatch_parent_span", default=None)
+_parent: ContextVar[tuple[Recorder, int] | None] = ContextVar("gatewatch_parent_span", default=None)
 
 
 class span:  # noqa: N801 - used as a statement: `with span("search", kind="retrieval") as step:`
     """A step of the application, recorded from entry to exit.
 
-    Set `output`, `usage`, `cost` (US dollars), `model` and `attributes` on it as they become known. An exception that
-    passes through is recorded as the step's error and goes on.
+    Set `output`, `usage`, `cost` (US dollars), `model` and `attributes` on it as they become known; `latency_s` where
+    the step's own time is other than the time from entry to exit. An exception that passes through is recorded as the
+    step's error and goes on.
 
         with span("search", kind="retrieval", input=question) as step:
             step.output = index.search(question)
     """
-
-    __slots__ = ("_place", "_recorder", "_started", "_token", "attributes", "cost", "input", "kind", "model", "name",
-    "output", "usage")  # fmt: skip
 
     def __init__(self, name: str, *, kind: SpanKind = "step", input: Any = None, **attributes: Any) -> None:  # noqa: A002
         self.name = name
@@ -67,17 +68,24 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
         self.output: Any = None
         self.usage: Usage | None = None
         self.cost: float | None = None
+        self.latency_s: float | None = None
         self.model = ""
         self.attributes = attributes
+        self._recorder: Recorder | None = None
 
     def __enter__(self) -> "span":
-        self._recorder = recorder.get()
-        if self._recorder is not None:
+        current = self._recorder = recorder.get()
+        if current is not None:
             self._started = monotonic()
-            # The place is taken now, so that a parent stands before its children.
-            self._place = len(self._recorder.spans)
-            self._recorder.spans.append(Span(name=self.name, kind=self.kind))
-            self._token = _parent.set(self._place)
+            # The place is taken now, so that a parent stands before its children; it is looked up afterwards, since
+            # another thread of the application may take one at the same time.
+            taken = Span(name=self.name, kind=self.kind)
+            current.spans.append(taken)
+            last = len(current.spans) - 1
+            self._place = next(place for place in range(last, -1, -1) if current.spans[place] is taken)
+            above = _parent.get()
+            self._above = above[1] if above is not None and above[0] is current else None
+            self._token = _parent.set((current, self._place))
         return self
 
     def __exit__(
@@ -85,29 +93,41 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
     ) -> None:
         if self._recorder is None:
             return
-        _parent.reset(self._token)
+        with suppress(ValueError):  # left in another context than it was entered in, as a stream may be
+            _parent.reset(self._token)
+        took = monotonic() - self._started
         self._recorder.spans[self._place] = Span(
             name=self.name,
             kind=self.kind,
-            parent=_parent.get(),
+            parent=self._above,
             input=_kept(self.input),
             output=_kept(self.output),
-            error=None if error is None else Fault(f"{type(error).__name__}: {error}"),
+            error=None if error is None else Fault(said_by(error)),
             started_s=self._started - self._recorder.started,
-            latency_s=monotonic() - self._started,
+            latency_s=took if self.latency_s is None else self.latency_s,
             model=self.model,
             usage=self.usage,
-            cost=self.cost,
+            cost=_finite(self.cost),
             attributes=_kept(self.attributes),
         )
+
+
+def _finite(amount: float | None) -> float | None:
+    """An amount that can be added up; NaN and infinity are as good as unknown."""
+    return amount if amount is not None and isfinite(amount) else None
 
 
 def _kept(value: Any) -> Any:
     """A value as JSON; a recording never fails the application, so what has no JSON is kept as its `repr`."""
     try:
         return codec.plain(value)
-    except ValueError:
-        return codec.plain({k: _kept(v) for k, v in value.items()}) if _is_object(value) else repr(value)
+    except Exception:
+        if _is_object(value):
+            return {key: _kept(item) for key, item in value.items()}
+        try:
+            return repr(value)
+        except Exception:
+            return f"({type(value).__name__})"
 
 
 def _is_object(value: Any) -> bool:
@@ -137,6 +157,7 @@ def note(
     if usage is not None:
         current.usage = usage if current.usage is None else current.usage + usage
     if cost is not None:
-        current.cost = Cost(cost) if current.cost is None else current.cost + Cost(cost)
+        paid = Cost(unknown=1) if _finite(cost) is None else Cost(cost)
+        current.cost = paid if current.cost is None else current.cost + paid
     if versions:
         current.versions.update({str(key): str(value) for key, value in versions.items()})

@@ -20,6 +20,14 @@ class Abandoned(Exception):  # noqa: N818 - says what became of the call
     """The call did not come back in time; its thread was left behind."""
 
 
+class Carried(RuntimeError):  # noqa: N818 - a wrapping, not an error of its own
+    """What a call raised, when that cannot be raised across threads as it is."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.__cause__ = error
+        super().__init__(f"{type(error).__name__}: {error}".rstrip(": "))
+
+
 class DaemonPool:
     """Up to `size` daemon threads, made when needed, for calls awaited on one event loop."""
 
@@ -116,5 +124,5 @@ class DaemonPool:
 
 
 def _carried(error: BaseException) -> BaseException:
-    """An exception that a future can hold: StopIteration cannot be raised into one."""
-    return RuntimeError(f"StopIteration: {error}") if isinstance(error, StopIteration) else error
+    """An exception that a future can hold, and that is not taken for the caller's own cancellation."""
+    return Carried(error) if isinstance(error, StopIteration | asyncio.CancelledError) else error

@@ -146,23 +146,18 @@ class OpenAIClient:
         """
         parameters = {**self.settings.parameters, **request.parameters}
         current = recorder.get()
-        place = 0 if current is None else len(current.spans)
         course = _Course()
-        reply: ChatReply | None = None
-        try:
-            with span(self._name, kind="llm", input=request.messages) as step:
-                step.model = self.settings.model
+        with span(self._name, kind="llm", input=request.messages) as step:
+            step.model = self.settings.model
+            try:
                 reply = await self._reply(request, parameters, course)
                 step.output = reply.text or list(reply.tool_calls)
                 step.usage, step.model = reply.usage, reply.model or self.settings.model
-        finally:
-            if current is not None:
-                current.waited_s += course.waited_s
-                current.spans[place] = replace(
-                    current.spans[place],
-                    latency_s=course.attempt_s if reply is None else reply.latency_s,
-                    cost=None if reply is None else reply.cost.total,
-                )
+                step.cost = reply.cost.total
+            finally:
+                step.latency_s = course.attempt_s
+                if current is not None:
+                    current.waited_s += course.waited_s
         return reply
 
     async def close(self) -> None:

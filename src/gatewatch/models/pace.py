@@ -41,6 +41,7 @@ _CATCH_UP_S = 0.25  # of pacing that a late wake-up may make good, as far as the
 _CATCH_UP = 4.0  # requests, while the burst is unknown
 _GAP = 0.25  # least distance of two requests, in intervals
 _LONGEST_SLEEP_S = 0.25  # estimates are corrected while we sleep
+_PROBE_S = 0.05
 _PROBE_SLEEP_S = 0.005
 _SHORTEST_HALT_S = 0.25
 _UNSTATED_HALT_S = 1.0
@@ -48,14 +49,12 @@ _LONGEST_BACKOFF_S = 60.0
 _LONGEST_TOKEN_S = 2.0
 _JITTER = 0.02  # of a halt, so that several processes do not come back as one
 _RAMP_START = 2.0
-_RAMP_DOUBLING_S = 0.5
-_GROWTH_S = 20.0  # time in which a settled pace doubles, while nothing has confirmed it
+_RAMP_DOUBLING_S = 0.35
+_GROWTH_S = 30.0  # time in which a settled pace doubles, while nothing has confirmed it
 _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
-_CU = 1.0
-_CUS = 1.0
 _SHORTEST_STRETCH_S = 0.25
 _LONGEST_BURST_S = 0.5
 
@@ -243,13 +242,15 @@ class Pace:
             if halt > turn._patience:
                 raise HaltTooLong(halt)
             return min(halt, _LONGEST_SLEEP_S)
-        if self._ended is not None:
-            self._resume(self._ended, now)
-            self._ended = None
         if self.in_flight >= self._limit:
             return inf
-        if now < self._probe_until:
-            return _PROBE_SLEEP_S
+        if self._ended is not None:
+            if not self._stretch.sent:
+                return 0.0
+            if now < self._probe_until:
+                return _PROBE_SLEEP_S
+            self._resume(self._ended, now)
+            self._ended = None
         return min(max(self._next, self._next_by_tokens, self._next_by_gap) - now, _LONGEST_SLEEP_S)
 
     def _holds(self) -> bool:
@@ -263,12 +264,12 @@ class Pace:
     def _go(self, turn: Turn, held_s: float) -> None:
         now = self._clock()
         stretch = self._stretch
+        if self._ended is not None:
+            self._probe_until = now + max(_PROBE_S, 3 * self._refusal_s)
         if self._rate is None:
             self._first = now if self._first is None else self._first
             pace = _START * 2 ** min((now - self._first) / _START_DOUBLING_S, 30.0)
         else:
-            if not stretch.sent:
-                self._probe_until = now + 2 * self._refusal_s
             # In the ramp no single wait counts for much: a slow pace would jump.
             self._grown_s += min(held_s, self._doubling_s / 4) if self._ramping else held_s
             pace = self._rate * self._gain
@@ -300,7 +301,9 @@ class Pace:
         stretch.refused.append(turn._sent)
         if stretch is self._stretch:
             stretch.in_flight = self.in_flight
-            self._ended, self._stretch = stretch, _Stretch()
+            if self._ended is None:  # else it was the probe: the stretch before the halt is still to be learnt from
+                self._ended = stretch
+            self._stretch = _Stretch()
             self._fruitless += 1
         elif stretch is not self._ended:
             return  # sent before a halt that is over: the pace has been changed for it
@@ -313,16 +316,16 @@ class Pace:
     def _resume(self, ended: _Stretch, now: float) -> None:
         """Go on after a halt, at a pace learnt from the stretch that led to it."""
         went, refused_at = ended.through
-        self._next = now
+        probed_at = self._stretch.sent[0]
         if went <= 0:
             return
-        seconds, halt = refused_at - ended.sent[0], now - refused_at
+        seconds, halt = refused_at - ended.sent[0], probed_at - refused_at
         times = [refused_at - at for at in islice(ended.sent, went)]
         places = max(1, ended.in_flight - len(ended.refused))
         least, least_s = _least_rate(times, halt)
         self._growth_s = max(_GROWTH_S, 10 * halt)
         if self._rate is None:
-            self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
+            self._burst, self._burst_s = went, min(seconds / 2, _LONGEST_BURST_S)
             # Where the halt is the longer part of what was measured, the rate may be many times as much.
             self._ramping = least_s < halt
             self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)
@@ -333,7 +336,9 @@ class Pace:
             self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
         self._grown_s = 0.0
         self._catch_up = (self._burst - 1) / 2
-        self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)*_CU*(_CUS if not self._ramping else 1)  # what came free during the halt
+        self._next = probed_at + 1 / self._rate
+        if self._ramping:  # what came free during the halt may be caught up with; a settled pace keeps it in hand
+            self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
 
     def _learn(self, before: float, times: list[float], halt: float, least: float) -> float:
         """The rate after a refusal that is not the first; `before` it was learnt from the last one."""

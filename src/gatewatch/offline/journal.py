@@ -11,9 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
-
-import msgspec
+from typing import Any, BinaryIO
 
 from gatewatch.core import codec
 from gatewatch.core.errors import InputError, Problem, RunBroken
@@ -200,7 +198,7 @@ class JournalReader:
 
 
 def _header(path: Path, payload: bytes) -> RunHeader:
-    stated = msgspec.json.decode(payload)
+    stated = codec.decode(payload, dict[str, Any])
     if stated.get("kind") != RUN_KIND:
         raise InputError(Problem(str(path), f"is a {stated.get('kind')}, not a {RUN_KIND}"))
     version = stated.get("version", 1)

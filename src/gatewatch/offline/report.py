@@ -126,7 +126,7 @@ def _words(status: str) -> str:
     return status.replace("_", " ")
 
 
-def _slices(summary: Summary) -> "Iterator[Table]":
+def _slices(summary: Summary) -> "Iterator[RenderableType]":
     """Slices by scorers, the worst first by the first scorer; three scorers to a table, for 80 columns."""
     from rich.text import Text
 

@@ -6,7 +6,8 @@ of cases. One sweep over the seats, a few times a second, ends what is past its 
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -25,9 +26,12 @@ from gatewatch.offline.task import TaskFailed, fault_of, filled
 from gatewatch.scorers.apply import apply, apply_inline, scorer_error, verdict_without_call
 from gatewatch.scorers.base import Scorer
 
+T = TypeVar("T")
+
 MOST_ABANDONED = 4
 """How many calls may hang for good before the run is given up: each keeps a thread, or a task, busy for ever."""
 _GRACE_S = 1.0
+_ROUNDING = 1e-9
 _TURN = 32  # how many cells that never wait are done before the event loop gets a turn
 
 
@@ -119,16 +123,19 @@ class Runner:
     def _finish(self, began: float) -> RunEnd:
         complete = self._rows >= self.plan.cells
         state: Ending = "broken" if self._failure is not None else "complete" if complete else "partial"
-        reason = str(self._failure) if self._failure is not None else "" if complete else self._reason
+        failure = self._failure
+        if failure is not None and not isinstance(failure, GatewatchError):
+            failure = RunBroken(f"{type(failure).__name__}: {failure}")
+        reason = str(failure) if failure is not None else "" if complete else self._reason
         end = RunEnd(
             state=state, reason=reason, at=stamp(now()), seconds=round(monotonic() - began, 3), pace=self.plan.pace()
         )
         self._journal.end(end)
-        if self._failure is not None:
-            if isinstance(self._failure, GatewatchError):
-                raise self._failure
-            raise RunBroken(f"{type(self._failure).__name__}: {self._failure}") from self._failure
-        return end
+        if failure is None:
+            return end
+        if failure is self._failure:
+            raise failure
+        raise failure from self._failure
 
     # The seats
 
@@ -215,7 +222,8 @@ class Runner:
         """Whether the budget can bear another cell beside those in flight, each as dear as the dearest so far."""
         if self.plan.budget is None:
             return True
-        if self._spent + self._dearest * len(self._seats) < self.plan.budget:
+        expected = self._spent + self._dearest * len(self._seats)
+        if self._spent < self.plan.budget and expected <= self.plan.budget * (1 + _ROUNDING):
             return True
         self._reason = self._reason or f"the budget of {self.plan.budget:g} USD is used up"
         return False
@@ -242,42 +250,61 @@ class Runner:
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # some libraries' errors are no Exception
-            if self._cancelled(error) and (seat.expired is None or self._reason):
+            if isinstance(error, asyncio.CancelledError) and self._reason:
                 raise
-            given = Trace(error=fault_of(error))
+            given = Trace(error=fault_of(error))  # a cancellation that arose inside the application too
         finally:
             late, seat.deadline, seat.expired = seat.expired is not None, None, None
             recorder.set(None)
         latency = monotonic() - began if plan.task.timed else None
         if late:  # it was told to stop, whatever it made of that
             given = self._late(case, trial)
-            me = asyncio.current_task()
-            while me is not None and me.cancelling():
-                me.uncancel()
+        me = asyncio.current_task()
+        while me is not None and me.cancelling() and not self._reason:
+            me.uncancel()  # the next case on this seat is a new start
         notes = () if plan.teardown is None else await self._tear_down(plan.teardown, case)
         try:
             return filled(given, case, current, latency), notes
         except TaskFailed as error:
             return filled(Trace(error=fault_of(error)), case, Recorder(), latency), notes
 
-    def _cancelled(self, error: BaseException) -> bool:
-        """Whether we were cancelled; a cancellation that arose inside the application is an error like any other."""
-        me = asyncio.current_task()
-        return isinstance(error, asyncio.CancelledError) and me is not None and me.cancelling() > 0
-
     async def _hook(self, hook: Hook, case: Case) -> None:
-        if inspect.iscoroutinefunction(hook):
+        if _is_async(hook):
             await hook(case)
         else:
             await self._threads.call(hook, case, timeout=self.plan.timeout)
 
     async def _tear_down(self, hook: Hook, case: Case) -> tuple[str, ...]:
-        try:
-            async with asyncio.timeout(self.plan.timeout):
+        async def attempt() -> str:
+            try:
                 await self._hook(hook, case)
-        except (Exception, SystemExit) as error:
-            return (f"tear-down failed: {fault_of(error).message}",)
-        return ()
+            except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError):
+                raise
+            except BaseException as error:
+                return fault_of(error).message
+            return ""
+
+        # On a thread it is given up by itself, once it has one.
+        work = await self._within(attempt(), self.plan.timeout if _is_async(hook) else None)
+        lost = "it was cancelled, or did not come back in time"
+        said = lost if work is None or work.cancelled() else work.result()
+        return (f"tear-down failed: {said}",) if said else ()
+
+    async def _within(self, work: Coroutine[Any, Any, T], seconds: float | None) -> asyncio.Task[T] | None:
+        """Wait for something that may refuse to be ended: it is done then, or None when it was left behind."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([task], timeout=seconds)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=_GRACE_S)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.done():
+            return task
+        self._stuck += 1
+        return None
 
     def _late(self, case: Case, trial: int) -> Trace:
         return Trace(input=case.input, error=Fault(f"no answer within {self.plan.timeout:g} s", "timeout"))
@@ -334,21 +361,12 @@ class Runner:
         assert row.trace is not None
         # A judge's model has its own deadlines, and its waiting for its turn is nobody's fault.
         timeout = None if scorer.models else self.plan.scorer_timeout
-        work = asyncio.ensure_future(apply(scorer, row.trace, case, timeout=timeout, threads=self._threads))
         try:
-            # One that is async may refuse to be ended.
-            await asyncio.wait([work], timeout=timeout + _GRACE_S if scorer.is_async and timeout else None)
-        except asyncio.CancelledError:
-            work.cancel()
+            score = await apply(scorer, row.trace, case, timeout=timeout, threads=self._threads)
+        except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError):
             raise
-        if not work.done():
-            self._stuck += 1
-            score = Score(status="scorer_error", explanation=f"no answer within {timeout:g} s, and cannot be ended")
-        elif work.cancelled():
-            score = Score(status="scorer_error", explanation="CancelledError")
-        else:
-            error = work.exception()
-            score = work.result() if error is None else scorer_error(error)
+        except BaseException as error:  # some libraries' errors are no Exception
+            score = scorer_error(error)
         self._journal.add(Row(case=row.case, trial=row.trial, scores={scorer.name: score}))
         return score
 
@@ -359,3 +377,7 @@ class Runner:
         self._dearest = max(self._dearest, cost)
         if self._watch is not None:
             self._watch(row)
+
+
+def _is_async(hook: Hook) -> bool:
+    return inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004

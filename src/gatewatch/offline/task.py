@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec, shape
 from gatewatch.core.case import Case
-from gatewatch.core.errors import GatewatchError
+from gatewatch.core.errors import GatewatchError, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder
 from gatewatch.core.trace import Fault, Span, Trace, Usage, cost_of_spans, moved, total_usage
@@ -158,15 +158,11 @@ def fault_of(error: BaseException) -> Fault:
     """Why a task gave no answer: a message for people, and the traceback where it is the application's own."""
     if isinstance(error, TaskFailed | GatewatchError):
         return Fault(str(error))
-    try:
-        said = str(error)
-    except Exception:
-        said = "(it has no text)"
     frames = error.__traceback__
     while frames is not None and frames.tb_next is not None and _is_ours(frames):
         frames = frames.tb_next
     detail = "".join(traceback.format_exception(type(error), error, frames))
-    return Fault(f"{type(error).__name__}: {said}"[:2000], detail=detail[-6000:])
+    return Fault(said_by(error)[:2000], detail=detail[-6000:])
 
 
 def _is_ours(frame: TracebackType) -> bool:

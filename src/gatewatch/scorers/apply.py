@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from gatewatch.core.errors import said_by
 from gatewatch.core.score import Score
 from gatewatch.core.threads import Abandoned, DaemonPool
 from gatewatch.scorers.base import MISSING, Scorer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from gatewatch.core.case import Case
     from gatewatch.core.trace import Trace
 
+_GRACE_S = 1.0
 _PASSED, _FAILED = Score(1.0), Score(0.0)
 _SKIPPED = Score(status="skipped")
 _TASK_ERROR, _TASK_TIMEOUT = Score(0.0, status="task_error"), Score(0.0, status="timeout")
@@ -26,12 +28,14 @@ def verdict_without_call(scorer: Scorer, trace: "Trace", case: "Case | None") ->
 
     A trace that failed scores 0 whatever the scorer would have said; a scorer with nothing to go by is skipped.
     """
+    failed = trace.error is not None
     arguments: dict[str, Any] = {}
     for name, get in scorer.getters:
         value = get(trace, case)
-        if value is MISSING:
+        if value is not MISSING:
+            arguments[name] = value
+        elif name not in scorer.optional and not (failed and name == "context"):  # a failure leaves no context
             return Score(status="skipped", explanation=f"no {name}"), arguments
-        arguments[name] = value
     if trace.error is not None:
         return (_TASK_TIMEOUT if trace.error.kind == "timeout" else _TASK_ERROR), arguments
     return None, arguments
@@ -47,7 +51,7 @@ def call_inline(scorer: Scorer, arguments: dict[str, Any]) -> Score:
     """Call a synchronous scorer with its arguments, and make a score of whatever comes of it."""
     try:
         return to_score(scorer.fn(**arguments), scorer)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
         return scorer_error(error)
 
 
@@ -71,17 +75,40 @@ async def apply(
     early, arguments = verdict_without_call(scorer, trace, case)
     if early is not None:
         return early
-    if not scorer.is_async and (scorer.inline or threads is None):
+    if scorer.is_async:
+        return await _call_async(scorer, arguments, timeout, threads)
+    if scorer.inline or threads is None:
         return call_inline(scorer, arguments)
     try:
-        if scorer.is_async:
-            return to_score(await asyncio.wait_for(scorer.fn(**arguments), timeout), scorer)
-        assert threads is not None
         return await threads.call(call_inline, scorer, arguments, timeout=timeout)
-    except (TimeoutError, Abandoned):
+    except Abandoned as error:
+        return Score(status="scorer_error", explanation=str(error))
+
+
+async def _call_async(
+    scorer: Scorer, arguments: dict[str, Any], timeout: float | None, threads: DaemonPool | None
+) -> Score:
+    """Call an asynchronous scorer as a task of its own, which is left behind if it does not let itself be cancelled."""
+
+    async def attempt() -> Score:
+        try:
+            return to_score(await scorer.fn(**arguments), scorer)
+        except (Exception, SystemExit) as error:
+            return scorer_error(error)
+
+    call = asyncio.ensure_future(attempt())
+    try:
+        await asyncio.wait([call], timeout=timeout)
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    if not call.done():
+        call.cancel()
+        await asyncio.wait([call], timeout=_GRACE_S)
+        if threads is not None and not call.done():
+            threads.abandoned += 1  # counted with the threads: it, too, is busy for ever
         return Score(status="scorer_error", explanation=f"no answer within {timeout:g} s")
-    except (Exception, SystemExit) as error:
-        return scorer_error(error)
+    return scorer_error(asyncio.CancelledError()) if call.cancelled() else call.result()
 
 
 def to_score(result: Any, scorer: Scorer) -> Score:
@@ -96,13 +123,15 @@ def to_score(result: Any, scorer: Scorer) -> Score:
         score = result
         if score.value is None:
             return replace(score, status="skipped") if score.status == "scored" else score
+        if score.status in ("skipped", "scorer_error"):
+            return replace(score, value=None)
         value = score.value
     elif isinstance(result, Real) or hasattr(result, "__float__"):
         score, value = Score(), result
     else:
         return Score(
             status="scorer_error",
-            explanation=f"{scorer.name} returned {type(result).__name__}, not bool, a number in 0..1, Score or None",
+            explanation=f"{scorer.name} returned {type(result).__name__}; expected bool, a number in 0..1, Score or None",
         )
     number = float(value)
     if not isfinite(number) or not 0.0 <= number <= 1.0:
@@ -114,4 +143,4 @@ def scorer_error(error: BaseException) -> Score:
     """The score of a scorer that failed: unknown, with what went wrong and where."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return Score(status="scorer_error", explanation=f"{type(error).__name__}: {error}{where}"[:2000])
+    return Score(status="scorer_error", explanation=f"{said_by(error)}{where}"[:2000])

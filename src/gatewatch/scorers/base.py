@@ -16,6 +16,7 @@ the `answer`. A scorer that asks for `expected` (or `case`) is reference-based: 
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
 from msgspec import Struct
@@ -42,22 +43,28 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     """A named function that scores one trace.
 
     `inline` says that it is ours and bounded, so that it may run on the event loop; other synchronous scorers run on
-    a thread, where they can be left behind when they do not come back. `bind_models` gives the scorer with its model
-    names resolved, for those that use models; `prompt_length` is what such a scorer asks, in characters, without
-    what is scored: for forecasts.
+    a thread, where they can be left behind when they do not come back. `optional` names arguments that have a default
+    and need not be there. `bind_models` gives the scorer with its model names resolved, for those that use models;
+    `prompt_length` is what such a scorer asks, in characters, without what is scored: for forecasts.
     """
 
     name: str
     fn: Callable[..., Any]
     getters: tuple[tuple[str, Getter], ...]
-    identity: Identity
+    identify: Callable[[], Identity]
     source: Source = "rule"
     is_async: bool = False
     inline: bool = False
     binary: bool = False
+    optional: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
     prompt_length: int = 0
     bind_models: Callable[[ModelFor], "Scorer"] | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What the scorer is made of. It is looked at when first asked for: by then its whole file has been read."""
+        return self.identify()
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +79,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     @property
     def reference_based(self) -> bool:
         """Whether it needs what only a dataset has: what was expected."""
-        return "expected" in self.needs or "case" in self.needs
+        return not {"expected", "case"}.isdisjoint(set(self.needs) - self.optional)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as written: for the scorer's own unit tests."""
@@ -173,15 +180,26 @@ def scorer(fn: Callable[..., Any] | None = None, /, *, name: str = "", version: 
     """
 
     def make(function: Callable[..., Any]) -> Scorer:
+        named = name or _name_of(function)
+        call = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
         return Scorer(
-            name=name or function.__name__,
+            name=named,
             fn=function,
             getters=getters_of(function),
-            identity=declared(name or function.__name__, version) if version else of_function(function),
-            is_async=inspect.iscoroutinefunction(function),
+            identify=cache(lambda: declared(named, version) if version else of_function(function)),
+            is_async=inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call),
+            optional=frozenset(
+                each.name for each in inspect.signature(function).parameters.values() if each.default is not each.empty
+            ),
         )
 
     return make if fn is None else make(fn)
+
+
+def _name_of(function: Any) -> str:
+    """The name of a function, of the one inside a `partial`, or of an object's class."""
+    inner = getattr(function, "func", function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def built_in(
@@ -196,11 +214,12 @@ def built_in(
 
     `binary` says that it gives 0 or 1 only, so that a mean over it is a rate.
     """
+    identity = declared(name, version, parameters or {})
     return Scorer(
         name=name,
         fn=fn,
         getters=getters_of(fn),
-        identity=declared(name, version, parameters or {}),
+        identify=lambda: identity,
         inline=True,
         binary=binary,
     )

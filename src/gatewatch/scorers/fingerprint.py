@@ -7,16 +7,18 @@ own scorers are identified by a declared version and their parameters.
 
 import ast
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from msgspec import Struct
 
-from gatewatch.core.codec import digest, plain
+from gatewatch.core.codec import digest
 
 FINGERPRINT_LENGTH = 12
 
@@ -47,13 +49,14 @@ def declared(name: str, version: str, parameters: Mapping[str, Any] | None = Non
 
 def of_function(fn: Callable[..., Any]) -> Identity:
     """The identity of a user's function, from its source and all that it leans on in the same project."""
-    parts: dict[str, str] = {}
-    _collect(fn, "source", _root_of(fn), parts, set())
-    return Identity(parts)
+    collector = _Collector(_root_of(fn))
+    collector.function(fn, "source")
+    return Identity(collector.parts)
 
 
 def _root_of(fn: Callable[..., Any]) -> Path | None:
     """The folder whose functions count as the same project's: where the function's top-level package or file lies."""
+    fn = inspect.unwrap(fn)
     try:
         file = Path(inspect.getfile(fn)).resolve()
     except (TypeError, OSError):
@@ -62,48 +65,63 @@ def _root_of(fn: Callable[..., Any]) -> Path | None:
     return file.parents[min(depth, len(file.parents) - 1)]
 
 
-def _collect(fn: Any, label: str, root: Path | None, parts: dict[str, str], seen: set[int]) -> None:
-    fn = inspect.unwrap(fn)
-    if id(fn) in seen:
-        return
-    seen.add(id(fn))
-    parts[label] = digest(_normalised(fn))
-    if not isinstance(fn, FunctionType):
-        return
-    for name, value in _defaults(fn):
-        parts[f"{label}: default {name}"] = _value_digest(value)
-    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # an empty cell: the name is bound later
-            continue
-        _note(f"closure {name}", value, label, root, parts, seen)
-    for name in sorted(_global_names(fn.__code__)):
-        if name in fn.__globals__:
-            _note(name, fn.__globals__[name], label, root, parts, seen)
+class _Collector:
+    """Walks from a function to what it leans on, and keeps a digest for each part."""
 
+    def __init__(self, root: Path | None) -> None:
+        self.parts: dict[str, str] = {}
+        self._root = root
+        self._seen: set[int] = set()
 
-def _note(name: str, value: Any, label: str, root: Path | None, parts: dict[str, str], seen: set[int]) -> None:
-    """Add what a function refers to: a function of the same project, or a constant. Libraries are left out."""
-    if isinstance(value, ModuleType):
-        return
-    if isinstance(value, FunctionType | type):
-        if _same_project(value, root):
-            _collect(value, f"calls {value.__qualname__}", root, parts, seen)
-        return
-    inner = getattr(value, "fn", None)
-    if isinstance(inner, FunctionType):  # another scorer of the project
-        _collect(inner, f"calls {inner.__qualname__}", root, parts, seen)
-        return
-    parts[f"{label}: {name}"] = _value_digest(value)
+    def function(self, fn: Any, label: str) -> None:
+        """Take in a function or a class: its source, then what its code refers to."""
+        fn = inspect.unwrap(fn)
+        if id(fn) in self._seen:
+            return
+        self._seen.add(id(fn))
+        self.parts[label] = digest(_normalised(fn))
+        inner = [each for each in vars(fn).values() if isinstance(each, FunctionType)] if isinstance(fn, type) else [fn]
+        for each in inner:
+            if isinstance(each, FunctionType):
+                self._references(each, label)
 
+    def _references(self, fn: FunctionType, label: str) -> None:
+        for parameter in inspect.signature(fn).parameters.values():
+            if parameter.default is not parameter.empty:
+                self._value(f"{label}: default {parameter.name}", parameter.default)
+        for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+            with suppress(ValueError):  # an empty cell: the name is bound later
+                self._value(f"{label}: closure {name}", cell.cell_contents)
+        names = _global_names(fn.__code__)
+        for name in sorted(names & fn.__globals__.keys()):
+            value = fn.__globals__[name]
+            if not isinstance(value, ModuleType):
+                self._value(f"{label}: {name}", value)
+            elif self._is_ours(value):
+                for inner in sorted(names & vars(value).keys()):
+                    self._value(f"{label}: {name}.{inner}", vars(value)[inner])
 
-def _same_project(value: Any, root: Path | None) -> bool:
-    module = sys.modules.get(getattr(value, "__module__", "") or "")
-    file = getattr(module, "__file__", None)
-    if root is None or file is None or "site-packages" in file:
-        return False
-    return Path(file).resolve().is_relative_to(root)
+    def _value(self, label: str, value: Any) -> None:
+        """Take in what a name refers to: a function of the same project, or a constant. Libraries are left out."""
+        if isinstance(value, ModuleType):
+            return
+        if isinstance(value, FunctionType | type):
+            module = sys.modules.get(value.__module__)
+            if module is not None and self._is_ours(module):
+                # By its file, which is the same whether that is run or imported.
+                self.function(value, f"calls {Path(module.__file__ or '').stem}.{value.__qualname__}")
+        elif isinstance(getattr(value, "fn", None), FunctionType) and not value.inline:
+            self.function(value.fn, f"calls the scorer {value.name}")
+        elif hasattr(value, "fingerprint"):
+            self.parts[label] = value.fingerprint
+        else:
+            self.parts[label] = _value_digest(value)
+
+    def _is_ours(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None)
+        if self._root is None or file is None or "site-packages" in file:
+            return False
+        return Path(file).resolve().is_relative_to(self._root)
 
 
 def _global_names(code: CodeType) -> set[str]:
@@ -114,32 +132,40 @@ def _global_names(code: CodeType) -> set[str]:
     return names
 
 
-def _defaults(fn: FunctionType) -> list[tuple[str, Any]]:
-    return [(p.name, p.default) for p in inspect.signature(fn).parameters.values() if p.default is not p.empty]
-
-
 def _value_digest(value: Any) -> str:
-    try:
-        return digest(plain(value))
-    except ValueError:
-        # No stable text: its type must do, since a repr may hold an address that changes from run to run.
-        pattern = getattr(value, "pattern", None)
-        return digest([type(value).__qualname__, str(pattern)] if pattern is not None else type(value).__qualname__)
+    return digest(_stable(value))
 
 
-def _normalised(fn: Any) -> str:
+def _stable(value: Any) -> Any:
+    """A value as text that is the same in every process."""
+    if isinstance(value, dict):
+        return ["dict", sorted((repr(_stable(key)), _stable(item)) for key, item in value.items())]
+    if isinstance(value, list | tuple):
+        return ["list", [_stable(item) for item in value]]
+    if isinstance(value, set | frozenset):
+        return ["set", sorted(repr(_stable(item)) for item in value)]
+    if isinstance(value, re.Pattern):
+        return ["pattern", repr(value.pattern), value.flags]
+    if isinstance(value, CodeType):
+        return ["code", _code(value)]
+    said = repr(value)
+    # A repr may hold an address, which changes from run to run: then the type has to do.
+    return type(value).__qualname__ if " at 0x" in said else said
+
+
+def _code(code: CodeType) -> list[Any]:
+    return [code.co_code.hex(), [_stable(constant) for constant in code.co_consts], list(code.co_names)]
+
+
+def _normalised(fn: Any) -> Any:
     """A function's source as its syntax tree says it, without docstrings, decorators, annotations and layout."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(fn)))
     except (OSError, TypeError, SyntaxError):
         # No source (made at a prompt, or a lambda inside an expression): the compiled code has to do.
         code = getattr(fn, "__code__", None)
-        return repr((code.co_code, _constants(code), code.co_names)) if code is not None else repr(type(fn))
+        return type(fn).__qualname__ if code is None else _code(code)
     return ast.unparse(ast.fix_missing_locations(_Bare().visit(tree)))
-
-
-def _constants(code: CodeType) -> list[Any]:
-    return [_constants(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
 
 
 class _Bare(ast.NodeTransformer):
@@ -162,6 +188,13 @@ class _Bare(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
         node.returns = None
         return self._strip(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        self.generic_visit(node)
+        if node.value is not None:
+            return ast.Assign(targets=[node.target], value=node.value)
+        node.annotation = ast.Constant(None)  # kept for its name: it may be a field of a dataclass
+        return node
 
     def visit_arg(self, node: ast.arg) -> Any:
         # `output: str` asks for text, so that this one annotation does count.

@@ -148,7 +148,7 @@ def _scorer(judge: _Judge) -> Scorer:
         name=judge.name,
         fn=judge.score,
         getters=getters_of(judge.score, dict.fromkeys(unmentioned)),
-        identity=judge.identity,
+        identify=lambda: judge.identity,
         source="judge",
         is_async=True,
         binary=judge.rubric.scale.kind == "binary",
