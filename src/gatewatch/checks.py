@@ -338,9 +338,9 @@ class _Handler(BaseHTTPRequestHandler):
 class FrozenClock:
     """A clock that moves only when it is told to, and runs coroutines in its own time.
 
-    Call it for the time in seconds. Inside `run`, everything that waits by the event loop (`asyncio.sleep`, time-outs,
-    `call_later`) waits in this clock's time: when nothing is left to do but wait, the clock jumps to the next moment that
-    something waits for, so that hours pass in milliseconds and in the same order every time.
+    Call it for the time in seconds. Inside `run`, everything that waits by the event loop (`asyncio.sleep`,
+    time-outs, `call_later`) waits in this clock's time: when nothing is left to do but wait, the clock jumps to the
+    next moment that something waits for, so that hours pass in milliseconds and in the same order every time.
     """
 
     def __init__(self, start: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Bad input, each kind with its exact message and exit code: nothing is run or asked of a provider before all is good."""
+"""Bad input, each kind with its exact message and exit code: nothing is run, nobody is asked, before all is good."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,16 +36,19 @@ scorers = ["exact"]
 """
 
 
-def suite(**keys: str) -> dict[str, str | bytes]:
-    """The good project with other keys in its suite, as TOML."""
+Files = dict[str, str | bytes]
+
+
+def suite(more: str = "", **keys: str) -> Files:
+    """The good project with other keys in its suite, as TOML, and more tables behind it."""
     text = '[suites.main]\ndataset = "cases.jsonl"\ntask = "app:answer"\nscorers = ["exact"]\n'
     for key, value in keys.items():
         lines = [line for line in text.splitlines() if not line.startswith(f"{key} =")]
         text = "\n".join([*lines, f"{key} = {value}"]) + "\n"
-    return {"gatewatch.toml": text}
+    return {"gatewatch.toml": text + more}
 
 
-def cases(*lines: str | bytes) -> dict[str, str | bytes]:
+def cases(*lines: str | bytes) -> Files:
     """The good project with other lines in its dataset."""
     return {"cases.jsonl": b"\n".join(line if isinstance(line, bytes) else line.encode() for line in lines) + b"\n"}
 
@@ -53,7 +56,7 @@ def cases(*lines: str | bytes) -> dict[str, str | bytes]:
 CASE = '{"id": "a", "input": "x"}'
 
 # files that differ from the good project, what is said on standard error
-TABLE: dict[str, tuple[dict[str, str | bytes], str]] = {
+TABLE: dict[str, tuple[Files, str]] = {
     "dataset: no such file": (
         suite(dataset='"case.jsonl"'),
         "case.jsonl: no such file (a dataset is a .jsonl or .csv file)",
@@ -152,18 +155,12 @@ TABLE: dict[str, tuple[dict[str, str | bytes], str]] = {
         "gatewatch.toml: suites.main.budget: expected an amount such as \"2.00 USD\", got 'two dollars'",
     ),
     "config: bad option of a scorer": (
-        {
-            "gatewatch.toml": suite(scorers='["fmt"]')["gatewatch.toml"]
-            + '\n[scorers.fmt]\nuse = "regex"\npatern = "a"\n'
-        },  # type: ignore[operator]
+        suite('\n[scorers.fmt]\nuse = "regex"\npatern = "a"\n', scorers='["fmt"]'),
         "gatewatch.toml: scorers.fmt: regex has no option 'patern' (did you mean \"pattern\"?); "
         "regex needs the option 'pattern'",
     ),
     "config: bad pattern": (
-        {
-            "gatewatch.toml": suite(scorers='["fmt"]')["gatewatch.toml"]
-            + '\n[scorers.fmt]\nuse = "regex"\npattern = "(?=a)"\n'
-        },  # type: ignore[operator]
+        suite('\n[scorers.fmt]\nuse = "regex"\npattern = "(?=a)"\n', scorers='["fmt"]'),
         "gatewatch.toml: scorers.fmt: the pattern '(?=a)' is refused: invalid perl operator: (?= "
         "(lookaround takes more than linear time: match what you want instead)",
     ),
@@ -204,10 +201,8 @@ TABLE: dict[str, tuple[dict[str, str | bytes], str]] = {
         "out.jsonl:3: not JSON: NaN is not JSON (one JSON object a line)",
     ),
     "rubric: no scale": (
-        {
-            "gatewatch.toml": suite(scorers='["good"]')["gatewatch.toml"] + '\n[scorers.good]\nrubric = "good.md"\n',  # type: ignore[operator]
-            "good.md": "---\nscal = 1\n---\nGood?\n",
-        },
+        suite('\n[scorers.good]\nrubric = "good.md"\n', scorers='["good"]')
+        | {"good.md": "---\nscal = 1\n---\nGood?\n"},
         "good.md:2: unknown key 'scal' (did you mean \"scale\"?)\n"
         'good.md:1: scale is missing (write scale = "binary", or a range such as scale = "1-5")',
     ),
@@ -229,7 +224,7 @@ TABLE: dict[str, tuple[dict[str, str | bytes], str]] = {
         'cases.jsonl:1: the template names {inptu}, which the case does not have (did you mean "input"?)',
     ),
     "model: dataset bad beside a good model": (
-        {"gatewatch.toml": WITH_MODEL, "prompt.md": "{input}"} | cases(CASE, "{"),
+        cases(CASE, "{") | {"gatewatch.toml": WITH_MODEL, "prompt.md": "{input}"},
         "cases.jsonl:2:2: not JSON: Expecting property name enclosed in double quotes (one JSON object a line)",
     ),
 }

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib import invalidate_caches
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from gatewatch.config.project import Project
@@ -39,14 +41,24 @@ def write(folder: Path, toml: str, **files: str) -> Path:
     return folder
 
 
+def opened(folder: Path) -> Project:
+    """The project in a folder as a new process would open it: with its modules as they are written now."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
+    rmtree(folder / "__pycache__", ignore_errors=True)  # what was compiled is told from its source by the second only
+    invalidate_caches()
+    return Project.open(folder)
+
+
 def prepared(folder: Path, name: str = "main", **options: Any) -> list[Prepared]:
-    """The runs of a suite of the project in a folder, opened anew, as a new process would."""
-    return prepare_suite(Project.open(folder), name, **options)
+    """The runs of a suite of the project in a folder, opened anew."""
+    return prepare_suite(opened(folder), name, **options)
 
 
 def ran(folder: Path, name: str = "main", **options: Any) -> list[RunResult]:
     """The runs of a suite, made."""
-    project = Project.open(folder)
+    project = opened(folder)
     return [execute(ready, closing=project.close) for ready in prepare_suite(project, name, **options)]
 
 
@@ -75,7 +87,7 @@ def problems(call: Callable[[], object], folder: Path | None = None) -> list[str
     try:
         call()
     except InputError as error:
-        return [str(problem).replace(str(folder), "DIR") for problem in error.problems]
+        return [str(problem).replace(str(folder or "DIR"), "DIR") for problem in error.problems]
     raise AssertionError("nothing was found wrong")
 
 

@@ -104,7 +104,7 @@ BOT = '[tasks.bot]\ncall = "app:answer"\narguments = { style = "x" }\n'
 CHANGED: dict[str, tuple[Callable[[Path], Any], Callable[[Path], Any], list[tuple[str, str, str]]]] = {
     "dataset": (
         lambda folder: many(folder, suite()),
-        lambda folder: (folder / "cases.jsonl").open("a").write('{"id": "new", "input": "q"}\n'),
+        lambda folder: (folder / "cases.jsonl").write_text('{"id": "c0", "input": "another"}\n'),
         [("the dataset was", "{version}", "{version}")],
     ),
     "task": (
@@ -178,7 +178,7 @@ def test_a_commit_is_a_change(tmp_path: Path) -> None:
     subprocess.run(["git", "add", "app.py"], cwd=folder, check=True)
     first = commit("first")
     began = cut(one(folder), 3)
-    assert began.summary.header.components == {"commit": first}
+    assert began.summary.header.components["commit"] == first
     assert prepared(folder, resume=True)[0].path == began.path
     (folder / "app.py").write_text(LOGGING + "# changed\n")
     said = f"{began.path}: cannot be resumed: the component commit was {first} when the run began and"
@@ -194,7 +194,7 @@ MATRIX = suite('matrix = { style = ["x", "y", "z"] }\n')
 
 def test_only_the_variants_that_were_cut_off_go_on(tmp_path: Path) -> None:
     folder = many(tmp_path, MATRIX)
-    x, y, z = ran(folder)
+    _, y, z = ran(folder)
     cut(y, 4)
     z.path.unlink()  # as if it had not been begun
     asked(folder)

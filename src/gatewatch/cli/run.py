@@ -87,7 +87,7 @@ def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quie
 
     # The longest that one call may block the event loop, and a little.
     longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
-    advice = f"What was done is kept. Mend what hangs, then: {again}"
+    advice = f"What was done is kept. To go on with it unchanged: {again}"
     progress = Progress(ready, plain=plain)
     try:
         with Watchdog(longest, advice) as watchdog, progress:

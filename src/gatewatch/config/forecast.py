@@ -46,7 +46,10 @@ def _per_row(project: Project, ready: Prepared) -> tuple[float | None, str]:
 
 
 def _earlier(project: Project, ready: Prepared) -> Iterator[Summary]:
-    """The newest runs of the same suite, task and scorers: a few, as some may have had their replies from the cache."""
+    """The newest runs of the same suite, task and scorers: a few, as some may have had their replies from the cache.
+
+    A run that is gone on with is one of them.
+    """
     left = _RUNS_LOOKED_AT if ready.header.prices else 1
     for path in run_paths(project.runs):
         try:
@@ -54,7 +57,7 @@ def _earlier(project: Project, ready: Prepared) -> Iterator[Summary]:
         except InputError:
             continue
         same = header.suite == ready.header.suite and header.task == ready.header.task
-        if same and path != ready.path and header.scorers.keys() == ready.header.scorers.keys():
+        if same and header.scorers.keys() == ready.header.scorers.keys():
             found = summarise(path)
             if found.rows:
                 yield found

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
+from gatewatch.scorers.rubric import home
 
 
 def import_module(root: Path, name: str, where: str) -> ModuleType:
@@ -20,6 +21,7 @@ def import_module(root: Path, name: str, where: str) -> ModuleType:
     """
     dotted = name.removesuffix(".py").replace("/", ".").lstrip(".")
     _enter(root, dotted.partition(".")[0])
+    before = home.set(root)
     try:
         return importlib.import_module(dotted)
     except ModuleNotFoundError as error:
@@ -32,6 +34,8 @@ def import_module(root: Path, name: str, where: str) -> ModuleType:
         raise ConfigError(Problem(where, f"{name} cannot be imported{at}: {each}") for each in error.problems) from None
     except (Exception, SystemExit) as error:
         raise ConfigError(Problem(where, _failure(root, name, error))) from None
+    finally:
+        home.reset(before)
 
 
 _entered: list[Path] = []  # the project whose folder we put on the path

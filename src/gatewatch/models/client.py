@@ -285,10 +285,12 @@ class OpenAIClient:
     def _client(self) -> "httpx.AsyncClient":
         loop = asyncio.get_running_loop()
         if self._http is None or self._loop is not loop:
+            import anyio  # what httpx waits with
             import httpx
 
             # All that is slow the first time happens here, before the first turn: a stall between sending and hearing
             # of a refusal would spoil what the pace learns from it.
+            anyio.current_time()
             self._prices.known(self.settings.model, self.settings.base_url)
             limits = httpx.Limits(
                 max_connections=self.settings.concurrency,

@@ -25,7 +25,6 @@ import random
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable
-from itertools import islice
 from math import inf
 from types import TracebackType
 from typing import Any
@@ -55,6 +54,7 @@ _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
+_BU = 1.0
 _SHORTEST_STRETCH_S = 0.25
 _LONGEST_BURST_S = 0.5
 
@@ -77,15 +77,13 @@ class _Stretch:
         self.refused: list[float] = []
         self.in_flight = 0  # at the first refusal
 
-    @property
-    def through(self) -> tuple[int, float]:
-        """How many went through before the refusal in the middle, and when that was sent.
+    def through(self) -> tuple[float, float]:
+        """How many had gone through when one was refused, and when that one was sent: the means over all refused.
 
-        The first refused may have overtaken others on its way, and the last one may be a straggler.
+        Requests overtake each other on their way, so that no single one of them tells.
         """
-        before = (len(self.refused) - 1) // 2
-        middle = sorted(self.refused)[before]
-        return bisect_left(self.sent, middle) - before, middle
+        counts = [bisect_left(self.sent, at) - place for place, at in enumerate(sorted(self.refused))]
+        return sum(counts) / len(counts), sum(self.refused) / len(counts)
 
 
 class Turn:
@@ -166,7 +164,7 @@ class Pace:
         # What was learnt: None and infinity until the first refusal.
         self._rate: float | None = None
         self._places = inf
-        self._burst, self._burst_s = 0, 0.0
+        self._burst, self._burst_s = 0.0, 0.0
         self._refusal_s = 0.0
         # How the pace grows from there.
         self._ramping = False
@@ -315,23 +313,23 @@ class Pace:
 
     def _resume(self, ended: _Stretch, now: float) -> None:
         """Go on after a halt, at a pace learnt from the stretch that led to it."""
-        went, refused_at = ended.through
+        went, refused_at = ended.through()
         probed_at = self._stretch.sent[0]
         if went <= 0:
             return
         seconds, halt = refused_at - ended.sent[0], probed_at - refused_at
-        times = [refused_at - at for at in islice(ended.sent, went)]
+        times = [refused_at - at for at in ended.sent if at < refused_at]
         places = max(1, ended.in_flight - len(ended.refused))
-        least, least_s = _least_rate(times, halt)
+        least, least_s = _least_rate(went, times, halt)
         self._growth_s = max(_GROWTH_S, 10 * halt)
         if self._rate is None:
-            self._burst, self._burst_s = went, min(seconds / 2, _LONGEST_BURST_S)
+            self._burst, self._burst_s = went, min(seconds * _BU, _LONGEST_BURST_S)
             # Where the halt is the longer part of what was measured, the rate may be many times as much.
             self._ramping = least_s < halt
             self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)
             self._places = places
         else:
-            self._rate = self._learn(self._rate, times, halt, least)
+            self._rate = self._learn(self._rate, went, times, halt, least)
             # Refused with fewer places taken than have been let through at once: places are not what is limited.
             self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
         self._grown_s = 0.0
@@ -340,13 +338,15 @@ class Pace:
         if self._ramping:  # what came free during the halt may be caught up with; a settled pace keeps it in hand
             self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
 
-    def _learn(self, before: float, times: list[float], halt: float, least: float) -> float:
+    def _learn(self, before: float, went: float, times: list[float], halt: float, least: float) -> float:
         """The rate after a refusal that is not the first; `before` it was learnt from the last one."""
         pace, settled = before * self._gain, not self._ramping
         if settled and times[0] < halt:
             # Refused this early at a settled pace: the burst must be larger than it was taken for.
-            self._burst, self._burst_s = min(len(times), int(1.25 * self._burst) + 1), 0.0
-        rate = max(least, _bucket_rate(times, self._burst, self._burst_s), _MOST_DROP * before if settled else 0.0)
+            self._burst, self._burst_s = min(went, 1.25 * self._burst + 1), 0.0
+        rate = max(
+            least, _bucket_rate(went, times, self._burst, self._burst_s), _MOST_DROP * before if settled else 0.0
+        )
         rate = _UNDER_RATE * min(rate, pace)
         same = settled and 1 / _SAME_PACE < rate / before < _SAME_PACE
         self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
@@ -355,16 +355,16 @@ class Pace:
         return rate
 
 
-def _least_rate(times: list[float], halt: float) -> tuple[float, float]:
+def _least_rate(went: float, times: list[float], halt: float) -> tuple[float, float]:
     """The most that went through a second in any stretch up to the refusal and its halt, and that stretch's seconds.
 
-    `times` are the seconds from each request that went through to the refusal, in the order of sending.
+    `times` are the seconds from each request to the refusal, in the order of sending.
     """
-    return max(((len(times) - place) / (seconds + halt), seconds) for place, seconds in enumerate(times))
+    return max(((went - place) / (seconds + halt), seconds) for place, seconds in enumerate(times))
 
 
-def _bucket_rate(times: list[float], burst: int, burst_s: float) -> float:
+def _bucket_rate(went: float, times: list[float], burst: float, burst_s: float) -> float:
     """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
     shortest = max(_SHORTEST_STRETCH_S, 2 * burst_s)
-    rates = ((len(times) - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)
+    rates = ((went - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)
     return max(rates, default=0.0)

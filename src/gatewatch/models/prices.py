@@ -26,9 +26,9 @@ class PriceOverride(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Prices:
     """Knows what tokens cost, or that it does not know.
 
-    The table is the one that lies inside the installed package; nothing is fetched. A provider's host that the table does
-    not list (a proxy, a machine of one's own) is priced by the model's name alone, as the model's maker charges for it;
-    where that is not right, state the price.
+    The table is the one that lies inside the installed package; nothing is fetched. A provider's host that the table
+    does not list (a proxy, a machine of one's own) is priced by the model's name alone, as the model's maker charges
+    for it; where that is not right, state the price.
     """
 
     def __init__(self, overrides: Mapping[str, PriceOverride] | None = None) -> None:

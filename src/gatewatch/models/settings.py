@@ -17,7 +17,8 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
         tpm: tokens a minute, input and output together, that may be used at most; None: no limit of our own.
         concurrency: calls that may be in flight at once.
         timeout: seconds that one attempt may take in all, however slowly its body drips in.
-        retries: attempts beyond the first, after server errors, time-outs, broken connections and malformed replies. A call
+        retries: attempts beyond the first, after server errors, time-outs, broken connections and malformed replies.
+        A call
             that was refused for its rate (429) is made again without using these up.
         patience: seconds that a call waits in all, from its first refusal for its rate, before it is given up.
         parameters: sent with every request (temperature, max_tokens, seed ...).

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -73,10 +74,8 @@ def _tool_calls(calls: Any) -> list[dict[str, Any]]:
             raise Malformed(f"a tool call without a function: {codec.text_of(call)[:_SHOWN_OF_ERROR]}")
         arguments = function.get("arguments")
         if isinstance(arguments, str):
-            try:
+            with suppress(ValueError):  # what is not JSON is kept as the text that it is, for the scorers to judge
                 arguments = codec.decode(arguments.encode(), dict[str, Any])
-            except ValueError:
-                pass  # not JSON: kept as the text that it is, for the scorers to judge
         found.append({"name": str(function.get("name") or ""), "arguments": {} if arguments is None else arguments})
     return found
 
@@ -132,7 +131,7 @@ def _one_line(text: str) -> str:
 
 
 def retry_after_of(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds for which a provider asks not to be called: of `retry-after-ms`, else `Retry-After` (seconds or a date)."""
+    """Seconds for which a provider asks not to be called: `retry-after-ms`, else `Retry-After` (seconds or a date)."""
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000

@@ -20,7 +20,6 @@ from zlib import crc32
 from msgspec import Struct
 
 from gatewatch.core.case import Case, derived_id
-from gatewatch.core.codec import text_of
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.logs import Columns, LogLine, columns_of, read_log
 
@@ -273,11 +272,11 @@ def _case(line: LogLine, file: Path, *, flagged: bool, with_slice: bool) -> Case
 
 def personal(cases: Iterable[Case]) -> dict[str, tuple[str, ...]]:
     """The kinds of personal data in what was asked and answered, by the id of the case, where there are any."""
-    from gatewatch.core.pii import find
+    from gatewatch.core.pii import count
 
     found: dict[str, tuple[str, ...]] = {}
     for case in cases:
-        kinds = {each.type for part in (case.input, case.meta.get("seen_output")) for each in find(text_of(part))}
+        kinds = count([case.input, case.meta.get("seen_output")])
         if kinds:
             found[case.id] = tuple(sorted(kinds))
     return found

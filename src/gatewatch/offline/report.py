@@ -49,9 +49,11 @@ def seconds(value: float | None) -> str:
     """A duration to three significant digits."""
     if value is None:
         return "—"
-    if value < 0.001:
-        return f"{value * 1e6:.3g} µs"
-    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        rounded = float(f"{value / size:.3g}")
+        if rounded < 1000:
+            return f"{rounded:g} {unit}"
+    return f"{float(f'{value:.3g}'):g} s"
 
 
 def interval_text(figure: Figure) -> str:
@@ -82,16 +84,16 @@ def renderables(summary: Summary) -> "Iterator[RenderableType]":
     yield from _troubles(summary)
 
 
-def _table(*columns: str) -> "Table":
+def _table(*columns: "str | Text") -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     first, *numbers = columns
-    table.add_column(Text(first), overflow="fold")
+    table.add_column(Text(str(first)), overflow="fold")
     for column in numbers:
-        table.add_column(Text(column), justify="right", no_wrap=True)
+        table.add_column(Text(column) if isinstance(column, str) else column, justify="right", no_wrap=True)
     return table
 
 
@@ -138,13 +140,22 @@ def _slices(summary: Summary) -> "Iterator[RenderableType]":
     for start in range(0, len(scorers), _SCORERS_BESIDE):
         part = scorers[start : start + _SCORERS_BESIDE]
         yield Text("")
-        table = _table("slice", "cases", *(clean(name) for name, _ in part))
+        table = _table("slice", "cases", *(_short(name) for name, _ in part))
         for name in worst_first[:_SLICES_SHOWN]:
             figures = [_compact(scorer.slices.get(name)) for _, scorer in part]
             table.add_row(Text(clean(name)), str(summary.slices[name]), *figures)
         if len(worst_first) > _SLICES_SHOWN:
             table.add_row(f"... and {len(worst_first) - _SLICES_SHOWN} more", "", *("" for _ in part))
         yield table
+
+
+def _short(name: str) -> "Text":
+    """A name that takes no more columns than the figures below it."""
+    from rich.text import Text
+
+    short = Text(clean(name))
+    short.truncate(len("0.00 [0.00, 0.00]"), overflow="ellipsis")
+    return short
 
 
 def _rank(figure: Figure | None) -> tuple[bool, float]:
@@ -217,12 +228,11 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             )
         elif lost:
             yield Text(clean(f"! {name}: all {lost} scores were lost to scorer errors"), style="yellow")
-    for message, count in list(summary.errors.items())[:_ERRORS_SHOWN]:
-        yield Text(clean(f"! {count} x {message}"), style="yellow")
-    if len(summary.errors) > _ERRORS_SHOWN:
-        yield Text(f"! ... and {len(summary.errors) - _ERRORS_SHOWN} more kinds of error", style="yellow")
-    for note, count in list(summary.notes.items())[:_ERRORS_SHOWN]:
-        yield Text(clean(f"! {count} x {note}"), style="yellow")
+    for kinds in (summary.errors, summary.scorer_errors, summary.notes):
+        for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
+            yield Text(clean(f"! {count} x {message}"), style="yellow")
+        if len(kinds) > _ERRORS_SHOWN:
+            yield Text(f"! ... and {len(kinds) - _ERRORS_SHOWN} more kinds of it", style="yellow")
     if summary.damaged:
         yield Text(f"! {summary.damaged} records of the journal are torn or damaged and were left out", style="yellow")
     if summary.state != "complete":

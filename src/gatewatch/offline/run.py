@@ -184,7 +184,7 @@ class Runner:
             abandoned = self._stuck + self._threads.abandoned + self.plan.task.abandoned
             if abandoned >= MOST_ABANDONED and not self._reason:
                 what = f"{abandoned} calls did not come back after their deadline and cannot be ended"
-                self._break(RunBroken(f"{what}; mend what hangs, then --resume"))
+                self._break(RunBroken(f"{what}; what was done is kept: --resume goes on with it"))
                 return
 
     def _leave_behind(self, seat: _Seat) -> None:

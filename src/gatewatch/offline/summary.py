@@ -18,6 +18,7 @@ from gatewatch.core.trace import Usage
 from gatewatch.stats.intervals import Interval, MeanEstimate, pass_at_k, pass_hat_k
 
 SUMMARY_KIND = "gatewatch.summary"
+_ERROR_LENGTH = 120
 LOST_SHARE = 0.05
 """The share of scores lost to scorer errors above which a mean is called unreliable."""
 
@@ -79,6 +80,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     latency_s: dict[str, float | None]
     timed: int
     errors: dict[str, int]
+    scorer_errors: dict[str, int] = {}
     notes: dict[str, int]
     damaged: int = 0
     failed: int = 0
@@ -146,8 +148,7 @@ class _Counter:
             return total / (n + lost), (total + lost) / (n + lost)
         cases = self.by_case.values()
         low = sum(total / (n + lost) for total, n, lost, _ in cases) / len(cases)
-        high = sum((total + lost) / (n + lost) for total, n, lost, _ in cases) / len(cases)
-        return low, high
+        return low, low + sum(lost / (n + lost) for _, n, lost, _ in cases) / len(cases)
 
 
 def _pair(interval: Interval | None) -> tuple[float, float] | None:
@@ -201,6 +202,7 @@ class Tally:
         self._task_cost, self._judge_cost = _CostSum(), _CostSum()
         self._task_tokens, self._judge_tokens = _TokenSum(), _TokenSum()
         self._errors: Counter[str] = Counter()
+        self._scorer_errors: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
 
     def add(self, row: Row) -> None:
@@ -213,7 +215,7 @@ class Tally:
         if trace.latency_s is not None and trace.error is None:
             self._latencies.append(trace.latency_s)
         if trace.error is not None:
-            self._errors[trace.error.message.split("\n")[0][:120]] += 1
+            self._errors[trace.error.message.split("\n")[0][:_ERROR_LENGTH]] += 1
         for note in row.notes:
             self._notes[note] += 1
         self._task_cost.add(trace.cost)
@@ -225,6 +227,8 @@ class Tally:
 
     def _score(self, row: Row, name: str, score: Score) -> None:
         self._all[name].add(row, score.status, score.value)
+        if score.status == "scorer_error":
+            self._scorer_errors[f"{name}: {score.explanation}".split("\n")[0][:_ERROR_LENGTH]] += 1
         if row.slice:
             slices = self._slices[name]
             counter = slices.get(row.slice)
@@ -275,6 +279,7 @@ class Tally:
             latency_s=percentiles(self._latencies),
             timed=len(self._latencies),
             errors=dict(self._errors.most_common(20)),
+            scorer_errors=dict(self._scorer_errors.most_common(20)),
             notes=dict(self._notes.most_common(20)),
             damaged=damaged,
             failed=sum(self._errors.values()),
@@ -350,7 +355,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "components": header.components,
         "cases": header.dataset.cases,
         "trials": header.trials,
-        "rows": summary.rows,
+        "row_count": summary.rows,
         "states": summary.states,
         "scorers": {name: _scorer_json(header, name, scorer) for name, scorer in summary.scorers.items()},
         "cost": {
@@ -363,6 +368,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "usage": {"task": summary.task_tokens, "judge": summary.judge_tokens},
         "latency_s": {**summary.latency_s, "n": summary.timed},
         "errors": summary.errors,
+        "scorer_errors": summary.scorer_errors,
         "notes": summary.notes,
         "damaged": summary.damaged,
         "pace": summary.end.pace if summary.end else {},

@@ -55,7 +55,9 @@ class Task(Protocol):
 
 
 class TaskFailed(Exception):  # noqa: N818 - what happened, as a user reads it
-    """The application failed in a way that has a message for people and needs no traceback."""
+    """The application failed in a way that has a message for people; `detail` has what more there is to read."""
+
+    detail = ""
 
 
 class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +159,7 @@ def fields_at(value: Any, paths: Mapping[str, str]) -> dict[str, Any]:
 def fault_of(error: BaseException) -> Fault:
     """Why a task gave no answer: a message for people, and the traceback where it is the application's own."""
     if isinstance(error, TaskFailed | GatewatchError):
-        return Fault(str(error))
+        return Fault(str(error), detail=getattr(error, "detail", ""))
     frames = error.__traceback__
     while frames is not None and frames.tb_next is not None and _is_ours(frames):
         frames = frames.tb_next

@@ -105,7 +105,7 @@ async def _call_async(
     if not call.done():
         call.cancel()
         await asyncio.wait([call], timeout=_GRACE_S)
-        if threads is not None and not call.done():
+        if not call.done() and threads is not None:
             threads.abandoned += 1  # counted with the threads: it, too, is busy for ever
         return Score(status="scorer_error", explanation=f"no answer within {timeout:g} s")
     return scorer_error(asyncio.CancelledError()) if call.cancelled() else call.result()
@@ -129,10 +129,9 @@ def to_score(result: Any, scorer: Scorer) -> Score:
     elif isinstance(result, Real) or hasattr(result, "__float__"):
         score, value = Score(), result
     else:
-        return Score(
-            status="scorer_error",
-            explanation=f"{scorer.name} returned {type(result).__name__}; expected bool, a number in 0..1, Score or None",
-        )
+        wanted = "expected bool, a number in 0..1, Score or None"
+        said = f"{scorer.name} returned {type(result).__name__}; {wanted}"
+        return Score(status="scorer_error", explanation=said)
     number = float(value)
     if not isfinite(number) or not 0.0 <= number <= 1.0:
         return Score(status="scorer_error", explanation=f"{scorer.name} returned {number:g}; a score is in 0..1")

@@ -7,12 +7,14 @@ own scorers are identified by a declared version and their parameters.
 
 import ast
 import inspect
+import os
 import re
 import sys
+import sysconfig
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -21,6 +23,7 @@ from msgspec import Struct
 from gatewatch.core.codec import digest
 
 FINGERPRINT_LENGTH = 12
+_DEEPEST = 20
 
 
 class Identity(Struct, frozen=True):
@@ -43,7 +46,7 @@ def declared(name: str, version: str, parameters: Mapping[str, Any] | None = Non
     """The identity of a scorer that states its version."""
     parts = {"version": f"{name} {version}"}
     for key, value in (parameters or {}).items():
-        parts[f"parameter {key}"] = _value_digest(value)
+        parts[f"parameter {key}"] = digest(_stable(value))
     return Identity(parts)
 
 
@@ -80,8 +83,7 @@ class _Collector:
             return
         self._seen.add(id(fn))
         self.parts[label] = digest(_normalised(fn))
-        inner = [each for each in vars(fn).values() if isinstance(each, FunctionType)] if isinstance(fn, type) else [fn]
-        for each in inner:
+        for each in map(_plain_function, vars(fn).values()) if isinstance(fn, type) else [fn]:
             if isinstance(each, FunctionType):
                 self._references(each, label)
 
@@ -94,34 +96,55 @@ class _Collector:
                 self._value(f"{label}: closure {name}", cell.cell_contents)
         names = _global_names(fn.__code__)
         for name in sorted(names & fn.__globals__.keys()):
-            value = fn.__globals__[name]
-            if not isinstance(value, ModuleType):
-                self._value(f"{label}: {name}", value)
-            elif self._is_ours(value):
-                for inner in sorted(names & vars(value).keys()):
-                    self._value(f"{label}: {name}.{inner}", vars(value)[inner])
+            self._value(f"{label}: {name}", fn.__globals__[name], names)
 
-    def _value(self, label: str, value: Any) -> None:
-        """Take in what a name refers to: a function of the same project, or a constant. Libraries are left out."""
+    def _value(self, label: str, value: Any, names: Set[str] = frozenset()) -> None:
+        """Take in what a name refers to: a function of the same project, or a constant. Libraries are left out.
+
+        Of a module of the same project, what the code's `names` may reach through it is taken in.
+        """
         if isinstance(value, ModuleType):
-            return
-        if isinstance(value, FunctionType | type):
+            if id(value) not in self._seen and self._is_ours(value):
+                self._seen.add(id(value))
+                for inner in sorted(names & vars(value).keys()):
+                    self._value(f"{label}.{inner}", vars(value)[inner], names)
+        elif isinstance(value, FunctionType | type):
             module = sys.modules.get(value.__module__)
             if module is not None and self._is_ours(module):
-                # By its file, which is the same whether that is run or imported.
-                self.function(value, f"calls {Path(module.__file__ or '').stem}.{value.__qualname__}")
-        elif isinstance(getattr(value, "fn", None), FunctionType) and not value.inline:
+                self.function(value, f"calls {self._file(module)}.{value.__qualname__}")
+        elif isinstance(_read(value, "fn"), FunctionType) and _read(value, "inline") is False:
             self.function(value.fn, f"calls the scorer {value.name}")
-        elif hasattr(value, "fingerprint"):
+        elif isinstance(_read(value, "fingerprint"), str):
             self.parts[label] = value.fingerprint
         else:
-            self.parts[label] = _value_digest(value)
+            self.parts[label] = digest(_stable(value, self._root))
+
+    def _file(self, module: ModuleType) -> str:
+        """A module by its file, which is the same whether that is run or imported."""
+        file = Path(module.__file__ or "").resolve().with_suffix("")
+        return ".".join(file.relative_to(self._root).parts) if self._root is not None else file.stem
 
     def _is_ours(self, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None)
-        if self._root is None or file is None or "site-packages" in file:
+        if self._root is None or file is None or "site-packages" in file or "dist-packages" in file:
             return False
-        return Path(file).resolve().is_relative_to(self._root)
+        path = Path(file).resolve()
+        return path.is_relative_to(self._root) and not path.is_relative_to(sysconfig.get_paths()["stdlib"])
+
+
+def _plain_function(member: Any) -> Any:
+    """What a class calls a method, as the function that it is."""
+    if isinstance(member, property):
+        return member.fget
+    return getattr(member, "__func__", member) if isinstance(member, staticmethod | classmethod) else member
+
+
+def _read(value: Any, name: str) -> Any:
+    """An attribute of a stranger's object, which may fail at being asked."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def _global_names(code: CodeType) -> set[str]:
@@ -132,25 +155,32 @@ def _global_names(code: CodeType) -> set[str]:
     return names
 
 
-def _value_digest(value: Any) -> str:
-    return digest(_stable(value))
-
-
-def _stable(value: Any) -> Any:
-    """A value as text that is the same in every process."""
+def _stable(value: Any, root: Path | None = None, depth: int = 0) -> Any:
+    """A value as text that is the same in every process and on every machine."""
+    if depth > _DEEPEST:
+        return "..."
     if isinstance(value, dict):
-        return ["dict", sorted((repr(_stable(key)), _stable(item)) for key, item in value.items())]
+        pairs = ((repr(_stable(key, root, depth + 1)), _stable(item, root, depth + 1)) for key, item in value.items())
+        return ["dict", sorted(pairs, key=lambda pair: pair[0])]
     if isinstance(value, list | tuple):
-        return ["list", [_stable(item) for item in value]]
+        return ["list", [_stable(item, root, depth + 1) for item in value]]
     if isinstance(value, set | frozenset):
-        return ["set", sorted(repr(_stable(item)) for item in value)]
+        return ["set", sorted(repr(_stable(item, root, depth + 1)) for item in value)]
     if isinstance(value, re.Pattern):
         return ["pattern", repr(value.pattern), value.flags]
     if isinstance(value, CodeType):
         return ["code", _code(value)]
-    said = repr(value)
+    if isinstance(value, PurePath):  # where the project lies is no part of what it measures
+        return ["path", str(value.relative_to(root)) if root and value.is_relative_to(root) else value.name]
+    kind = type(value).__qualname__
+    if value is os.environ:
+        return kind
+    try:
+        said = repr(value)
+    except Exception:
+        return kind
     # A repr may hold an address, which changes from run to run: then the type has to do.
-    return type(value).__qualname__ if " at 0x" in said else said
+    return kind if " at 0x" in said else said
 
 
 def _code(code: CodeType) -> list[Any]:

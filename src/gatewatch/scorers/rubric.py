@@ -20,6 +20,7 @@ expected only when its rubric mentions them.
 import re
 import tomllib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +39,10 @@ _EXAMPLE_KEYS = (*_EXAMPLE_NEEDS, "input")
 _EXAMPLE = re.compile(r"\s*\[\[\s*examples\s*\]\]")
 _FENCE = "---"
 _BEGIN_WITH = 'begin the file with a header, such as ---, scale = "binary", --- on lines of their own'
+
+
+home: ContextVar[Path] = ContextVar("gatewatch_rubrics_home", default=Path())
+"""Where relative paths start that lead nowhere from the current folder: the project's folder, while it is read."""
 
 
 class Scale(Struct, frozen=True):
@@ -116,10 +121,14 @@ def parse_scale(text: object) -> Scale:
 def load_rubric(path: str | Path) -> Rubric:
     """Read a rubric file; the rubric's name is the file's, without its ending.
 
+    A relative path starts at the current folder, or else at `home`.
+
     Raises:
         RubricError: with everything that is wrong in the file.
     """
     path = Path(path)
+    if not path.is_absolute() and not path.exists():
+        path = home.get() / path
     lines = _read(path).replace("\r\n", "\n").split("\n")
     if lines[0].rstrip() != _FENCE:
         raise RubricError(Problem(f"{path}:1", "the header is missing", _BEGIN_WITH))

@@ -88,7 +88,7 @@ class TestBinding:
             return [question, prompt]
 
         assert output(answer, "why?", prompt="v2") == ["why?", "v2"]
-        assert made(answer, prompt="v2", n=3).versions == {"prompt": "v2", "n": "3"}
+        assert made(answer, prompt="v2", n=3).versions.items() >= {"prompt": "v2", "n": "3"}.items()
 
     def test_any_keywords(self) -> None:
         def answer(**everything: Any) -> Any:
@@ -181,8 +181,9 @@ class TestCalling:
         assert [each.name for each in current.spans] == ["step"]
 
     def test_what_it_returns_is_a_trace_or_an_output(self) -> None:
-        assert answered(made(lambda q: Trace(output=q, usage=Usage(1))), "x") == Trace(output="x", usage=Usage(1))
-        assert answered(made(lambda q: {"a": (q,)}), "x") == Trace(output={"a": ["x"]})
+        given = answered(made(lambda q: Trace(output=q, usage=Usage(1))), "x")
+        assert (given.output, given.usage) == ("x", Usage(1))
+        assert answered(made(lambda q: {"a": (q,)}), "x").output == {"a": ["x"]}
         with pytest.raises(TaskFailed, match=r"^the output cannot be kept: nan at \$ has no place in JSON$"):
             answered(made(lambda q: math.nan), "x")
 

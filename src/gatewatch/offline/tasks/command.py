@@ -14,6 +14,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.offline.task import TaskFailed, reply_of, trace_of
 
 _SHOWN = 500
+_KEPT = 6000
 
 
 class CommandTask:
@@ -70,8 +71,11 @@ class CommandTask:
             await process.wait()
             raise
         if process.returncode:
-            tail = err.decode(errors="replace").strip()[-_SHOWN:]
-            raise TaskFailed(f"exit code {process.returncode}" + (f": {tail}" if tail else ""))
+            said = err.decode(errors="replace").strip()
+            last = said.rpartition("\n")[2][:_SHOWN]
+            failure = TaskFailed(f"exit code {process.returncode}" + (f": {last}" if last else ""))
+            failure.detail = said[-_KEPT:] if "\n" in said else ""
+            raise failure
         try:
             value = codec.parse(out)
         except (ValueError, RecursionError) as error:
