@@ -149,10 +149,12 @@ def test_scorers_of_a_file_and_of_tables(tmp_path: Path, provider: FakeProvider)
 
 def test_files_of_tables_are_the_projects_wherever_we_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head = '[scorers.kind]\nrubric = "r.md"\n[scorers.form]\nuse = "json_schema"\nschema = "s.json"\n'
-    folder = write(tmp_path, suite(head=head), r_md=RUBRIC, s_json="{}")
+    head += '[project]\nscorers = "evals.py"\n'
+    evals = "from gatewatch import judge\n\nown = judge('r.md', name='own')\n"
+    folder = write(tmp_path, suite(head=head), r_md=RUBRIC, s_json="{}", evals_py=evals)
     (folder / "deep").mkdir()
     monkeypatch.chdir(folder / "deep")
-    assert list(opened(folder).scorers()) == ["kind", "form"]
+    assert list(opened(folder).scorers()) == ["own", "kind", "form"]
 
 
 KNOWN = "known: contains, exact, json_schema, judge, numeric, pii, regex, similarity, tool_calls, valid_json"

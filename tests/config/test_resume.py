@@ -110,7 +110,12 @@ CHANGED: dict[str, tuple[Callable[[Path], Any], Callable[[Path], Any], list[tupl
     "task": (
         lambda folder: many(folder, suite()),
         lambda folder: many(folder, suite(task="app:other"), app_py=LOGGING.replace("answer", "other")),
-        [("the task was", "app:answer", "app:other")],
+        [("the task was", "app:answer", "app:other"), ("the component code was", "{print}", "{print}")],
+    ),
+    "the application's code": (
+        lambda folder: many(folder, suite()),
+        lambda folder: many(folder, suite(), app_py=LOGGING.replace("upper", "lower")),
+        [("the component code was", "{print}", "{print}")],
     ),
     "component": (
         lambda folder: many(folder, suite(task="bot", head=BOT)),

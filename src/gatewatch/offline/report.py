@@ -232,7 +232,7 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
         for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
             yield Text(clean(f"! {count} x {message}"), style="yellow")
         if len(kinds) > _ERRORS_SHOWN:
-            yield Text(f"! ... and {len(kinds) - _ERRORS_SHOWN} more kinds of it", style="yellow")
+            yield Text(f"! ... and {len(kinds) - _ERRORS_SHOWN} more kinds of error", style="yellow")
     if summary.damaged:
         yield Text(f"! {summary.damaged} records of the journal are torn or damaged and were left out", style="yellow")
     if summary.state != "complete":
