@@ -7,6 +7,7 @@ Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration,
 import io
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -80,7 +81,7 @@ def status(arguments: list[str]) -> int:
         return error.exit_code
     except Exception as error:
         if os.environ.get("GATEWATCH_DEBUG"):
-            raise
+            traceback.print_exc()
         tell(f"error: {type(error).__name__}: {shown(error)}")
         tell("This is a fault of gatewatch: set GATEWATCH_DEBUG=1 to see where.")
         return 4

@@ -123,6 +123,9 @@ def check_prices(project: Project, task: Task, scorers: Sequence[Scorer], where:
 def commit_of(root: Path) -> dict[str, str]:
     """The commit that a folder is at, as a component; "+changes" says that there is more than was committed."""
 
+    if not any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents)):
+        return {}  # quicker than asking git
+
     def git(*words: str) -> str | None:
         try:
             found = subprocess.run(

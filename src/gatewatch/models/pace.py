@@ -22,7 +22,7 @@ A limit on places in flight shows in refusals that come with as many places take
 
 import asyncio
 import random
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
@@ -54,7 +54,7 @@ _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
-_BU = .75
+_BU = 1.0
 _SHORTEST_STRETCH_S = 0.25
 _LONGEST_BURST_S = 0.5
 
@@ -77,13 +77,13 @@ class _Stretch:
         self.refused: list[float] = []
         self.in_flight = 0  # at the first refusal
 
-    def through(self) -> tuple[float, float]:
-        """How many had gone through when one was refused, and when that one was sent: the means over all refused.
+    def through(self) -> tuple[int, float]:
+        """How many had gone through when the last refused one was sent, and when that was.
 
-        Requests overtake each other on their way, so that no single one of them tells.
+        Not the first one refused: it may have been overtaken on its way by many that were sent later.
         """
-        counts = [bisect_left(self.sent, at) - place for place, at in enumerate(sorted(self.refused))]
-        return sum(counts) / len(counts), sum(self.refused) / len(counts)
+        last = max(self.refused)
+        return bisect_right(self.sent, last) - len(self.refused), last
 
 
 class Turn:
@@ -338,7 +338,7 @@ class Pace:
         if self._ramping:  # what came free during the halt may be caught up with; a settled pace keeps it in hand
             self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
 
-    def _learn(self, before: float, went: float, times: list[float], halt: float, least: float) -> float:
+    def _learn(self, before: float, went: int, times: list[float], halt: float, least: float) -> float:
         """The rate after a refusal that is not the first; `before` it was learnt from the last one."""
         pace, settled = before * self._gain, not self._ramping
         if settled and times[0] < halt:
@@ -355,7 +355,7 @@ class Pace:
         return rate
 
 
-def _least_rate(went: float, times: list[float], halt: float) -> tuple[float, float]:
+def _least_rate(went: int, times: list[float], halt: float) -> tuple[float, float]:
     """The most that went through a second in any stretch up to the refusal and its halt, and that stretch's seconds.
 
     `times` are the seconds from each request to the refusal, in the order of sending.
@@ -363,7 +363,7 @@ def _least_rate(went: float, times: list[float], halt: float) -> tuple[float, fl
     return max(((went - place) / (seconds + halt), seconds) for place, seconds in enumerate(times))
 
 
-def _bucket_rate(went: float, times: list[float], burst: float, burst_s: float) -> float:
+def _bucket_rate(went: int, times: list[float], burst: float, burst_s: float) -> float:
     """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
     shortest = max(_SHORTEST_STRETCH_S, 2 * burst_s)
     rates = ((went - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)
