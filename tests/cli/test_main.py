@@ -57,6 +57,10 @@ def test_without_a_command_help_is_shown_and_it_is_no_success(capsys: pytest.Cap
         (["run", "a", "--trials", "0"], "Invalid value for '--trials': 0 is not in the range x>=1."),
         (["run", "a", "--limit", "many"], "Invalid value for '--limit': 'many' is not a valid integer range."),
         (["run", "a", "--tier", "all"], "Invalid value for '--tier': 'all' is not one of 'pr', 'nightly'."),
+        (
+            ["run", "a", "--resume", "--trials", "2", "--seed", "0", "--task", "app:answer"],
+            "--resume goes on with a run as it began: leave out --trials and --seed",
+        ),
         (["show", "--limit", "0"], "Invalid value for '--limit': 0 is not in the range x>=1."),
     ],
 )
@@ -92,9 +96,9 @@ def acting(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
         (RunBroken("the disk is full"), 4, "error: the disk is full\n"),
         (ModelError("server", "out of order"), 4, "error: out of order\n"),
         (InputError(Problem("\x1b[31mred", "a\u202eb\x07")), 2, "error: [31mred: ab\n"),
-        (KeyboardInterrupt(), 130, ""),
+        (KeyboardInterrupt(), 130, "\n"),
         (click.Abort(), 130, ""),
-        (click.UsageError("not so"), 2, "Error: not so\n"),
+        (click.ClickException("not so"), 2, "Error: not so\n"),
     ],
 )
 def test_errors_and_their_codes(

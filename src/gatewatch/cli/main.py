@@ -45,6 +45,13 @@ class _Commands(click.Group):
             ctx.fail(f"there is no command {args[0]!r} ({did_you_mean(args[0], COMMANDS)})")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        from gatewatch.cli.terminal import while_heard
+
+        with while_heard():  # within click, which would give it the code of a gate that failed
+            return super().invoke(ctx)
+        return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -65,17 +72,15 @@ def main() -> None:
 
 def status(arguments: list[str]) -> int:
     """Run one command and give its exit code."""
-    from gatewatch.cli.terminal import shown, tell, while_heard
+    from gatewatch.cli.terminal import shown, tell
 
-    code: Any = 0
     try:
-        with while_heard():
-            code = gatewatch.main(arguments, prog_name="gatewatch", standalone_mode=False)
+        code = gatewatch.main(arguments, prog_name="gatewatch", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return 130
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return max(2, error.exit_code)
     except GatewatchError as error:
         tell(f"error: {shown(error)}")
         return error.exit_code

@@ -49,6 +49,10 @@ def command(
     from gatewatch.config.runs import prepare_suite
     from gatewatch.offline.summary import as_json as to_json
 
+    as_begun = {"--trials": trials, "--limit": limit, "--tier": tier, "--seed": seed}
+    given = [option for option, value in as_begun.items() if value is not None]
+    if resume and given:
+        raise click.UsageError(f"--resume goes on with a run as it began: leave out {' and '.join(given)}")
     with only_json(as_json):
         project = Project.open()
         prepared = prepare_suite(

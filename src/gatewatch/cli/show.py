@@ -93,20 +93,20 @@ def _cell(row: "Row", name: str) -> str:
 
 def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.cli.terminal import console
     from gatewatch.core.codec import text_of
     from gatewatch.offline.report import clean
 
     rows, more = rows[:limit], len(rows) - limit
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    drawn = console(120)
     facts = {"case": [clean(row.case) for row in rows], "trial": [str(row.trial) for row in rows]}
     facts["slice"] = [clean(row.slice) for row in rows]
     columns = {name: cells for name, cells in facts.items() if name == "case" or any(c not in ("", "0") for c in cells)}
     heads = [clean(name) for name in scorers]
-    left = console.width - sum(_GAP + max(map(len, [name, *cells])) for name, cells in columns.items())
+    left = drawn.width - sum(_GAP + max(map(len, [name, *cells])) for name, cells in columns.items())
     numbered = left - sum(_GAP + max(_SCORE, len(head)) for head in heads) < _LEAST_OUTPUT
     if numbered:
         heads = [str(place) for place in range(1, len(scorers) + 1)]  # too narrow for names: these come below
@@ -125,9 +125,9 @@ def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
         shown = Text(clean(said[:500]), style="yellow" if fault is not None else "")
         scored = [_cell(row, name) for name in scorers]
         table.add_row(*(Text(cells[place]) for cells in columns.values()), shown, *scored)
-    console.print(table)
+    drawn.print(table)
     if numbered:
-        console.print(Text("   ".join(f"{head} {clean(name)}" for head, name in zip(heads, scorers, strict=True))))
+        drawn.print(Text("   ".join(f"{head} {clean(name)}" for head, name in zip(heads, scorers, strict=True))))
     if more > 0:
         click.echo(f"{more} more rows: --limit {limit + more}")
 
@@ -162,21 +162,21 @@ def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
 
 
 def _print_text(lines: "Iterator[tuple[str, str]]") -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.cli.terminal import console
     from gatewatch.offline.report import clean
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    drawn = console(100)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for label, value in lines:
         whole = value if len(value) <= _SHOWN_VALUE else f"{value[:_SHOWN_VALUE]} ... ({len(value):,} characters)"
         table.add_row(Text(clean(label)), Text("\n".join(clean(line) for line in whole.split("\n"))))
-    console.print(table)
-    console.print()
+    drawn.print(table)
+    drawn.print()
 
 
 def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:

@@ -1,13 +1,18 @@
 """What commands print with: tables and text for people, JSON for programs."""
 
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # JSON may hold these as they are, and a terminal would obey: control characters, marks that hide text or turn it.
 _UNSHOWN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
@@ -19,7 +24,11 @@ def print_json(value: Any) -> None:
 
     from gatewatch.core import codec
 
-    text = msgspec.json.format(codec.encode(value), indent=2).decode()
+    encoded = codec.encode(value)
+    try:
+        text = msgspec.json.format(encoded, indent=2).decode()
+    except msgspec.DecodeError:  # half of a surrogate pair
+        text = json.dumps(json.loads(encoded), indent=2)
     click.echo(_UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
@@ -33,14 +42,23 @@ def only_json(wanted: bool) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def while_heard() -> Iterator[None]:
+class while_heard:  # noqa: N801 - used as a statement
     """Print to a reader who may leave (`| head`): what is being done goes on, and its exit code stands."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard(1)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        try:
+            if error is None:
+                sys.stdout.flush()
+        except BrokenPipeError as left:
+            error = left
+        if isinstance(error, BrokenPipeError):
+            _discard(1)
+        return isinstance(error, BrokenPipeError)
 
 
 def tell(text: str) -> None:
@@ -69,15 +87,24 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def print_summary(summary: Any) -> None:
-    """Print a run's summary, in colour where the terminal has it."""
+def console(width: int) -> "Console":
+    """What draws tables on standard output: as wide as the terminal, or `width` columns where there is none."""
     from rich.console import Console
 
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the process, with the code of a gate that failed
+            raise BrokenPipeError
+
+    return Ours(highlight=False, width=None if sys.stdout.isatty() else width)
+
+
+def print_summary(summary: Any) -> None:
+    """Print a run's summary, in colour where the terminal has it."""
     from gatewatch.offline.report import as_text, renderables
 
     if not sys.stdout.isatty():
         click.echo(as_text(summary))
         return
-    console = Console(highlight=False)
+    drawn = console(80)
     for part in renderables(summary):
-        console.print(part)
+        drawn.print(part)

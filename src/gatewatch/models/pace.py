@@ -54,7 +54,6 @@ _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
-_BU = 1.0
 _SHORTEST_STRETCH_S = 0.25
 _LONGEST_BURST_S = 0.5
 
@@ -323,7 +322,7 @@ class Pace:
         least, least_s = _least_rate(went, times, halt)
         self._growth_s = max(_GROWTH_S, 10 * halt)
         if self._rate is None:
-            self._burst, self._burst_s = went, min(seconds * _BU, _LONGEST_BURST_S)
+            self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
             # Where the halt is the longer part of what was measured, the rate may be many times as much.
             self._ramping = least_s < halt
             self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)

@@ -132,9 +132,9 @@ def _slices(summary: Summary) -> "Iterator[RenderableType]":
     """Slices by scorers, the worst first by the first scorer; three scorers to a table, for 80 columns."""
     from rich.text import Text
 
-    if len(summary.slices) < 2 or not summary.scorers:
+    scorers = [(name, scorer) for name, scorer in summary.scorers.items() if scorer.slices]
+    if len(summary.slices) < 2 or not scorers:
         return
-    scorers = list(summary.scorers.items())
     first = scorers[0][1].slices
     worst_first = sorted(summary.slices, key=lambda name: _rank(first.get(name)))
     for start in range(0, len(scorers), _SCORERS_BESIDE):

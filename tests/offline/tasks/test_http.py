@@ -213,10 +213,10 @@ class TestReplies:
         assert failure(HttpTask(service.url)).startswith(f"{service.url}: peer closed connection")
 
     def test_nobody_there(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-        assert failure(HttpTask(url)) == f"{url}: All connection attempts failed"
+        with socket.socket() as deaf:  # it holds the port, so that nobody else can listen there
+            deaf.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{deaf.getsockname()[1]}/"
+            assert failure(HttpTask(url)) == f"{url}: All connection attempts failed"
 
     def test_an_address_that_is_none(self) -> None:
         said = "ftp://x: Request URL has an unsupported protocol 'ftp://'."
