@@ -281,7 +281,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         provider = self.server.provider
-        data = self.rfile.read(int(self.headers.get("content-length") or 0))
+        announced = int(self.headers.get("content-length") or 0)
+        data = self.rfile.read(announced)
+        if len(data) < announced:  # the caller died in the middle of asking: nothing was asked
+            self.close_connection = True
+            return
         try:
             request = json.loads(data)
         except ValueError:

@@ -173,5 +173,5 @@ def test_rows_are_listed_with_their_cases_and_scores(here: Path, shown: str) -> 
     case, slice_name, *_, answer, found, called, clean, short = line.split()
     assert (case, slice_name, answer, called, clean, short) == ("ord-06", "orders", "0", "0", "0", "0")
     assert found in ("0", "—")
-    assert "AttributeError: 'NoneType'" in line
+    assert "AttributeError: '" in line
     assert max(map(len, listed.stdout.splitlines())) <= 120

@@ -59,6 +59,14 @@ def test_a_module_that_fails(tmp_path: Path, text: str, said: str) -> None:
     assert import_module(tmp_path, "imported_d", WHERE).answer == "mended"
 
 
+def test_a_folder_whose_name_begins_like_the_projects(tmp_path: Path) -> None:
+    put(tmp_path / "one", "imported_l.py", "import imported_m\n")
+    put(tmp_path / "one-more", "imported_m.py", "raise OSError('gone')\n")
+    sys.path.insert(0, str(tmp_path / "one-more"))
+    said = f"{WHERE}: imported_l cannot be imported: OSError: gone (imported_l.py:1)"
+    assert problems(lambda: import_module(tmp_path / "one", "imported_l", WHERE)) == [said]
+
+
 def test_all_that_is_wrong_with_a_rubric_that_a_file_loads(tmp_path: Path) -> None:
     put(tmp_path, "rubric.md", "---\nscal = 1\n---\nGood?\n")
     put(tmp_path, "imported_e.py", f"from gatewatch import judge\n\ngood = judge({str(tmp_path / 'rubric.md')!r})\n")

@@ -136,7 +136,7 @@ def test_prompt(tmp_path: Path, provider: FakeProvider) -> None:
     )
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
     before = len(provider.requests)
-    files = {"p__ask_md": "Say {input} ({id})", "p__be_md": "Be {input}.", "tools_json": json.dumps(tools)}
+    files = {"p__ask_md": "Say {input} ({id})", "p__be_md": "\ufeffBe {input}.", "tools_json": json.dumps(tools)}
     result = one(write(tmp_path, suite(task="bot", head=head), **files))
     assert outputs(result)["a", 0] == "SAY ONE (A)"
     (sent,) = (each for each in provider.requests[before:] if each["messages"][-1]["content"] == "Say one (a)")
@@ -205,7 +205,19 @@ WRONG: dict[str, tuple[str, str]] = {
         'command = "python3"\nenvironment = { PATH = "/nowhere" }',
         "bot.command: there is no program 'python3' (looked along PATH)",
     ),
-    "url: no address": ('url = "localhost:80"', "bot.url: must begin with http:// or https://, got 'localhost:80'"),
+    "url: no address": (
+        'url = "localhost:80"',
+        "bot.url: must begin with http:// or https:// and name a host, got 'localhost:80'",
+    ),
+    "url: no host": (
+        'url = "http:///x"',
+        "bot.url: must begin with http:// or https:// and name a host, got 'http:///x'",
+    ),
+    "url: half a bracket": ('url = "http://[::1"', "bot.url: 'http://[::1' is no URL: Invalid IPv6 URL"),
+    "url: a secret in it": (
+        'url = "http://me:secret@x/y"',
+        "bot.url: holds a name or password (put the secret into headers, as $NAME)",
+    ),
     "url: unknown path": (
         'url = "http://x"\npaths = { ouput = "x" }',
         'bot.paths.ouput: unknown (did you mean "output"?)',

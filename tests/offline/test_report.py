@@ -142,7 +142,7 @@ class TestWhatIsSaid:
 
     def test_all_that_went_wrong(self) -> None:
         text = as_text(everything(["exact"]), width=120)
-        assert "! exact: 3 of 20 scores were lost to scorer errors (unreliable); the mean lies between " in text
+        assert "! exact: 3 of 17 scores were lost to scorer errors (unreliable); the mean lies between " in text
         assert "! 3 x task_error of some kind" in text
         assert "! 2 records of the journal are torn or damaged and were left out" in text
         assert "BROKEN: 20 of 25 rows; the disk is full" in text

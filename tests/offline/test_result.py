@@ -205,7 +205,7 @@ class TestExecuting:
         assert sorted(rows_of(result)) == [("c0", 0), ("c1", 0)]
         assert result.summary is result.summary
         assert str(result).splitlines()[0] == "mine"
-        assert repr(result) == f"RunResult({str(result.path)!r})"
+        assert repr(result) == str(result)
         assert summarise(result.path).scorers["exact"].figure.mean == 0.5
 
     def test_what_was_open_is_closed_in_the_end(self, tmp_path: Path) -> None:

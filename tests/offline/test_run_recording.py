@@ -70,7 +70,7 @@ def test_cases_that_run_at_once_do_not_mix(tmp_path: Path, kind: str) -> None:
                 note(usage=Usage(int(question[1:])), versions={"q": question})
         return question
 
-    result = run(tmp_path, answer if kind == "sync" else answer_later, text_cases(8), concurrency=4)
+    result = run(tmp_path, answer if kind == "sync" else answer_later, text_cases(8), concurrency=4, timeout=60)
     for row in result.rows():
         trace, question = trace_of(row), f"q{row.case[1:]}"
         assert [(each.name, each.parent) for each in trace.spans] == [(question, None), (f"{question} inner", 0)]

@@ -9,7 +9,8 @@ from gatewatch.core.money import Cost
 from gatewatch.core.run import Row, RunEnd, ScorerRef
 from gatewatch.core.score import Score, Status
 from gatewatch.core.trace import Fault, Trace, Usage
-from gatewatch.offline.summary import Summary, Tally, as_json, percentiles
+from gatewatch.offline.report import as_json
+from gatewatch.offline.summary import Summary, Tally, percentiles
 from gatewatch.stats.intervals import cluster_t, pass_at_k, pass_hat_k, t_mean, wilson
 from offline.making import header
 

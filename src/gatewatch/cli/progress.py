@@ -4,7 +4,9 @@ On a terminal the lines are redrawn at most four times a second; elsewhere a pla
 the way, or every 30 seconds. All of it goes to standard error.
 """
 
+import os
 import sys
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,7 @@ class Progress:
         self._total = ready.plan.cells
         self._scorer = ready.plan.scorers[0].name if ready.plan.scorers else ""
         self._score = MeanEstimate()
+        self._counting = Lock()  # rows come in on the run's thread while the lines are drawn on another
         self.done = self._errors = self._unknown = 0
         self._spent = 0.0
         if ready.done is not None:
@@ -45,7 +48,7 @@ class Progress:
         self._before = self.done
         self._began = monotonic()
         self._printed = (self.done * 10 // self._total, self._began)
-        self._plain = plain or not sys.stderr.isatty()
+        self._plain = plain or not sys.stderr.isatty() or os.environ.get("TERM") in ("dumb", "unknown")
         # Asked for now: the live display puts a stream of its own in the place of standard error.
         self._bar = ("█", "░") if (sys.stderr.encoding or "").lower().startswith("utf") else ("#", ".")
         self._live: Live | None = None
@@ -68,7 +71,8 @@ class Progress:
 
     def row(self, row: Row) -> None:
         """Take note of a finished row."""
-        self._count(row)
+        with self._counting:
+            self._count(row)
         if self._plain:
             self._print_line()
 
@@ -98,14 +102,15 @@ class Progress:
     def _results(self) -> list[str]:
         """The first scorer's mean so far, and the money."""
         facts = []
-        estimate = self._score.result()
+        with self._counting:
+            estimate, spent, unpriced, done = self._score.result(), self._spent, self._unknown, self.done
         if estimate.mean is not None:
             interval = estimate.interval
             around = f" [{number(interval.low)}, {number(interval.high)}]" if interval else ""
             facts.append(clean(f"{self._scorer} {number(estimate.mean)}{around}"))
-        if self._spent or self._unknown:
-            unknown = f" + {self._unknown} unknown" if self._unknown else ""
-            facts.append(f"{dollars(self._spent)}{unknown} of about {dollars(self._spent / self.done * self._total)}")
+        if spent or unpriced:
+            unknown = f" + {unpriced} unknown" if unpriced else ""
+            facts.append(f"{dollars(spent)}{unknown} of about {dollars(spent / done * self._total)}")
         return facts
 
     def _course(self) -> list[str]:

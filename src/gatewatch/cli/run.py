@@ -47,7 +47,7 @@ def command(
     from gatewatch.config.forecast import forecast
     from gatewatch.config.project import Project
     from gatewatch.config.runs import prepare_suite
-    from gatewatch.offline.summary import as_json as to_json
+    from gatewatch.offline.report import as_json as to_json
 
     as_begun = {"--trials": trials, "--limit": limit, "--tier": tier, "--seed": seed}
     given = [option for option, value in as_begun.items() if value is not None]

@@ -18,7 +18,7 @@ _SHOWN_VALUE = 4000
 _LEAST_OUTPUT = 24
 _SCORE = 5
 # Control characters but for tabs and ends of lines, and marks that turn the direction of text.
-_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GAP = 3  # between the columns of a table
 
 
@@ -37,8 +37,8 @@ def command(
     from gatewatch.cli.terminal import print_json, print_summary
     from gatewatch.config.project import runs_of
     from gatewatch.core.errors import InputError, Problem
+    from gatewatch.offline.report import as_json as to_json
     from gatewatch.offline.result import RunResult, find_run
-    from gatewatch.offline.summary import as_json as to_json
 
     result = RunResult(find_run(runs_of(Path.cwd()), run))
     scorers = list(result.summary.header.scorers)
@@ -149,9 +149,13 @@ def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
         yield "output", text_of(trace.output)
     if trace.context is not None:
         yield "context", text_of(trace.context)
+    depths: list[int] = []
     for span in trace.spans:
-        failed = f"  failed: {span.error.message}" if span.error else ""
-        yield f"  {span.kind}", f"{span.name}  {seconds(span.latency_s)}  {text_of(span.output)[:300]}{failed}"
+        depths.append(0 if span.parent is None or span.parent >= len(depths) else depths[span.parent] + 1)
+        asked = f"({text_of(span.input)[:300]})" if span.input is not None else ""
+        facts = "  ".join(part for part in (span.model, seconds(span.latency_s)) if part)
+        said = f"failed: {span.error.message}" if span.error else text_of(span.output)[:300]
+        yield f"  {'  ' * depths[-1]}{span.kind}", f"{span.name}{asked}  {facts}  {said}".rstrip()
     for name, score in row.scores.items():
         said = " · ".join(part for part in (score.status, score.label, score.model, score.explanation) if part)
         yield f"  {name}", f"{number(score.value)}  {said}"
@@ -208,5 +212,6 @@ def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:
 
 def _inert(cell: str) -> str:
     """A cell that neither a spreadsheet nor a terminal takes for more than text."""
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")  # which the csv module leaves without quotation marks
     cell = _STEERING.sub("\ufffd", cell.encode("utf-8", "replace").decode())
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\n")) else cell

@@ -95,7 +95,13 @@ def console(width: int) -> "Console":
         def on_broken_pipe(self) -> None:  # rich would end the process, with the code of a gate that failed
             raise BrokenPipeError
 
-    return Ours(highlight=False, width=None if sys.stdout.isatty() else width)
+    return Ours(highlight=False, width=None if sys.stdout.isatty() else columns(width))
+
+
+def columns(usual: int) -> int:
+    """How wide to draw where there is no terminal: as COLUMNS says, or as usual."""
+    stated = os.environ.get("COLUMNS", "")
+    return int(stated) if stated.isdecimal() and int(stated) > 0 else usual
 
 
 def print_summary(summary: Any) -> None:
@@ -103,7 +109,7 @@ def print_summary(summary: Any) -> None:
     from gatewatch.offline.report import as_text, renderables
 
     if not sys.stdout.isatty():
-        click.echo(as_text(summary))
+        click.echo(as_text(summary, width=columns(100)))
         return
     drawn = console(80)
     for part in renderables(summary):

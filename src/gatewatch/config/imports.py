@@ -91,7 +91,7 @@ def _failure(root: Path, name: str, error: BaseException) -> str:
 
 def _line(root: Path, error: BaseException) -> str:
     """The last line of the project's own code that an error came through, in brackets."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(root))]
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).is_relative_to(root)]
     return f" ({Path(frames[-1].filename).relative_to(root)}:{frames[-1].lineno})" if frames else ""
 
 

@@ -218,6 +218,7 @@ def prepare(
         setup=parts.setup,
         teardown=parts.teardown,
         slice_of=parts.slice_of,
+        price=project.prices.cost,
         pace=lambda: {each: model.pace.state() for each, model in models.items()},
     )
     done = None if path is None else progress_of(path, header)

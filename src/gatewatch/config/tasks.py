@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec.structs import asdict, replace
 
@@ -204,8 +205,14 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
 
 
 def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask:
-    if not task.url.startswith(("http://", "https://")):
-        raise ConfigError(Problem(at, f"must begin with http:// or https://, got {task.url!r}"))
+    try:
+        url = urlsplit(task.url)
+    except ValueError as error:
+        raise ConfigError(Problem(at, f"{task.url!r} is no URL: {error}")) from None
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ConfigError(Problem(at, f"must begin with http:// or https:// and name a host, got {task.url!r}"))
+    if url.username or url.password:
+        raise ConfigError(Problem(at, "holds a name or password", "put the secret into headers, as $NAME"))
     for name in task.paths:
         if name not in PATHS:
             raise ConfigError(Problem(f"{where}.paths.{name}", "unknown", did_you_mean(name, PATHS)))
@@ -220,7 +227,7 @@ def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask
         concurrency=concurrency,
     )
     made.versions = {"url": task.url}
-    if task.body is not None or task.paths:
+    if task.body is not None or task.paths or task.method != "POST":
         made.versions["request"] = codec.digest((task.method, task.body, task.paths), 12)
     return made
 
@@ -262,7 +269,7 @@ def _from_environment(value: str, where: str) -> str:
 
 def _read(root: Path, name: str, where: str) -> str:
     try:
-        return (root / name).read_text(encoding="utf-8")
+        return (root / name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ConfigError(Problem(where, f"{name} cannot be read: {reason}")) from None

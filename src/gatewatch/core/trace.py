@@ -1,6 +1,6 @@
 """A trace: one request end to end, whether it was made by a run or captured live."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -101,11 +101,23 @@ def total_usage(parts: Iterable[Usage | None]) -> Usage | None:
     return total
 
 
-def cost_of_spans(spans: Iterable[Span]) -> Cost | None:
-    """What the model calls among some spans cost, or None when there are none. A call without a cost is unknown."""
+Price = Callable[[str, Usage], Cost]
+"""From a model's name and the tokens of a call to what the call cost."""
+
+
+def cost_of_spans(spans: Iterable[Span], price: Price | None = None) -> Cost | None:
+    """What the model calls among some spans cost, or None when there are none.
+
+    A call that states no cost is priced by its model and tokens where `price` knows them, and is unknown elsewhere.
+    """
     total: Cost | None = None
     for span in spans:
         if span.kind == "llm" or span.cost is not None:
-            part = Cost(unknown=1) if span.cost is None else Cost(span.cost)
+            if span.cost is not None:
+                part = Cost(span.cost)
+            elif price is not None and span.model and span.usage is not None:
+                part = price(span.model, span.usage)
+            else:
+                part = Cost(unknown=1)
             total = part if total is None else total + part
     return total

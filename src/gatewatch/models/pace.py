@@ -50,11 +50,13 @@ _JITTER = 0.02  # of a halt, so that several processes do not come back as one
 _RAMP_START = 2.0
 _RAMP_DOUBLING_S = 0.35
 _GROWTH_S = 30.0  # time in which a settled pace doubles, while nothing has confirmed it
+_UNSURE_GROWTH_S = 6.0
+_SURE = 1.4
 _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
 _REMEMBERED = 4096
-_SHORTEST_STRETCH_S = 0.25
+_SHORTEST_STRETCH_S = 0.2
 _LONGEST_BURST_S = 0.5
 
 
@@ -320,7 +322,6 @@ class Pace:
         times = [refused_at - at for at in ended.sent if at < refused_at]
         places = max(1, ended.in_flight - len(ended.refused))
         least, least_s = _least_rate(went, times, halt)
-        self._growth_s = max(_GROWTH_S, 10 * halt)
         if self._rate is None:
             self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
             # Where the halt is the longer part of what was measured, the rate may be many times as much.
@@ -331,6 +332,9 @@ class Pace:
             self._rate = self._learn(self._rate, went, times, halt, least)
             # Refused with fewer places taken than have been let through at once: places are not what is limited.
             self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
+        # What was measured in a short stretch may be far too little, so that the pace must not take long to find out.
+        sure = went / seconds < _SURE * self._rate if seconds else False
+        self._growth_s = max(*((_GROWTH_S, 10 * halt) if sure else (_UNSURE_GROWTH_S, 6 * halt))) * 2**self._confirmed
         self._grown_s = 0.0
         self._catch_up = (self._burst - 1) / 2
         self._next = probed_at + 1 / self._rate
@@ -349,7 +353,6 @@ class Pace:
         rate = _UNDER_RATE * min(rate, pace)
         same = settled and 1 / _SAME_PACE < rate / before < _SAME_PACE
         self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
-        self._growth_s *= 2**self._confirmed
         self._ramping = False
         return rate
 
@@ -364,6 +367,6 @@ def _least_rate(went: int, times: list[float], halt: float) -> tuple[float, floa
 
 def _bucket_rate(went: int, times: list[float], burst: float, burst_s: float) -> float:
     """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
-    shortest = max(_SHORTEST_STRETCH_S, 2 * burst_s)
+    shortest = burst_s + _SHORTEST_STRETCH_S
     rates = ((went - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)
     return max(rates, default=0.0)

@@ -123,6 +123,21 @@ def _locked(path: Path, flags: int) -> int:
     return descriptor
 
 
+def in_use(path: Path) -> bool:
+    """Whether a process is writing this journal now."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _whole_length(path: Path) -> int:
     """The length of the file up to the end of its last whole line: behind it lies what a crash tore."""
     with path.open("rb") as file:

@@ -6,6 +6,7 @@ They are not our format and were not made for us: a line that cannot be read is 
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -99,7 +100,9 @@ def columns_of(file: Path, *, given: str = "") -> Columns:
         raise InputError(problems or Problem(str(file), "is empty"))
     if given and given not in names:
         raise InputError(Problem(str(file), f"there is no column {given!r}", did_you_mean(given, names)))
-    chosen = given or _first(names, _INPUT)
+    filled = Counter(name for _, record in records if isinstance(record, dict) for name in record if record[name])
+    usable = [name for name in names if 2 * filled[name] >= max(filled.values(), default=0)]
+    chosen = given or _first(usable, _INPUT) or _first(names, _INPUT)
     if not chosen:
         near = [name for name in names if get_close_matches(_plain(name), _INPUT.split(), n=1, cutoff=0.75)]
         hint = f"did you mean {near[0]!r}? " if near else ""

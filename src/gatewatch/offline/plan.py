@@ -10,6 +10,7 @@ from msgspec import Struct
 from gatewatch.core.case import Case, Tier, in_tier
 from gatewatch.core.errors import DatasetError, Problem, did_you_mean
 from gatewatch.core.run import Row
+from gatewatch.core.trace import Price
 from gatewatch.offline.dataset import Dataset
 from gatewatch.offline.task import Task
 from gatewatch.scorers.base import Scorer
@@ -23,7 +24,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     `chosen` are positions in the dataset, in the order in which they run. Times are in seconds, `budget` in US dollars.
     `setup` and `teardown` are called with each case, before and after the task; `slice_of` names the slice of an input
-    whose case states none. `pace` tells how the models are paced.
+    whose case states none. `price` knows what a model's tokens cost;
+    `pace` tells how the models are paced.
     """
 
     run: str
@@ -39,6 +41,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     setup: Hook | None = None
     teardown: Hook | None = None
     slice_of: Callable[[Any], str] | None = None
+    price: Price | None = None
     pace: Callable[[], dict[str, Any]] = dict
 
     @property

@@ -5,18 +5,21 @@ Names and messages may come from a model: they are put in as plain text, without
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gatewatch.core.run import RunHeader
 from gatewatch.core.score import STATUSES
-from gatewatch.offline.summary import LOST_SHARE, Figure, Summary, Tokens
+from gatewatch.offline.summary import LOST_SHARE, Figure, ScorerSummary, Summary, Tokens
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
+SUMMARY_KIND = "gatewatch.summary"
 _SLICES_SHOWN = 12
 _SCORERS_BESIDE = 3
+_NAME_LENGTH = 28
 _ERRORS_SHOWN = 5
 
 
@@ -143,7 +146,7 @@ def _slices(summary: Summary) -> "Iterator[RenderableType]":
         table = _table("slice", "cases", *(_short(name) for name, _ in part))
         for name in worst_first[:_SLICES_SHOWN]:
             figures = [_compact(scorer.slices.get(name)) for _, scorer in part]
-            table.add_row(Text(clean(name)), str(summary.slices[name]), *figures)
+            table.add_row(Text(_cut(clean(name))), str(summary.slices[name]), *figures)
         if len(worst_first) > _SLICES_SHOWN:
             table.add_row(f"... and {len(worst_first) - _SLICES_SHOWN} more", "", *("" for _ in part))
         yield table
@@ -156,6 +159,10 @@ def _short(name: str) -> "Text":
     short = Text(clean(name))
     short.truncate(len("0.00 [0.00, 0.00]"), overflow="ellipsis")
     return short
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…"
 
 
 def _rank(figure: Figure | None) -> tuple[bool, float]:
@@ -215,7 +222,7 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
 
     for name, scorer in summary.scorers.items():
         figure = scorer.figure
-        cells = sum(figure.states.values())
+        cells = sum(n for state, n in figure.states.items() if state not in ("skipped", "not_scored"))
         lost = figure.states.get("scorer_error", 0)
         if lost and figure.low is not None and figure.high is not None:
             sure = " (unreliable)" if lost > LOST_SHARE * cells else ""
@@ -235,9 +242,73 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             yield Text(f"! ... and {len(kinds) - _ERRORS_SHOWN} more kinds of error", style="yellow")
     if summary.damaged:
         yield Text(f"! {summary.damaged} records of the journal are torn or damaged and were left out", style="yellow")
+    if summary.all_failed and summary.rows:
+        yield Text("NOTHING BUT ERRORS: no score was given", style="bold yellow")
     if summary.state != "complete":
         why = summary.end.reason if summary.end and summary.end.reason else "it was cut off"
+        why = "it is going on" if summary.running else why
         yield Text(
             clean(f"{summary.state.upper()}: {summary.rows} of {summary.expected_rows} rows; {why}"),
             style="bold yellow",
         )
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The summary in the form that `run --json` and `show --json` print (see the reference)."""
+    header = summary.header
+    return {
+        "kind": SUMMARY_KIND,
+        "version": 1,
+        "run": header.run,
+        "name": header.name,
+        "suite": header.suite,
+        "state": summary.state,
+        "reason": summary.end.reason if summary.end else "",
+        "dataset": header.dataset,
+        "task": header.task,
+        "components": header.components,
+        "cases": header.dataset.cases,
+        "trials": header.trials,
+        "row_count": summary.rows,
+        "states": summary.states,
+        "scorers": {name: _scorer_json(header, name, scorer) for name, scorer in summary.scorers.items()},
+        "cost": {
+            "task": summary.task_cost.total,
+            "judge": summary.judge_cost.total,
+            "currency": "USD",
+            "known": {"task": summary.task_cost.amount, "judge": summary.judge_cost.amount},
+            "unknown": {"task": summary.task_cost.unknown, "judge": summary.judge_cost.unknown},
+        },
+        "usage": {"task": summary.task_tokens, "judge": summary.judge_tokens},
+        "latency_s": {**summary.latency_s, "n": summary.timed},
+        "errors": summary.errors,
+        "scorer_errors": summary.scorer_errors,
+        "notes": summary.notes,
+        "damaged": summary.damaged,
+        "pace": summary.end.pace if summary.end else {},
+    }
+
+
+def _scorer_json(header: RunHeader, name: str, scorer: ScorerSummary) -> dict[str, Any]:
+    def figure(found: Figure) -> dict[str, Any]:
+        plain: dict[str, Any] = {
+            "mean": found.mean,
+            "interval": found.interval,
+            "n": found.n,
+            "states": found.states,
+            "method": found.method,
+        }
+        if found.low is not None:
+            plain["if_errors_were"] = [found.low, found.high]
+        return plain
+
+    plain = figure(scorer.figure)
+    plain["fingerprint"] = header.scorers[name].fingerprint
+    if scorer.slices:
+        plain["slices"] = {slice_name: figure(inner) for slice_name, inner in scorer.slices.items()}
+    if scorer.passed is not None:
+        plain["pass_at"] = scorer.pass_at
+        plain["passed"] = figure(scorer.passed)
+    if scorer.pass_hat_k:
+        plain |= {"pass_hat_k": scorer.pass_hat_k, "pass_at_k": scorer.pass_at_k, "flaky": scorer.flaky}
+    return plain

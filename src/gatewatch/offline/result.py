@@ -13,9 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from gatewatch.core.clock import now
-from gatewatch.core.errors import InputError, Problem
+from gatewatch.core.errors import InputError, Problem, RunBroken
 from gatewatch.core.run import Row, RunHeader
-from gatewatch.offline.journal import Journal, JournalReader
+from gatewatch.offline.journal import Journal, JournalReader, in_use
 from gatewatch.offline.plan import Done, Key, Plan, paid
 from gatewatch.offline.run import Runner
 from gatewatch.offline.summary import Summary, Tally
@@ -53,8 +53,7 @@ class RunResult:
 
         return as_text(self.summary)
 
-    def __repr__(self) -> str:
-        return f"RunResult({str(self.path)!r})"
+    __repr__ = __str__  # what a notebook, or a failing assertion, shows
 
 
 def summarise(path: Path) -> Summary:
@@ -67,7 +66,7 @@ def summarise(path: Path) -> Summary:
     tally = Tally(reader.header)
     for row in reader.rows():
         tally.add(row)
-    return tally.summary(reader.end, reader.damaged)
+    return tally.summary(reader.end, reader.damaged, running=in_use(path))
 
 
 def new_run_id(stem: str) -> str:
@@ -82,7 +81,7 @@ def run_paths(folder: Path) -> list[Path]:
 
 
 def find_run(folder: Path, reference: str) -> Path:
-    """The journal of a run, named by its id, the start of its id, its name, its file, or "latest".
+    """The newest journal of a run named by its id, its name, its suite, the start of its id, its file, or "latest".
 
     Raises:
         InputError: when no run is meant, or more than one.
@@ -96,7 +95,7 @@ def find_run(folder: Path, reference: str) -> Path:
         return paths[0]
     exact = [path for path in paths if path.stem == reference]
     starting = [path for path in paths if path.stem.startswith(reference)]
-    found = exact or [path for path in paths if _named(path, reference)][:1] or starting
+    found = exact or [path for path in paths if reference in _names_of(path)][:1] or starting
     if len(found) == 1:
         return found[0]
     if found:
@@ -108,11 +107,12 @@ def find_run(folder: Path, reference: str) -> Path:
     raise InputError(Problem(reference, f"no such run in {folder}", f"the newest: {newest}"))
 
 
-def _named(path: Path, name: str) -> bool:
+def _names_of(path: Path) -> tuple[str, ...]:
     try:
-        return JournalReader(path).header.name == name
+        header = JournalReader(path).header
     except InputError:  # a foreign file in the folder is nobody's run
-        return False
+        return ()
+    return header.name, header.suite
 
 
 def unfinished(folder: Path, suite: str, name: str) -> Path | None:
@@ -141,7 +141,10 @@ def progress_of(path: Path, header: RunHeader) -> Done:
 
     Raises:
         InputError: naming all that differs between the run as it began and as it would go on.
+        RunBroken: when another process is working on it.
     """
+    if in_use(path):
+        raise RunBroken(f"{path}: another process is working on this run")
     reader = JournalReader(path)
     differences = [
         Problem(str(path), f"cannot be resumed: {what} {was} when the run began and {now_is} now", "start a new run")

@@ -264,7 +264,7 @@ class Runner:
             me.uncancel()  # the next case on this seat is a new start
         notes = () if plan.teardown is None else await self._tear_down(plan.teardown, case)
         try:
-            return filled(given, case, current, latency), notes
+            return filled(given, case, current, latency, plan.price), notes
         except TaskFailed as error:
             return filled(Trace(error=fault_of(error)), case, Recorder(), latency), notes
 

@@ -4,10 +4,10 @@ Rows are read one after the other and forgotten: what stays is a few sums for ea
 latency for each row, and, where there are several trials, one number for each case.
 """
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from msgspec import Struct
 
@@ -17,8 +17,8 @@ from gatewatch.core.score import STATUSES, Score
 from gatewatch.core.trace import Usage
 from gatewatch.stats.intervals import Interval, MeanEstimate, pass_at_k, pass_hat_k
 
-SUMMARY_KIND = "gatewatch.summary"
 _ERROR_LENGTH = 120
+_LONG_NUMBER = re.compile(r"[0-9a-f]*[0-9][0-9a-f]{3,}|[0-9]{4,}")
 LOST_SHARE = 0.05
 """The share of scores lost to scorer errors above which a mean is called unreliable."""
 
@@ -84,12 +84,15 @@ class Summary(Struct, frozen=True, kw_only=True):
     notes: dict[str, int]
     damaged: int = 0
     failed: int = 0
+    running: bool = False
 
     @property
     def state(self) -> str:
-        """`complete`, `partial` or `broken`. A run whose end was never written was cut off: partial."""
+        """`complete`, `running`, `partial` or `broken`. A run whose end was never written was cut off: partial."""
         if self.rows >= self.expected_rows and not self.states.get("not_scored"):
             return "complete"
+        if self.running:
+            return "running"
         return "broken" if self.end is not None and self.end.state == "broken" else "partial"
 
     @property
@@ -197,12 +200,11 @@ class Tally:
         self._all = {name: _Counter(header.trials) for name in header.scorers}
         self._slices: dict[str, dict[str, _Counter]] = {name: {} for name in header.scorers}
         self._passes = {name: _Passes(ref.pass_at, header.trials) for name, ref in header.scorers.items()}
-        self._slice_sizes: Counter[str] = Counter()
+        self._slice_rows: Counter[str] = Counter()
         self._latencies = array("d")
         self._task_cost, self._judge_cost = _CostSum(), _CostSum()
         self._task_tokens, self._judge_tokens = _TokenSum(), _TokenSum()
-        self._errors: Counter[str] = Counter()
-        self._scorer_errors: Counter[str] = Counter()
+        self._errors, self._scorer_errors = _Kinds(), _Kinds()
         self._notes: Counter[str] = Counter()
 
     def add(self, row: Row) -> None:
@@ -211,11 +213,11 @@ class Tally:
         assert trace is not None
         self.rows += 1
         if row.slice:
-            self._slice_sizes[row.slice] += 1
+            self._slice_rows[row.slice] += 1
         if trace.latency_s is not None and trace.error is None:
             self._latencies.append(trace.latency_s)
         if trace.error is not None:
-            self._errors[trace.error.message.split("\n")[0][:_ERROR_LENGTH]] += 1
+            self._errors.add(trace.error.message)
         for note in row.notes:
             self._notes[note] += 1
         self._task_cost.add(trace.cost)
@@ -228,7 +230,7 @@ class Tally:
     def _score(self, row: Row, name: str, score: Score) -> None:
         self._all[name].add(row, score.status, score.value)
         if score.status == "scorer_error":
-            self._scorer_errors[f"{name}: {score.explanation}".split("\n")[0][:_ERROR_LENGTH]] += 1
+            self._scorer_errors.add(f"{name}: {score.explanation}")
         if row.slice:
             slices = self._slices[name]
             counter = slices.get(row.slice)
@@ -242,7 +244,7 @@ class Tally:
             self._judge_cost.add(score.cost)
             self._judge_tokens.add(score.usage)
 
-    def summary(self, end: RunEnd | None = None, damaged: int = 0) -> Summary:
+    def summary(self, end: RunEnd | None = None, damaged: int = 0, *, running: bool = False) -> Summary:
         """All that was counted. It ends the counting."""
         states: Counter[str] = Counter()
         scorers: dict[str, ScorerSummary] = {}
@@ -271,19 +273,42 @@ class Tally:
             expected_rows=expected,
             states=counted,
             scorers=scorers,
-            slices=dict(sorted(self._slice_sizes.items())),
+            slices={name: -(-rows // self.header.trials) for name, rows in sorted(self._slice_rows.items())},
             task_cost=self._task_cost.result(),
             judge_cost=self._judge_cost.result(),
             task_tokens=self._task_tokens.result(),
             judge_tokens=self._judge_tokens.result(),
             latency_s=percentiles(self._latencies),
             timed=len(self._latencies),
-            errors=dict(self._errors.most_common(20)),
-            scorer_errors=dict(self._scorer_errors.most_common(20)),
+            errors=self._errors.result(),
+            scorer_errors=self._scorer_errors.result(),
             notes=dict(self._notes.most_common(20)),
             damaged=damaged,
-            failed=sum(self._errors.values()),
+            running=running,
+            failed=self._errors.count,
         )
+
+
+class _Kinds:
+    """Messages counted by kind: those that differ in long numbers only (ids, times) are of one kind."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    @property
+    def count(self) -> int:
+        return self._counts.total()
+
+    def add(self, message: str) -> None:
+        line = message.split("\n", maxsplit=1)[0][:_ERROR_LENGTH]
+        kind = _LONG_NUMBER.sub("#", line)
+        self._counts[kind] += 1
+        self._first.setdefault(kind, line)
+
+    def result(self) -> dict[str, int]:
+        """The commonest kinds, each shown by its first message."""
+        return {self._first[kind]: count for kind, count in self._counts.most_common(20)}
 
 
 class _CostSum:
@@ -337,64 +362,3 @@ def percentiles(values: Iterable[float]) -> dict[str, float | None]:
         return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
     return {"p50": at(0.50), "p95": at(0.95), "p99": at(0.99)}
-
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """The summary in the form that `run --json` and `show --json` print (see the reference)."""
-    header = summary.header
-    return {
-        "kind": SUMMARY_KIND,
-        "version": 1,
-        "run": header.run,
-        "name": header.name,
-        "suite": header.suite,
-        "state": summary.state,
-        "reason": summary.end.reason if summary.end else "",
-        "dataset": header.dataset,
-        "task": header.task,
-        "components": header.components,
-        "cases": header.dataset.cases,
-        "trials": header.trials,
-        "row_count": summary.rows,
-        "states": summary.states,
-        "scorers": {name: _scorer_json(header, name, scorer) for name, scorer in summary.scorers.items()},
-        "cost": {
-            "task": summary.task_cost.total,
-            "judge": summary.judge_cost.total,
-            "currency": "USD",
-            "known": {"task": summary.task_cost.amount, "judge": summary.judge_cost.amount},
-            "unknown": {"task": summary.task_cost.unknown, "judge": summary.judge_cost.unknown},
-        },
-        "usage": {"task": summary.task_tokens, "judge": summary.judge_tokens},
-        "latency_s": {**summary.latency_s, "n": summary.timed},
-        "errors": summary.errors,
-        "scorer_errors": summary.scorer_errors,
-        "notes": summary.notes,
-        "damaged": summary.damaged,
-        "pace": summary.end.pace if summary.end else {},
-    }
-
-
-def _scorer_json(header: RunHeader, name: str, scorer: ScorerSummary) -> dict[str, Any]:
-    def figure(found: Figure) -> dict[str, Any]:
-        plain: dict[str, Any] = {
-            "mean": found.mean,
-            "interval": found.interval,
-            "n": found.n,
-            "states": found.states,
-            "method": found.method,
-        }
-        if found.low is not None:
-            plain["if_errors_were"] = [found.low, found.high]
-        return plain
-
-    plain = figure(scorer.figure)
-    plain["fingerprint"] = header.scorers[name].fingerprint
-    if scorer.slices:
-        plain["slices"] = {slice_name: figure(inner) for slice_name, inner in scorer.slices.items()}
-    if scorer.passed is not None:
-        plain["pass_at"] = scorer.pass_at
-        plain["passed"] = figure(scorer.passed)
-    if scorer.pass_hat_k:
-        plain |= {"pass_hat_k": scorer.pass_hat_k, "pass_at_k": scorer.pass_at_k, "flaky": scorer.flaky}
-    return plain

@@ -19,7 +19,7 @@ from gatewatch.core.case import Case
 from gatewatch.core.errors import GatewatchError, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder
-from gatewatch.core.trace import Fault, Span, Trace, Usage, cost_of_spans, moved, total_usage
+from gatewatch.core.trace import Fault, Price, Span, Trace, Usage, cost_of_spans, moved, total_usage
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -172,7 +172,7 @@ def _is_ours(frame: TracebackType) -> bool:
     return Path(frame.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE)
 
 
-def filled(given: Trace, case: Case, current: Recorder, latency: float | None) -> Trace:
+def filled(given: Trace, case: Case, current: Recorder, latency: float | None, price: Price | None = None) -> Trace:
     """What the task gave, with what it left open: what the application recorded, and the time it took.
 
     Raises:
@@ -202,5 +202,5 @@ def filled(given: Trace, case: Case, current: Recorder, latency: float | None) -
     return replace(
         whole,
         usage=whole.usage or total_usage(span.usage for span in whole.spans),
-        cost=whole.cost or cost_of_spans(whole.spans),
+        cost=whole.cost or cost_of_spans(whole.spans, price),
     )
