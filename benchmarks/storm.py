@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from benchmarks.measure import Report
 from gatewatch.checks import FakeProvider
 from gatewatch.models.client import OpenAIClient
 from gatewatch.models.pace import Pace
@@ -38,17 +39,19 @@ def storm() -> dict[str, float]:
         began = time.perf_counter()
         done = asyncio.run(calls())
         wall = time.perf_counter() - began
-        print(client.pace.events, client.pace._burst, client.pace._burst_s, client.pace._refusal_s)
         return {"done": done, "refusals": provider.refusals, "wall": wall, "rate": client.pace.state()["rate"]}
 
 
 def main() -> None:
     """Run the storm and print what became of it."""
+    report = Report()
     result = storm()
-    print(
-        f"storm: {result['done']:.0f} of {CALLS} done, {result['refusals']:.0f} refusals, {result['wall']:.2f} s"
-        f" = {result['wall'] / IDEAL_S:.2f} x ideal ({IDEAL_S:.2f} s), settled on {result['rate']:.1f} requests/s"
-    )
+    report.line("calls that were not answered", CALLS - result["done"], "calls", limit=0)
+    report.line("refusals", result["refusals"], "refusals", limit=449)
+    report.line("wall", result["wall"], "s", note=f"ideal {IDEAL_S:.2f} s")
+    report.line("  beside the ideal", result["wall"] / IDEAL_S, "x", limit=1.3)
+    report.line("the pace settled on", result["rate"], "requests/s", note=f"the provider lets {RATE} through")
+    report.exit()
 
 
 if __name__ == "__main__":

@@ -226,7 +226,9 @@ def test_nobody_who_listens_on_standard_error_either(tmp_path: Path) -> None:
     assert codes == [0, 0]
     codes, _ = shell(folder, "gatewatch run main --json --budget '0 USD' 2>&1 | true")
     assert codes == [4, 0]  # a run that is not complete does not become a success
-    assert len(run_paths(folder / ".gatewatch" / "runs")) == 4
+    codes, _ = shell(folder, "gatewatch run main --plain 2> /dev/full | true")
+    assert codes == [0, 0]
+    assert len(run_paths(folder / ".gatewatch" / "runs")) == 6
 
 
 def test_a_terminal_that_knows_no_letters_but_ascii(tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ class while_heard:  # noqa: N801 - used as a statement
 
 
 def tell(text: str) -> None:
-    """Say something on standard error, to whoever is still there to hear it."""
+    """Say something on standard error, if anybody is there to hear it: neither that nor a full disk ends a run."""
     try:
         click.echo(text, err=True)
-    except BrokenPipeError:
+    except OSError:
         _discard(2)
 
 
