@@ -7,17 +7,18 @@ refusals (HTTP 429):
    hardly notices, and one that has is not hit by everything at once.
 2. A refusal halts everybody for as long as the provider says. One request goes first after a halt; a halt after which
    nothing went through is followed by one twice as long.
-3. After the first halt the pace starts at twice what is certain (what went through, over the time that it took and the halt
-   that it cost), and doubles steadily until it is refused again.
+3. After the first halt the pace starts at twice what is certain (what went through, over the time that it took and
+   the halt that it cost), and doubles steadily until it is refused again.
 4. From then on it keeps a little under what the provider has been seen to let through, and grows: hardly at first, then
    faster (the convex half of the cubic law of RFC 9438, section 4.2). A refusal at about the same pace as the last
    one confirms it, and makes the next growth twice as slow.
 
-What the provider lets through is read off a token bucket that starts full. In a stretch of time that ends with a refusal,
-no more than `burst + rate * seconds` can have gone through; so `(went - burst) / seconds` bounds the rate from below
-in each such stretch, and the largest is the estimate. The burst is what went through before the first refusal of all. A limit
-counted in fixed windows lets nothing through until its window is over, so that `went / (seconds + halt)` is another bound.
-A limit on places in flight shows in refusals that come with as many places taken every time; it is learnt as well.
+What the provider lets through is read off a token bucket that starts full. In a stretch of time that ends with a
+refusal, no more than `burst + rate * seconds` can have gone through; so `(went - burst) / seconds` bounds the rate
+from below in each such stretch, and the largest is the estimate. The burst is what went through before the first
+refusal of all. A limit counted in fixed windows lets nothing through until its window is over, so that `went /
+(seconds + halt)` is another bound. A limit on places in flight shows in refusals that come with as many places taken
+every time; it is learnt as well.
 """
 
 import asyncio
@@ -185,13 +186,14 @@ class Pace:
 
         Args:
             tokens: an estimate of the tokens that the call takes, input and output together.
-            patience: seconds that the caller would wait out a halt. Entering raises `HaltTooLong` when a halt has more than
+            patience: seconds that the caller would wait out a halt. Entering raises `HaltTooLong` when a halt has
+            more than
                 that left.
         """
         return Turn(self, tokens, patience)
 
     def state(self) -> dict[str, Any]:
-        """How it stands: places in flight and their limit, requests a second (None before any refusal), and the counts."""
+        """How it stands: places in flight, their limit, requests a second (None before any refusal), and the counts."""
         return {
             "in_flight": self.in_flight,
             "limit": self._limit,
@@ -234,7 +236,7 @@ class Pace:
             self._go(turn, held_s)
 
     def _wait(self, turn: Turn) -> float:
-        """Seconds until the first in line should look again; 0 when it may go, infinity for as long as no place is free."""
+        """Seconds until the first in line should look again; 0 when it may go, infinity while no place is free."""
         now = self._clock()
         halt = self._halted_until - now
         if halt > 0:
