@@ -35,6 +35,7 @@ class Cost(Struct, frozen=True, omit_defaults=True):
 
 def dollars(amount: float) -> str:
     """An amount to three significant digits, two decimals at least: $0.00171, $12.30."""
+    amount = float(f"{amount:.3g}") if abs(amount) < 1 else amount  # 0.9999 is a dollar
     if amount == 0 or amount >= 1:
         return f"${amount:,.2f}"
     decimals = 2

@@ -166,7 +166,7 @@ class Pace:
         # What was learnt: None and infinity until the first refusal.
         self._rate: float | None = None
         self._places = inf
-        self._burst, self._burst_s = 0.0, 0.0
+        self._burst, self._burst_s = 0, 0.0
         self._refusal_s = 0.0
         # How the pace grows from there.
         self._ramping = False
@@ -250,7 +250,7 @@ class Pace:
                 return 0.0
             if now < self._probe_until:
                 return _PROBE_SLEEP_S
-            self._resume(self._ended, now)
+            self._resume(self._ended)
             self._ended = None
         return min(max(self._next, self._next_by_tokens, self._next_by_gap) - now, _LONGEST_SLEEP_S)
 
@@ -314,49 +314,43 @@ class Pace:
         halt = max(stated, min(stated * 2 ** (self._fruitless - 1), _LONGEST_BACKOFF_S))
         self._halted_until = max(self._halted_until, now + halt * (1 + _JITTER * self._rng()))
 
-    def _resume(self, ended: _Stretch, now: float) -> None:
+    def _resume(self, ended: _Stretch) -> None:
         """Go on after a halt, at a pace learnt from the stretch that led to it."""
         went, refused_at = ended.through()
-        probed_at = self._stretch.sent[0]
         if went <= 0:
             return
-        seconds, halt = refused_at - ended.sent[0], probed_at - refused_at
+        probed_at = self._stretch.sent[0]
+        halt, seconds = probed_at - refused_at, refused_at - ended.sent[0]
         times = [refused_at - at for at in ended.sent if at < refused_at]
-        places = max(1, ended.in_flight - len(ended.refused))
         least, least_s = _least_rate(went, times, halt)
+        known = 0.0
         if self._rate is None:
             self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
             # Where the halt is the longer part of what was measured, the rate may be many times as much.
             self._ramping = least_s < halt
             self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)
-            self._places = places
         else:
-            self._rate = self._learn(self._rate, went, times, halt, least)
-            # Refused with fewer places taken than have been let through at once: places are not what is limited.
-            self._places = places if places >= _SAME_PLACES * self._places else 2 * self._places
-        # What was measured in a short stretch may be far too little, so that the pace must not take long to find out.
-        sure = went / seconds < _SURE * self._rate if seconds else False
+            pace, before, settled = self._rate * self._gain, self._rate, not self._ramping
+            if settled and seconds < halt:
+                # Refused this early at a settled pace: the burst must be larger than it was taken for.
+                self._burst, self._burst_s = min(went, int(1.25 * self._burst) + 1), 0.0
+            known = _bucket_rate(went, times, self._burst, self._burst_s)
+            self._rate = _UNDER_RATE * min(max(least, known, _MOST_DROP * before if settled else 0.0), pace)
+            same = settled and 1 / _SAME_PACE < self._rate / before < _SAME_PACE
+            self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
+            self._ramping = False
+        # A pace that only the halt made so low may be far too low, and must not take long to find out.
+        sure = known >= least or went < _SURE * self._rate * seconds
         self._growth_s = max(*((_GROWTH_S, 10 * halt) if sure else (_UNSURE_GROWTH_S, 6 * halt))) * 2**self._confirmed
         self._grown_s = 0.0
+        # Refused with fewer places taken than have been let through at once: places are not what is limited.
+        places = max(1, ended.in_flight - len(ended.refused))
+        seen = self._places < inf
+        self._places = 2 * self._places if seen and places < _SAME_PLACES * self._places else places
         self._catch_up = (self._burst - 1) / 2
         self._next = probed_at + 1 / self._rate
         if self._ramping:  # what came free during the halt may be caught up with; a settled pace keeps it in hand
             self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
-
-    def _learn(self, before: float, went: int, times: list[float], halt: float, least: float) -> float:
-        """The rate after a refusal that is not the first; `before` it was learnt from the last one."""
-        pace, settled = before * self._gain, not self._ramping
-        if settled and times[0] < halt:
-            # Refused this early at a settled pace: the burst must be larger than it was taken for.
-            self._burst, self._burst_s = min(went, 1.25 * self._burst + 1), 0.0
-        rate = max(
-            least, _bucket_rate(went, times, self._burst, self._burst_s), _MOST_DROP * before if settled else 0.0
-        )
-        rate = _UNDER_RATE * min(rate, pace)
-        same = settled and 1 / _SAME_PACE < rate / before < _SAME_PACE
-        self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
-        self._ramping = False
-        return rate
 
 
 def _least_rate(went: int, times: list[float], halt: float) -> tuple[float, float]:
@@ -367,7 +361,7 @@ def _least_rate(went: int, times: list[float], halt: float) -> tuple[float, floa
     return max(((went - place) / (seconds + halt), seconds) for place, seconds in enumerate(times))
 
 
-def _bucket_rate(went: int, times: list[float], burst: float, burst_s: float) -> float:
+def _bucket_rate(went: int, times: list[float], burst: int, burst_s: float) -> float:
     """The rate of a token bucket that lets a burst (measured over `burst_s` seconds) through before it refuses."""
     shortest = burst_s + _SHORTEST_STRETCH_S
     rates = ((went - place - burst) / (s - burst_s) for place, s in enumerate(times) if s >= shortest)

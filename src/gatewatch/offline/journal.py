@@ -213,7 +213,10 @@ class JournalReader:
 
 
 def _header(path: Path, payload: bytes) -> RunHeader:
-    stated = codec.decode(payload, dict[str, Any])
+    try:
+        stated = codec.decode(payload, dict[str, Any])
+    except ValueError as error:
+        raise InputError(Problem(str(path), f"its first line is not that of a run: {error}")) from None
     if stated.get("kind") != RUN_KIND:
         raise InputError(Problem(str(path), f"is a {stated.get('kind')}, not a {RUN_KIND}"))
     version = stated.get("version", 1)

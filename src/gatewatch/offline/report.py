@@ -36,11 +36,9 @@ def as_text(summary: Summary, *, width: int = 100) -> str:
 
 def clean(text: str) -> str:
     """Text without control characters and without marks that turn its direction, on one line."""
-    return "".join(
-        " " if letter in "\n\r\t" else letter
-        for letter in text
-        if letter in "\n\r\t" or (letter.isprintable() and letter not in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
-    )
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if letter.isspace() else letter for letter in text if letter.isspace() or letter.isprintable())
 
 
 def number(value: float | None) -> str:

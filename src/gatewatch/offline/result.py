@@ -232,16 +232,24 @@ def run_on_loop(coroutine: Coroutine[Any, Any, None]) -> None:
         _run_here(coroutine)
         return
     failures: list[BaseException] = []
+    stops: list[Callable[[], object]] = []
 
     def there() -> None:
         try:
-            _run_here(coroutine)
+            _run_here(coroutine, stops)
         except BaseException as error:
             failures.append(error)
 
     thread = Thread(target=there, name="gatewatch-run")
     thread.start()
-    thread.join()
+    try:
+        thread.join()
+    except BaseException:  # interrupted: it must not go on, and go on paying, behind our back
+        for stop in stops:
+            with suppress(RuntimeError):  # its loop is closed: it is over
+                stop()
+        thread.join()
+        raise
     if failures:
         raise failures[0]
 
@@ -254,9 +262,11 @@ def _is_on_a_loop() -> bool:
     return True
 
 
-def _run_here(coroutine: Coroutine[Any, Any, None]) -> None:
+def _run_here(coroutine: Coroutine[Any, Any, None], stops: list[Callable[[], object]] | None = None) -> None:
     loop = asyncio.new_event_loop()
     main = loop.create_task(coroutine)
+    if stops is not None:
+        stops.append(lambda: loop.call_soon_threadsafe(main.cancel))
     caught: list[signal.Signals] = []
 
     def interrupt(number: signal.Signals) -> None:

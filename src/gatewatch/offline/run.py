@@ -77,6 +77,7 @@ class Runner:
         self._quick = 0
         self._reason = ""
         self._failure: BaseException | None = None
+        self._pace_before = plan.pace()
 
     def _remaining(self) -> Iterator[tuple[int, int]]:
         for trial in range(self.plan.trials):
@@ -127,15 +128,24 @@ class Runner:
         if failure is not None and not isinstance(failure, GatewatchError):
             failure = RunBroken(f"{type(failure).__name__}: {failure}")
         reason = str(failure) if failure is not None else "" if complete else self._reason
-        end = RunEnd(
-            state=state, reason=reason, at=stamp(now()), seconds=round(monotonic() - began, 3), pace=self.plan.pace()
-        )
+        took = round(monotonic() - began, 3)
+        end = RunEnd(state=state, reason=reason, at=stamp(now()), seconds=took, pace=self._pace())
         self._journal.end(end)
         if failure is None:
             return end
         if failure is self._failure:
             raise failure
         raise failure from self._failure
+
+    def _pace(self) -> dict[str, Any]:
+        """How each model was paced; refusals and retries are this run's, whatever a model has served before."""
+        after = self.plan.pace()
+        for model, state in after.items():
+            before = self._pace_before.get(model, {})
+            for count in ("refusals", "retries"):
+                if count in state:
+                    state[count] -= before.get(count, 0)
+        return after
 
     # The seats
 
@@ -214,6 +224,7 @@ class Runner:
                 self._spent -= paid(row)  # it is counted as a whole when its scores are there
             if row.missing:
                 await self._score_rest(row, case)
+            seat.case = None
             self._quick += 1
             if self._quick % _TURN == 0:
                 await asyncio.sleep(0)
@@ -222,7 +233,8 @@ class Runner:
         """Whether the budget can bear another cell beside those in flight, each as dear as the dearest so far."""
         if self.plan.budget is None:
             return True
-        expected = self._spent + self._dearest * len(self._seats)
+        busy = sum(seat.case is not None for seat in self._seats)
+        expected = self._spent + self._dearest * (busy + 1)
         if self._spent < self.plan.budget and expected <= self.plan.budget * (1 + _ROUNDING):
             return True
         self._reason = self._reason or f"the budget of {self.plan.budget:g} USD is used up"
