@@ -104,7 +104,9 @@ def asked(provider: FakeProvider) -> Counter[str]:
     return Counter(f"{request['model']} {json.dumps(request['messages'])}" for request in provider.requests)
 
 
-@pytest.mark.parametrize("calls_before", [30, 150])
+@pytest.mark.parametrize(
+    "calls_before", [30, 150, *(pytest.param(calls, marks=pytest.mark.slow) for calls in (1, 9, 61, 119, 181, 233))]
+)
 def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, calls_before: int) -> None:
     with FakeProvider(reply=reply) as provider:
         project(tmp_path / "whole", provider.base_url)

@@ -51,8 +51,10 @@ _JITTER = 0.02  # of a halt, so that several processes do not come back as one
 _RAMP_START = 2.0
 _RAMP_DOUBLING_S = 0.35
 _GROWTH_S = 30.0  # time in which a settled pace doubles, while nothing has confirmed it
+_GROWTH_HALTS = 10  # the same, in halts: the longer a halt, the more it costs to be refused
+_UNSURE = 1.4
 _UNSURE_GROWTH_S = 6.0
-_SURE = 1.4
+_UNSURE_GROWTH_HALTS = 6
 _MOST_CONFIRMED = 4
 _SAME_PACE = 1.25
 _SAME_PLACES = 0.7
@@ -186,9 +188,8 @@ class Pace:
 
         Args:
             tokens: an estimate of the tokens that the call takes, input and output together.
-            patience: seconds that the caller would wait out a halt. Entering raises `HaltTooLong` when a halt has
-            more than
-                that left.
+            patience: seconds of a halt that the caller would wait for. Entering raises `HaltTooLong` when more of
+                one is left.
         """
         return Turn(self, tokens, patience)
 
@@ -256,7 +257,7 @@ class Pace:
 
     def _holds(self) -> bool:
         """Whether it is the learnt pace that holds calls back, and not a configured limit."""
-        if self._rate is None:
+        if self._rate is None or self._ended is not None:
             return False
         if self.in_flight >= self._limit:
             return self._limit < self._concurrency
@@ -318,30 +319,12 @@ class Pace:
         """Go on after a halt, at a pace learnt from the stretch that led to it."""
         went, refused_at = ended.through()
         if went <= 0:
+            self._first = None
             return
         probed_at = self._stretch.sent[0]
-        halt, seconds = probed_at - refused_at, refused_at - ended.sent[0]
+        halt = probed_at - refused_at
         times = [refused_at - at for at in ended.sent if at < refused_at]
-        least, least_s = _least_rate(went, times, halt)
-        known = 0.0
-        if self._rate is None:
-            self._burst, self._burst_s = went, min(seconds, _LONGEST_BURST_S)
-            # Where the halt is the longer part of what was measured, the rate may be many times as much.
-            self._ramping = least_s < halt
-            self._rate = least * (_RAMP_START if self._ramping else _UNDER_RATE)
-        else:
-            pace, before, settled = self._rate * self._gain, self._rate, not self._ramping
-            if settled and seconds < halt:
-                # Refused this early at a settled pace: the burst must be larger than it was taken for.
-                self._burst, self._burst_s = min(went, int(1.25 * self._burst) + 1), 0.0
-            known = _bucket_rate(went, times, self._burst, self._burst_s)
-            self._rate = _UNDER_RATE * min(max(least, known, _MOST_DROP * before if settled else 0.0), pace)
-            same = settled and 1 / _SAME_PACE < self._rate / before < _SAME_PACE
-            self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
-            self._ramping = False
-        # A pace that only the halt made so low may be far too low, and must not take long to find out.
-        sure = known >= least or went < _SURE * self._rate * seconds
-        self._growth_s = max(*((_GROWTH_S, 10 * halt) if sure else (_UNSURE_GROWTH_S, 6 * halt))) * 2**self._confirmed
+        self._rate = self._learn_first(went, times, halt) if self._rate is None else self._learn(went, times, halt)
         self._grown_s = 0.0
         # Refused with fewer places taken than have been let through at once: places are not what is limited.
         places = max(1, ended.in_flight - len(ended.refused))
@@ -351,6 +334,34 @@ class Pace:
         self._next = probed_at + 1 / self._rate
         if self._ramping:  # what came free during the halt may be caught up with; a settled pace keeps it in hand
             self._next -= min(_CATCH_UP_S, self._catch_up / self._rate, halt / 2)
+
+    def _learn_first(self, went: int, times: list[float], halt: float) -> float:
+        """The rate after the first refusal of all. `times` are seconds from each request sent to the refusal."""
+        self._burst, self._burst_s = went, min(times[0], _LONGEST_BURST_S)
+        least, least_s = _least_rate(went, times, halt)
+        # Where the halt is the longer part of what was measured, the rate may be many times as much.
+        self._ramping = least_s < halt
+        self._growth_s = max(_GROWTH_S, _GROWTH_HALTS * halt)
+        return least * (_RAMP_START if self._ramping else _UNDER_RATE)
+
+    def _learn(self, went: int, times: list[float], halt: float) -> float:
+        """The rate after a later refusal."""
+        assert self._rate is not None
+        before, pace, settled = self._rate, self._rate * self._gain, not self._ramping
+        if settled and times[0] < halt:
+            # Refused this early at a settled pace: the burst must be larger than it was taken for.
+            self._burst, self._burst_s = min(went, int(1.25 * self._burst) + 1), 0.0
+        least, _ = _least_rate(went, times, halt)
+        known = _bucket_rate(went, times, self._burst, self._burst_s)
+        rate = _UNDER_RATE * min(max(least, known, _MOST_DROP * before if settled else 0.0), pace)
+        same = settled and 1 / _SAME_PACE < rate / before < _SAME_PACE
+        self._confirmed = min(self._confirmed + 1, _MOST_CONFIRMED) if same else 0
+        self._ramping = False
+        # A rate that only the halt made so low may be far too low, and must not take long to find out.
+        unsure = known < least and went > _UNSURE * rate * times[0]
+        growth_s, halts = (_UNSURE_GROWTH_S, _UNSURE_GROWTH_HALTS) if unsure else (_GROWTH_S, _GROWTH_HALTS)
+        self._growth_s = max(growth_s, halts * halt) * 2**self._confirmed
+        return rate
 
 
 def _least_rate(went: int, times: list[float], halt: float) -> tuple[float, float]:
