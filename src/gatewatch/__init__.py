@@ -1,4 +1,4 @@
-"""Evaluate LLM applications offline and online with one set of scorers, on one scale.
+"""Score LLM applications offline and online with one set of scorers, on one scale.
 
 The public names are loaded when first used, so that `import gatewatch` costs next to nothing.
 """

@@ -138,10 +138,11 @@ class FakeProvider:
     def close(self) -> None:
         """Stop serving; answers that hang are given up."""
         self._closing.set()
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
         self._server.hang_up()
-        self._thread.join()
 
     def _admit(self, request: dict[str, Any], headers: dict[str, str]) -> bool:
         """Count a request, and say whether it is let through."""

@@ -88,7 +88,7 @@ def test_errors_and_unknown_costs(folder: Path) -> None:
     shown.row(row("c1", 0.0, error="gone", cost=Cost(0.5, unknown=2)))
     assert lines(shown)[1:] == [
         "██" + "░" * 22 + " 2/20 · 2 errors · 0 s",
-        "exact 0.000 · $0.500 + 2 unknown of about $5.00",
+        "exact 0.000 · cost $0.500 + 2 unknown",
     ]
 
 

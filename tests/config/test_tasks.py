@@ -145,7 +145,13 @@ def test_prompt(tmp_path: Path, provider: FakeProvider) -> None:
     header = result.summary.header
     assert header.components.keys() == {"prompt", "model", "parameters", "tools"}
     assert header.prices == {
-        "app": {"model": "app-model", "source": "gatewatch.toml", "input": 1000.0, "output": 2000.0}
+        "app": {
+            "model": "app-model",
+            "source": "gatewatch.toml",
+            "input": 1000.0,
+            "output": 2000.0,
+            "cached_input": 1000.0,
+        }
     }
     tokens = result.summary.task_tokens
     assert result.summary.task_cost.total == pytest.approx(

@@ -111,8 +111,8 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, calls_before: i
     with FakeProvider(reply=reply) as provider:
         project(tmp_path / "whole", provider.base_url)
         whole = start(tmp_path / "whole")
-        assert whole.wait() == 0, whole.communicate()
-        whole.communicate()
+        _, errors = whole.communicate(timeout=60)
+        assert whole.returncode == 0, errors
 
     enough = threading.Event()
     seen = 0

@@ -11,7 +11,7 @@ STATED = Prices({"mine": PriceOverride(input=2.0, output=4.0, cached_input=1.0)}
 def test_a_stated_price() -> None:
     cost = STATED.cost("mine", Usage(input_tokens=1000, output_tokens=500, cached_input_tokens=400))
     assert cost.total == pytest.approx((600 * 2.0 + 400 * 1.0 + 500 * 4.0) / 1e6)
-    assert STATED.rates("mine") == {"source": "gatewatch.toml", "input": 2.0, "output": 4.0}
+    assert STATED.rates("mine") == {"source": "gatewatch.toml", "input": 2.0, "output": 4.0, "cached_input": 1.0}
 
 
 def test_the_table_knows_common_models() -> None:

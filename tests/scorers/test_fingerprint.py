@@ -204,16 +204,16 @@ def test_a_stated_version_overrides_the_source() -> None:
 
         return short
 
-    assert make(5).fingerprint == make(6).fingerprint == declared("short", "2").fingerprint
-    assert declared("short", "3").fingerprint != declared("short", "2").fingerprint
+    assert make(5).fingerprint == make(6).fingerprint == declared("short 2").fingerprint
+    assert declared("short 3").fingerprint != declared("short 2").fingerprint
 
 
 def test_declared_parameters_count_whatever_their_order() -> None:
-    one = declared("exact", "1", {"strip": True, "drop": ""})
-    assert one.fingerprint == declared("exact", "1", {"drop": "", "strip": True}).fingerprint
-    other = declared("exact", "1", {"strip": False, "drop": ""})
+    one = declared("exact 1", {"strip": True, "drop": ""})
+    assert one.fingerprint == declared("exact 1", {"drop": "", "strip": True}).fingerprint
+    other = declared("exact 1", {"strip": False, "drop": ""})
     assert changed(one.parts, other.parts) == ["parameter strip"]
-    assert changed(one.parts, declared("exact", "2").parts) == ["parameter drop", "parameter strip", "version"]
+    assert changed(one.parts, declared("exact 2").parts) == ["parameter drop", "parameter strip", "version"]
     assert changed(one.parts, one.parts) == []
 
 

@@ -60,7 +60,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gatewatch")
 def gatewatch() -> None:
-    """Evaluate an LLM application: run it over a dataset, score every row, keep it all."""
+    """Score an LLM application: run it over a dataset, score every row, keep it all."""
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gatewatch.cli.terminal import counted, tell
 from gatewatch.core.clock import monotonic
-from gatewatch.core.money import dollars
+from gatewatch.core.money import Cost, dollars
 from gatewatch.core.run import Row
 from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.report import clean, number
@@ -109,8 +109,8 @@ class Progress:
             around = f" [{number(interval.low)}, {number(interval.high)}]" if interval else ""
             facts.append(clean(f"{self._scorer} {number(estimate.mean)}{around}"))
         if spent or unpriced:
-            unknown = f" + {unpriced} unknown" if unpriced else ""
-            facts.append(f"{dollars(spent)}{unknown} of about {dollars(spent / done * self._total)}")
+            whole = "" if unpriced else f" of about {dollars(spent / done * self._total)}"
+            facts.append(f"cost {Cost(spent, unpriced)}{whole}" if unpriced else f"{dollars(spent)}{whole}")
         return facts
 
     def _course(self) -> list[str]:

@@ -68,9 +68,8 @@ def command(
             seed=seed,
             budget=budget,
         )
-        if not as_json:
-            for ready in prepared:  # all of them before the first costs anything
-                tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
+        for ready in prepared:  # all of them before the first costs anything
+            tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
         again = f"gatewatch run {suite} --resume" + (f" --name {shlex.quote(name)}" if name else "")
         summaries = [_run(project, ready, again, plain=plain or as_json, quiet=as_json).summary for ready in prepared]
     if as_json:

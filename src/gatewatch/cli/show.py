@@ -11,7 +11,7 @@ from unicodedata import normalize
 import click
 
 if TYPE_CHECKING:
-    from gatewatch.core.run import Row
+    from gatewatch.core.run import Row, ScorerRef
     from gatewatch.offline.result import RunResult
 
 _SHOWN_VALUE = 4000
@@ -25,7 +25,7 @@ _GAP = 3  # between the columns of a table
 @click.command(name="show")
 @click.argument("run", default="latest")
 @click.option("--rows", "show_rows", is_flag=True, help="List the rows, the worst first.")
-@click.option("--failed", is_flag=True, help="List only rows with an error or a score below 1.")
+@click.option("--failed", is_flag=True, help="List only rows with an error, a score of 0, or one under its pass mark.")
 @click.option("--case", "case_id", default="", help="Show every trial of this case in full.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many rows to list.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
@@ -37,6 +37,7 @@ def command(
     from gatewatch.cli.terminal import print_json, print_summary
     from gatewatch.config.project import runs_of
     from gatewatch.core.errors import InputError, Problem
+    from gatewatch.core.run import trace_id
     from gatewatch.offline.report import as_json as to_json
     from gatewatch.offline.result import RunResult, find_run
 
@@ -55,7 +56,7 @@ def command(
         print_json(whole | {"rows": rows} if listing else whole)
     elif case_id:
         for row in rows:
-            _print_text(_in_full(row))
+            _print_text(_in_full(row, trace_id(result.id, row.case, row.trial)))
     elif listing:
         _print_rows(sorted(rows, key=_badness), scorers, limit)
     else:
@@ -67,9 +68,22 @@ def _chosen(result: "RunResult", *, failed: bool, case_id: str) -> "Iterator[Row
     for row in result.rows():
         if case_id and row.case != case_id:
             continue
-        if failed and _badness(row)[0] == 1.0:
+        if failed and not _failed(row, result.summary.header.scorers):
             continue
         yield row
+
+
+def _failed(row: "Row", scorers: "dict[str, ScorerRef]") -> bool:
+    """Whether a row has an error, a score of 0, or one under its pass mark."""
+    if row.trace is not None and row.trace.error is not None:
+        return True
+    for name, score in row.scores.items():
+        mark = scorers[name].pass_at if name in scorers else None
+        if score.status == "scorer_error" or (
+            score.value is not None and (score.value == 0 or score.value < (mark or 0))
+        ):
+            return True
+    return False
 
 
 def _badness(row: "Row") -> tuple[float, str, int]:
@@ -132,7 +146,7 @@ def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
         click.echo(f"{more} more rows: --limit {limit + more}")
 
 
-def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
+def _in_full(row: "Row", trace_id: str) -> "Iterator[tuple[str, str]]":
     from gatewatch.core.codec import text_of
     from gatewatch.offline.report import number, seconds
 
@@ -163,6 +177,7 @@ def _in_full(row: "Row") -> "Iterator[tuple[str, str]]":
         yield "note", note
     cost = "unknown" if trace.cost is None else str(trace.cost)
     yield "took", f"{seconds(trace.latency_s)}, cost {cost}"
+    yield "trace id", trace_id
 
 
 def _print_text(lines: "Iterator[tuple[str, str]]") -> None:

@@ -1,4 +1,4 @@
-"""The keys of gatewatch.toml, with their types and defaults. The reference's tables are made from these docstrings."""
+"""The keys of gatewatch.toml, with their types and defaults."""
 
 from typing import Annotated, Any
 

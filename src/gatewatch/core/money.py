@@ -4,7 +4,6 @@ import re
 
 from msgspec import Struct
 
-CURRENCY = "USD"
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:USD|usd|\$)\s*")
 
 

@@ -29,6 +29,7 @@ _LONGEST_BACKOFF_S = 30.0
 _KEEP_ALIVE_S = 30.0
 _GUESSED_OUTPUT_TOKENS = 256
 _MASK = "***"
+_OURS = {"model", "messages", "stream", "n", "tools", "response_format"}
 _SHORTEST_SECRET = 4
 
 
@@ -50,6 +51,8 @@ def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
             problems.append(f"the variable {variable} is not set")
         elif not (value.isascii() and value.isprintable()):
             problems.append(f"the variable {variable} holds characters that cannot be sent in a header")
+    for name in sorted(settings.parameters.keys() & _OURS):
+        problems.append(f"parameters.{name} cannot be set here: it is part of every call")
     for field, least in (("rpm", 1), ("tpm", 1), ("concurrency", 1), ("retries", 0)):
         number = getattr(settings, field)
         if number is not None and number < least:
@@ -186,7 +189,7 @@ class OpenAIClient:
             waited_s=course.waited_s,
             retries=course.retries,
         )
-        if self._cache is not None:
+        if self._cache is not None and _worth_keeping(request, reply):
             self._cache.set(key, reply)
         return reply
 
@@ -318,6 +321,20 @@ class OpenAIClient:
         if not value:
             raise ModelError("refused", f"{self._who}: the variable {name} is not set")
         return value
+
+
+def _worth_keeping(request: ChatRequest, reply: ChatReply) -> bool:
+    """Whether a reply may be given again: one that was cut off, or is not of the schema asked for, is asked anew."""
+    if reply.finish == "length":
+        return False
+    if request.schema is None:
+        return True
+    from jsonschema_rs import is_valid
+
+    try:
+        return is_valid(request.schema, codec.parse(reply.text.encode()))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _most_output(parameters: Mapping[str, Any]) -> int:

@@ -61,9 +61,15 @@ class Prices:
         """
         stated = self._overrides.get(model)
         if stated is not None:
-            return {"source": "gatewatch.toml", "input": stated.input, "output": stated.output}
+            cached = stated.input if stated.cached_input is None else stated.cached_input
+            prices = {"input": stated.input, "output": stated.output, "cached_input": cached}
+            return {"source": "gatewatch.toml", **prices}
         rates: dict[str, Any] = {"source": self.snapshot}
-        for kind, usage in (("input", Usage(input_tokens=1000, output_tokens=0)), ("output", Usage(0, 1000))):
+        for kind, usage in (
+            ("input", Usage(input_tokens=1000, output_tokens=0)),
+            ("output", Usage(input_tokens=0, output_tokens=1000)),
+            ("cached_input", Usage(input_tokens=1000, output_tokens=0, cached_input_tokens=1000)),
+        ):
             amount = self.cost(model, usage, base_url).total
             rates[kind] = None if amount is None else round(amount * 1000, 9)
         return rates

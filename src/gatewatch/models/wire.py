@@ -21,7 +21,7 @@ class Malformed(Exception):  # noqa: N818 - says what the reply is
 
 def body_of(model: str, parameters: Mapping[str, Any], request: ChatRequest) -> dict[str, Any]:
     """The JSON object to be posted; `parameters` are those that are sent with it."""
-    body: dict[str, Any] = {"model": model, "messages": request.messages, **parameters}
+    body: dict[str, Any] = {**parameters, "model": model, "messages": request.messages}
     if request.tools:
         body["tools"] = request.tools
     if request.schema is not None:

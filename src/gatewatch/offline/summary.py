@@ -201,6 +201,7 @@ class Tally:
         self._slices: dict[str, dict[str, _Counter]] = {name: {} for name in header.scorers}
         self._passes = {name: _Passes(ref.pass_at, header.trials) for name, ref in header.scorers.items()}
         self._slice_rows: Counter[str] = Counter()
+        self._slice_cases: dict[str, set[str]] = {}
         self._latencies = array("d")
         self._task_cost, self._judge_cost = _CostSum(), _CostSum()
         self._task_tokens, self._judge_tokens = _TokenSum(), _TokenSum()
@@ -214,6 +215,8 @@ class Tally:
         self.rows += 1
         if row.slice:
             self._slice_rows[row.slice] += 1
+            if self.header.trials > 1:
+                self._slice_cases.setdefault(row.slice, set()).add(row.case)
         if trace.latency_s is not None and trace.error is None:
             self._latencies.append(trace.latency_s)
         if trace.error is not None:
@@ -273,7 +276,9 @@ class Tally:
             expected_rows=expected,
             states=counted,
             scorers=scorers,
-            slices={name: -(-rows // self.header.trials) for name, rows in sorted(self._slice_rows.items())},
+            slices={
+                name: len(self._slice_cases.get(name, ())) or rows for name, rows in sorted(self._slice_rows.items())
+            },
             task_cost=self._task_cost.result(),
             judge_cost=self._judge_cost.result(),
             task_tokens=self._task_tokens.result(),

@@ -186,7 +186,7 @@ def scorer(fn: Callable[..., Any] | None = None, /, *, name: str = "", version: 
             name=named,
             fn=function,
             getters=getters_of(function),
-            identify=cache(lambda: declared(named, version) if version else of_function(function)),
+            identify=cache(lambda: declared(f"{named} {version}") if version else of_function(function)),
             is_async=inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call),
             optional=frozenset(
                 each.name for each in inspect.signature(function).parameters.values() if each.default is not each.empty
@@ -214,7 +214,7 @@ def built_in(
 
     `binary` says that it gives 0 or 1 only, so that a mean over it is a rate.
     """
-    identity = declared(name, version, parameters or {})
+    identity = declared(version, parameters or {})
     return Scorer(
         name=name,
         fn=fn,

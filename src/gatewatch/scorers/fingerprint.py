@@ -42,9 +42,9 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return sorted(part for part in {*before, *after} if before.get(part) != after.get(part))
 
 
-def declared(name: str, version: str, parameters: Mapping[str, Any] | None = None) -> Identity:
+def declared(version: str, parameters: Mapping[str, Any] | None = None) -> Identity:
     """The identity of a scorer that states its version."""
-    parts = {"version": f"{name} {version}"}
+    parts = {"version": version}
     for key, value in (parameters or {}).items():
         parts[f"parameter {key}"] = digest(_stable(value))
     return Identity(parts)

@@ -41,7 +41,7 @@ class PromptTask:
         self.versions = {
             "prompt": codec.digest((system, prompt), 12),
             "model": str(model.identity.get("model", model.name)),
-            "parameters": codec.text_of(self._parameters or model.identity.get("parameters", {})),
+            "parameters": codec.text_of({**model.identity.get("parameters", {}), **self._parameters}),
         }
         if tools:
             self.versions["tools"] = codec.digest(self._tools, 12)

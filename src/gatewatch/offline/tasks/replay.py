@@ -3,6 +3,7 @@
 import json
 import os
 from array import array
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -56,9 +57,11 @@ class ReplayTask:
 
     def _index(self) -> list[Problem]:
         problems: list[Problem] = []
+        content = sha256()
         offset = 0
         lines: dict[tuple[str, int], int] = {}
         for number, raw in enumerate(self._file, start=1):
+            content.update(raw)
             start, offset = offset, offset + len(raw)
             line = raw.rstrip(b"\r\n")
             if number == 1 and line.startswith(b"\xef\xbb\xbf"):
@@ -83,6 +86,7 @@ class ReplayTask:
             problems.append(
                 Problem(str(self._path), "no outputs", 'write one object a line: {"id": "...", "output": "..."}')
             )
+        self.versions["outputs"] = content.hexdigest()[:12]
         return problems
 
     def flaw(self, case: Case, trials: int) -> str:
