@@ -1,6 +1,7 @@
 """The gate, in a clock's own time: it converges on what a provider lets through, and never stops for good."""
 
 import asyncio
+import itertools
 import random
 from math import inf
 
@@ -63,6 +64,21 @@ def through(
     return clock() - began
 
 
+class Window(Bucket):
+    """A provider's limit that is counted anew in every window of so many seconds."""
+
+    def __init__(self, clock: FrozenClock, most: int, seconds: float) -> None:
+        super().__init__(clock, most / seconds, most)
+        self.seconds, self.window = seconds, 0
+
+    def admit(self) -> bool:
+        window = int(self.clock() / self.seconds)
+        if window != self.window:
+            self.window, self.tokens = window, self.burst
+        self.tokens -= 1
+        return self.tokens >= 0
+
+
 def gate(clock: FrozenClock, concurrency: int = 64, rpm: int | None = None) -> Pace:
     return Pace(clock=clock, rng=random.Random(7).random, concurrency=concurrency, rpm=rpm)
 
@@ -77,6 +93,74 @@ def test_it_converges_on_the_rate_of_a_provider(rate: int, latency: float) -> No
     possible = min(rate, 64 / latency)
     assert took <= 1.35 * calls / possible + 5
     assert pace.refusals <= 0.15 * calls + 64
+
+
+@pytest.mark.parametrize(("most", "seconds"), [(40, 1.0), (10, 1.0), (120, 60.0), (600, 60.0)])
+@pytest.mark.parametrize("retry_after", [None, 0.0, 2.0])
+def test_it_converges_on_a_limit_that_is_counted_in_windows(
+    most: int, seconds: float, retry_after: float | None
+) -> None:
+    clock = FrozenClock()
+    pace = gate(clock)
+    calls = max(most * 5, 400)
+    took = through(Window(clock, most, seconds), pace, calls, retry_after=retry_after)
+    assert took <= 2 * calls / most * seconds
+    assert pace.refusals <= 0.15 * calls
+
+
+def test_the_storm_in_a_clocks_own_time() -> None:
+    clock = FrozenClock()
+    pace = gate(clock)
+    took = through(Bucket(clock, 40, 10), pace, 400, latency=0.005)
+    assert took <= 1.3 * 390 / 40
+    assert pace.refusals < 40
+    assert pace.state()["rate"] == pytest.approx(40, rel=0.1)
+
+
+def test_it_follows_a_limit_that_changes() -> None:
+    clock = FrozenClock()
+    pace, provider = gate(clock), Bucket(clock, 40, 10)
+    through(provider, pace, 1000)
+    provider.rate = 8
+    through(provider, pace, 500)
+    assert pace.state()["rate"] == pytest.approx(8, rel=0.25)
+    provider.rate = 80
+    assert through(provider, pace, 8000) <= 3 * 8000 / 80
+
+
+def test_tokens_a_minute_are_kept_and_estimates_corrected() -> None:
+    clock = FrozenClock()
+    pace = Pace(clock=clock, tpm=60_000)
+
+    async def work() -> None:
+        for _ in range(10):
+            async with pace.turn(tokens=10_000) as turn:
+                turn.used(1000)
+
+    clock.run(work())
+    assert clock() == pytest.approx(9.0, abs=0.5)
+
+
+def test_one_call_goes_first_after_a_halt() -> None:
+    clock = FrozenClock()
+    pace, sent = gate(clock), list[float]()
+
+    async def call() -> None:
+        while True:
+            async with pace.turn() as turn:
+                sent.append(clock())
+                await asyncio.sleep(0.01)
+                if clock() > 30:
+                    return
+                turn.refused(2.0)
+
+    async def work() -> None:
+        await asyncio.gather(*(call() for _ in range(20)))
+
+    clock.run(work())
+    refused = [at for at in sent if 1 < at < 30]
+    assert len(refused) <= 4
+    assert all(later - earlier >= 2.0 for earlier, later in itertools.pairwise(refused))
 
 
 def test_it_finds_the_number_of_places() -> None:
