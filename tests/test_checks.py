@@ -22,7 +22,9 @@ def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
 
 
 def chat(provider: FakeProvider, text: str = "hi") -> tuple[int, Any]:
-    return post(f"{provider.base_url}/chat/completions", {"model": "m", "messages": [{"role": "user", "content": text}]})
+    return post(
+        f"{provider.base_url}/chat/completions", {"model": "m", "messages": [{"role": "user", "content": text}]}
+    )
 
 
 def test_it_answers_like_a_provider_and_counts() -> None:
