@@ -1,4 +1,5 @@
 import asyncio
+import math
 import sys
 import threading
 from decimal import Decimal
@@ -293,3 +294,12 @@ def test_an_error_that_cannot_be_written_is_an_error() -> None:
 @pytest.mark.parametrize("status", ["skipped", "scorer_error"])
 def test_a_score_that_is_unknown_has_no_value(status: Any) -> None:
     assert not to_score(Score(0.5, status=status), returning(None)).counts
+
+
+@pytest.mark.parametrize(
+    "given",
+    [Score(status="timeout"), Score(1.0, status="task_error"), Score(0.0, label=None), Score(0.0, cost=Cost(math.nan))],  # type: ignore[arg-type]
+)
+def test_a_score_that_a_scorer_may_not_give_is_its_error(given: Score) -> None:
+    found = to_score(given, returning(None))
+    assert (found.status, found.value) == ("scorer_error", None)

@@ -239,13 +239,14 @@ def test_the_wording_has_a_version() -> None:
 
 def test_a_provider_that_gives_no_answer_is_an_error_of_the_scorer() -> None:
     score = scored(judge(POLITE, model=Scripted(ModelError("server", "the provider answered 503 four times"))))
-    assert score == Score(status="scorer_error", explanation="the provider answered 503 four times", source="judge")
+    said = "the provider answered 503 four times"
+    assert score == Score(status="scorer_error", explanation=said, source="judge", cost=Cost(unknown=1))
 
 
 def test_what_was_paid_before_the_provider_failed_is_kept() -> None:
     score = scored(judge(POLITE, model=Scripted("prose", ModelError("timeout", "no answer within 60 s"))))
     assert (score.status, score.explanation) == ("scorer_error", "no answer within 60 s")
-    assert (score.cost, score.usage, score.model) == (Cost(0.01), Usage(100, 20), "m-1-2026")
+    assert (score.cost, score.usage, score.model) == (Cost(0.01, unknown=1), Usage(100, 20), "m-1-2026")
 
 
 def test_an_unknown_price_stays_unknown() -> None:

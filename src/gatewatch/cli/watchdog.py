@@ -15,6 +15,7 @@ import signal
 import struct
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 
 GRACE_S = 5.0
@@ -62,8 +63,9 @@ class Watchdog:
         faulthandler.unregister(signal.SIGUSR1)
         signal.signal(signal.SIGILL, signal.SIG_DFL)
         os.close(self._alive)
-        os.kill(self._child, signal.SIGKILL)
-        os.waitpid(self._child, 0)
+        with suppress(ProcessLookupError, ChildProcessError):  # the application may reap children that are not its own
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
 
     def _watch(self, watched: int, ended: int) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # meant for the run; we go when it goes

@@ -104,7 +104,7 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
             output=_kept(self.output),
             error=None if error is None else Fault(said_by(error)),
             started_s=self._started - self._recorder.started,
-            latency_s=took if self.latency_s is None else self.latency_s,
+            latency_s=took if _finite(self.latency_s) is None else self.latency_s,
             model=self.model,
             usage=self.usage,
             cost=_finite(self.cost),
@@ -113,8 +113,8 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
 
 
 def _finite(amount: float | None) -> float | None:
-    """An amount that can be added up; NaN and infinity are as good as unknown."""
-    return amount if amount is not None and isfinite(amount) else None
+    """An amount that can be added up; NaN, infinity and less than nothing are as good as unknown."""
+    return amount if amount is not None and isfinite(amount) and amount >= 0 else None
 
 
 def _kept(value: Any) -> Any:

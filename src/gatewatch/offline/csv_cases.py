@@ -16,6 +16,7 @@ from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.errors import Problem, did_you_mean
 
+_LONGEST_CELL = 2**31 - 1
 _LISTS = ("tags", "scorers")
 _JSON = ("input", "expected", "context", "provenance")
 _BOM = b"\xef\xbb\xbf"
@@ -33,6 +34,7 @@ def read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any] | list[Problem]]]
         line = 1 + body.count(b"\n", 0, error.start)
         yield line, [Problem(f"{file}:{line}", f"not UTF-8 at byte {byte}", "save the file as UTF-8")]
         return
+    csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]

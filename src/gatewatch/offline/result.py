@@ -281,6 +281,10 @@ def _run_here(coroutine: Coroutine[Any, Any, None], stops: list[Callable[[], obj
     try:
         with suppress(asyncio.CancelledError):
             loop.run_until_complete(main)
+    except SystemExit as error:  # raised inside of a task of the application's own, past all that would hold it
+        if caught:
+            raise
+        raise RunBroken(f"the application ended the process (exit code {error.code}); --resume goes on") from error
     finally:
         rest = [task for task in asyncio.all_tasks(loop) if not task.done()]
         for task in rest:

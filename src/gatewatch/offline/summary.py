@@ -172,7 +172,7 @@ class _Passes:
         if value is None:
             return
         self.binary = self.binary and value in (0.0, 1.0)
-        passed = value >= (1.0 if self.pass_at is None else self.pass_at)
+        passed = score.status == "scored" and value >= (1.0 if self.pass_at is None else self.pass_at)
         if self.pass_at is not None:
             self.rate.add(row, "scored", float(passed))
         if self.counts is not None:

@@ -131,8 +131,10 @@ def checked(trace: Trace) -> Trace:
         TaskFailed: naming the first field that is not as it should be.
     """
     try:
-        return msgspec.convert(msgspec.to_builtins(trace), Trace)
-    except (msgspec.ValidationError, TypeError) as error:
+        given = msgspec.to_builtins(trace)
+        codec.plain(given)  # NaN and infinity have no place in a cost or a latency either
+        return msgspec.convert(given, Trace)
+    except (ValueError, TypeError) as error:
         raise TaskFailed(f"the trace cannot be kept: {error}") from None
 
 

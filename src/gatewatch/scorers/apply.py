@@ -6,8 +6,10 @@ from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
+from gatewatch.core import codec
 from gatewatch.core.errors import said_by
 from gatewatch.core.score import Score
 from gatewatch.core.threads import Abandoned, DaemonPool
@@ -120,6 +122,11 @@ def to_score(result: Any, scorer: Scorer) -> Score:
     if result is None:
         return _SKIPPED
     if isinstance(result, Score):
+        flaw = _flaw(result)
+        if flaw:
+            return Score(
+                status="scorer_error", explanation=f"{scorer.name} returned a score that cannot be kept: {flaw}"
+            )
         score = result
         if score.value is None:
             return replace(score, status="skipped") if score.status == "scored" else score
@@ -136,6 +143,19 @@ def to_score(result: Any, scorer: Scorer) -> Score:
     if not isfinite(number) or not 0.0 <= number <= 1.0:
         return Score(status="scorer_error", explanation=f"{scorer.name} returned {number:g}; a score is in 0..1")
     return replace(score, value=number)
+
+
+def _flaw(score: Score) -> str:
+    """Why a score that a scorer filled in cannot be kept, or nothing."""
+    if score.status not in ("scored", "skipped", "scorer_error"):
+        return f"the status {score.status!r} is not a scorer's to give"
+    try:
+        given = msgspec.to_builtins(replace(score, value=None))
+        codec.plain(given)
+        msgspec.convert(given, Score)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def scorer_error(error: BaseException) -> Score:

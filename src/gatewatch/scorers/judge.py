@@ -172,6 +172,7 @@ async def _ask(judge: _Judge, messages: tuple[dict[str, Any], ...]) -> Score:
             )
         except ModelError as error:
             why = str(error)
+            cost = (cost or Cost()) + Cost(unknown=1)  # what a failed call cost, nobody says
             break
         cost = reply.cost if cost is None else cost + reply.cost
         usage, model, text = total_usage((usage, reply.usage)), reply.model, reply.text.strip()
