@@ -221,3 +221,13 @@ class TestCalling:
             assert task.abandoned == 1
         finally:
             go_on.set()
+
+
+def test_what_a_function_does_to_its_arguments_is_nothing_to_the_next_trial() -> None:
+    def answer(messages: list[dict[str, str]]) -> int:
+        messages.append({"role": "assistant", "content": "x"})
+        return len(messages)
+
+    case = Case(id="c", input={"messages": [{"role": "user", "content": "hi"}]})
+    task = made(answer)
+    assert [asyncio.run(task.answer(case, trial)).output for trial in range(3)] == [2, 2, 2]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from msgspec.structs import replace
@@ -80,6 +81,7 @@ class CallTask:
         if isinstance(given, str):
             only_case = self._wants_case and len(self._signature.parameters) == 1 + len(self.arguments)
             return (() if only_case else (given,)), named
+        given = deepcopy(given)  # what the function does to its arguments is nothing to the next trial
         if self._wants_whole:
             return (), {"input": given, **named}
         return (), {
