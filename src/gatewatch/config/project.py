@@ -50,10 +50,11 @@ class Project:
     Models are shared by all that name them, so that they keep one pace and one set of connections.
     """
 
-    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+    def __init__(self, root: Path, settings: Settings | None = None, *, fresh: bool = False) -> None:
         self.root = root
         self.settings = settings or Settings()
         self.runs = root / RUNS
+        self.fresh = fresh
         self.models: dict[str, OpenAIClient] = {}
         self._scorers: dict[str, Scorer] | None = None
 
@@ -71,6 +72,10 @@ class Project:
             where = str(start or Path.cwd())
             raise ConfigError(Problem(where, f"no {FILE} here or above", "start a project with `gatewatch init`"))
         return cls(start or Path.cwd())
+
+    def anew(self) -> "Project":
+        """The same project with models that have no reply cache: what is asked again is answered again."""
+        return Project(self.root, self.settings, fresh=True)
 
     # Models
 
@@ -101,7 +106,8 @@ class Project:
             problems = [Problem(f"{FILE}: models.{name}", text) for text in check(settings, os.environ)]
             if problems:
                 raise ConfigError(problems)
-            cache = ReplyCache(self.root / ".gatewatch" / "cache.db") if settings.cache else None
+            cached = settings.cache and not self.fresh
+            cache = ReplyCache(self.root / ".gatewatch" / "cache.db") if cached else None
             pace = Pace(concurrency=settings.concurrency, rpm=settings.rpm, tpm=settings.tpm)
             self.models[name] = OpenAIClient(name, settings, pace=pace, cache=cache, prices=self.prices)
         return self.models[name]

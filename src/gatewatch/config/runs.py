@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.config.load import FILE, shortest
@@ -28,7 +29,7 @@ from gatewatch.core import shape
 from gatewatch.core.case import Case
 from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
-from gatewatch.core.run import DatasetRef, RunHeader, ScorerRef
+from gatewatch.core.run import DatasetRef, Purpose, RunHeader, ScorerRef
 from gatewatch.core.threads import DaemonPool
 from gatewatch.offline.dataset import from_cases, open_dataset
 from gatewatch.offline.journal import JournalReader
@@ -38,6 +39,14 @@ from gatewatch.offline.task import Task
 from gatewatch.offline.tasks.call import CallTask
 from gatewatch.offline.tasks.replay import ReplayTask
 from gatewatch.scorers.base import Scorer
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """What a run is of another: why it is made, the run that it belongs to, and the cases that it is about, if not all."""
+
+    purpose: Purpose
+    of: str
+    only: frozenset[str] | None = None
 
 
 def suite_settings(project: Project, name: str) -> SuiteSettings:
@@ -60,6 +69,8 @@ def prepare_suite(
     label: str = "",
     limit: int | None = None,
     resume: bool = False,
+    version: str = "",
+    part: Part | None = None,
     **changes: Any,
 ) -> list[Prepared]:
     """The runs of a suite, one for each variant of its matrix, ready to start.
@@ -71,6 +82,8 @@ def prepare_suite(
         label: a name for the run.
         limit: run only the first cases, this many.
         resume: go on with runs that were cut off; variants that have none are left out.
+        version: only the variant with this task, as a run's header has it.
+        part: what the run is of another, if it is made for one.
         changes: `trials`, `tier`, `concurrency`, `seed`, `budget` in the place of the suite's.
 
     Raises:
@@ -96,7 +109,7 @@ def prepare_suite(
     found: list[tuple[str, TaskSettings]] = []
     with problems.gather():
         found = variants(suite, settings_of(reference, project.settings.tasks, f"{where}.task"), where)
-    only = _task_of_run(project, label) if resume else ""
+    only = version or (_task_of_run(project, label) if resume else "")
     prepared = []
     for variant, settings in found:
         spec = f"{reference} {variant}".rstrip()
@@ -111,7 +124,7 @@ def prepare_suite(
                     task=made, dataset=dataset, scorers=scorers, setup=setup, teardown=teardown, slice_of=slice_of
                 )
                 name_of_run = label if only else f"{label} {variant}".strip()
-                ready = prepare(project, name, suite, parts, label=name_of_run, limit=limit, resume=resume)
+                ready = prepare(project, name, suite, parts, label=name_of_run, limit=limit, resume=resume, part=part)
                 prepared += [] if ready is None else [ready]
     problems.raise_any()
     if resume and not prepared:
@@ -160,6 +173,7 @@ def prepare(
     label: str = "",
     limit: int | None = None,
     resume: bool = False,
+    part: Part | None = None,
 ) -> Prepared | None:
     """One run, ready to start, or None when it was to be resumed and there is none to resume.
 
@@ -171,7 +185,7 @@ def prepare(
         return None
     trials = suite.trials or (parts.task.trials if isinstance(parts.task, ReplayTask) else 1)
     tier, seed = suite.tier, suite.seed
-    run = new_run_id(f"{name}-{label}" if label else name)
+    run = new_run_id("-".join(each for each in (name, label, part.purpose if part else "") if each))
     if path is not None:  # a run goes on as it began, whatever the suite says now
         before = JournalReader(path).header
         run, trials, seed, limit, tier = (
@@ -182,7 +196,10 @@ def prepare(
             before.dataset.tier,
         )
     models = models_of(project, parts.task, parts.scorers)
-    chosen = choose(parts.dataset, parts.task, parts.scorers, trials=trials, tier=tier, limit=limit, seed=seed)
+    only = None if part is None else part.only
+    chosen = choose(
+        parts.dataset, parts.task, parts.scorers, trials=trials, tier=tier, limit=limit, seed=seed, only=only
+    )
     header = RunHeader(
         run=run,
         name=label,
@@ -203,6 +220,9 @@ def prepare(
             each: {"model": model.settings.model, **project.prices.rates(model.settings.model, model.settings.base_url)}
             for each, model in models.items()
         },
+        fresh=project.fresh or not any(model.settings.cache for model in models.values()),
+        purpose="" if part is None else part.purpose,
+        of="" if part is None else part.of,
     )
     plan = Plan(
         run=run,
@@ -306,7 +326,7 @@ def run(
     return execute(prepared, closing=project.close)
 
 
-_OTHERWISE = {"dataset", "task", "scorers", "setup", "teardown", "matrix"}  # keys of a suite that `run` has not
+_OTHERWISE = {"dataset", "task", "scorers", "setup", "teardown", "matrix", "gate"}  # keys of a suite that `run` has not
 
 
 def _suite_given(settings: dict[str, Any], limit: int | None, problems: Problems) -> SuiteSettings:

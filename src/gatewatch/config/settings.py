@@ -1,6 +1,6 @@
 """The keys of gatewatch.toml, with their types and defaults."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -11,6 +11,8 @@ from gatewatch.models.settings import ModelSettings
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+Points = Annotated[float, Meta(ge=0, le=1)] | str
+"""A share of 1, or percentage points as text: 0.05 or "5pp"."""
 
 
 class ProjectSettings(Struct, frozen=True):
@@ -65,6 +67,33 @@ class TaskSettings(Struct, frozen=True):
     versions: dict[str, str] = {}
 
 
+class GateSettings(Struct, frozen=True):
+    """`gate = { ... }` of a suite: by what rule a candidate is held against the baseline.
+
+    primary: the scorer, or scorers, that gate; all of the suite by default. Several share the rate of false blocks.
+    slices: slices in which they gate as well, by name.
+    max_drop: the fall that must be ruled out for a PASS: 0.05 or "5pp".
+    min_effect: a fall of the mean that is smaller than this does not block, however sure it is.
+    alpha: how often a change that changes nothing may be blocked.
+    min: lowest means by scorer; blocks only when the 95 % upper bound lies under it.
+    max_cost: the most that the task may cost a row, such as "0.01 USD"; blocks when the 95 % lower bound is above it.
+    max_latency: the most seconds that the 95th percentile of latency may be; blocks as `max_cost` does.
+    undecided: what UNDECIDED means: "warn" (exit code 0, and a notice), "fail" (exit code 3), or "spend" (more trials).
+    early_stop: whether a run over 100 cases or more stops as soon as its outcome is clear.
+    """
+
+    primary: str | tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    max_drop: Points = 0.05
+    min_effect: Points = 0.0
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
+    min: dict[str, Share] = {}
+    max_cost: str = ""
+    max_latency: Seconds | None = None
+    undecided: Literal["warn", "fail", "spend"] = "warn"
+    early_stop: bool = False
+
+
 class SuiteSettings(Struct, frozen=True):
     """`[suites.NAME]`: a dataset, a task, and the scorers that say how well the task did.
 
@@ -82,6 +111,7 @@ class SuiteSettings(Struct, frozen=True):
     setup: `module:function`, called with each case before the task.
     teardown: `module:function`, called with each case after the task.
     matrix: variants of the task, run one after the other: each combination of the values given by key of the task.
+    gate: by what rule `gatewatch gate` holds a candidate against the baseline.
     """
 
     dataset: str
@@ -98,6 +128,7 @@ class SuiteSettings(Struct, frozen=True):
     setup: str = ""
     teardown: str = ""
     matrix: dict[str, tuple[Any, ...]] = {}
+    gate: GateSettings = GateSettings()
 
 
 class MonitoredScorer(Struct, frozen=True):

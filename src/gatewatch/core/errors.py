@@ -5,6 +5,8 @@
     │   ├── ConfigError         gatewatch.toml, or what it names
     │   ├── DatasetError        a dataset or replay file
     │   └── RubricError         a judge's rubric file
+    ├── GateFailed              exit code 1: the gate says REGRESSED
+    ├── NoVerdict               exit code 3: the gate has nothing to say, or the suite wants more than UNDECIDED
     ├── RunBroken               the run could not go on; what was done is kept and can be resumed
     └── ModelError              an LLM provider gave no usable answer
 
@@ -65,6 +67,18 @@ class DatasetError(InputError):
 
 class RubricError(InputError):
     """A judge's rubric file is wrong."""
+
+
+class GateFailed(GatewatchError, AssertionError):  # noqa: N818 - what happened
+    """The gate says REGRESSED; the message is its report. It is an assertion's error too, as tests expect."""
+
+    exit_code = 1
+
+
+class NoVerdict(GatewatchError):  # noqa: N818 - what there is not
+    """There is no verdict: no baseline, another ruler or dataset, no rows, or UNDECIDED where that is to fail."""
+
+    exit_code = 3
 
 
 class RunBroken(GatewatchError):  # noqa: N818 - it is a state of the run, and reads as one

@@ -14,6 +14,8 @@ RUN_KIND = "gatewatch.run"
 RUN_VERSION = 1
 
 Ending = Literal["complete", "partial", "broken"]
+Purpose = Literal["", "flips", "trials", "rescore"]
+"""Why a run was made: for itself, to try again what fell, for more trials of another run's cases, to score again."""
 
 
 class DatasetRef(Struct, frozen=True, omit_defaults=True):
@@ -41,7 +43,9 @@ class ScorerRef(Struct, frozen=True, omit_defaults=True):
 class RunHeader(Struct, frozen=True, kw_only=True):
     """What a run is a run of. Everything that must be the same for it to be resumed.
 
-    `prices` has, for each model in use, the prices at which it was counted and where they come from.
+    `prices` has, for each model in use, the prices at which it was counted and where they come from. `fresh` says that
+    no reply came from the reply cache. `purpose` is why the run was made, where it is not a whole run of its suite, and
+    `of` the run that it belongs to.
     """
 
     kind: str = RUN_KIND
@@ -57,6 +61,14 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     seed: int = 0
     started: str = ""
     prices: dict[str, dict[str, Any]] = {}
+    fresh: bool = False
+    purpose: Purpose = ""
+    of: str = ""
+
+    @property
+    def independent(self) -> bool:
+        """Whether its outcomes are its own, rather than replies of models that may have been another run's."""
+        return self.fresh or not self.prices
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):

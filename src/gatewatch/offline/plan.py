@@ -2,7 +2,7 @@
 
 import random
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -79,8 +79,11 @@ def choose(
     tier: Tier | None = None,
     limit: int | None = None,
     seed: int = 0,
+    only: Collection[str] | None = None,
 ) -> Sequence[int]:
     """Choose the cases of a run, shuffled by the seed, after checking that each can be given to the task.
+
+    `only` names the cases to be chosen from by their ids.
 
     Raises:
         DatasetError: with every case that cannot be run, or when none is left.
@@ -92,7 +95,7 @@ def choose(
         if limit is not None and len(chosen) >= limit:
             break
         case = dataset[index]
-        if not in_tier(case, tier):
+        if not in_tier(case, tier) or (only is not None and case.id not in only):
             continue
         chosen.append(index)
         flaw = task.flaw(case, trials)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from gatewatch.core.clock import now
 from gatewatch.core.errors import InputError, Problem, RunBroken
 from gatewatch.core.run import Row, RunHeader
+from gatewatch.offline.flips import Again
 from gatewatch.offline.journal import Journal, JournalReader, in_use
 from gatewatch.offline.plan import Done, Key, Plan, paid
 from gatewatch.offline.run import Runner
@@ -26,10 +27,14 @@ SUFFIX = ".jsonl"
 
 
 class RunResult:
-    """A run that was made: its journal, and what it says. Printing it shows the summary."""
+    """A run that was made: its journal, and what it says. Printing it shows the summary.
+
+    `again`, where the run was made in this process, runs some of its cases again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.again: Again | None = None
         self._summary: Summary | None = None
 
     @property
@@ -92,7 +97,7 @@ def find_run(folder: Path, reference: str) -> Path:
     if not paths:
         raise InputError(Problem(reference, f"there are no runs in {folder}", "make one with `gatewatch run SUITE`"))
     if reference == "latest":
-        return paths[0]
+        return next((path for path in paths if _is_whole(path)), paths[0])
     exact = [path for path in paths if path.stem == reference]
     starting = [path for path in paths if path.stem.startswith(reference)]
     found = exact or [path for path in paths if reference in _names_of(path)][:1] or starting
@@ -112,7 +117,14 @@ def _names_of(path: Path) -> tuple[str, ...]:
         header = JournalReader(path).header
     except InputError:  # a foreign file in the folder is nobody's run
         return ()
-    return header.name, header.suite
+    return (header.name, header.suite) if header.purpose in _WHOLE else ()
+
+
+_WHOLE = ("", "rescore")  # what a run is made for that can stand for its suite
+
+
+def _is_whole(path: Path) -> bool:
+    return bool(_names_of(path))
 
 
 def unfinished(folder: Path, suite: str, name: str) -> Path | None:
@@ -122,7 +134,7 @@ def unfinished(folder: Path, suite: str, name: str) -> Path | None:
             header = JournalReader(path).header
         except InputError:
             continue
-        if header.suite == suite and name in ("", header.name, header.run):
+        if header.suite == suite and header.purpose in _WHOLE and name in ("", header.name, header.run):
             return path if summarise(path).state != "complete" else None
     return None
 
@@ -186,6 +198,7 @@ def execute(
     prepared: Prepared,
     *,
     watch: Callable[[Row], None] | None = None,
+    until: Callable[[Row], str] | None = None,
     beat: Callable[[], None] | None = None,
     closing: Callable[[], Awaitable[None]] | None = None,
 ) -> RunResult:
@@ -194,6 +207,7 @@ def execute(
     Args:
         prepared: what is to be run.
         watch: called with each finished row.
+        until: asked after each finished row for a reason to begin no more; what is going on is finished.
         beat: called a few times a second as long as the run is alive.
         closing: awaited in the end, on the run's event loop, to let go of what the plan uses.
 
@@ -205,7 +219,7 @@ def execute(
         journal = Journal.create(prepared.path, prepared.header)
     else:
         journal = Journal.resume(prepared.path)
-    runner = Runner(prepared.plan, journal, done=prepared.done, watch=watch, beat=beat)
+    runner = Runner(prepared.plan, journal, done=prepared.done, watch=watch, until=until, beat=beat)
 
     async def work() -> None:
         try:

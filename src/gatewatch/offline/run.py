@@ -59,12 +59,14 @@ class Runner:
         *,
         done: Done | None = None,
         watch: Callable[[Row], None] | None = None,
+        until: Callable[[Row], str] | None = None,
         beat: Callable[[], None] | None = None,
     ) -> None:
         self.plan = plan
         self._journal = journal
         self._done = done or Done()
         self._watch = watch
+        self._until = until
         self._beat = beat
         self._cells = self._remaining()
         self._seats: set[_Seat] = set()
@@ -389,6 +391,8 @@ class Runner:
         self._dearest = max(self._dearest, cost)
         if self._watch is not None:
             self._watch(row)
+        if self._until is not None and not self._reason:
+            self._reason = self._until(row)
 
 
 def _is_async(hook: Hook) -> bool:

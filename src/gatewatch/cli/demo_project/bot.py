@@ -3,20 +3,27 @@
 It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits
 best. There is no model in it: it needs no key and no network, and it answers the same question always in the same way.
 
-Two versions stand side by side here. "worse" is a rewrite that was meant to make the bot simpler. Its author tried
-three questions and found nothing wrong. `gatewatch run support` tries all of datasets/support.jsonl.
+Four versions stand side by side here. "good" is the one in use. The other three would like to replace it:
+
+- "worse" is a rewrite that was meant to make the bot simpler. Its author tried three questions and found nothing wrong.
+- "tidied" is the version in use with its code tidied up. Every answer ought to be the same, to the letter.
+- "reworded" finds the same and puts it into other words. Every answer is a different text, and ought to be as good.
+
+`gatewatch run support` tries all of datasets/support.jsonl on the version in use. Whether the rewrite may replace it,
+`gatewatch gate support --task rewrite` says.
 """
 
 import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from gatewatch import note, span
 
 HERE = Path(__file__).parent
-REFUSAL = "I am sorry, I do not know that. Our help desk does, on weekdays from 9 to 17."
 
 
 # The help centre: articles, and the words in them.
@@ -128,8 +135,11 @@ good_search = Search(terms_of)
 worse_search = Search(simpler_terms_of)
 
 
-def quote(question, articles, search):
-    """The sentence that answers: the one with the most of the question's words, from the better article if in doubt."""
+def best_sentence(question, articles, search):
+    """The sentence that answers: the one with the most of the question's words, from the better article if in doubt.
+
+    It is given as its article and its number in there.
+    """
     asked = dict.fromkeys(search.terms(question))
 
     def fit(place, article, sentence):
@@ -140,12 +150,12 @@ def quote(question, articles, search):
         return sum(weights) * 0.85**place
 
     fits = [
-        (fit(place, article, sentence), -place, -number, sentence, article)
+        (fit(place, article, sentence), -place, -number, article)
         for place, article in enumerate(articles)
         for number, sentence in enumerate(article["sentences"])
     ]
-    _, _, _, sentence, article = max(fits, key=lambda found: found[:3])
-    return f"{sentence} (From our help centre: {article['title']})"
+    _, _, number, article = max(fits, key=lambda found: found[:3])
+    return article, -number
 
 
 # The tools.
@@ -170,18 +180,32 @@ def gift_card_balance(card):
         return step.output
 
 
+# The words around what was found. A wording says an order, a gift card's balance, and what an article states.
+
+
+class Wording(NamedTuple):
+    """How answers are put."""
+
+    refusal: str
+    order: Callable
+    balance: Callable
+    article: Callable
+
+
+ORDER_STATES = {
+    "delivered": "was delivered on {day}",
+    "shipped": "is with {carrier} and arrives on {day}",
+    "packed": "is packed and leaves us on {day}",
+    "cancelled": "was cancelled on {day}",
+    "waiting for payment": "is on hold until {day}, because it has not been paid yet",
+}
+
+
 def say_order(order_id, order):
     """An order's state in a sentence, without anything about the person who ordered."""
     if order is None:
         return f"I can find no order with the number {order_id}."
-    sentences = {
-        "delivered": "was delivered on {day}",
-        "shipped": "is with {carrier} and arrives on {day}",
-        "packed": "is packed and leaves us on {day}",
-        "cancelled": "was cancelled on {day}",
-        "waiting for payment": "is on hold until {day}, because it has not been paid yet",
-    }
-    return f"Order {order_id} {sentences[order['status']].format(**order)}."
+    return f"Order {order_id} {ORDER_STATES[order['status']].format(**order)}."
 
 
 def say_balance(card, balance):
@@ -189,14 +213,60 @@ def say_balance(card, balance):
     return f"I can find no gift card {card}." if balance is None else f"Gift card {card} has {balance:.2f} euros left."
 
 
+def quote(article, number):
+    """A sentence of an article, and where it is from."""
+    return f"{article['sentences'][number]} (From our help centre: {article['title']})"
+
+
+def reworded_order(order_id, order):
+    """The same, to the customer."""
+    if order is None:
+        return f"There is no order with the number {order_id}, I am afraid."
+    return f"Your order {order_id} {ORDER_STATES[order['status']].format(**order)}."
+
+
+def reworded_balance(card, balance):
+    """The same, the amount first."""
+    if balance is None:
+        return f"There is no gift card {card}, I am afraid."
+    return f"There are {balance:.2f} euros left on gift card {card}."
+
+
+def reworded_quote(article, number):
+    """The sentence and the next one, without where they are from. A long one loses what comes as an afterthought."""
+    sentences = article["sentences"][number : number + 2]
+    short = [re.sub(r", (and|since) .*", ".", each) if len(each) > 85 else each for each in sentences]
+    return f"The help centre says: {' '.join(short)}"
+
+
+WORDING = Wording(
+    refusal="I am sorry, I do not know that. Our help desk does, on weekdays from 9 to 17.",
+    order=say_order,
+    balance=say_balance,
+    article=quote,
+)
+OTHER_WORDING = Wording(
+    refusal="I do not know that, I am afraid. Please ask our help desk, on weekdays from 9 to 17.",
+    order=reworded_order,
+    balance=reworded_balance,
+    article=reworded_quote,
+)
+
+
 # The bot.
 
 
 def answer(question="", messages=(), version="good"):
     """Answer a question, or the last one of a conversation."""
-    note(versions={"retriever": {"good": "bm25-7", "worse": "bm25-8"}[version], "knowledge_base": EDITION})
-    asked = [turn["content"] for turn in messages if turn["role"] == "user"] or [question]
-    return answer_well(asked) if version == "good" else answer_worse(asked)
+    reply = VERSIONS[version]
+    note(
+        versions={
+            "retriever": "bm25-8" if version == "worse" else "bm25-7",
+            "wording": "2" if version == "reworded" else "1",
+            "knowledge_base": EDITION,
+        }
+    )
+    return reply([turn["content"] for turn in messages if turn["role"] == "user"] or [question])
 
 
 def found_in(articles):
@@ -204,14 +274,14 @@ def found_in(articles):
     return [{"id": article["id"], "score": article["score"]} for article in articles]
 
 
-def answer_well(asked):
+def answer_well(asked, wording=WORDING):
     """The version that is in use."""
     question = asked[-1]
     orders = [f"QM-{number}" for number in re.findall(r"\bQM[- ]?(\d{5})\b", question, re.IGNORECASE)]
     cards = [f"GC-{number}" for number in re.findall(r"\bGC[- ]?(\d{4})\b", question, re.IGNORECASE)]
     if orders or cards:
-        said = [say_order(order, order_status(order)) for order in orders]
-        return " ".join(said + [say_balance(card, gift_card_balance(card)) for card in cards])
+        said = [wording.order(order, order_status(order)) for order in orders]
+        return " ".join(said + [wording.balance(card, gift_card_balance(card)) for card in cards])
     if len(asked) > 1 and len(terms_of(question)) < 4:  # "And in a sale?" means little by itself
         question = f"{asked[-2]} {question}"
     with span("search", kind="retrieval", input=question) as step:
@@ -219,8 +289,13 @@ def answer_well(asked):
         step.output = found_in(articles)
     note(context=[" ".join(article["sentences"]) for article in articles])
     if not articles or articles[0]["score"] < 2.0:
-        return REFUSAL
-    return quote(question, articles, good_search)
+        return wording.refusal
+    return wording.article(*best_sentence(question, articles, good_search))
+
+
+def answer_reworded(asked):
+    """What the version in use finds, in other words."""
+    return answer_well(asked, OTHER_WORDING)
 
 
 def answer_worse(asked):
@@ -237,4 +312,59 @@ def answer_worse(asked):
         articles = worse_search(question, most=1)
         step.output = found_in(articles)
     note(context=[" ".join(articles[0]["sentences"])])
-    return quote(question, articles, worse_search)
+    return quote(*best_sentence(question, articles, worse_search))
+
+
+# The version in use, tidied up: a row for each tool, and one function for all of them.
+
+
+class Tool(NamedTuple):
+    """A table of the shop's database that can be asked: by which number, and how it is said what is in there."""
+
+    name: str
+    argument: str
+    prefix: str
+    digits: int
+    table: str
+    say: Callable
+
+
+TOOLS = [
+    Tool("order_status", "order_id", "QM", 5, "orders", say_order),
+    Tool("gift_card_balance", "card", "GC", 4, "gift_cards", say_balance),
+]
+
+
+def use(tool, question):
+    """What a tool says about each of its numbers in a question."""
+    said = []
+    for number in re.findall(rf"\b{tool.prefix}[- ]?(\d{{{tool.digits}}})\b", question, re.IGNORECASE):
+        key = f"{tool.prefix}-{number}"
+        with span(tool.name, kind="tool", input={tool.argument: key}) as step:
+            step.output = look_up(tool.table, key)
+        said.append(tool.say(key, step.output))
+    return said
+
+
+def find(question):
+    """The articles that fit a question well enough, the best first."""
+    with span("search", kind="retrieval", input=question) as step:
+        articles = good_search(question, most=3)
+        step.output = found_in(articles)
+    note(context=[" ".join(article["sentences"]) for article in articles])
+    return articles if articles and articles[0]["score"] >= 2.0 else []
+
+
+def answer_tidied(asked):
+    """The version in use, put together from these parts."""
+    *earlier, question = asked
+    said = [sentence for tool in TOOLS for sentence in use(tool, question)]
+    if said:
+        return " ".join(said)
+    if earlier and len(terms_of(question)) < 4:
+        question = f"{earlier[-1]} {question}"
+    articles = find(question)
+    return quote(*best_sentence(question, articles, good_search)) if articles else WORDING.refusal
+
+
+VERSIONS = {"good": answer_well, "worse": answer_worse, "tidied": answer_tidied, "reworded": answer_reworded}

@@ -1,0 +1,176 @@
+"""Exceptions in the open: cases and scorers that were accepted, in a text file that is reviewed as code is.
+
+    [[accepted]]
+    case = "refund-7"                 # or scorer = "helpful"; both: the case under that scorer alone
+    reason = "the policy changed; the new answer is right"
+    until = 2026-12-31                # the last day on which it holds
+    owner = "mia"
+    suite = "support"                 # optional: only in this suite
+
+What is accepted does not block and stays listed. On the day after `until` the gate fails until somebody looks again.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from gatewatch.core import shape
+from gatewatch.core.clock import now
+from gatewatch.core.errors import InputError, Problem
+from gatewatch.offline.verdict import Accepted, RowDiff
+
+FILE = "accepted.toml"
+_ENTRY = re.compile(r"^\s*\[\[\s*accepted\s*\]\]", re.MULTILINE)
+_HEAD = "# What the gate accepts, with a reason, an owner and a last day (`gatewatch accept`). Expired entries fail the gate.\n"
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One exception as it is written."""
+
+    reason: str
+    until: date
+    owner: str
+    case: str = ""
+    scorer: str = ""
+    suite: str = ""
+
+    @property
+    def what(self) -> str:
+        """What is accepted, in words."""
+        if self.case and self.scorer:
+            return f"case {self.case} under {self.scorer}"
+        return f"case {self.case}" if self.case else f"scorer {self.scorer}"
+
+
+class _File(Struct, frozen=True):
+    accepted: tuple[Entry, ...] = ()
+
+
+class Exceptions:
+    """The exceptions that a gate takes account of."""
+
+    def __init__(self, entries: Iterable[tuple[str, Entry]] = (), *, today: date | None = None) -> None:
+        self.today = today or now().date()
+        self.entries = tuple(entries)
+        self._live = [entry for _, entry in self.entries if entry.until >= self.today]
+
+    def of_scorer(self, name: str) -> Entry | None:
+        """The exception for a whole scorer, if there is one."""
+        return next((entry for entry in self._live if entry.scorer == name and not entry.case), None)
+
+    def under(self, scorer: str) -> frozenset[str]:
+        """The cases that are accepted under a scorer."""
+        return frozenset(entry.case for entry in self._live if entry.case and entry.scorer in ("", scorer))
+
+    def reason(self, case: str, scorer: str) -> str:
+        """Why a case is accepted under a scorer, or nothing."""
+        for entry in self._live:
+            if entry.case in ("", case) and entry.scorer in ("", scorer):
+                return f"{entry.reason} (until {entry.until}, {entry.owner})"
+        return ""
+
+    def expired_reasons(self) -> list[str]:
+        """Why the gate fails for exceptions that have expired."""
+        return [
+            f"{where}: the exception for {entry.what} expired on {entry.until} ({entry.owner}): renew it with a reason, "
+            "or take it out"
+            for where, entry in self.entries
+            if entry.until < self.today
+        ]
+
+    def used(self, rows: Iterable[RowDiff]) -> tuple[Accepted, ...]:
+        """Every exception, and whether there was anything for it to except."""
+        moved = {(row.id, row.scorer) for row in rows if row.effect != "win" or row.why}
+        found = []
+        for where, entry in self.entries:
+            needed = any(entry.case in ("", case) and entry.scorer in ("", scorer) for case, scorer in moved)
+            state = "expired" if entry.until < self.today else "holds" if needed else "idle"
+            found.append(
+                Accepted(
+                    where=where,
+                    what=entry.what,
+                    reason=entry.reason,
+                    until=str(entry.until),
+                    owner=entry.owner,
+                    state=state,  # type: ignore[arg-type]
+                )
+            )
+        return tuple(found)
+
+
+def read_exceptions(path: Path, suite: str, *, shown: str = FILE, today: date | None = None) -> Exceptions:
+    """The exceptions that a file has for a suite; none when there is no file.
+
+    Raises:
+        InputError: with all that is wrong in the file.
+    """
+    if not path.is_file():
+        return Exceptions(today=today)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except OSError as error:
+        raise InputError(Problem(shown, f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError as error:
+        raise InputError(Problem(shown, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(Problem(shown, f"not TOML: {error}")) from None
+    lines = [1 + text.count("\n", 0, match.start()) for match in _ENTRY.finditer(text)]
+    problems = list(_flaws(raw, lines, shown))
+    if problems:
+        raise InputError(problems)
+    found = shape.convert(raw, _File)
+    assert isinstance(found, _File)
+    placed = zip(lines, found.accepted, strict=False)
+    return Exceptions(((f"{shown}:{line}", entry) for line, entry in placed if entry.suite in ("", suite)), today=today)
+
+
+def _flaws(raw: dict[str, Any], lines: list[int], shown: str) -> Iterable[Problem]:
+    converted = shape.convert(raw, _File)
+    if isinstance(converted, list):
+        for at, what, hint in converted:
+            yield Problem(f"{shown}: {at}", what, hint)
+        return
+    for line, entry in zip(lines, converted.accepted, strict=False):
+        where = f"{shown}:{line}"
+        if not (entry.case or entry.scorer):
+            yield Problem(where, "names neither a case nor a scorer", 'write case = "..." or scorer = "..."')
+        for key in ("reason", "owner"):
+            if not getattr(entry, key).strip():
+                yield Problem(f"{where}: {key}", "is empty", "say who accepts it, and why")
+    if len(lines) != len(converted.accepted):
+        yield Problem(shown, "write each exception as a table of its own", "[[accepted]] on a line by itself")
+
+
+def write_entry(path: Path, entry: Entry) -> None:
+    """Put an exception at the end of the file, which is made if there is none; the rest of it is left as it is.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    fields = [("case", entry.case), ("scorer", entry.scorer), ("suite", entry.suite)]
+    lines = [f"{key} = {_quoted(value)}\n" for key, value in fields if value]
+    lines += [
+        f"reason = {_quoted(entry.reason)}\n",
+        f"until = {entry.until.isoformat()}\n",
+        f"owner = {_quoted(entry.owner)}\n",
+    ]
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
+        gap = "" if before.endswith("\n") else "\n"
+        path.write_text(f"{before}{gap}\n[[accepted]]\n{''.join(lines)}", encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise InputError(Problem(str(path), f"cannot be written: {reason}")) from None
+
+
+def _quoted(text: str) -> str:
+    """Text as TOML writes it: JSON's strings are TOML's, but for half of a surrogate pair."""
+    import json
+
+    return json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")

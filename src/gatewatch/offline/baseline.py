@@ -1,0 +1,279 @@
+"""The pinned baseline of a suite: `baselines/SUITE.jsonl`, a text file in git that can be reviewed and merged by line.
+
+A header line, then a line for each case and scorer, sorted, so that one case that changed is one line of a diff. It
+carries all that a gate needs where nothing else is: no journal, no store.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewatch.core import codec, shape
+from gatewatch.core.baseline import BASELINE_KIND, BASELINE_VERSION, MOST_OUTCOMES, BaselineHeader, BaselineLine
+from gatewatch.core.clock import now, stamp
+from gatewatch.core.errors import InputError, Problem
+from gatewatch.core.money import Cost
+from gatewatch.core.score import Status
+from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
+from gatewatch.offline.summary import percentiles
+
+FOLDER = "baselines"
+_CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+
+
+def baseline_path(root: Path, name: str) -> Path:
+    """Where the baseline of a suite lies in a project."""
+    return root / FOLDER / f"{name}.jsonl"
+
+
+def is_baseline(path: Path) -> bool:
+    """Whether a file is a baseline rather than a run's journal, by its first line."""
+    try:
+        with path.open("rb") as file:
+            return not file.readline(8).startswith(b'{"crc":')
+    except OSError:
+        return False
+
+
+# Writing
+
+
+def make_baseline(
+    run: Outcomes, *, previous: Outcomes | None = None, past: Sequence[Outcomes] = (), reason: str = ""
+) -> tuple[BaselineHeader, list[BaselineLine]]:
+    """The baseline that a run makes.
+
+    Args:
+        run: the run, with the trials of runs that were made to give it more.
+        previous: the suite's baseline so far, whose outcomes go on where case and scorer are the same.
+        past: earlier runs of the same version as the run, the oldest first.
+        reason: why it is pinned.
+    """
+    known = set() if previous is None else set(previous.runs)
+    past = [each for each in past if each.run not in known and each.run != run.run]
+    header = BaselineHeader(
+        kind=BASELINE_KIND,
+        version=BASELINE_VERSION,
+        run=run.run,
+        suite=run.suite,
+        task=run.task,
+        pinned=stamp(now()),
+        reason=reason,
+        trials=max((len(each.trials) for each in run.cases.values()), default=1),
+        dataset=run.dataset,
+        components=run.components,
+        versions={name: tuple(sorted(found)) for name, found in sorted(run.versions.items())},
+        scorers=run.scorers,
+        judges={name: tuple(sorted(found)) for name, found in sorted(run.judges.items())},
+        runs=tuple(dict.fromkeys([*run.runs, *(each.run for each in past), *(previous.runs if previous else ())])),
+        cost=run.task_cost,
+        judge_cost=run.judge_cost,
+        latency_s={name: value and float(f"{value:.4g}") for name, value in percentiles(run.latencies).items()},
+    )
+    lines = [
+        _line(run, case, scorer, previous, past)
+        for case in sorted(run.cases)
+        for scorer in sorted(run.scorers)
+        if any(scorer in trial.scores for trial in run.cases[case].trials)
+    ]
+    return header, lines
+
+
+def _line(run: Outcomes, case: str, scorer: str, previous: Outcomes | None, past: Sequence[Outcomes]) -> BaselineLine:
+    outcome = run.cases[case]
+    marks = [trial.scores.get(scorer, Mark(status="skipped")) for trial in outcome.trials]
+    states = tuple(mark.status for mark in marks)
+    return BaselineLine(
+        case=case,
+        scorer=scorer,
+        hash=outcome.hash,
+        values=tuple(_short(mark.value) for mark in marks),
+        states=states if set(states) != {"scored"} else (),
+        outputs=tuple(trial.digest for trial in outcome.trials),
+        outcomes=tuple(_outcomes(run, case, scorer, previous, past)[-MOST_OUTCOMES:]),
+        slice=outcome.slice,
+        cluster=outcome.cluster,
+        must_pass=outcome.must_pass,
+    )
+
+
+def _short(value: float | None) -> float | None:
+    """A value as it is written: twelve digits are more than any scorer means."""
+    return None if value is None else float(f"{value:.12g}")
+
+
+def _outcomes(
+    run: Outcomes, case: str, scorer: str, previous: Outcomes | None, past: Sequence[Outcomes]
+) -> list[float]:
+    """What a case was given under a scorer in all accepted versions, the oldest first."""
+    outcome = run.cases[case]
+    found: list[float] = []
+    if previous is not None and _same(previous, run, scorer):
+        before = previous.cases.get(case)
+        if before is not None and before.hash == outcome.hash:
+            kept = list(before.history.get(scorer, ()))
+            if set(previous.runs) & set(run.runs):  # pinned again, with more trials: what it had of them is not new
+                kept = kept[: max(0, len(kept) - len(before.values(scorer)))]
+            found += kept
+    for each in past:
+        earlier = each.cases.get(case)
+        if earlier is not None and earlier.hash == outcome.hash and _same(each, run, scorer):
+            found += earlier.values(scorer)
+    found += outcome.values(scorer)
+    return [float(f"{value:.12g}") for value in found]
+
+
+def _same(one: Outcomes, other: Outcomes, scorer: str) -> bool:
+    """Whether two runs used the same ruler under a name."""
+    ref = one.scorers.get(scorer)
+    models = one.judges.get(scorer, set()), other.judges.get(scorer, set())
+    return ref is not None and ref.fingerprint == other.scorers[scorer].fingerprint and models[0] == models[1]
+
+
+def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineLine]) -> None:
+    """Write a baseline in one step: a reader sees the old one or the new one, whole.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(codec.encode(header) + b"\n")
+            file.writelines(codec.encode(line) + b"\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
+
+
+# Reading
+
+
+def read_baseline(path: Path) -> Outcomes:
+    """The outcomes that a baseline carries.
+
+    Raises:
+        InputError: with all that is wrong in the file: not a baseline, a newer one, conflict marks, lines given twice.
+    """
+    try:
+        raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError as error:
+        raise InputError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+    conflicts = [
+        Problem(f"{path}:{number}", "a merge conflict is not resolved", "settle it, or pin the baseline anew")
+        for number, line in enumerate(raw, start=1)
+        if line.startswith(_CONFLICT)
+    ]
+    if conflicts:
+        raise InputError(conflicts)
+    header = _header(path, raw[0])
+    found = _empty(path, header)
+    problems: list[Problem] = []
+    places: dict[tuple[str, str], int] = {}
+    for number, line in enumerate(raw[1:], start=2):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        parsed = _parsed(line, where)
+        if isinstance(parsed, list):
+            problems += parsed
+            continue
+        first = places.setdefault((parsed.case, parsed.scorer), number)
+        if first != number:
+            again = f"case {parsed.case!r} under {parsed.scorer} is given in line {first} already"
+            problems.append(Problem(where, again, "keep one of the two, or pin the baseline anew"))
+            continue
+        problems += _take(found, parsed, where)
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def _header(path: Path, line: bytes) -> BaselineHeader:
+    where = f"{path}:1"
+    try:
+        stated = codec.decode(line, dict[str, Any])
+    except ValueError as error:
+        raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
+    if stated.get("kind") != BASELINE_KIND:
+        raise InputError(Problem(where, f"is a {stated.get('kind')}, not a {BASELINE_KIND}"))
+    version = stated.get("version", 1)
+    if not isinstance(version, int) or version > BASELINE_VERSION:
+        what = f"was written by a newer Gatewatch (format {version}; this one reads up to {BASELINE_VERSION})"
+        raise InputError(Problem(where, what, "upgrade gatewatch to read it"))
+    try:
+        return codec.decode(line, BaselineHeader)
+    except ValueError as error:
+        raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
+
+
+def _empty(path: Path, header: BaselineHeader) -> Outcomes:
+    found = Outcomes(
+        label="baseline",
+        run=header.run,
+        suite=header.suite,
+        task=header.task,
+        dataset=header.dataset,
+        scorers=header.scorers,
+        components=header.components,
+        trials=header.trials,
+        path=path,
+    )
+    found.pinned = header.pinned or "pinned"
+    found.runs = header.runs or (header.run,)
+    found.versions = {name: set(each) for name, each in header.versions.items()}
+    found.judges = {name: set(each) for name, each in header.judges.items()}
+    found.latency_s = header.latency_s
+    cost = header.cost or Cost(unknown=1)
+    found.paid, found.unpriced = cost.amount, cost.unknown
+    found.judge_cost = header.judge_cost or Cost()
+    return found
+
+
+def _parsed(line: bytes, where: str) -> BaselineLine | list[Problem]:
+    try:
+        return codec.decode(line, BaselineLine)
+    except msgspec.ValidationError:
+        flaws = shape.convert(codec.parse(line), BaselineLine)
+        return [Problem(f"{where}: {at}" if at else where, what, hint) for at, what, hint in _listed(flaws)]
+    except json.JSONDecodeError as error:
+        return [Problem(f"{where}:{error.colno}", f"not JSON: {error.msg}", "pin the baseline anew")]
+    except (ValueError, RecursionError) as error:
+        return [Problem(where, f"not JSON: {error}", "pin the baseline anew")]
+
+
+def _listed(flaws: BaselineLine | list[shape.Flaw]) -> Iterator[shape.Flaw]:
+    yield from flaws if isinstance(flaws, list) else [("", "not a line of a baseline", "")]
+
+
+def _take(found: Outcomes, line: BaselineLine, where: str) -> list[Problem]:
+    """Put a line to the case that it is of."""
+    for value in (*line.values, *line.outcomes):
+        if value is not None and not 0.0 <= value <= 1.0:
+            return [Problem(where, f"a value is in 0..1, got {value:g}")]
+    outcome = found.cases.get(line.case)
+    if outcome is None:
+        outcome = CaseOutcome(line.hash, line.slice, line.cluster, line.must_pass, [])
+        found.cases[line.case] = outcome
+    elif outcome.hash != line.hash:
+        return [Problem(where, f"case {line.case!r} has another hash than in a line above", "pin the baseline anew")]
+    scored: tuple[Status, ...] = ("scored",)
+    states = line.states or scored * len(line.values)
+    if len(states) != len(line.values):
+        return [Problem(f"{where}: states", f"has {len(states)} of them for {len(line.values)} values")]
+    for number, (value, state) in enumerate(zip(line.values, states, strict=True)):
+        if number == len(outcome.trials):
+            digest = line.outputs[number] if number < len(line.outputs) else ""
+            outcome.trials.append(Trial(line.case, number, digest=digest))
+            found.rows += 1
+        outcome.trials[number].scores[line.scorer] = Mark(value, state)
+    outcome.history[line.scorer] = line.outcomes
+    return []

@@ -1,0 +1,328 @@
+"""What became of each case: as much of a run as a comparison needs, read quickly from its journal.
+
+A run may have a hundred thousand rows, so that only a few fields of each are decoded, and of an output only a digest is
+kept. The texts that a report shows are read again from where they lie.
+"""
+
+import gc
+from array import array
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from math import fsum
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+from msgspec import Raw, Struct
+
+from gatewatch.core import codec
+from gatewatch.core.money import Cost
+from gatewatch.core.run import DatasetRef, Purpose, Row, RunHeader, ScorerRef, merged
+from gatewatch.core.score import Status
+from gatewatch.core.trace import Fault
+from gatewatch.offline.journal import JournalReader
+
+DIGEST_SIZE = 8
+_VERSIONS_KEPT = 20
+_NULL = Raw(b"null")
+
+
+class Mark(Struct):
+    """A score, as far as a comparison looks at it."""
+
+    value: float | None = None
+    status: Status = "scored"
+    model: str = ""
+    cost: Cost | None = None
+
+
+class Answer(Struct):
+    """A trace, as far as a comparison looks at it."""
+
+    output: Raw = _NULL
+    error: Fault | None = None
+    latency_s: float | None = None
+    cost: Cost | None = None
+    versions: dict[str, str] = {}
+
+
+class Trial(Struct):
+    """One trial of a case: a digest of its output, its scores, and where in the journal its records lie."""
+
+    case: str
+    trial: int = 0
+    hash: str = ""
+    slice: str = ""
+    cluster: str = ""
+    must_pass: bool = False
+    trace: Answer | None = None
+    scores: dict[str, Mark] = {}
+    awaits: tuple[str, ...] = ()
+    digest: str = ""
+    places: tuple[int, ...] = ()
+
+
+class CaseOutcome(Struct):
+    """A case: its trials in the order in which they were made, and, from a baseline, its past outcomes by scorer.
+
+    `tries` has every trial in that order, those of a single case that was tried again among them; empty where there
+    are none of those. Means are over `trials` alone: what is tried again was chosen for having failed.
+    """
+
+    hash: str
+    slice: str
+    cluster: str
+    must_pass: bool
+    trials: list[Trial]
+    history: dict[str, tuple[float, ...]] = {}
+    tries: list[Trial] = []
+
+    def value(self, scorer: str) -> float | None:
+        """The mean over the trials that have a value, or None when none has."""
+        if len(self.trials) == 1:
+            mark = self.trials[0].scores.get(scorer)
+            return None if mark is None else mark.value
+        values = self.values(scorer)
+        return sum(values) / len(values) if values else None
+
+    def values(self, scorer: str) -> list[float]:
+        """The values of the trials that have one, in order."""
+        marks = (trial.scores.get(scorer) for trial in self.trials)
+        return [mark.value for mark in marks if mark is not None and mark.value is not None]
+
+    def lost(self, scorer: str) -> bool:
+        """Whether there is no value because the scorer failed (or was cut off), rather than had nothing to say."""
+        found = [trial.scores.get(scorer) for trial in self.trials]
+        return any(
+            scorer in trial.awaits if mark is None else mark.status == "scorer_error"
+            for mark, trial in zip(found, self.trials, strict=True)
+        )
+
+
+class Outcomes:
+    """The outcomes of a run, or of a baseline, by case."""
+
+    def __init__(
+        self,
+        *,
+        label: str,
+        run: str,
+        suite: str,
+        task: str,
+        dataset: DatasetRef,
+        scorers: dict[str, ScorerRef],
+        components: dict[str, str],
+        trials: int,
+        path: Path | None = None,
+    ) -> None:
+        self.label = label
+        self.run = run
+        self.suite = suite
+        self.task = task
+        self.dataset = dataset
+        self.scorers = scorers
+        self.components = components
+        self.trials = trials
+        self.path = path
+        self.pinned = ""
+        self.runs: tuple[str, ...] = (run,)
+        self.independent = True
+        self.started = ""
+        self.purpose: Purpose = ""
+        self.cases: dict[str, CaseOutcome] = {}
+        self.versions: dict[str, set[str]] = {}
+        self.judges: dict[str, set[str]] = {}
+        self.rows = self.failed = 0
+        self.stopped = ""
+        self.latencies = array("d")
+        self.latency_s: dict[str, float | None] = {}
+        self.costs = array("d")
+        self.paid, self.unpriced = 0.0, 0
+        self.judge_cost = Cost()
+
+    @classmethod
+    def of(cls, header: RunHeader, path: Path | None = None) -> "Outcomes":
+        """Outcomes without cases yet, of the run that a header tells of."""
+        found = cls(
+            label=header.name or header.run,
+            run=header.run,
+            suite=header.suite,
+            task=header.task,
+            dataset=header.dataset,
+            scorers=header.scorers,
+            components=header.components,
+            trials=header.trials,
+            path=path,
+        )
+        found.independent, found.started, found.purpose = header.independent, header.started, header.purpose
+        return found
+
+    @property
+    def expected_rows(self) -> int:
+        """How many rows a complete run has."""
+        return self.dataset.cases * self.trials
+
+    @property
+    def most_outcomes(self) -> int:
+        """The most outcomes that are known of one case under one scorer."""
+        return max(
+            (max(map(len, each.history.values()), default=len(each.trials)) for each in self.cases.values()), default=0
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row is there, with every score."""
+        return self.rows >= self.expected_rows and not any(
+            name not in trial.scores
+            for outcome in self.cases.values()
+            for trial in outcome.trials
+            if trial.awaits
+            for name in trial.awaits
+        )
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether the task, or every scorer, has nothing but errors to show."""
+        if self.rows == self.failed:
+            return True
+        marks = (mark for each in self.cases.values() for trial in each.trials for mark in trial.scores.values())
+        return bool(self.scorers) and not any(mark.status in ("scored", "skipped") for mark in marks)
+
+    def add(self, trial: Trial, answer: Answer) -> None:
+        """Take in a trial and what is known of its answer."""
+        outcome = self.cases.get(trial.case)
+        if outcome is None:
+            self.cases[trial.case] = CaseOutcome(trial.hash, trial.slice, trial.cluster, trial.must_pass, [trial])
+        else:
+            outcome.trials.append(trial)
+        self.rows += 1
+        if answer.error is not None:
+            self.failed += 1
+        elif answer.latency_s is not None:
+            self.latencies.append(answer.latency_s)
+        if answer.cost is None:
+            self.unpriced += 1
+        elif answer.cost.unknown:
+            self.unpriced += answer.cost.unknown
+            self.paid += answer.cost.amount
+        else:
+            self.costs.append(answer.cost.amount)
+        for name, version in answer.versions.items():
+            found = self.versions.setdefault(name, set())
+            if len(found) < _VERSIONS_KEPT:
+                found.add(version)
+
+    @property
+    def task_cost(self) -> Cost:
+        """What the task's calls cost."""
+        return Cost(self.paid + fsum(self.costs), self.unpriced)
+
+    def judged(self, name: str, mark: Mark) -> None:
+        """Take note of what a score cost, and of the model that gave it."""
+        if mark.cost is not None:
+            self.judge_cost += mark.cost
+        if mark.model:
+            self.judges.setdefault(name, set()).add(mark.model)
+
+    def pool(self, other: "Outcomes", *, first: bool = False) -> None:
+        """Take in the trials that another run of the same version made of the same cases, behind our own or before."""
+        for case, outcome in other.cases.items():
+            mine = self.cases.get(case)
+            if mine is not None and mine.hash == outcome.hash:
+                mine.trials[:] = [*outcome.trials, *mine.trials] if first else [*mine.trials, *outcome.trials]
+        self.runs = (*self.runs, *other.runs)
+
+
+_decoder = msgspec.json.Decoder(Trial)
+_HEAD = b'","row":'
+_SEED = crc32(b"row")
+
+
+def read_run(path: Path) -> Outcomes:
+    """The outcomes of a run, from its journal. What is torn or damaged is left out.
+
+    Raises:
+        InputError: when the file is not a run's journal.
+    """
+    found = Outcomes.of(JournalReader(path).header, path)
+    collecting = gc.isenabled()
+    gc.disable()  # all that is made here stays: to look for what does not would take as long as the reading
+    try:
+        with path.open("rb") as file:
+            _read(file, found)
+    finally:
+        if collecting:
+            gc.enable()
+    return found
+
+
+def _read(lines: Iterable[bytes], found: Outcomes) -> None:
+    at = 0
+    decode, cases = _decoder.decode, found.cases
+    for line in lines:
+        place, at = at, at + len(line)
+        # As `codec.unframe` does it, written out: a call for each of a hundred thousand rows can be felt.
+        payload = line[24:-2]
+        if line[16:24] != _HEAD or line[8:16] != b"%08x" % crc32(payload, _SEED) or line[-2:] != b"}\n":
+            continue
+        try:
+            trial = decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            try:
+                trial = codec.decode(payload, Trial)  # it reads lone surrogates
+            except ValueError:
+                continue
+        trial.places = (place,)
+        answer = trial.trace
+        if answer is None or trial.case in cases:
+            before = _before(cases, trial)
+            if before is not None:
+                _merge(found, before, trial)
+                continue
+            if answer is None:
+                continue
+        trial.digest = digest_of(answer.output, answer.error)
+        trial.trace = None
+        found.add(trial, answer)
+        for name, mark in trial.scores.items():
+            if mark.cost is not None or mark.model:
+                found.judged(name, mark)
+
+
+def _before(cases: dict[str, CaseOutcome], trial: Trial) -> Trial | None:
+    """The trial that an earlier record is of, if there is one."""
+    outcome = cases.get(trial.case)
+    same = () if outcome is None else (each for each in outcome.trials if each.trial == trial.trial)
+    return next(iter(same), None)
+
+
+def _merge(found: Outcomes, first: Trial, piece: Trial) -> None:
+    """Put a later piece of a row to the row; a whole row that is given twice counts once."""
+    if piece.trace is not None:
+        return
+    first.places += piece.places
+    for name, mark in piece.scores.items():
+        if name not in first.scores:
+            first.scores[name] = mark
+            found.judged(name, mark)
+
+
+def digest_of(output: Raw | bytes, error: Fault | None) -> str:
+    """Sixteen hex digits over an output as it is written, and over what went wrong, if anything did."""
+    found = blake2b(output, digest_size=DIGEST_SIZE)
+    if error is not None:
+        found.update(error.message.encode(errors="surrogatepass"))
+    return found.hexdigest()
+
+
+def row_at(path: Path, places: Sequence[int]) -> Row | None:
+    """The whole row whose records lie at some places of a journal."""
+    whole: Row | None = None
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            record = codec.unframe(file.readline())
+            if record is not None:
+                row = codec.decode(record[1], Row)
+                whole = row if whole is None else merged(whole, row)
+    return whole

@@ -1,0 +1,300 @@
+"""How a verdict is put into words and figures: what all of its faces say alike. Plain strings, not escaped for any face."""
+
+import re
+from typing import Literal
+
+from gatewatch.core.money import Cost, dollars
+from gatewatch.offline.report import clean, number, seconds
+from gatewatch.offline.verdict import Accepted, Figures, Side, Verdict
+
+MINUS = "\u2212"
+GLYPHS = {"PASS": "✓", "REGRESSED": "✕", "UNDECIDED": "~", "NOT_COMPARABLE": "≠"}
+LAYERS = {"A": "contract", "B": "flips", "C": "mean"}
+_SHOWN_IDS = 5
+_SHOWN = 60
+# What CI systems take for a command of theirs: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
+_COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S)::")
+
+Direction = Literal["fell", "slid", "rose", "noise", "none"]
+
+
+def plain(text: str, most: int = 0) -> str:
+    """Text on one line, without control characters and marks that turn it, and without commands to a CI system.
+
+    With `most`, it is cut to so many characters.
+    """
+    cleaned = clean(text if not most else text[: 4 * most])
+    cleaned = _COMMAND.sub(lambda found: " ".join(found[0]), cleaned)
+    return f"{cleaned[: most - 1]}…" if most and len(cleaned) > most else cleaned
+
+
+# Figures
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """A figure with its sign, to some decimals; more of them where it would be 0 without being that."""
+    if value is None:
+        return "—"
+    if value == 0:
+        return f"{0:.{digits}f}"
+    if abs(value) < 0.5 * 10**-digits:
+        digits += 1
+    return f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+def pp(value: float | None) -> str:
+    """A difference of two means in percentage points, signed."""
+    return signed(None if value is None else value * 100)
+
+
+def interval(found: tuple[float, float] | None) -> str:
+    """An interval in percentage points, in brackets."""
+    return "—" if found is None else f"[{pp(found[0])}, {pp(found[1])}]"
+
+
+def probability(p: float | None) -> str:
+    """A p-value to two digits that mean something."""
+    if p is None:
+        return "—"
+    if p < 0.001:
+        return "<0.001"
+    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def move(before: float | None, after: float | None) -> str:
+    """A score before and after."""
+    return f"{number(before)} → {number(after)}"
+
+
+def ratio(before: float | None, after: float | None) -> str:
+    """By how much an amount changed, in percent of what it was, or nothing where that is unknown."""
+    if before is None or after is None or before <= 0:
+        return ""
+    return f" ({signed((after / before - 1) * 100, 0)} %)"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: 1 case, 2 cases."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+# What a scorer's figures say
+
+
+def direction(figures: Figures) -> Direction:
+    """Which way a scorer moved, as far as that is sure.
+
+    "slid" is a fall that is sure but that the rule lets through; "noise" is anything that chance may have done.
+    """
+    if figures.verdict == "REGRESSED":
+        return "fell"
+    if figures.delta is None:
+        return "none"
+    if figures.interval is not None and figures.interval[0] > 0:
+        return "rose"
+    if figures.interval is not None and figures.interval[1] < 0:
+        return "slid"
+    return "noise"
+
+
+def says(figures: Figures) -> str:
+    """A scorer's own verdict in a word or two: of one that gates with its glyph, of another what may be read from it."""
+    way = direction(figures)
+    found = {"fell": "fell", "slid": "small fall", "rose": "rose", "noise": "noise", "none": "no pairs"}[way]
+    if not figures.gating:
+        return f"info: {found}"
+    if figures.verdict == "PASS":
+        return f"✓ {found}" if way != "none" else "✓"
+    return f"{GLYPHS[figures.verdict]} {figures.verdict.lower().replace('_', ' ')}"
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in a sentence, without the word itself."""
+    drop = f"{verdict.max_drop * 100:g} pp"
+    gating = {name: each for name, each in verdict.scorers.items() if each.gating}
+    if verdict.broken:
+        return "the candidate's run broke"
+    if verdict.verdict == "NOT_COMPARABLE":
+        return "the two runs cannot be compared"
+    if verdict.verdict == "PASS":
+        if verdict.identical:
+            return "nothing moved: every output is the same, byte for byte"
+        if len(gating) == 1:
+            ((name, only),) = gating.items()
+            return f"{plain(name)} did not fall by {drop} or more{_around(only)}"
+        return f"none of {len(gating)} scorers fell by {drop} or more" if gating else "nothing fell"
+    if verdict.verdict == "REGRESSED":
+        return "; ".join(_falls(verdict, gating)) or (plain(verdict.reasons[0]) if verdict.reasons else "it got worse")
+    if verdict.refused:
+        return "too many scores were lost to scorer errors to tell"
+    still = {name: each for name, each in gating.items() if each.verdict != "PASS"}
+    if len(still) == 1:
+        ((name, only),) = still.items()
+        if only.delta is not None:
+            return f"too few cases to tell whether {plain(name)} fell by {drop} or not{_around(only)}"
+    if still:
+        return f"too few cases to tell whether {' and '.join(map(plain, still))} fell by {drop} or not"
+    return plain(verdict.reasons[0]) if verdict.reasons else "there is not enough to tell"
+
+
+def _falls(verdict: Verdict, gating: dict[str, Figures]) -> list[str]:
+    """What got worse: must-pass cases, cases that used to pass, means."""
+    found = []
+    for layer, one, more in (
+        ("A", "a must-pass case fails", "must-pass cases fail"),
+        ("B", "a case that used to pass fails", "cases that used to pass fail"),
+    ):
+        ids = {row.id for row in verdict.rows if row.why == layer}
+        if ids:
+            found.append(one if len(ids) == 1 else f"{len(ids):,} {more}")
+    cells = [(plain(name), each) for name, each in gating.items()]
+    cells += [
+        (f"{plain(name)} in {plain(part)}", each)
+        for part, scorers in verdict.slices.items()
+        for name, each in scorers.items()
+        if each.gating
+    ]
+    return found + [
+        f"{name} fell by {-(each.delta or 0) * 100:.1f} pp{_around(each, delta=False)}"
+        for name, each in cells
+        if each.verdict == "REGRESSED" and (each.delta or 0) < 0
+    ]
+
+
+def _around(figures: Figures, *, delta: bool = True) -> str:
+    if figures.interval is None:
+        return f" ({pp(figures.delta)} pp)" if delta and figures.delta is not None else ""
+    low, high = figures.interval
+    change = f"{pp(figures.delta)} pp, " if delta else ""
+    return f" ({change}95 % interval {pp(low)} to {pp(high)})"
+
+
+# Lines of facts, each with a label
+
+
+def title(side: Side | None) -> str:
+    """A side as a heading names it."""
+    if side is None:
+        return "—"
+    name = plain(side.label or side.run)
+    if side.pinned:
+        pinned = "" if side.pinned == "pinned" else f" {plain(side.pinned)[:10]}"
+        return f"{name} (pinned{pinned}, {plain(side.run)})" if side.run != side.label else f"{name} (pinned{pinned})"
+    return name
+
+
+def pairs(verdict: Verdict) -> str:
+    """How many cases were compared, of how many."""
+    most = max((side.cases for side in (verdict.baseline, verdict.candidate) if side is not None), default=0)
+    of = f" of {most:,}" if most > verdict.paired else ""
+    trials = "/".join(dict.fromkeys(str(s.trials) for s in (verdict.baseline, verdict.candidate) if s is not None))
+    return f"{verdict.paired:,}{of} cases paired" + (f", {trials} trials" if trials not in ("", "1") else "")
+
+
+def changes(verdict: Verdict) -> list[str]:
+    """What changed between the two: the sentence about it, then each component where there are several."""
+    found = [plain(verdict.attribution)] if verdict.attribution else []
+    if len(verdict.changed) > 1 or not verdict.attribution:
+        found += [
+            f"{plain(name, _SHOWN)}: {plain(one, _SHOWN) or '(none)'} → {plain(other, _SHOWN) or '(none)'}"
+            for name, (one, other) in verdict.changed.items()
+        ]
+    return found
+
+
+def facts(verdict: Verdict) -> list[tuple[str, list[str]]]:
+    """What stands beside the figures, by label: layers, power, cost, latency, errors, ceilings, exceptions, cases."""
+    before, after = verdict.baseline, verdict.candidate
+    found = [
+        ("layers", [f"{plain(e.name)} {'on' if e.on else 'off'}: {plain(e.said)}" for e in verdict.layers]),
+        ("detects", _power(verdict)),
+    ]
+    if before is not None and after is not None:
+        found += [
+            ("cost", _costs(before, after, verdict)),
+            ("latency", _latencies(before, after)),
+            ("errors", [f"{_failed(before)} → {_failed(after)} rows without an answer"]),
+        ]
+    found += [
+        ("ceilings", [("✕ " if each.blocks else "") + plain(each.said or each.name) for each in verdict.ceilings]),
+        ("accepted", [_accepted(each) for each in verdict.accepted]),
+        ("cases", _cases(verdict)),
+        ("look at", [f"{plain(name)} in {plain(part)} (q = {q:.2g})" for name, part, q in verdict.explore]),
+    ]
+    return [(label, lines) for label, lines in found if lines]
+
+
+def _power(verdict: Verdict) -> list[str]:
+    found = []
+    for name, each in verdict.scorers.items():
+        if not each.gating or each.mde is None:
+            continue
+        said = f"{plain(name)}: a fall of {each.mde * 100:.1f} pp, with 80 % power in {counted(each.n, 'pair')}"
+        if each.needed is not None and (each.verdict == "UNDECIDED" or each.needed > each.n):
+            said += f"; {counted(each.needed, 'case')} would decide (assumes no true difference)"
+        found.append(said)
+    return found
+
+
+def _costs(before: Side, after: Side, verdict: Verdict) -> list[str]:
+    found = []
+    for name, one, other in (("task", before.cost, after.cost), ("judge", before.judge_cost, after.judge_cost)):
+        free = all(cost is not None and not cost.unknown and not cost.amount for cost in (one, other))
+        if (one is None and other is None) or (free and name == "judge"):
+            continue
+        each = _per_row(one, before.rows), _per_row(other, after.rows)
+        said = f"{name} {_amount(each[0])} → {_amount(each[1])} a row{ratio(*each)}"
+        found.append(f"{said}, {_total(one)} → {_total(other)} in all")
+    if verdict.reruns:
+        found.append(f"{counted(verdict.reruns, 're-run')}: {_total(verdict.rerun_cost)}")
+    return found
+
+
+def _per_row(cost: Cost | None, rows: int) -> float | None:
+    return None if cost is None or cost.total is None or not rows else cost.total / rows
+
+
+def _amount(value: float | None) -> str:
+    return "—" if value is None else dollars(value)
+
+
+def _total(cost: Cost | None) -> str:
+    return "—" if cost is None else str(cost)
+
+
+def _latencies(before: Side, after: Side) -> list[str]:
+    names = [
+        name
+        for name in dict.fromkeys([*before.latency_s, *after.latency_s])
+        if before.latency_s.get(name) is not None or after.latency_s.get(name) is not None
+    ]
+    said = []
+    for name in names:
+        one, other = before.latency_s.get(name), after.latency_s.get(name)
+        said.append(f"{plain(name)} {seconds(one)} → {seconds(other)}{ratio(one, other)}")
+    return [" · ".join(said)] if said else []
+
+
+def _failed(side: Side) -> str:
+    return f"{side.failed:,} of {side.rows:,}" if side.rows else "—"
+
+
+def _accepted(each: Accepted) -> str:
+    state = {"holds": "", "expired": "EXPIRED: ", "idle": "not needed any more: "}[each.state]
+    return plain(f"{state}{each.what}: {each.reason} (until {each.until}, {each.owner}; {each.where})")
+
+
+def _cases(verdict: Verdict) -> list[str]:
+    groups = ((verdict.new, "new"), (verdict.altered, "changed"), (verdict.removed, "gone"))
+    return [f"{len(ids):,} {word}: {listed(ids)}" for ids, word in groups if ids]
+
+
+def listed(ids: tuple[str, ...], most: int = _SHOWN_IDS) -> str:
+    """The first few of some ids."""
+    more = f" ... and {len(ids) - most:,} more" if len(ids) > most else ""
+    return ", ".join(plain(each, _SHOWN) for each in ids[:most]) + more
+
+
+def reruns_text(verdict: Verdict) -> str:
+    """How much was run again."""
+    return f"{counted(verdict.reruns, 'row')} were run again" if verdict.reruns else ""

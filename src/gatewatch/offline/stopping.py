@@ -1,0 +1,131 @@
+"""Stopping a run early: as soon as it is clear that the mean fell, or that no fall that matters will be found.
+
+A group sequential test of five looks (`stats/sequential.py`) watches the rows as they are finished. What must pass is run
+first and is not looked at here, since it was chosen; the rest comes in an order that is random within each slice and even
+between slices, so that what has been seen is a fair sample of the whole at every look.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from random import Random
+from typing import Literal
+
+from msgspec import Struct
+
+from gatewatch.core.case import Case
+from gatewatch.core.run import Row
+from gatewatch.offline.outcomes import Outcomes
+from gatewatch.stats.sequential import LOOKS, look
+
+LEAST_CASES = 100
+"""Below so many cases there is too little to be saved."""
+
+Said = Literal["regressed", "no drop"]
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """Where data that are looked at several times stand now.
+
+    `information` is the share of all information at each look, `number` counts from 0; `said` is what the test has
+    said of a scorer, where it has: then the mean layer is decided for it.
+    """
+
+    information: tuple[float, ...]
+    number: int
+    said: dict[str, Said] = {}
+
+    def level(self, alpha: float) -> float:
+        """The nominal one-sided level of this look, of all that the looks may spend."""
+        from statistics import NormalDist
+
+        from gatewatch.stats.sequential import boundaries
+
+        return 1.0 - NormalDist().cdf(boundaries(self.information, alpha=alpha)[self.number])
+
+
+class Stopping:
+    """Watches the rows of a run and says when it may end; `looks` tells what came of it."""
+
+    def __init__(
+        self, before: Outcomes, cases: Sequence[Case], *, alphas: Mapping[str, float], max_drop: float
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            before: the baseline.
+            cases: the cases that the run will go over.
+            alphas: by gating scorer, the level that its mean layer runs at.
+            max_drop: the fall that is not to be missed.
+        """
+        self._values: dict[str, dict[str, float]] = {}
+        for name in alphas:
+            known = {case.id: _value(before, case, name) for case in cases if not case.must_pass}
+            self._values[name] = {case: value for case, value in known.items() if value is not None}
+        self._alphas = alphas
+        self._max_drop = max_drop
+        self._differences: dict[str, list[float]] = {name: [] for name in alphas}
+        self._number = {name: 0 for name in alphas}
+        self.said: dict[str, Said] = {}
+        self.rows = 0
+
+    def __call__(self, row: Row) -> str:
+        """Take note of a row; the reason to begin no more, or nothing."""
+        self.rows += 1
+        for name, values in self._values.items():
+            score = row.scores.get(name)
+            before = values.get(row.case)
+            if score is None or score.value is None or before is None or name in self.said:
+                continue
+            self._differences[name].append(score.value - before)
+            self._look(name, len(values))
+        if any(said == "regressed" for said in self.said.values()):
+            fallen = ", ".join(name for name, said in self.said.items() if said == "regressed")
+            return f"stopped early: {fallen} fell"
+        if self.said and len(self.said) == len(self._alphas):
+            return "stopped early: no fall that matters is to be expected"
+        return ""
+
+    def _look(self, name: str, planned: int) -> None:
+        found = self._differences[name]
+        number = self._number[name] + 1
+        if number >= LOOKS or len(found) < max(2, ceil(planned * number / LOOKS)):
+            return
+        self._number[name] = number
+        said = look(found, number, alpha=self._alphas[name], max_drop=self._max_drop, planned=planned)
+        if said != "go on":
+            self.said[name] = said
+
+    @property
+    def look(self) -> Look:
+        """What the gate has to know: a run that went on to its end is at its last look."""
+        information = tuple((number + 1) / LOOKS for number in range(LOOKS))
+        return Look(information=information, number=LOOKS - 1, said=dict(self.said))
+
+
+def _value(before: Outcomes, case: Case, scorer: str) -> float | None:
+    outcome = before.cases.get(case.id)
+    return None if outcome is None or outcome.hash != case.hash else outcome.value(scorer)
+
+
+def fair_order(chosen: Sequence[int], cases: Sequence[Case], seed: int) -> list[int]:
+    """Positions in the order in which a run that may stop should take them.
+
+    What must pass comes first; then every slice in even portions, at random within it.
+
+    Args:
+        chosen: positions in a dataset.
+        cases: the case at each of them.
+        seed: of the order.
+    """
+    random = Random(seed)
+    first = [place for place, case in zip(chosen, cases, strict=True) if case.must_pass]
+    slices: dict[str, list[int]] = {}
+    for place, case in zip(chosen, cases, strict=True):
+        if not case.must_pass:
+            slices.setdefault(case.slice, []).append(place)
+    keyed: list[tuple[float, int]] = []
+    for members in slices.values():
+        random.shuffle(members)
+        start = random.random()  # noqa: S311
+        keyed += [((rank + start) / len(members), place) for rank, place in enumerate(members)]
+    return first + [place for _, place in sorted(keyed)]
