@@ -6,9 +6,10 @@ The public names are loaded when first used, so that `import gatewatch` costs ne
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gatewatch.config.assertion import gate
     from gatewatch.config.runs import run
     from gatewatch.core.case import Case, Expected, ToolCall
-    from gatewatch.core.errors import GatewatchError
+    from gatewatch.core.errors import GateFailed, GatewatchError, NoVerdict
     from gatewatch.core.score import Score
     from gatewatch.core.spans import note, span
     from gatewatch.core.trace import Span, Trace, Usage
@@ -20,12 +21,15 @@ __version__ = "0.1.0"
 _HOMES = {
     "Case": "gatewatch.core.case",
     "Expected": "gatewatch.core.case",
+    "GateFailed": "gatewatch.core.errors",
     "GatewatchError": "gatewatch.core.errors",
+    "NoVerdict": "gatewatch.core.errors",
     "Score": "gatewatch.core.score",
     "Span": "gatewatch.core.trace",
     "ToolCall": "gatewatch.core.case",
     "Trace": "gatewatch.core.trace",
     "Usage": "gatewatch.core.trace",
+    "gate": "gatewatch.config.assertion",
     "judge": "gatewatch.scorers.judge",
     "note": "gatewatch.core.spans",
     "run": "gatewatch.config.runs",
@@ -36,12 +40,15 @@ _HOMES = {
 __all__ = [
     "Case",
     "Expected",
+    "GateFailed",
     "GatewatchError",
+    "NoVerdict",
     "Score",
     "Span",
     "ToolCall",
     "Trace",
     "Usage",
+    "gate",
     "judge",
     "note",
     "run",

@@ -14,8 +14,9 @@ from numpy.random import Generator
 
 from gatewatch.core.run import DatasetRef, ScorerRef
 from gatewatch.offline.compare import Comparison
-from gatewatch.offline.gate import Rule, decide
+from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
+from gatewatch.offline.rule import Rule
 from gatewatch.offline.verdict import Verdict
 
 MODELS = ("lownoise", "noisy", "score")

@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from gatewatch.offline.propose import Proposal
 
+_WORKFLOW = ".github/workflows/gatewatch.yml"
 _ABOUT = {
     "gatewatch.toml": "a suite, a judge, and a monitor for live traffic",
     "app.py": "a tiny application: put yours in its place",
@@ -18,6 +19,7 @@ _ABOUT = {
     "rubrics/helpful.md": "what a judge goes by",
     "datasets/starter.jsonl": "one case of every kind",
     "datasets/README.md": "the kinds, and how to get to 30 to 50 cases",
+    _WORKFLOW: "the gate on pull requests (belongs at the root of the repository)",
     ".gitignore": "keeps runs (.gatewatch/) out of git",
 }
 _IGNORED = ".gatewatch/"
@@ -65,6 +67,7 @@ def command(folder: Path, *, log: Path | None, column: str, force: bool) -> None
         files[f"datasets/{name}.jsonl"] = b""
         if not is_project:
             files[FILE] += block.encode()
+            files[_WORKFLOW] = files[_WORKFLOW].replace(_STARTER.encode(), name.encode())
     there = [path for path in (folder / each for each in files) if path.exists() and path.name != ".gitignore"]
     if there and not force:
         raise InputError(Problem(str(path), "is there already", "--force writes over it") for path in there)
@@ -76,6 +79,8 @@ def command(folder: Path, *, log: Path | None, column: str, force: bool) -> None
     _print_written(folder, files, log)
     if proposal is not None and log is not None:
         _print_proposal(proposal, log)
+    if not is_project:
+        _print_reach(folder, name)
     _print_next(folder, name, block if is_project else "")
 
 
@@ -84,6 +89,7 @@ def _starter(folder: Path) -> dict[str, bytes]:
     from gatewatch.cli.packaged import packaged
 
     files = packaged("starter")
+    files[_WORKFLOW] = files.pop("workflow.yml")
     line = files.pop("gitignore")
     ignore = folder / ".gitignore"
     before = ignore.read_bytes() if ignore.is_file() else b""
@@ -135,11 +141,22 @@ def _print_proposal(proposal: "Proposal", log: Path) -> None:
         click.echo(f"left out: ... and {proposal.unreadable - _PROBLEMS_SHOWN:,} more lines", err=True)
 
 
+def _print_reach(folder: Path, name: str) -> None:
+    """What a gate over so many cases can tell, and what it cannot: to be known before it is trusted."""
+    from gatewatch.config.foresight import gate_reach
+    from gatewatch.config.project import Project
+
+    click.echo(f"\nWhat a gate over the cases of {name} can see (smallest fall that it detects, 80 % power):")
+    for line in gate_reach(Project.open(folder), name):
+        click.echo(f"  {line}")
+
+
 def _print_next(folder: Path, name: str, block: str) -> None:
     if name != _STARTER:
         click.echo('\nWhat would be right is yours to say: add "expected" to each of them.')
     steps = [] if folder == Path() else [f"cd {shlex.quote(str(folder))}"]
     steps += ["gatewatch doctor", f"gatewatch run {name}", "gatewatch show --rows"]
+    steps += [f"gatewatch baseline pin {name} --trials 5", f"gatewatch gate {name}"]
     if block:
         click.echo(f"\nAdd a suite for them to gatewatch.toml, with your own task and scorers:\n{block}")
         click.echo("Then:")

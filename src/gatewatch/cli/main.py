@@ -18,9 +18,15 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 
 # One line each, here, so that --help need not load them.
 COMMANDS = {
-    "demo": "Run a small support bot in a good and a worse version: no key, no network.",
+    "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
+    "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
+    "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
+    "demo": "Run a small support bot and gate three changes of it: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
+    "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
+    "plan": "What a suite's gate can see, and what seeing more would cost.",
+    "rescore": "Score a run's stored outputs again, without calling the application.",
     "run": "Run a suite's task over its dataset and score every row.",
     "show": "Show a run: its summary, its rows, or one case.",
 }

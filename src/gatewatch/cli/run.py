@@ -8,7 +8,10 @@ import click
 from gatewatch.cli.terminal import only_json, print_json, print_summary, shown, tell, while_heard
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from gatewatch.config.project import Project
+    from gatewatch.core.run import Row
     from gatewatch.offline.result import Prepared, RunResult
     from gatewatch.offline.summary import Summary
 
@@ -84,20 +87,7 @@ def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quie
 
     `again` is the command that would go on with it.
     """
-    from gatewatch.cli.progress import Progress
-    from gatewatch.cli.watchdog import GRACE_S, Watchdog
-    from gatewatch.offline.result import execute
-
-    # The longest that one call may block the event loop, and a little.
-    longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
-    advice = f"What was done is kept. To go on with it unchanged: {again}"
-    progress = Progress(ready, plain=plain)
-    try:
-        with Watchdog(longest, advice) as watchdog, progress:
-            result = execute(ready, watch=progress.row, beat=watchdog.beat, closing=project.close)
-    except (KeyboardInterrupt, SystemExit):
-        tell(f"stopped: {progress.done:,} of {ready.plan.cells:,} rows are done and kept; go on with: {again}")
-        raise
+    result = shown_run(ready, again=again, plain=plain, closing=project.close)
     if not quiet:
         with while_heard():
             print_summary(result.summary)
@@ -105,6 +95,32 @@ def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quie
             click.echo(f"\n{more}show it again:  gatewatch show {result.id}")
             click.echo(f"see its rows:   gatewatch show {result.id} --rows")
     return result
+
+
+def shown_run(
+    ready: "Prepared",
+    *,
+    again: str = "",
+    plain: bool = False,
+    until: "Callable[[Row], str] | None" = None,
+    closing: "Callable[[], Awaitable[None]] | None" = None,
+) -> "RunResult":
+    """Make one run, shown as it goes and watched over; `again` is the command that would go on with it."""
+    from gatewatch.cli.progress import Progress
+    from gatewatch.cli.watchdog import GRACE_S, Watchdog
+    from gatewatch.offline.result import execute
+
+    # The longest that one call may block the event loop, and a little.
+    longest = ready.plan.timeout + ready.plan.scorer_timeout + GRACE_S
+    advice = f"What was done is kept. To go on with it unchanged: {again}" if again else "What was done is kept."
+    progress = Progress(ready, plain=plain)
+    try:
+        with Watchdog(longest, advice) as watchdog, progress:
+            return execute(ready, watch=progress.row, until=until, beat=watchdog.beat, closing=closing)
+    except (KeyboardInterrupt, SystemExit):
+        more = f"; go on with: {again}" if again else ""
+        tell(f"stopped: {progress.done:,} of {ready.plan.cells:,} rows are done and kept{more}")
+        raise
 
 
 def exit_code(summary: "Summary") -> int:

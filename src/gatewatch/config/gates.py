@@ -1,30 +1,28 @@
 """From a suite to a gate's verdict: which baseline, which candidate, what may be run again, and by what rule."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.config.load import FILE, shortest
-from gatewatch.config.parts import budget_of
-from gatewatch.config.project import Problems, Project
+from gatewatch.config.forecast import forecast
+from gatewatch.config.load import FILE
+from gatewatch.config.project import Project
+from gatewatch.config.rescore import prepare_rescore
 from gatewatch.config.runs import Part, prepare_suite, suite_settings
-from gatewatch.config.settings import GateSettings, SuiteSettings
-from gatewatch.core.errors import ConfigError, InputError, NoVerdict, Problem, did_you_mean
-from gatewatch.core.money import dollars
-from gatewatch.core.run import RunHeader
-from gatewatch.offline.accept import FILE as ACCEPTED
-from gatewatch.offline.accept import Exceptions, read_exceptions
-from gatewatch.offline.baseline import baseline_path, is_baseline, read_baseline
-from gatewatch.offline.compare import COMMIT, Comparison
-from gatewatch.offline.flips import LEAST_HISTORY, Again, eligible
-from gatewatch.offline.gate import Rule, decide
+from gatewatch.config.settings import SuiteSettings
+from gatewatch.config.sides import exceptions_of, reference_of, rule_of, side_named
+from gatewatch.core.errors import ConfigError, InputError, Problem
+from gatewatch.offline.accept import Exceptions
+from gatewatch.offline.compare import Comparison
+from gatewatch.offline.flips import Again, eligible
+from gatewatch.offline.gate import decide
+from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.pooling import earlier_runs, pooled
+from gatewatch.offline.pooling import earlier_runs, pooled, without_commit
 from gatewatch.offline.reach import reach
 from gatewatch.offline.result import SUFFIX, Prepared, RunResult, execute, find_run
+from gatewatch.offline.rule import Rule
 from gatewatch.offline.stopping import LEAST_CASES, Look, Stopping, fair_order
 from gatewatch.offline.verdict import Verdict
 
@@ -36,92 +34,6 @@ Execute = Callable[..., RunResult]
 """How a prepared run is made: `offline.result.execute`, or that with a display around it."""
 
 
-def points(value: float | str, where: str) -> float:
-    """A share of 1 from a number, or from text such as "5pp".
-
-    Raises:
-        ConfigError: when it is neither.
-    """
-    if isinstance(value, str):
-        text = value.strip().removesuffix("pp").strip()
-        try:
-            value = float(text) / 100
-        except ValueError:
-            raise ConfigError(Problem(where, f'expected 0.05 or "5pp", got {value!r}')) from None
-    if not 0.0 <= value < 1.0:
-        raise ConfigError(
-            Problem(where, f"must be 0 or more and below 1, got {value:g}", '0.05 is five points, as is "5pp"')
-        )
-    return float(value)
-
-
-def rule_of(settings: GateSettings, scorers: Sequence[str], where: str) -> Rule:
-    """The rule that a suite's `gate` table states.
-
-    Raises:
-        ConfigError: with all that is wrong in it.
-    """
-    problems = Problems()
-    primary = (settings.primary,) if isinstance(settings.primary, str) else settings.primary
-    primary = tuple(name for name in primary if name)
-    for key, names in (("primary", primary), ("min", tuple(settings.min))):
-        problems += [
-            Problem(f"{where}.{key}", f"{name!r} is not a scorer of this suite", did_you_mean(name, scorers))
-            for name in names
-            if name not in scorers
-        ]
-    max_drop = min_effect = 0.0
-    max_cost: float | None = None
-    with problems.gather():
-        max_drop = points(settings.max_drop, f"{where}.max_drop")
-    with problems.gather():
-        min_effect = points(settings.min_effect, f"{where}.min_effect")
-    with problems.gather():
-        max_cost = budget_of(settings.max_cost, f"{where}.max_cost")
-    problems.raise_any()
-    return Rule(
-        primary=primary,
-        slices=settings.slices,
-        alpha=settings.alpha,
-        max_drop=max_drop,
-        min_effect=min_effect,
-        floors=settings.min,
-        max_cost=max_cost,
-        max_latency=settings.max_latency,
-        undecided=settings.undecided,
-    )
-
-
-def side_named(project: Project, reference: str, suite: str) -> Outcomes:
-    """The outcomes of "baseline" (the suite's pinned one), of a file, or of a run by its id or name.
-
-    Raises:
-        NoVerdict: when the baseline is meant and there is none.
-        InputError: when nothing is meant, or it cannot be read.
-    """
-    path = baseline_path(project.root, suite)
-    if reference == "baseline":
-        if not path.is_file():
-            raise NoVerdict(
-                f"there is no baseline {shortest(path)}: make a run that is good (`gatewatch run {suite}`), then "
-                f"`gatewatch baseline pin {suite}`"
-            )
-        return read_baseline(shortest(path))
-    named = Path(reference)
-    if reference.endswith(SUFFIX) and named.is_file():
-        return read_baseline(named) if is_baseline(named) else read_run(named)
-    return read_run(find_run(project.runs, reference))
-
-
-class Gate(Struct, frozen=True, kw_only=True):
-    """A gate that was run: its verdict, and the two sides, for reports that show more of them."""
-
-    verdict: Verdict
-    before: Outcomes
-    after: Outcomes
-    places: dict[str, str] = {}
-
-
 def gate_suite(
     project: Project,
     name: str,
@@ -130,10 +42,11 @@ def gate_suite(
     run: str = "",
     against: str = "baseline",
     label: str = "",
-    budget: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    undecided: str | None = None,
     make: Execute = execute,
     tell: Callable[[str], None] = lambda _text: None,
-) -> Gate:
+) -> Gated:
     """Hold a candidate of a suite against the baseline; it is run first unless a run is named.
 
     Args:
@@ -143,7 +56,8 @@ def gate_suite(
         run: a run that was made already: its id, name or file.
         against: "baseline", or another run, or a file.
         label: a name for the candidate's run.
-        budget: the most that the candidate's run may cost, in place of the suite's.
+        changes: `trials` and `budget` of the candidate's run in the place of the suite's.
+        undecided: what UNDECIDED means, in the place of what the suite says.
         make: makes a prepared run.
         tell: is told what goes on.
 
@@ -152,29 +66,34 @@ def gate_suite(
         NoVerdict: when there is no baseline.
         RunBroken: when a run could not go on.
     """
-    return _Gating(project, name, make, tell).gate(task=task, run=run, against=against, label=label, budget=budget)
+    gating = _Gating(project, name, make, tell, undecided)
+    return gating.gate(task=task, run=run, against=against, label=label, changes=changes or {})
 
 
 class _Gating:
-    def __init__(self, project: Project, name: str, make: Execute, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, project: Project, name: str, make: Execute, tell: Callable[[str], None], undecided: str | None
+    ) -> None:
         self.project = project
         self.name = name
         self.make = make
         self.tell = tell
         self.suite: SuiteSettings = suite_settings(project, name)
-        self.rule = rule_of(self.suite.gate, self.suite.scorers, f"{FILE}: suites.{name}.gate")
+        settings = replace(self.suite.gate, undecided=undecided) if undecided else self.suite.gate
+        self.rule = rule_of(settings, self.suite.scorers, f"{FILE}: suites.{name}.gate")
         self.exceptions = exceptions_of(project, name)
         self.notes: list[str] = []
 
-    def gate(self, *, task: str, run: str, against: str, label: str, budget: str | None) -> Gate:
+    def gate(self, *, task: str, run: str, against: str, label: str, changes: Mapping[str, Any]) -> Gated:
         before = side_named(self.project, against, self.name)
         if run:
             path = find_run(self.project.runs, run)
             return self._judged(before, read_run(path), None, "the candidate is a stored run", {}, None)
-        (ready,) = self._prepared(task, label, budget)
+        (ready,) = self._prepared(task, label, changes)
         early = _not_comparable(before, ready, self.rule, self.exceptions)
         if early is not None:  # said before anything is paid for
-            return Gate(verdict=early, before=before, after=Outcomes.of(ready.header))
+            early = self._offering(early, before)
+            return self._gated(early, before, Outcomes.of(ready.header))
         stopping = None
         if self.suite.gate.early_stop:
             ready, stopping = self._stopping(before, ready)
@@ -187,9 +106,9 @@ class _Gating:
             after.stopped = str(result.summary.end.reason if result.summary.end else "stopped early")
         return self._judged(before, after, again, why, places, look, task=task)
 
-    def _prepared(self, task: str, label: str, budget: str | None) -> list[Prepared]:
+    def _prepared(self, task: str, label: str, changes: Mapping[str, Any]) -> list[Prepared]:
         reference, version = reference_of(self.suite, task or self.suite.task)
-        found = prepare_suite(self.project, self.name, task=reference, version=version, label=label, budget=budget)
+        found = prepare_suite(self.project, self.name, task=reference, version=version, label=label, **changes)
         if len(found) != 1:
             specs = ", ".join(repr(each.header.task) for each in found)
             what = f"has {len(found)} variants: a gate judges one" if found else f"no variant is {version!r}"
@@ -255,16 +174,10 @@ class _Gating:
         look: Look | None,
         *,
         task: str = "",
-    ) -> Gate:
-        broken = _broken(after)
-        if broken:
-            verdict = decide(Comparison(before, after), self.rule, exceptions=self.exceptions)
-            verdict = replace(verdict, verdict="NOT_COMPARABLE", reasons=(broken,), broken=True)
-            return Gate(verdict=verdict, before=before, after=after, places=places)
-        if before.pinned == "" and not before.complete:
-            verdict = decide(Comparison(before, after), self.rule, exceptions=self.exceptions)
-            verdict = replace(verdict, verdict="NOT_COMPARABLE", reasons=("the baseline's run is not complete",))
-            return Gate(verdict=verdict, before=before, after=after, places=places)
+    ) -> Gated:
+        none = without_verdict(Comparison(before, after), self.rule, self.exceptions)
+        if none is not None:
+            return self._gated(none, before, after, places)
         pool = pooled(after, earlier_runs(self.project.runs, after))
         if pool.runs:
             self.notes.append(
@@ -283,7 +196,12 @@ class _Gating:
         elif spend and verdict.verdict == "UNDECIDED":
             self.notes.append("No more trials were bought: the baseline's version cannot be run here.")
         verdict = self._finished(verdict, before, pool.after)
-        return Gate(verdict=verdict, before=before, after=pool.after, places=places)
+        return self._gated(verdict, before, pool.after, places)
+
+    def _gated(
+        self, verdict: Verdict, before: Outcomes, after: Outcomes, places: dict[str, str] | None = None
+    ) -> Gated:
+        return Gated(verdict, before, after, journal=self.project.runs / f"{before.run}{SUFFIX}", places=places)
 
     def _spend(
         self, before: Outcomes, after: Outcomes, verdict: Verdict, more: Callable[[], Outcomes], again: Again | None
@@ -306,7 +224,7 @@ class _Gating:
         return before, after, verdict
 
     def _baseline_again(self, before: Outcomes) -> Callable[[], Outcomes] | None:
-        """What runs the version of the baseline again, if that is to be had here: its task, with the same components."""
+        """What runs the baseline's version again, if it is to be had here: its task, with the same components."""
         reference, version = reference_of(self.suite, before.task)
         part = Part(purpose="trials", of=before.run)
         try:
@@ -315,11 +233,26 @@ class _Gating:
             )
         except (InputError, ValueError):
             return None
-        if not ready.plan.task.timed or _apart(ready.header.components) != _apart(before.components):
+        if not ready.plan.task.timed or without_commit(ready.header.components) != without_commit(before.components):
             return None
         return lambda: self._more(before.task, part, _TRIALS_MORE)
 
+    def _offering(self, verdict: Verdict, before: Outcomes) -> Verdict:
+        """A verdict that is none, with the way out where only scorers changed: to score the stored outputs again."""
+        if not any(name.startswith("scorer ") for name in verdict.changed) or before.suite != self.name:
+            return verdict
+        reference = "baseline" if before.pinned else before.run
+        try:
+            ready, _ = prepare_rescore(self.project, reference, suite=self.name)
+        except InputError as error:
+            return replace(verdict, remarks=(*verdict.remarks, str(error)))
+        offer = f"The baseline's stored outputs can be scored again: {forecast(self.project, ready)}."
+        command = f"gatewatch rescore {reference} --suite {self.name}"
+        return replace(verdict, remarks=(*verdict.remarks, offer), next=(command, "gatewatch baseline pin RUN"))
+
     def _finished(self, verdict: Verdict, before: Outcomes, after: Outcomes) -> Verdict:
+        if verdict.verdict == "NOT_COMPARABLE":
+            verdict = self._offering(verdict, before)
         lines = reach(before, after, self.rule, verdict) if verdict.verdict == "UNDECIDED" else []
         stopped = f"{after.stopped} after {after.rows} of {after.expected_rows} rows" if after.stopped else ""
         return replace(
@@ -327,12 +260,8 @@ class _Gating:
             remarks=(*verdict.remarks, *self.notes),
             reach=tuple(lines),
             stopped=stopped,
-            next=tuple(_next(verdict, self.name, before, after)),
+            next=verdict.next or tuple(_next(verdict, self.name, after)),
         )
-
-
-def _apart(components: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in components.items() if name != COMMIT}
 
 
 def _broken(after: Outcomes) -> str:
@@ -344,6 +273,16 @@ def _broken(after: Outcomes) -> str:
     if after.all_failed:
         return "the candidate's run has nothing but errors to show"
     return ""
+
+
+def without_verdict(comparison: Comparison, rule: Rule, exceptions: Exceptions) -> Verdict | None:
+    """What is said of runs that give nothing to judge: a candidate that broke, a baseline that is partial."""
+    broken = _broken(comparison.after)
+    if not broken and (comparison.before.pinned or comparison.before.complete):
+        return None
+    verdict = decide(comparison, rule, exceptions=exceptions)
+    reason = broken or "the baseline's run is not complete"
+    return replace(verdict, verdict="NOT_COMPARABLE", reasons=(reason,), broken=bool(broken))
 
 
 def _not_comparable(before: Outcomes, ready: Prepared, rule: Rule, exceptions: Exceptions) -> Verdict | None:
@@ -359,41 +298,21 @@ def _not_comparable(before: Outcomes, ready: Prepared, rule: Rule, exceptions: E
     if not wrong:
         return None
     verdict = decide(comparison, rule, exceptions=exceptions)
-    return replace(verdict, reasons=tuple(wrong), next=tuple(_next(verdict, ready.header.suite, before, after)))
+    return replace(verdict, reasons=tuple(wrong))
 
 
-def _next(verdict: Verdict, suite: str, before: Outcomes, after: Outcomes) -> list[str]:
+def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
     """Commands to go on with."""
     run = after.run
     if verdict.verdict == "NOT_COMPARABLE":
-        if any(name.startswith("scorer ") for name in verdict.changed):
-            return [f"gatewatch rescore {'baseline' if before.pinned else before.run} --suite {suite}"]
-        return [f"gatewatch baseline pin {run}"] if after.cases else []
+        return []
     found = [f"gatewatch show {run} --case {row.id}" for row in verdict.rows[:1] if row.effect in ("loss", "new")]
     if verdict.verdict == "REGRESSED":
-        found += [f'gatewatch accept {row.id} --reason "..." --until DATE' for row in verdict.rows[:1] if row.why]
+        found += [
+            f'gatewatch accept {row.id} --reason "..." --until DATE --owner NAME' for row in verdict.rows[:1] if row.why
+        ]
     if verdict.verdict == "UNDECIDED":
         found.append(f"gatewatch plan {suite}")
     if verdict.verdict == "PASS":
         found.append(f"gatewatch baseline pin {run}")
     return found
-
-
-def reference_of(suite: SuiteSettings, spec: str) -> tuple[str, str]:
-    """A task's reference, and the variant of it that is meant, from a task as a run's header has it."""
-    if suite.matrix and spec.startswith(f"{suite.task} "):
-        return suite.task, spec
-    head, _, tail = spec.rpartition(" ")
-    if suite.matrix and head and "=" in tail:
-        return head, spec
-    return spec, ""
-
-
-def exceptions_of(project: Project, suite: str) -> Exceptions:
-    """The exceptions that a project has for a suite.
-
-    Raises:
-        InputError: with all that is wrong in accepted.toml.
-    """
-    path = project.root / ACCEPTED
-    return read_exceptions(path, suite, shown=str(shortest(path)))

@@ -3,7 +3,7 @@
 Everything that a run needs is found good here, all problems at once, before any of it is paid for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from gatewatch.core.run import DatasetRef, Purpose, RunHeader, ScorerRef
 from gatewatch.core.threads import DaemonPool
 from gatewatch.offline.dataset import from_cases, open_dataset
 from gatewatch.offline.journal import JournalReader
+from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.plan import Hook, Plan, choose
 from gatewatch.offline.result import SUFFIX, Prepared, RunResult, execute, new_run_id, progress_of, unfinished
 from gatewatch.offline.task import Task
@@ -42,11 +43,15 @@ from gatewatch.scorers.base import Scorer
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """What a run is of another: why it is made, the run that it belongs to, and the cases that it is about, if not all."""
+    """What a run is of another: why it is made, the run that it belongs to, and its cases, if not all.
+
+    `components` are that other run's, where they are not those of now: of outputs that are scored again.
+    """
 
     purpose: Purpose
     of: str
     only: frozenset[str] | None = None
+    components: dict[str, str] | None = None
 
 
 def suite_settings(project: Project, name: str) -> SuiteSettings:
@@ -93,7 +98,7 @@ def prepare_suite(
     suite = replace(suite, **{key: value for key, value in changes.items() if value is not None})
     where = f"{FILE}: suites.{name}"
     problems = Problems()
-    scorers = _scorers(project, suite, where, problems)
+    scorers = suite_scorers(project, suite, where, problems)
     dataset, setup, teardown, slice_of = None, None, None, None
     with problems.gather():
         dataset = open_dataset(shortest(project.root / suite.dataset))
@@ -155,7 +160,8 @@ def _task(
     )
 
 
-def _scorers(project: Project, suite: SuiteSettings, where: str, problems: Problems) -> tuple[Scorer, ...]:
+def suite_scorers(project: Project, suite: SuiteSettings, where: str, problems: Problems) -> tuple[Scorer, ...]:
+    """The scorers that a suite names, ready to be called; what is wrong with them is added to the problems."""
     found = []
     for position, name in enumerate(suite.scorers):
         with problems.gather():
@@ -205,7 +211,7 @@ def prepare(
         name=label,
         suite=name,
         task=parts.task.spec,
-        components={**parts.task.versions, **commit_of(project.root)},
+        components=(part and part.components) or {**parts.task.versions, **commit_of(project.root)},
         dataset=DatasetRef(
             path=parts.dataset.path, version=parts.dataset.version, cases=len(chosen), tier=tier, limit=limit
         ),
@@ -241,7 +247,7 @@ def prepare(
         price=project.prices.cost,
         pace=lambda: {each: model.pace.state() for each, model in models.items()},
     )
-    done = None if path is None else progress_of(path, header)
+    done = None if path is None else progress_of(path, header, task_is_paid=parts.task.timed)
     return Prepared(plan, header, path or project.runs / f"{run}{SUFFIX}", done)
 
 
@@ -301,7 +307,8 @@ def run(
     problems = Problems()
     suite = _suite_given(settings, limit, problems)
     bound: list[Scorer] = []
-    for position, each in enumerate([scorers] if isinstance(scorers, str) else scorers):
+    given = [scorers] if isinstance(scorers, str) else list(scorers)
+    for position, each in enumerate(given):
         with problems.gather():
             bound.append(_scorer_given(project, each, f"scorers[{position}]"))
     problems += check_scorers([each.name for each in bound], suite.pass_at, "")
@@ -323,7 +330,25 @@ def run(
     parts = Parts(task=made, dataset=dataset, scorers=tuple(bound), setup=setup, teardown=teardown, slice_of=slice_of)
     prepared = prepare(project, "", suite, parts, label=name, limit=limit)
     assert prepared is not None
-    return execute(prepared, closing=project.close)
+    result = execute(prepared, closing=project.close)
+
+    def again(cases: Sequence[str], times: int) -> Outcomes:
+        fresh = project.anew()
+        anew = replace(
+            parts, task=_task_given(fresh, task, suite), scorers=tuple(map(fresh.bound, _unbound(project, given)))
+        )
+        part = Part(purpose="flips", of=prepared.header.run, only=frozenset(cases))
+        ready = prepare(fresh, "", replace(suite, trials=times), anew, label=name, part=part)
+        assert ready is not None
+        return read_run(execute(ready, closing=fresh.close).path)
+
+    result.again = again if made.timed else None
+    return result
+
+
+def _unbound(project: Project, given: Iterable[Scorer | str]) -> list[Scorer]:
+    """Scorers as they were given, without models."""
+    return [project.named(each, "scorers") if isinstance(each, str) else each for each in given]
 
 
 _OTHERWISE = {"dataset", "task", "scorers", "setup", "teardown", "matrix", "gate"}  # keys of a suite that `run` has not

@@ -26,7 +26,10 @@ from gatewatch.offline.verdict import Accepted, RowDiff
 
 FILE = "accepted.toml"
 _ENTRY = re.compile(r"^\s*\[\[\s*accepted\s*\]\]", re.MULTILINE)
-_HEAD = "# What the gate accepts, with a reason, an owner and a last day (`gatewatch accept`). Expired entries fail the gate.\n"
+_HEAD = """\
+# What the gate accepts, with a reason, an owner and a last day: see `gatewatch accept`.
+# An entry that has expired fails the gate.
+"""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -77,8 +80,8 @@ class Exceptions:
     def expired_reasons(self) -> list[str]:
         """Why the gate fails for exceptions that have expired."""
         return [
-            f"{where}: the exception for {entry.what} expired on {entry.until} ({entry.owner}): renew it with a reason, "
-            "or take it out"
+            f"{where}: the exception for {entry.what} expired on {entry.until} ({entry.owner}): "
+            "renew it with a reason, or take it out"
             for where, entry in self.entries
             if entry.until < self.today
         ]

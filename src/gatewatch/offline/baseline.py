@@ -6,6 +6,7 @@ carries all that a gate needs where nothing else is: no journal, no store.
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,22 @@ _CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 def baseline_path(root: Path, name: str) -> Path:
     """Where the baseline of a suite lies in a project."""
     return root / FOLDER / f"{name}.jsonl"
+
+
+def baseline_name(run: Outcomes) -> str:
+    """What the baseline of a run is called: as its suite, or, of a run without one, as the run or its dataset.
+
+    Raises:
+        InputError: when it has none of these.
+    """
+    named = run.suite or (run.label if run.label != run.run else "")
+    if not named and not run.dataset.path.startswith("("):
+        named = Path(run.dataset.path).stem
+    slug = re.sub(r"[^a-z0-9._-]+", "-", named.lower()).strip("-._")[:100]
+    if not slug:
+        what = "has no name that its baseline could be called by"
+        raise InputError(Problem(run.run, what, 'give the run one: run(..., name="...")'))
+    return slug
 
 
 def is_baseline(path: Path) -> bool:

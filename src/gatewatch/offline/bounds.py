@@ -1,7 +1,7 @@
 """Absolute bounds: floors on scores, ceilings on cost and latency. Each blocks only what its data rule out.
 
-A mean that lies a little under its floor in forty cases says nothing yet: as a rule it would block at random. So a floor
-blocks when the upper bound of the mean lies under it, and a ceiling when the lower bound lies above it.
+A mean that lies a little under its floor in forty cases says nothing yet: as a rule it would block at random. So a
+floor blocks when the upper bound of the mean lies under it, and a ceiling when the lower bound lies above it.
 """
 
 from math import sqrt

@@ -30,9 +30,9 @@ class Pairs(Struct, frozen=True, kw_only=True):
     """One scorer over the cases that have a value on both sides.
 
     `places` are their positions in the comparison's `paired`; `before` and `after` their values in 0..1 (means over
-    trials). `lost` counts the pairs that a scorer's error took on either side, `skipped` those that a scorer had nothing
-    to say of on one side or both. `mark` is from which value on a trial passes, where values can be called that, and
-    `bar` the same for a mean over trials: of trials that are 0 or 1, the larger part has to pass.
+    trials). `lost` counts the pairs that a scorer's error took on either side, `skipped` those that a scorer had
+    nothing to say of on one side or both. `mark` is from which value on a trial passes, where values can be called
+    that, and `bar` the same for a mean over trials: of trials that are 0 or 1, the larger part has to pass.
     """
 
     name: str
@@ -265,7 +265,7 @@ def attribution(comparison: Comparison) -> str:
     """What the difference may be put down to, in a sentence."""
     found = causes(comparison)
     if not found:
-        return "Nothing that is recorded changed between the two: what differs is noise, or comes from what is not recorded."
+        return "Nothing that is recorded changed: what differs is noise, or comes from what is not recorded."
     if len(found) == 1:
         name = found[0]
         one, other = comparison.changed[name]

@@ -57,8 +57,8 @@ def figures(comparison: Comparison, pairs: Pairs, *, alpha: float, max_drop: flo
 def _spread(sd: float | None, interval: Interval | None, n: int, *, clustered: bool) -> float | None:
     """The standard deviation of a difference, as far as forecasts go by it.
 
-    Where cases share an origin, or nothing moved at all (which does not say that nothing ever will), it is read from the
-    width of the interval, which knows of both.
+    Where cases share an origin, or nothing moved at all (which does not say that nothing ever will), it is read from
+    the width of the interval, which knows of both.
     """
     if sd is None or interval is None:
         return None

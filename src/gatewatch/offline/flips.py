@@ -58,7 +58,8 @@ class Eligible(Struct, frozen=True):
 def eligible(before: Outcomes, cases: Iterable[str], scorer: str, mark: float) -> Eligible:
     """Which cases always passed before, and how probable it is by chance that each now fails three times of three.
 
-    A case that also failed before is flaky: it has its part in the fit, which says how far flaky cases are to be expected.
+    A case that also failed before is flaky: it has its part in the fit, which says how far flaky cases are to be
+    expected.
 
     Source: a beta-binomial model of the suite's history by empirical Bayes: see `stats.flips.fit_beta`, `all_fail`.
     """

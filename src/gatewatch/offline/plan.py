@@ -62,10 +62,13 @@ class Done(Struct, frozen=True, kw_only=True):
     dearest: float = 0.0
 
 
-def paid(row: Row) -> float:
-    """What is known to have been paid for a row, its scores included, in US dollars."""
+def paid(row: Row, *, task: bool = True) -> float:
+    """What is known to have been paid for a row, its scores included, in US dollars.
+
+    A recording states what its answers cost once: where the `task` is one, they are not paid for now.
+    """
     parts = [score.cost for score in row.scores.values()]
-    if row.trace is not None:
+    if row.trace is not None and task:
         parts.append(row.trace.cost)
     return sum(part.amount for part in parts if part is not None)
 

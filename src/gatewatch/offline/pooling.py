@@ -4,7 +4,7 @@ Runs belong together when they are of the same commit, and that clean, of the sa
 their trials count, the first ones first: a case that failed three times of three yesterday failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +15,9 @@ from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, read_run
 from gatewatch.offline.result import run_paths
 
+_PLACES = {COMMIT, "url", "request", "command"}
+"""Components that say where the application is, not which version of it is there."""
+
 
 class Pool(Struct):
     """A candidate with the trials of earlier runs, and how many runs those are."""
@@ -23,30 +26,66 @@ class Pool(Struct):
     runs: int
 
 
-def same_version(one: Outcomes, other: Outcomes, *, dataset: bool = True) -> bool:
-    """Whether two runs are of one version of the application, under the same scorers (and over the same dataset)."""
+def same_version(one: Outcomes, other: Outcomes) -> bool:
+    """Whether two runs are of one version of the application, under the same scorers and over the same dataset."""
     rulers = [{name: ref.fingerprint for name, ref in side.scorers.items()} for side in (one, other)]
     same = one.suite == other.suite and one.task == other.task and one.components == other.components
-    return same and rulers[0] == rulers[1] and (not dataset or one.dataset.version == other.dataset.version)
+    return same and rulers[0] == rulers[1] and one.dataset.version == other.dataset.version
 
 
 def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
-    """The runs that were made of a candidate's version before it, the oldest first; none where the tree is not clean."""
+    """The runs of a candidate's version before it, the oldest first; none where its tree is not clean."""
     commit = after.components.get(COMMIT, "")
     if not commit or commit.endswith(DIRTY):
         return []
-    found = []
+    found = [each for each in _stored(folder) if same_version(each, after) and each.purpose != "rescore"]
+    before = [each for each in found if (each.started, each.run) < (after.started, after.run)]
+    return [read_run(each.path) for each in before if each.path is not None]
+
+
+def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ()) -> list[Outcomes]:
+    """Whole stored runs of a run's version, whatever their dataset, the oldest first; their cases may differ.
+
+    Replies that may have come from the reply cache are no new outcomes: such runs are left out, as are those `besides`.
+    Where nothing tells one version from the next (the address of a service does not), there are none.
+    """
+    found: list[Outcomes] = []
+    if not _tells_versions_apart(run.components):
+        return found
+    for each in _stored(folder):
+        alike = _same_but_commit(each, run) and each.suite == run.suite != ""
+        if not alike or each.task != run.task or each.run in (run.run, *besides):
+            continue
+        if each.independent and each.purpose in ("", "trials") and each.path is not None:
+            whole = read_run(each.path)
+            found += [whole] if whole.complete else []
+    return found
+
+
+def _same_but_commit(one: Outcomes, other: Outcomes) -> bool:
+    """Whether two runs are of one version: of the commit it counts only where nothing else tells versions apart."""
+    if other.components.keys() - _PLACES:
+        return without_commit(one.components) == without_commit(other.components)
+    return one.components == other.components
+
+
+def without_commit(components: dict[str, str]) -> dict[str, str]:
+    """Components without the commit, which tells of many changes that do not concern a suite."""
+    return {name: value for name, value in components.items() if name != COMMIT}
+
+
+def _tells_versions_apart(components: dict[str, str]) -> bool:
+    commit = components.get(COMMIT, "")
+    return bool(components.keys() - _PLACES) or (bool(commit) and not commit.endswith(DIRTY))
+
+
+def _stored(folder: Path) -> Iterator[Outcomes]:
+    """The headers of stored runs, the oldest first."""
     for path in reversed(run_paths(folder)):
         try:
-            header = JournalReader(path).header
-        except InputError:
+            yield Outcomes.of(JournalReader(path).header, path)
+        except InputError:  # a foreign file in the folder is nobody's run
             continue
-        if header.run == after.run or header.purpose == "rescore":
-            continue
-        earlier = Outcomes.of(header, path)
-        if (header.started, header.run) < (after.started, after.run) and same_version(earlier, after):
-            found.append(earlier)
-    return [read_run(each.path) for each in found if each.path is not None]
 
 
 def pooled(after: Outcomes, earlier: Sequence[Outcomes]) -> Pool:

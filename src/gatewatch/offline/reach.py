@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from gatewatch.core.money import dollars
 from gatewatch.offline.flips import LEAST_HISTORY, eligible, history_of
-from gatewatch.offline.gate import Rule
 from gatewatch.offline.outcomes import Outcomes
+from gatewatch.offline.rule import Rule
 from gatewatch.offline.verdict import Verdict
 from gatewatch.stats.flips import fewest
 from gatewatch.stats.paired import difference
@@ -78,16 +78,14 @@ def reach_lines(
         for more in _MORE_CASES
     ]
     if max_drop > 0:
-        found.append(
-            f"to rule out a fall of {max_drop * 100:g} pp when nothing changed: {cases_to_decide(sd.sd, max_drop)} cases x 1 trial"
-        )
+        needed = cases_to_decide(sd.sd, max_drop)
+        found.append(f"to rule out a fall of {max_drop * 100:g} pp when nothing changed: {needed} cases x 1 trial")
     if fewest_flips is not None:
         some = "1 case that breaks" if fewest_flips == 1 else f"{fewest_flips} cases that break"
         found.append(f"flip layer: blocks at {some} outright, whatever the mean does")
     else:
-        found.append(
-            f"flip layer: off until the baseline has {LEAST_HISTORY} outcomes of a case (`gatewatch baseline pin RUN --trials {LEAST_HISTORY}`)"
-        )
+        buy = f"gatewatch baseline pin RUN --trials {LEAST_HISTORY}"
+        found.append(f"flip layer: off until the baseline has {LEAST_HISTORY} outcomes of a case ({buy})")
     found.append(f"(80 % power; the noise is {sd.source})")
     return found
 

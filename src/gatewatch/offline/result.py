@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -21,6 +21,9 @@ from gatewatch.offline.plan import Done, Key, Plan, paid
 from gatewatch.offline.run import Runner
 from gatewatch.offline.summary import Summary, Tally
 from gatewatch.scorers.fingerprint import changed
+
+if TYPE_CHECKING:
+    from gatewatch.offline.gated import Gated
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 SUFFIX = ".jsonl"
@@ -52,6 +55,28 @@ class RunResult:
     def rows(self) -> Iterator[Row]:
         """Each row of the run, in the order in which they were finished."""
         return JournalReader(self.path).rows()
+
+    def compare(self, reference: "RunResult | str | Path") -> "Gated":
+        """This run beside another: "baseline" (the pinned one), a run's result, id or name, or a file.
+
+        Printing what it gives shows what changed, how each scorer moved, and the rows, regressions first.
+
+        Raises:
+            InputError: when nothing is meant, or it cannot be read.
+        """
+        from gatewatch.offline.baseline import baseline_name, baseline_path, is_baseline, read_baseline
+        from gatewatch.offline.gated import compared
+        from gatewatch.offline.outcomes import read_run
+
+        after = read_run(self.path)
+        if isinstance(reference, RunResult):
+            return compared(read_run(reference.path), after)
+        if reference == "baseline":
+            path = baseline_path(self.path.parents[2], baseline_name(after))
+        else:
+            path = find_run(self.path.parent, str(reference))
+        before = read_baseline(path) if is_baseline(path) else read_run(path)
+        return compared(before, after, journal=self.path.with_name(f"{before.run}{SUFFIX}"))
 
     def __str__(self) -> str:
         from gatewatch.offline.report import as_text
@@ -148,8 +173,10 @@ class Prepared(Struct, frozen=True):
     done: Done | None = None
 
 
-def progress_of(path: Path, header: RunHeader) -> Done:
+def progress_of(path: Path, header: RunHeader, *, task_is_paid: bool = True) -> Done:
     """What a run that was cut off has done, after making sure that it would be gone on with unchanged.
+
+    `task_is_paid` says that the task's answers cost money now; those of a recording do not.
 
     Raises:
         InputError: naming all that differs between the run as it began and as it would go on.
@@ -168,7 +195,7 @@ def progress_of(path: Path, header: RunHeader) -> Done:
     started: dict[Key, Row] = {}
     costs = [0.0]
     for row in reader.rows():
-        costs.append(paid(row))
+        costs.append(paid(row, task=task_is_paid))
         if row.complete:
             finished.add(row.key)
         else:

@@ -223,7 +223,9 @@ class Runner:
                     return
                 row = self._keep(case, trial, trace, notes)
             else:
-                self._spent -= paid(row)  # it is counted as a whole when its scores are there
+                self._spent -= paid(
+                    row, task=self.plan.task.timed
+                )  # it is counted as a whole when its scores are there
             if row.missing:
                 await self._score_rest(row, case)
             seat.case = None
@@ -386,7 +388,7 @@ class Runner:
 
     def _count(self, row: Row) -> None:
         self._rows += 1
-        cost = paid(row)
+        cost = paid(row, task=self.plan.task.timed)
         self._spent += cost
         self._dearest = max(self._dearest, cost)
         if self._watch is not None:

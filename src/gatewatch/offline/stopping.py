@@ -1,8 +1,8 @@
 """Stopping a run early: as soon as it is clear that the mean fell, or that no fall that matters will be found.
 
-A group sequential test of five looks (`stats/sequential.py`) watches the rows as they are finished. What must pass is run
-first and is not looked at here, since it was chosen; the rest comes in an order that is random within each slice and even
-between slices, so that what has been seen is a fair sample of the whole at every look.
+A group sequential test of five looks (`stats/sequential.py`) watches the rows as they are finished. What must pass is
+run first and is not looked at here, since it was chosen; the rest comes in an order that is random within each slice
+and even between slices, so that what has been seen is a fair sample of the whole at every look.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ class Stopping:
         self._alphas = alphas
         self._max_drop = max_drop
         self._differences: dict[str, list[float]] = {name: [] for name in alphas}
-        self._number = {name: 0 for name in alphas}
+        self._number = dict.fromkeys(alphas, 0)
         self.said: dict[str, Said] = {}
         self.rows = 0
 
@@ -126,6 +126,6 @@ def fair_order(chosen: Sequence[int], cases: Sequence[Case], seed: int) -> list[
     keyed: list[tuple[float, int]] = []
     for members in slices.values():
         random.shuffle(members)
-        start = random.random()  # noqa: S311
+        start = random.random()
         keyed += [((rank + start) / len(members), place) for rank, place in enumerate(members)]
     return first + [place for _, place in sorted(keyed)]

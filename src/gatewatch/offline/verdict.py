@@ -30,11 +30,11 @@ class Flips(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one scorer moved, over all paired cases or over one slice.
 
-    `delta` is candidate less baseline, `interval` its two-sided 95 % interval, `lower` its one-sided 95 % lower bound. `p`
-    is the one-sided mid-p of the sign-flip test that the mean fell; `p_adjusted` is after Holm over the cells that it
-    stands among. `wins` and `losses` count the cases whose value rose and fell, `fixed` and `broke` those that crossed the
-    pass mark, `errors` the pairs that scorer errors took. `mde` is the smallest fall that this many cases detect with
-    80 % power, `needed` how many cases would decide, if nothing changed.
+    `delta` is candidate less baseline, `interval` its two-sided 95 % interval, `lower` its one-sided 95 % lower
+    bound. `p` is the one-sided mid-p of the sign-flip test that the mean fell; `p_adjusted` is after Holm over the
+    cells that it stands among. `wins` and `losses` count the cases whose value rose and fell, `fixed` and `broke`
+    those that crossed the pass mark, `errors` the pairs that scorer errors took. `mde` is the smallest fall that this
+    many cases detect with 80 % power, `needed` how many cases would decide, if nothing changed.
     """
 
     verdict: Word
@@ -65,10 +65,10 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RowDiff(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One case under one scorer that moved, or that a layer of the gate speaks of.
 
-    `before` and `after` are means over trials. `outcomes` has every value that the candidate was given for the case, first
-    to last, re-runs among them, where there are several. `confirmed` is whether the case failed three times of three
-    (None: it was not tried again). `flaky` says that one side alone passed and failed. `accepted` is the reason of an
-    exception. `why` says which layer blocks because of the row, if one does.
+    `before` and `after` are means over trials. `outcomes` has every value that the candidate was given for the case,
+    first to last, re-runs among them, where there are several. `confirmed` is whether the case failed three times of
+    three (None: it was not tried again). `flaky` says that one side alone passed and failed. `accepted` is the reason
+    of an exception. `why` says which layer blocks because of the row, if one does.
     """
 
     id: str

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from gatewatch.offline.reports.fact import LABEL, Fact
 from gatewatch.offline.reports.moves import Moved, blocking, by_case, delta, glyph, ids_of, notes, outcomes
 from gatewatch.offline.reports.texts import RowTexts
-from gatewatch.offline.reports.words import counted, move, plain
 from gatewatch.offline.reports.worddiff import condensed, word_diff
+from gatewatch.offline.reports.words import counted, move, plain
 from gatewatch.offline.verdict import RowDiff, Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 IN_DETAIL = 5
 LINES = 20
 _TEXT = 300
+_ID = 28
 _BAR = "│ "
 _INDENT = LABEL + 2
 
@@ -29,8 +30,9 @@ def details(verdict: Verdict, texts: Mapping[str, RowTexts], *, marks: bool) -> 
     for place, case in enumerate(found[:IN_DETAIL]):
         yield Text("")
         if not place:
-            of = f" of {len(found):,} that fell" if len(found) > IN_DETAIL else ""
-            yield Text(f"the worst {IN_DETAIL} cases{of}" if of else f"{counted(len(found), 'case')} fell", "bold")
+            worst = f"the worst {IN_DETAIL} of {len(found):,} cases that fell"
+            all_of = f"{counted(len(found), 'case')} fell"
+            yield Text(worst if len(found) > IN_DETAIL else all_of, style="bold")
         yield _heading(case)
         yield from _scored(case)
         known = texts.get(case.id)
@@ -46,25 +48,36 @@ def _heading(case: Moved) -> "RenderableType":
     line = Text(plain(case.id) or "(no id)", style="bold")
     for part in [*said, *([f"slice {plain(first.slice)}"] if first.slice else [])]:
         line.append(f" · {part}", style="not bold dim")
-    return Fact(glyph(first), line, indent=2)
+    return Fact(glyph(first), line, indent=2, style=_style(first))
 
 
 def _scored(case: Moved) -> "Iterator[RenderableType]":
+    from rich.cells import cell_len
     from rich.text import Text
 
+    widest = max(cell_len(plain(row.scorer)) for row in case.rows)
     for row in case.rows:
-        line = Text(f"{plain(row.scorer)}  {move(row.before, row.after)}  ")
-        line.append(delta(row), style=_style(row))
+        line = Text(f"{_padded(row.scorer, widest)}  {move(row.before, row.after)}  ")
+        line.append(f"{delta(row):>9}", style=_style(row))
         for part in (row.crossed, outcomes(row)):
             if part:
                 line.append(f"  {part}")
         yield Fact("", line, indent=2)
 
 
+def _padded(text: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    shown = plain(text)
+    return shown + " " * (width - cell_len(shown))
+
+
 def _style(row: RowDiff) -> str:
     """The colour of a change: none for one that may be noise."""
-    if row.flaky or row.accepted:
+    if (row.flaky or row.accepted) and not row.why:
         return "magenta"
+    if row.why:
+        return "red"
     return {"loss": "red", "win": "green"}.get(row.effect, "")
 
 
@@ -83,12 +96,14 @@ def _texts(case: Moved, texts: RowTexts, *, marks: bool) -> "Iterator[Renderable
     for label, error in (("error was", texts.error_before), ("error", texts.error_after)):
         if error:
             yield Fact(f"  {label}", Text(plain(error, _TEXT), style="yellow"), indent=_INDENT, bar=_BAR)
+    because = "  because"
     for row in case.rows:
         for scores, when in ((texts.scores_before, "before"), (texts.scores_after, "after")):
             said = scores.get(row.scorer, (None, ""))[1]
             if said:
                 line = Text(f"{plain(row.scorer)}, {when}: {plain(said, _TEXT)}", style="dim")
-                yield Fact("  because", line, indent=_INDENT, bar=_BAR)
+                yield Fact(because, line, indent=_INDENT, bar=_BAR)
+                because = ""
 
 
 def _difference(before: str, after: str, *, marks: bool) -> "Text":
@@ -110,8 +125,9 @@ def _difference(before: str, after: str, *, marks: bool) -> "Text":
     return found
 
 
-def others(verdict: Verdict, width: int) -> "Iterator[RenderableType]":
+def others(verdict: Verdict) -> "Iterator[RenderableType]":
     """The other rows that moved, a line each; then the ids of all that block."""
+    from rich.cells import cell_len
     from rich.text import Text
 
     cases = by_case(verdict.rows)
@@ -119,13 +135,15 @@ def others(verdict: Verdict, width: int) -> "Iterator[RenderableType]":
     rest = [row for case in cases if case.id not in told for row in case.rows]
     if rest:
         yield Text("")
-        yield Text("other rows that moved" if told else "rows that moved", "bold")
-    for row in rest[:LINES]:
-        line = Text(f"{plain(row.id, 60) or '(no id)'}  {plain(row.scorer, 40)}  {move(row.before, row.after)}  ")
-        line.append(delta(row), style=_style(row))
-        for part in [*notes(row), *([plain(row.slice, 40)] if row.slice else []), *filter(None, [outcomes(row)])]:
+        yield Text("other rows that moved" if told else "rows that moved", style="bold")
+    names = [(plain(row.id, _ID) or "(no id)", plain(row.scorer, _ID)) for row in rest[:LINES]]
+    widest = [max(map(cell_len, column)) for column in zip(*names, strict=True)]
+    for row, (case, scorer) in zip(rest, names, strict=False):
+        line = Text(f"{_padded(case, widest[0])}  {_padded(scorer, widest[1])}  {move(row.before, row.after)}  ")
+        line.append(f"{delta(row):>9}", style=_style(row))
+        for part in [*notes(row), *filter(None, [plain(row.slice, _ID), outcomes(row)])]:
             line.append(f"  {part}", style="dim")
-        yield Fact(glyph(row), line, indent=2)
+        yield Fact(glyph(row), line, indent=2, style=_style(row))
     if len(rest) > LINES:
         yield Text(f"  ... and {len(rest) - LINES:,} more", style="dim")
     blocked = ids_of(blocking(verdict))

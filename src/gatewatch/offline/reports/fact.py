@@ -19,11 +19,12 @@ class Fact:
     systems that look for these at the start of a line.
     """
 
-    def __init__(self, label: str, text: "Text", *, indent: int = LABEL, bar: str = "") -> None:
+    def __init__(self, label: str, text: "Text", *, indent: int = LABEL, bar: str = "", style: str = "dim") -> None:
         self.label = label
         self.text = text
         self.indent = indent
         self.bar = bar
+        self.style = style
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Text]":
         from rich.text import Text
@@ -32,5 +33,8 @@ class Fact:
         lines = self.text.wrap(console, room, overflow="fold") or [Text("")]
         for place, line in enumerate(lines):
             line.rstrip()
+            shown = line
+            if line.plain.startswith("::"):  # a long word that was folded just there
+                shown = Text("·").append_text(line[1:])
             label = self.label[: self.indent - 1] if not place else ""
-            yield Text.assemble((label.ljust(self.indent), "dim"), (self.bar, "dim"), line)
+            yield Text.assemble((label.ljust(self.indent), self.style), (self.bar, "dim"), shown)

@@ -8,7 +8,8 @@ from msgspec import Struct
 from gatewatch.offline.reports.words import direction
 from gatewatch.offline.verdict import Figures
 
-WIDTH = 17
+WIDTH, LEAST = 25, 9
+"""How many letters a strip has: as many as there is room for, between these."""
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 _WIDEST = 0.5  # a slice of three cases must not press all the others together
 
@@ -50,7 +51,7 @@ class Scale(Struct, frozen=True):
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The two ends of the scale in percentage points."""
+        """The two ends of the scale in percentage points, as written."""
         return f"{self.low * 100:+g}".replace("-", "\u2212"), f"{self.high * 100:+g}"
 
 

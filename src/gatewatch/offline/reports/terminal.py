@@ -4,17 +4,18 @@ What comes from a model, a dataset or a project is put in as plain text, line by
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gatewatch.offline.report import number
 from gatewatch.offline.reports.cases import details, others
-from gatewatch.offline.reports.fact import LABEL, Fact
-from gatewatch.offline.reports.forest import WIDTH, Scale, scale_of
+from gatewatch.offline.reports.fact import Fact
+from gatewatch.offline.reports.forest import LEAST, WIDTH, Scale, scale_of
 from gatewatch.offline.reports.moves import slices_moved
 from gatewatch.offline.reports.texts import RowTexts
 from gatewatch.offline.reports.words import (
     GLYPHS,
+    MINUS,
     changes,
     direction,
     facts,
@@ -38,12 +39,20 @@ STYLES = {"PASS": "green", "REGRESSED": "red", "UNDECIDED": "magenta", "NOT_COMP
 _WAYS = {"fell": "red", "rose": "green", "slid": "", "noise": "", "none": "dim"}
 _SLICES_SHOWN = 8
 _NAME = 12  # a scorer's name is folded to so many columns before anything else is left out
+_LONGEST = 120
 _GAP = 2
+_DROPS = ("", "long heads", "forest", "p", "baseline", "candidate", "interval", "losses", "wins", "n")
+"""What is done, in this order, until a table is narrow enough: columns that are left out, but for the second."""
+_SHORT = {"baseline": "base", "candidate": "cand", "p": "p"}
 Columns = dict[str, tuple[str, list["Text"]]]
+Rows = Sequence[tuple[tuple[str, ...], Figures]]
 
 
 def as_text(verdict: Verdict, texts: Mapping[str, RowTexts] | None = None, *, width: int = 100) -> str:
-    """The report as plain text, `width` columns wide; what is gone from an answer stands in [-...-], what is new in {+...+}."""
+    """The report as plain text, `width` columns wide.
+
+    What is gone from an answer stands in [-...-], what is new in {+...+}.
+    """
     from rich.console import Console
 
     out = io.StringIO()
@@ -75,7 +84,7 @@ def renderables(
     for label, lines in facts(verdict):
         yield from _labelled(label, lines, gap=False)
     yield from details(verdict, texts, marks=marks)
-    yield from others(verdict, width)
+    yield from others(verdict)
     yield from _labelled("to decide", map(plain, verdict.reach))
     yield from _labelled("next", map(plain, verdict.next), style="dim")
 
@@ -95,117 +104,133 @@ def _labelled(label: str, lines: Iterable[str], *, style: str = "", gap: bool = 
         yield Fact(label if not place else "", Text(line, style=style))
 
 
-def _head(verdict: Verdict) -> "Iterator[Text]":
+def _head(verdict: Verdict) -> "Iterator[RenderableType]":
     from rich.text import Text
 
-    head = Text(plain(verdict.suite) or "gate", style="bold")
-    head.append(f"  {title(verdict.baseline)} → {title(verdict.candidate)}", style="not bold")
-    yield head
-    yield Text(pairs(verdict), style="dim")
+    yield Text(plain(verdict.suite) or "gate", style="bold").append(f"  {pairs(verdict)}", style="not bold dim")
+    yield Fact("baseline", Text(title(verdict.baseline)))
+    yield Fact("candidate", Text(title(verdict.candidate)))
 
 
 def _said(verdict: Verdict) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     yield from _gap()
-    style = STYLES[verdict.verdict]
-    word = verdict.verdict.replace("_", " ")
-    yield Text(f"{GLYPHS[verdict.verdict]} {word}", style=f"bold {style}").append(
-        f"  {headline(verdict)}", style="not bold default"
-    )
+    word = f"{GLYPHS[verdict.verdict]} {verdict.verdict.replace('_', ' ')}"
+    yield Fact(word, Text(headline(verdict)), indent=len(word) + 2, style=f"bold {STYLES[verdict.verdict]}")
     for reason in verdict.reasons:
         yield Fact("  ·", Text(plain(reason)), indent=4)
     if verdict.stopped:
         yield Fact("  !", Text(plain(verdict.stopped), style="yellow"), indent=4)
-    if verdict.rule:
-        yield Fact("", Text(plain(verdict.rule), style="dim"), indent=4)
+    yield from _labelled("rule", [plain(verdict.rule)] if verdict.rule else [], style="dim")
 
 
 # Tables of figures
 
 
 def _scorers(verdict: Verdict, width: int) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
     scale = scale_of(verdict.scorers.values(), verdict.max_drop)
     rows = [((name,), each) for name, each in verdict.scorers.items()]
+    table, drawn = _fitted(("scorer",), rows, scale, width, values=True)
     yield from _gap()
-    yield from _fitted(_columns(("scorer",), rows, scale, values=True), width, scale)
+    yield table
+    if drawn:
+        allowed = f" · ┊ {MINUS}{verdict.max_drop * 100:g} pp, which a PASS rules out" if verdict.max_drop > 0 else ""
+        yield Text(f"● change (○ may be noise) · ─ 95 % interval · │ no change{allowed}", style="dim")
 
 
 def _slices(verdict: Verdict, width: int) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     found = slices_moved(verdict)
-    if not found:
+    shown = found[:_SLICES_SHOWN]
+    if not shown:
         return
-    scale = scale_of((each for _, _, each in found[:_SLICES_SHOWN]), verdict.max_drop)
-    rows = [((part, name), each) for part, name, each in found[:_SLICES_SHOWN]]
-    heads = ("slice", "scorer")
-    if len(verdict.scorers) == 1:
-        heads, rows = ("slice",), [((names[0],), each) for names, each in rows]  # type: ignore[assignment,misc]
+    scale = scale_of((each for _, _, each in shown), verdict.max_drop)
+    several = len(verdict.scorers) > 1
+    rows = [((part, name) if several else (part,), each) for part, name, each in shown]
+    table, _ = _fitted(("slice", "scorer") if several else ("slice",), rows, scale, width, values=False)
     yield from _gap()
-    yield from _fitted(_columns(heads, rows, scale, values=False), width, None)
-    if len(found) > _SLICES_SHOWN:
-        yield Text(f"... and {len(found) - _SLICES_SHOWN:,} more slices that moved", style="dim")
+    yield table
+    if len(found) > len(shown):
+        yield Text(f"... and {len(found) - len(shown):,} more that moved", style="dim")
 
 
-def _columns(
-    heads: tuple[str, ...], rows: list[tuple[tuple[str, ...], Figures]], scale: Scale, *, values: bool
-) -> Columns:
-    """The cells of a table of figures, by column; what is left out first where it is too wide comes by its name."""
-    from rich.text import Text
-
-    ways = [_WAYS[direction(each)] if values or direction(each) == "fell" else "" for _, each in rows]
+def _columns(heads: tuple[str, ...], rows: Rows, *, values: bool) -> Columns:
+    """The cells of a table of figures, by column."""
     every = [each for _, each in rows]
-
-    def texts(cells: Iterable[str], styles: Iterable[str] | None = None) -> list[Text]:
-        return [Text(cell, style=style) for cell, style in zip(cells, styles or [""] * len(rows), strict=True)]
-
     found: Columns = {
-        head: (head, texts(plain(names[place]) or "—" for names, _ in rows)) for place, head in enumerate(heads)
+        head: (head, [_text(_name(names[place])) for names, _ in rows]) for place, head in enumerate(heads)
     }
     if values:
-        found["baseline"] = "baseline", texts(number(each.baseline) for each in every)
-        found["candidate"] = "candidate", texts(number(each.candidate) for each in every)
+        found["baseline"] = "baseline", [_text(number(each.baseline)) for each in every]
+        found["candidate"] = "candidate", [_text(number(each.candidate)) for each in every]
     else:
-        found["n"] = "n", texts(f"{each.n:,}" for each in every)
-    low, high = scale.ends
-    found |= {
-        "delta": ("Δ pp", texts((pp(each.delta) for each in every), ways)),
-        "interval": ("95 % CI", texts(interval(each.interval) for each in every)),
-        "forest": (f"{low}{f'{high} pp':>{WIDTH - len(low)}}", texts((scale.strip(each) for each in every), ways)),
-        "losses": ("▼", texts(f"{each.losses:,}" for each in every)),
-        "wins": ("▲", texts(f"{each.wins:,}" for each in every)),
-        "p": ("p", texts(probability(each.p_adjusted) for each in every)),
-        "says": ("", texts((says(each) for each in every), [_says_style(each) for each in every])),
+        found["n"] = "n", [_text(f"{each.n:,}") for each in every]
+    return found | {
+        "delta": ("Δ pp", [_text(pp(each.delta), _way(each, values)) for each in every]),
+        "interval": ("95 % CI", [_text(interval(each.interval)) for each in every]),
+        "forest": ("", [_text(" " * LEAST) for _ in every]),
+        "losses": ("▼", [_text(f"{each.losses:,}") for each in every]),
+        "wins": ("▲", [_text(f"{each.wins:,}") for each in every]),
+        "p": ("p (Holm)", [_text(probability(each.p_adjusted)) for each in every]),
+        "says": ("verdict", [_verdict(each) for each in every]),
     }
+
+
+def _name(name: str) -> str:
+    """A name for a column that folds it, wherever that may be."""
+    return plain(name, _LONGEST).replace("::", ": :") or "—"
+
+
+def _text(text: str, style: str = "") -> "Text":
+    from rich.text import Text
+
+    return Text(text, style=style)
+
+
+def _way(figures: Figures, rises: bool) -> str:
+    """The colour of a change: none for one that may be noise, nor for rises that were not looked for."""
+    way = direction(figures)
+    return _WAYS[way] if way != "rose" or rises else ""
+
+
+def _mark(strip: str, style: str) -> "Text":
+    found = _text(strip, style)
+    found.highlight_regex("[│┊]", "dim default")
     return found
 
 
-def _says_style(figures: Figures) -> str:
-    return STYLES[figures.verdict] if figures.gating else "dim"
+def _verdict(figures: Figures) -> "Text":
+    """What a scorer says; of a pass only the sign has a colour: a change that may be noise is never green."""
+    said, style = says(figures), STYLES[figures.verdict]
+    if not figures.gating:
+        return _text(said, "dim")
+    if figures.verdict != "PASS":
+        return _text(said, style)
+    return _text(said[:1], style).append(said[1:], style="default")
 
 
-def _fitted(columns: Columns, width: int, legend: Scale | None) -> "Iterator[RenderableType]":
-    """A table of as many columns as there is room for."""
-    from rich.text import Text
-
-    shown = dict(columns)
-    for drop in ("", "heads", "forest", "p", "baseline", "candidate", "interval", "losses", "wins", "n"):
-        if drop == "heads":
-            shown |= {
-                name: (short, shown[name][1])
-                for name, short in (("baseline", "base"), ("candidate", "cand"))
-                if name in shown
-            }
+def _fitted(
+    heads: tuple[str, ...], rows: Rows, scale: Scale, width: int, *, values: bool
+) -> "tuple[RenderableType, bool]":
+    """A table of as many columns as there is room for, and whether its marks are among them."""
+    shown = _columns(heads, rows, values=values)
+    for drop in _DROPS:
+        if drop == "long heads":
+            shown |= {name: (short, shown[name][1]) for name, short in _SHORT.items() if name in shown}
         else:
             shown.pop(drop, None)
         if _wide(shown) <= width:
             break
-    yield _table(shown)
-    if legend is not None and "forest" in shown:
-        allowed = f" · ┊ {-legend.max_drop * 100:g} pp, ruled out by a PASS".replace("-", "\u2212")
-        said = "● change, ○ maybe noise · ─ 95 % interval · │ no change"
-        yield Text(said + (allowed if legend.max_drop > 0 else ""), style="dim")
+    if "forest" in shown:
+        room = min(WIDTH, width - _wide(shown) + LEAST)
+        low, high = scale.ends
+        marks = [_mark(scale.strip(each, room), _way(each, values)) for _, each in rows]
+        shown["forest"] = f"{low}{high:>{room - len(low)}}", marks
+    return _table(shown), "forest" in shown
 
 
 def _wide(columns: Columns) -> int:
@@ -230,9 +255,6 @@ def _table(columns: Columns) -> "Table":
         else:
             side = "left" if name in ("says", "forest") else "right"
             table.add_column(Text(head), justify=side, no_wrap=True)  # type: ignore[arg-type]
-    for cells in zip(*(cells for _, cells in columns.values()), strict=True):
-        table.add_row(*cells)
+    for row in zip(*(cells for _, cells in columns.values()), strict=True):
+        table.add_row(*row)
     return table
-
-
-__all__ = ["LABEL", "as_text", "renderables"]

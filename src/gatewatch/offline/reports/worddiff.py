@@ -104,11 +104,20 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
     gone: list[str] = []
     new: list[str] = []
 
+    def same(text: str) -> None:
+        if text and found and found[-1][0] == "same":
+            found[-1] = ("same", found[-1][1] + text)
+        elif text:
+            found.append(("same", text))
+
     def flush() -> None:
-        for kind, texts in (("del", gone), ("ins", new)):
-            if any(texts):
-                found.append((kind, "".join(texts)))  # type: ignore[arg-type]
-            texts.clear()
+        head, one, other, tail = _edges("".join(gone), "".join(new))
+        same(head)
+        found.extend([("del", one)] if one else [])
+        found.extend([("ins", other)] if other else [])
+        same(tail)
+        gone.clear()
+        new.clear()
 
     for kind, text in parts:
         if kind == "del":
@@ -117,12 +126,23 @@ def _joined(parts: Iterable[Part]) -> list[Part]:
             new.append(text)
         elif text:
             flush()
-            if found and found[-1][0] == "same":
-                found[-1] = ("same", found[-1][1] + text)
-            else:
-                found.append(("same", text))
+            same(text)
     flush()
     return found
+
+
+def _edges(one: str, other: str) -> tuple[str, str, str, str]:
+    """The white space that two texts both begin and end with, and what each has between."""
+    leads = len(one) - len(one.lstrip()), len(other) - len(other.lstrip())
+    head = _common(one[: leads[0]], other[: leads[1]])
+    one, other = one[len(head) :], other[len(head) :]
+    tail = _common(one[len(one.rstrip()) :][::-1], other[len(other.rstrip()) :][::-1])[::-1]
+    return head, one[: len(one) - len(tail)], other[: len(other) - len(tail)], tail
+
+
+def _common(one: str, other: str) -> str:
+    most = min(len(one), len(other))
+    return one[: next((place for place in range(most) if one[place] != other[place]), most)]
 
 
 def condensed(parts: Sequence[Part], *, around: int = 80, most: int = 1600, total: int = 8000) -> list[Part]:
@@ -163,7 +183,7 @@ def _ellipsis(text: str, head: int, tail: int) -> str:
 
 
 def as_lines(parts: Iterable[Part], *, width: int = 110) -> list[str]:
-    """The parts as the lines of a unified diff: "- " before a sentence as it was, "+ " as it is, "  " where it stayed."""
+    """The parts as the lines of a unified diff: "- " a sentence as it was, "+ " as it is, "  " where it stayed."""
     lines: list[str] = []
     old = new = ""
     changed = False

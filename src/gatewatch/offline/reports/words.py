@@ -1,10 +1,11 @@
-"""How a verdict is put into words and figures: what all of its faces say alike. Plain strings, not escaped for any face."""
+"""A verdict in words and figures: what all of its faces say alike. Plain strings, not escaped for any face."""
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from gatewatch.core.money import Cost, dollars
-from gatewatch.offline.report import clean, number, seconds
+from gatewatch.offline.report import number, seconds
 from gatewatch.offline.verdict import Accepted, Figures, Side, Verdict
 
 MINUS = "\u2212"
@@ -12,20 +13,29 @@ GLYPHS = {"PASS": "✓", "REGRESSED": "✕", "UNDECIDED": "~", "NOT_COMPARABLE":
 LAYERS = {"A": "contract", "B": "flips", "C": "mean"}
 _SHOWN_IDS = 5
 _SHOWN = 60
-# What CI systems take for a command of theirs: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
+# What CI systems take for a command: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
 _COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S)::")
 
 Direction = Literal["fell", "slid", "rose", "noise", "none"]
 
 
 def plain(text: str, most: int = 0) -> str:
-    """Text on one line, without control characters and marks that turn it, and without commands to a CI system.
+    """Text on one line that steers nothing, with `most`, of so many characters at most.
 
-    With `most`, it is cut to so many characters.
+    Control characters, marks that turn the direction of text and letters without width are written as escapes: they
+    may be all that two answers differ in. What a CI system would take for a command is pulled apart.
     """
-    cleaned = clean(text if not most else text[: 4 * most])
-    cleaned = _COMMAND.sub(lambda found: " ".join(found[0]), cleaned)
-    return f"{cleaned[: most - 1]}…" if most and len(cleaned) > most else cleaned
+    shown = text[: most + 1] if most else text
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(map(_visible, shown))
+    shown = _COMMAND.sub(lambda found: " ".join(found[0]), shown)
+    return f"{shown[: most - 1]}…" if most and len(shown) > most else shown
+
+
+def _visible(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
 
 
 # Figures
@@ -68,7 +78,7 @@ def move(before: float | None, after: float | None) -> str:
 
 def ratio(before: float | None, after: float | None) -> str:
     """By how much an amount changed, in percent of what it was, or nothing where that is unknown."""
-    if before is None or after is None or before <= 0:
+    if before is None or after is None or before <= 0 or before == after:
         return ""
     return f" ({signed((after / before - 1) * 100, 0)} %)"
 
@@ -98,7 +108,7 @@ def direction(figures: Figures) -> Direction:
 
 
 def says(figures: Figures) -> str:
-    """A scorer's own verdict in a word or two: of one that gates with its glyph, of another what may be read from it."""
+    """A scorer's own verdict in a word or two: with its glyph where it gates, else what is to be read from it."""
     way = direction(figures)
     found = {"fell": "fell", "slid": "small fall", "rose": "rose", "noise": "noise", "none": "no pairs"}[way]
     if not figures.gating:
@@ -118,10 +128,10 @@ def headline(verdict: Verdict) -> str:
         return "the two runs cannot be compared"
     if verdict.verdict == "PASS":
         if verdict.identical:
-            return "nothing moved: every output is the same, byte for byte"
+            return "nothing moved between the two"
         if len(gating) == 1:
             ((name, only),) = gating.items()
-            return f"{plain(name)} did not fall by {drop} or more{_around(only)}"
+            return f"{plain(name, _SHOWN)} did not fall by {drop} or more{_around(only)}"
         return f"none of {len(gating)} scorers fell by {drop} or more" if gating else "nothing fell"
     if verdict.verdict == "REGRESSED":
         return "; ".join(_falls(verdict, gating)) or (plain(verdict.reasons[0]) if verdict.reasons else "it got worse")
@@ -131,10 +141,17 @@ def headline(verdict: Verdict) -> str:
     if len(still) == 1:
         ((name, only),) = still.items()
         if only.delta is not None:
-            return f"too few cases to tell whether {plain(name)} fell by {drop} or not{_around(only)}"
+            return f"too few cases to tell whether {plain(name, _SHOWN)} fell by {drop} or not{_around(only)}"
     if still:
-        return f"too few cases to tell whether {' and '.join(map(plain, still))} fell by {drop} or not"
+        return f"too few cases to tell whether {_named(still)} fell by {drop} or not"
     return plain(verdict.reasons[0]) if verdict.reasons else "there is not enough to tell"
+
+
+def _named(names: Iterable[str]) -> str:
+    """Three names at most, so that a sentence remains one."""
+    found = [plain(name, _SHOWN) for name in names]
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more if more else " and ".join(found)
 
 
 def _falls(verdict: Verdict, gating: dict[str, Figures]) -> list[str]:
@@ -147,18 +164,18 @@ def _falls(verdict: Verdict, gating: dict[str, Figures]) -> list[str]:
         ids = {row.id for row in verdict.rows if row.why == layer}
         if ids:
             found.append(one if len(ids) == 1 else f"{len(ids):,} {more}")
-    cells = [(plain(name), each) for name, each in gating.items()]
+    cells = [(plain(name, _SHOWN), each) for name, each in gating.items()]
     cells += [
-        (f"{plain(name)} in {plain(part)}", each)
+        (f"{plain(name, _SHOWN)} in {plain(part, _SHOWN)}", each)
         for part, scorers in verdict.slices.items()
         for name, each in scorers.items()
         if each.gating
     ]
-    return found + [
-        f"{name} fell by {-(each.delta or 0) * 100:.1f} pp{_around(each, delta=False)}"
-        for name, each in cells
-        if each.verdict == "REGRESSED" and (each.delta or 0) < 0
+    fell = [(name, each) for name, each in cells if each.verdict == "REGRESSED" and (each.delta or 0) < 0]
+    found += [
+        f"{name} fell by {-(each.delta or 0) * 100:.1f} pp{_around(each, delta=False)}" for name, each in fell[:3]
     ]
+    return found + ([f"{len(fell) - 3} more fell"] if len(fell) > 3 else [])
 
 
 def _around(figures: Figures, *, delta: bool = True) -> str:
@@ -176,19 +193,18 @@ def title(side: Side | None) -> str:
     """A side as a heading names it."""
     if side is None:
         return "—"
-    name = plain(side.label or side.run)
     if side.pinned:
-        pinned = "" if side.pinned == "pinned" else f" {plain(side.pinned)[:10]}"
-        return f"{name} (pinned{pinned}, {plain(side.run)})" if side.run != side.label else f"{name} (pinned{pinned})"
-    return name
+        return f"{plain(side.run)} (pinned{'' if side.pinned == 'pinned' else f' {plain(side.pinned)[:10]}'})"
+    return plain(side.label or side.run)
 
 
 def pairs(verdict: Verdict) -> str:
     """How many cases were compared, of how many."""
-    most = max((side.cases for side in (verdict.baseline, verdict.candidate) if side is not None), default=0)
+    sides = [side for side in (verdict.baseline, verdict.candidate) if side is not None]
+    most = max((side.cases for side in sides), default=0)
     of = f" of {most:,}" if most > verdict.paired else ""
-    trials = "/".join(dict.fromkeys(str(s.trials) for s in (verdict.baseline, verdict.candidate) if s is not None))
-    return f"{verdict.paired:,}{of} cases paired" + (f", {trials} trials" if trials not in ("", "1") else "")
+    trials = " → ".join(dict.fromkeys(str(side.trials) for side in sides))
+    return f"{verdict.paired:,}{of} cases paired" + (f", trials {trials}" if trials not in ("", "1") else "")
 
 
 def changes(verdict: Verdict) -> list[str]:
@@ -293,8 +309,3 @@ def listed(ids: tuple[str, ...], most: int = _SHOWN_IDS) -> str:
     """The first few of some ids."""
     more = f" ... and {len(ids) - most:,} more" if len(ids) > most else ""
     return ", ".join(plain(each, _SHOWN) for each in ids[:most]) + more
-
-
-def reruns_text(verdict: Verdict) -> str:
-    """How much was run again."""
-    return f"{counted(verdict.reruns, 'row')} were run again" if verdict.reruns else ""

@@ -1,0 +1,35 @@
+"""`gatewatch accept`: an exception from the gate, with a reason, an owner and a last day, in a reviewed file."""
+
+from datetime import date
+
+import click
+
+
+@click.command(name="accept")
+@click.argument("what")
+@click.option("--reason", required=True, help="Why it is accepted.")
+@click.option("--until", required=True, help="The last day on which it holds, such as 2026-12-31.")
+@click.option("--owner", required=True, help="Who will look again.")
+@click.option("--suite", default="", help="Only in this suite.")
+@click.option("--scorer", default="", help="The case WHAT under this scorer alone.")
+def command(what: str, *, reason: str, until: str, owner: str, suite: str, scorer: str) -> None:
+    """Accept WHAT, a case or a scorer, for a while: it stays listed and does not block.
+
+    The entry is written to accepted.toml, which is reviewed and committed like code. The day after --until the gate
+    fails until somebody looks again.
+    """
+    from gatewatch.cli.terminal import shown
+    from gatewatch.config.exceptions import accept
+    from gatewatch.config.project import Project
+
+    try:
+        last = date.fromisoformat(until)
+    except ValueError:
+        raise click.UsageError(f"--until: expected a day such as 2026-12-31, got {until!r}") from None
+    for option, text in (("--reason", reason), ("--owner", owner)):
+        if not text.strip():
+            raise click.UsageError(f"{option} is empty: say who accepts it, and why")
+    entry, path = accept(
+        Project.open(), what, reason=reason.strip(), until=last, owner=owner.strip(), suite=suite, scorer=scorer
+    )
+    click.echo(shown(f"{path}: {entry.what} is accepted until {entry.until}. Have it reviewed, and commit it."))

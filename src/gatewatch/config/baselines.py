@@ -1,0 +1,133 @@
+"""Pinning a baseline from a run that is whole, with more trials if asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from gatewatch.config.gates import Execute
+from gatewatch.config.load import shortest
+from gatewatch.config.project import Project
+from gatewatch.config.runs import Part, prepare_suite, suite_settings
+from gatewatch.config.sides import reference_of
+from gatewatch.core.baseline import MOST_OUTCOMES, BaselineHeader, BaselineLine
+from gatewatch.core.errors import ConfigError, InputError, Problem
+from gatewatch.offline.baseline import baseline_name, baseline_path, make_baseline, read_baseline, write_baseline
+from gatewatch.offline.outcomes import Outcomes, read_run
+from gatewatch.offline.pooling import runs_of_version, without_commit
+from gatewatch.offline.result import Prepared, execute, find_run
+
+
+class Pinned(Struct, frozen=True):
+    """A baseline that was written: where, what it says, and what was noticed on the way."""
+
+    path: Path
+    header: BaselineHeader
+    lines: list[BaselineLine]
+    notes: tuple[str, ...] = ()
+
+
+def whole_run(path: Path) -> Outcomes:
+    """A run that can stand for its version.
+
+    Raises:
+        InputError: when it is partial, was stopped early, has nothing but errors, or is a part of another run.
+    """
+    run = read_run(path)
+    why, hint = "", ""
+    if run.purpose in ("flips", "trials"):
+        why, hint = "is a part of another run", "name that one"
+    elif not run.complete:
+        why = f"is not complete: {run.rows} of {run.expected_rows} rows"
+        hint = "a run that was cut off or stopped early cannot be a baseline; --resume goes on with it"
+    elif run.all_failed:
+        why, hint = "has nothing but errors to show", "a baseline says how good the application is"
+    if why:
+        raise InputError(Problem(str(path), why, hint))
+    return run
+
+
+def prepare_more(project: Project, run: Outcomes, trials: int) -> Prepared:
+    """More trials of every case of a run, ready to be made without the reply cache.
+
+    Raises:
+        InputError: when the application, the dataset or a scorer is not what it was when the run was made.
+    """
+    suite = suite_settings(project, run.suite)
+    reference, version = reference_of(suite, run.task)
+    part = Part(purpose="trials", of=run.run, only=frozenset(run.cases))
+    made = prepare_suite(project.anew(), run.suite, task=reference, version=version, part=part, trials=trials)
+    (ready,) = made
+    differs = [
+        name
+        for name, one, other in (
+            ("the application", without_commit(run.components), without_commit(ready.header.components)),
+            ("the dataset", run.dataset.version, ready.header.dataset.version),
+            ("a scorer", _rulers(run), {name: ref.fingerprint for name, ref in ready.header.scorers.items()}),
+        )
+        if one != other
+    ]
+    if differs:
+        what = f"{' and '.join(differs)} changed since it was made"
+        raise InputError(Problem(run.run, what, f"make a new run with `gatewatch run {run.suite}` and pin that"))
+    if not ready.plan.task.timed:
+        raise InputError(Problem(run.run, "is a recording: it has no more trials to give", "pin it without --trials"))
+    return ready
+
+
+def _rulers(run: Outcomes) -> dict[str, str]:
+    return {name: ref.fingerprint for name, ref in run.scorers.items()}
+
+
+def pin(
+    project: Project,
+    reference: str,
+    *,
+    trials: int | None = None,
+    reason: str = "",
+    make: Execute = execute,
+    forecast: Callable[[Prepared], None] = lambda _ready: None,
+) -> Pinned:
+    """Pin a run as the baseline of its suite.
+
+    Args:
+        project: the project.
+        reference: the run: its id, name, suite or file.
+        trials: how many trials of each case the baseline is to have; what the run lacks is run now.
+        reason: why, for the file.
+        make: makes a prepared run.
+        forecast: is shown what will be run, before it is.
+
+    Raises:
+        InputError: when the run cannot be a baseline, or cannot be given more trials.
+    """
+    run = whole_run(find_run(project.runs, reference))
+    name = baseline_name(run)
+    notes: list[str] = []
+    have = min(len(outcome.trials) for outcome in run.cases.values())
+    if trials is not None and trials > MOST_OUTCOMES:
+        raise InputError(Problem("--trials", f"at most {MOST_OUTCOMES} are kept of a case, got {trials}"))
+    more: Outcomes | None = None
+    if trials is not None and trials > have:
+        if run.suite not in project.settings.suites:
+            raise ConfigError(Problem(run.run, "is of no suite of gatewatch.toml: it cannot be given more trials"))
+        ready = prepare_more(project, run, trials - have)
+        forecast(ready)
+        made = make(ready)
+        if made.summary.state != "complete":
+            why = made.summary.end.reason if made.summary.end else "it was cut off"
+            raise InputError(Problem(made.id, f"is not complete: {why}", "nothing was pinned"))
+        more = read_run(made.path)
+    past = runs_of_version(project.runs, run, besides=() if more is None else (more.run,))
+    if more is not None:
+        run.pool(more)
+    path = baseline_path(project.root, name)
+    previous = None
+    if path.is_file():
+        try:
+            previous = read_baseline(path)
+        except InputError as error:
+            notes.append(f"the baseline so far cannot be read and is written over, its history is lost: {error}")
+    header, lines = make_baseline(run, previous=previous, past=past, reason=reason)
+    write_baseline(path, header, lines)
+    return Pinned(shortest(path), header, lines, tuple(notes))

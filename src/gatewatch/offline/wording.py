@@ -1,0 +1,81 @@
+"""What a gate says of itself: its rule, its layers, and what rows that went both ways mean."""
+
+from collections.abc import Mapping, Sequence
+
+from gatewatch.offline.cells import Cells
+from gatewatch.offline.compare import Comparison
+from gatewatch.offline.flips import LEAST_HISTORY
+from gatewatch.offline.rule import Rule
+from gatewatch.offline.verdict import Figures, Flips, Layer, RowDiff
+
+_CHURN_P = 0.1
+
+
+def rule_in_words(rule: Rule, gating: Sequence[str], *, flips: bool) -> str:
+    """The rule as the report quotes it."""
+    level = f"{rule.alpha * (50 if flips else 100):g} %"
+    parts = ["a must-pass case fails three times of three"]
+    if flips:
+        parts.append(f"more cases fell and stayed down in re-runs than chance allows (α {level})")
+    least = f" by at least {rule.min_effect * 100:g} pp" if rule.min_effect else ""
+    parts.append(f"the mean fell{least} (one-sided sign-flip test, α {level})")
+    shared = len(gating) > 1 or rule.slices
+    several = f"; {', '.join(gating)} gate{' in ' + ', '.join(rule.slices) + ' too' if rule.slices else ''}, by Holm"
+    return (
+        f"REGRESSED if {', or '.join(parts)}{several if shared else ''}. PASS if the one-sided 95 % lower bound of the "
+        f"change is above −{rule.max_drop * 100:g} pp. UNDECIDED otherwise."
+    )
+
+
+def layers(
+    comparison: Comparison,
+    contract: Sequence[str],
+    flip: Mapping[str, Flips],
+    why: Mapping[tuple[str, str], str],
+    gating: Sequence[str],
+    cells: Cells,
+    why_no_flips: str,
+) -> tuple[Layer, ...]:
+    """Which layers are on, what they found, and why the others are off."""
+    must = sum(outcome.must_pass for outcome in comparison.after.cases.values())
+    said = f"{must} must-pass cases" if must else "no case is marked must_pass"
+    found = [Layer(name="contract", on=bool(must), blocks=bool(contract), said=said)]
+    if flip:
+        counts = (
+            f"{name}: {each.flipped} of {each.eligible} fell, {each.confirmed} stayed down"
+            for name, each in flip.items()
+        )
+        found.append(Layer(name="flips", on=True, blocks="B" in why.values(), said="; ".join(counts)))
+    else:
+        found.append(Layer(name="flips", on=False, said=why_no_flips or _short_history(comparison)))
+    mean = [cells[name, ""] for name in gating]
+    paired = max((each.n for each in mean), default=0)
+    fell = [each for each in mean if each.verdict == "REGRESSED" and any("mean fell" in said for said in each.reasons)]
+    said = f"{paired} pairs" if paired > 1 else "too few pairs"
+    found.append(Layer(name="mean", on=paired > 1, blocks=bool(fell), said=said))
+    return tuple(found)
+
+
+def _short_history(comparison: Comparison) -> str:
+    most = comparison.before.most_outcomes
+    some = "1 outcome" if most == 1 else f"{most} outcomes"
+    if most >= LEAST_HISTORY:
+        return f"no case passed in all of its last {LEAST_HISTORY} outcomes or more"
+    buy = f"gatewatch baseline pin {comparison.before.run} --trials {LEAST_HISTORY}"
+    return f"the baseline has {some} of a case, {LEAST_HISTORY} are needed: {buy}"
+
+
+def churn(scorers: Mapping[str, Figures], rows: Sequence[RowDiff]) -> list[str]:
+    """What rows that went both ways say: as many up as down look like flaky cases, not like a change."""
+    found = []
+    for name, each in scorers.items():
+        known = sum(row.flaky for row in rows if row.scorer == name)
+        if known:
+            found.append(f"{name}: {known} of the cases that moved are flaky: one version both passes and fails them.")
+        elif each.fixed and each.broke and (each.p or 0.0) > _CHURN_P:
+            share = (each.fixed + each.broke) / each.n
+            found.append(
+                f"{name}: {each.broke} cases broke and {each.fixed} were fixed (churn {share:.0%}). So many both ways "
+                "look like flaky cases rather than a change; several trials of each would tell."
+            )
+    return found
