@@ -1,9 +1,9 @@
 """Simulated applications whose truth is known, for trying the gate's error rates: see docs/design/gate.md.
 
-Data models (n cases): `lownoise` and `noisy` are pass or fail, a case's pass probability drawn from Beta(.85 s, .15 s) with
-s = .25 and s = 1; `score` is graded, a case's mean drawn from Beta(3.2, .8), a trial from Beta(8 m, 8 (1 - m)). A change
-`broken` makes a few cases fail for good, so that the mean falls by the drop asked for; `uniform` makes every case a
-bit worse.
+Data models (n cases): `lownoise` and `noisy` are pass or fail, a case's pass probability drawn from Beta(.85 s, .15
+s) with s = .25 and s = 1; `score` is graded, a case's mean drawn from Beta(3.2, .8), a trial from Beta(8 m, 8 (1 -
+m)). A change `broken` makes a few cases fail for good, so that the mean falls by the drop asked for; `uniform` makes
+every case a bit worse.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from gatewatch.core.run import DatasetRef, ScorerRef
+from gatewatch.core.case import Case
+from gatewatch.core.run import DatasetRef, Row, ScorerRef
+from gatewatch.core.score import Score
 from gatewatch.offline.compare import Comparison
+from gatewatch.offline.flips import Again, eligible
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.rule import Rule
+from gatewatch.offline.stopping import Stopping, fair_order
 from gatewatch.offline.verdict import Verdict
 
 MODELS = ("lownoise", "noisy", "score")
@@ -94,8 +98,36 @@ def outcomes(
 def gated(before: Outcomes, system: System, *, trials: int = 1, pass_at: float | None = None, **rule: Any) -> Verdict:
     """The shipped gate over a candidate that a system is, with re-runs of what fell."""
     after = outcomes(system, name="candidate", trials=trials, pass_at=pass_at)
+    return decide(Comparison(before, after), Rule(**rule), again=_again(system, pass_at))
 
+
+def _again(system: System, pass_at: float | None) -> Again:
     def again(cases: Sequence[str], times: int) -> Outcomes:
         return outcomes(system, name="again", trials=times, cases=[int(case[1:]) for case in cases], pass_at=pass_at)
 
-    return decide(Comparison(before, after), Rule(**rule), again=again)
+    return again
+
+
+def gated_early(before: Outcomes, system: System, *, seed: int, pass_at: float | None = None) -> tuple[Verdict, int]:
+    """The shipped gate over a candidate that stops as soon as its outcome is clear; and how many calls it took."""
+    rule = Rule()
+    cases = [Case(id=case, input=case) for case in before.cases]
+    for case in cases:
+        before.cases[case.id].hash = case.hash
+    flips = eligible(before, before.cases, SCORER, 1.0 if pass_at is None else pass_at).chances
+    alpha = rule.alpha / 2 if flips else rule.alpha
+    stopping = Stopping(before, cases, alphas={SCORER: alpha}, max_drop=rule.max_drop)
+    order = fair_order(range(len(cases)), cases, seed)
+    values = dict(zip(order, system.trial(order), strict=True))
+    seen = []
+    for place in order:
+        seen.append(place)
+        if stopping(Row(case=f"c{place}", scores={SCORER: Score(values[place])})):
+            break
+    after = outcomes(system, name="candidate", cases=seen, pass_at=pass_at)
+    for place in seen:
+        after.cases[f"c{place}"].hash = before.cases[f"c{place}"].hash
+        after.cases[f"c{place}"].trials[0].scores[SCORER] = Mark(values[place])
+    after.dataset = DatasetRef("sim.jsonl", "0" * 12, len(cases))
+    verdict = decide(Comparison(before, after), rule, again=_again(system, pass_at), look=stopping.look)
+    return verdict, len(seen) + verdict.reruns

@@ -73,17 +73,28 @@ class Comparison:
     def __init__(self, before: Outcomes, after: Outcomes) -> None:
         self.before = before
         self.after = after
-        here, there = after.cases, before.cases
-        both = sorted(case for case in here if case in there)
-        self.paired = [case for case in both if here[case].hash == there[case].hash]
-        self.altered = [case for case in both if here[case].hash != there[case].hash]
-        self.new = sorted(case for case in here if case not in there)
-        self.removed = sorted(case for case in there if case not in here)
+        self.paired: list[str] = []
+        self.altered: list[str] = []
+        self.new: list[str] = []
+        self._before: list[CaseOutcome] = []
+        self._after: list[CaseOutcome] = []
+        # In the order of the run: a hundred thousand look-ups in any other would take most of the time that a gate takes.
+        for case, outcome in after.cases.items():
+            other = before.cases.get(case)
+            if other is None:
+                self.new.append(case)
+            elif other.hash != outcome.hash:
+                self.altered.append(case)
+            else:
+                self.paired.append(case)
+                self._before.append(other)
+                self._after.append(outcome)
+        self.new.sort()
+        self.altered.sort()
+        self.removed = sorted(before.cases.keys() - after.cases.keys())
+        self._single = all(len(each.trials) == 1 for side in (self._before, self._after) for each in side)
         self.changed = dict(_changes(before, after))
         self.rulers = {name: why for name in after.scorers if (why := _ruler(name, before, after))}
-        self._before = [there[case] for case in self.paired]
-        self._after = [here[case] for case in self.paired]
-        self._single = all(len(each.trials) == 1 for side in (self._before, self._after) for each in side)
 
     @property
     def scorers(self) -> list[str]:
@@ -94,10 +105,11 @@ class Comparison:
     def share(self) -> float:
         """The share of the cases that should pair which do.
 
-        They are the baseline's; where the candidate ran over fewer cases by choice (a tier, a limit), its own.
+        They are the baseline's; where the candidate ran over fewer cases by choice (a tier, a limit, an early stop), its
+        own.
         """
         chosen = self.after.dataset
-        by_choice = chosen.version == self.before.dataset.version or chosen.limit or chosen.tier
+        by_choice = chosen.version == self.before.dataset.version or chosen.limit or chosen.tier or self.after.stopped
         most = len(self.before.cases)
         return len(self.paired) / max(1, min(most, len(self.after.cases)) if by_choice else most)
 

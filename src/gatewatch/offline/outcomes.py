@@ -27,7 +27,7 @@ _VERSIONS_KEPT = 20
 _NULL = Raw(b"null")
 
 
-class Mark(Struct):
+class Mark(Struct, gc=False):
     """A score, as far as a comparison looks at it."""
 
     value: float | None = None
@@ -36,7 +36,7 @@ class Mark(Struct):
     cost: Cost | None = None
 
 
-class Answer(Struct):
+class Answer(Struct, gc=False):
     """A trace, as far as a comparison looks at it."""
 
     output: Raw = _NULL
@@ -46,7 +46,7 @@ class Answer(Struct):
     versions: dict[str, str] = {}
 
 
-class Trial(Struct):
+class Trial(Struct, gc=False):
     """One trial of a case: a digest of its output, its scores, and where in the journal its records lie."""
 
     case: str
@@ -62,7 +62,7 @@ class Trial(Struct):
     places: tuple[int, ...] = ()
 
 
-class CaseOutcome(Struct):
+class CaseOutcome(Struct, gc=False):
     """A case: its trials in the order in which they were made, and, from a baseline, its past outcomes by scorer.
 
     `tries` has every trial in that order, those of a single case that was tried again among them; empty where there
@@ -165,9 +165,10 @@ class Outcomes:
     @property
     def most_outcomes(self) -> int:
         """The most outcomes that are known of one case under one scorer."""
-        return max(
-            (max(map(len, each.history.values()), default=len(each.trials)) for each in self.cases.values()), default=0
-        )
+        cases = self.cases.values()
+        if not any(each.history for each in cases):
+            return max((len(each.trials) for each in cases), default=0)
+        return max(max(map(len, each.history.values()), default=len(each.trials)) for each in cases)
 
     @property
     def complete(self) -> bool:
@@ -207,7 +208,11 @@ class Outcomes:
             self.paid += answer.cost.amount
         else:
             self.costs.append(answer.cost.amount)
-        for name, version in answer.versions.items():
+        if answer.versions:
+            self._state(answer.versions)
+
+    def _state(self, versions: dict[str, str]) -> None:
+        for name, version in versions.items():
             found = self.versions.setdefault(name, set())
             if len(found) < _VERSIONS_KEPT:
                 found.add(version)

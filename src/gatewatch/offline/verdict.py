@@ -62,7 +62,7 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flips: Flips | None = None
 
 
-class RowDiff(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RowDiff(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One case under one scorer that moved, or that a layer of the gate speaks of.
 
     `before` and `after` are means over trials. `outcomes` has every value that the candidate was given for the case,

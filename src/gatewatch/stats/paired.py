@@ -146,7 +146,8 @@ def sign_flip_test(
         return SignFlip(p, p, "t")
     # Turning some differences lowers the sum by twice what they add up to: as low or lower is a sum of 0 or more.
     counted = len(moved) <= EXACT
-    turned = _all_sums(moved) if counted else _drawn_sums(moved, seed, flips)
+    # Sorted, so that the order in which differences are given cannot change what is drawn.
+    turned = _all_sums(moved) if counted else _drawn_sums(np.sort(moved), seed, flips)
     tolerance = ROUNDING * max(1.0, float(np.abs(moved).sum()))
     lower = int(np.count_nonzero(turned > tolerance))
     equal = int(np.count_nonzero(turned >= -tolerance)) - lower

@@ -15,10 +15,12 @@ Four versions stand side by side here. "good" is the one in use. The other three
 
 import json
 import math
+import random
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from gatewatch import note, span
@@ -218,39 +220,63 @@ def quote(article, number):
     return f"{article['sentences'][number]} (From our help centre: {article['title']})"
 
 
-def reworded_order(order_id, order):
-    """The same, to the customer."""
-    if order is None:
-        return f"There is no order with the number {order_id}, I am afraid."
-    return f"Your order {order_id} {ORDER_STATES[order['status']].format(**order)}."
-
-
-def reworded_balance(card, balance):
-    """The same, the amount first."""
-    if balance is None:
-        return f"There is no gift card {card}, I am afraid."
-    return f"There are {balance:.2f} euros left on gift card {card}."
-
-
-def reworded_quote(article, number):
-    """The sentence and the next one, without where they are from. A long one loses what comes as an afterthought."""
-    sentences = article["sentences"][number : number + 2]
-    short = [re.sub(r", (and|since) .*", ".", each) if len(each) > 85 else each for each in sentences]
-    return f"The help centre says: {' '.join(short)}"
-
-
 WORDING = Wording(
     refusal="I am sorry, I do not know that. Our help desk does, on weekdays from 9 to 17.",
     order=say_order,
     balance=say_balance,
     article=quote,
 )
-OTHER_WORDING = Wording(
-    refusal="I do not know that, I am afraid. Please ask our help desk, on weekdays from 9 to 17.",
-    order=reworded_order,
-    balance=reworded_balance,
-    article=reworded_quote,
-)
+
+
+# Other words, as a model would put it: anew each time that it is asked, so that a fact gets lost here and comes in there.
+
+ASKED = Counter()
+COUNTING = Lock()  # questions are answered on several threads
+OPENINGS = ("The help centre says:", "In short:", "Our help centre has this:")
+SEED = 0  # a real model has none; with this one, any machine shows the same answers
+
+
+def dice(asked):
+    """Numbers from 0 to 1, others each time that the same is asked; of each process they are the same."""
+    question = " / ".join(asked)
+    with COUNTING:
+        ASKED[question] += 1
+        return random.Random(f"{SEED} {ASKED[question]} {question}").random
+
+
+def shortened(sentence, chance):
+    """At times, the sentence without what it ends on."""
+    head = re.sub(r"^(.*)(, | because | until | if ).*", r"\1", sentence).rstrip(",")
+    whole = sentence.startswith("When ") or len(head.split()) < 5 or head == sentence
+    return sentence if whole or chance() > 0.3 else f"{head}."
+
+
+def reworded(chance):
+    """The wording of one answer."""
+    refusal = "I do not know that, I am afraid. Please ask our help desk, on weekdays from 9 to 17."
+
+    def order(order_id, order):
+        if order is None:
+            return f"There is no order with the number {order_id}, I am afraid."
+        return shortened(f"Your order {order_id} {ORDER_STATES[order['status']].format(**order)}.", chance)
+
+    def balance(card, balance):
+        if balance is None:
+            return f"There is no gift card {card}, I am afraid."
+        return f"There are {balance:.2f} euros left on gift card {card}."
+
+    def article(article, number):
+        """The sentence, and at times one or two more; or no answer, when little of the question is in the article."""
+        if article["score"] < 3.3 and chance() < 0.3:
+            return refusal
+        more = (chance() < 0.8) + (chance() < 0.5)
+        said = OPENINGS[int(chance() * len(OPENINGS))]
+        for place, sentence in enumerate(article["sentences"][number : number + 1 + more]):
+            if place == 0 or len(said) + len(sentence) < 220:
+                said += f" {shortened(sentence, chance)}"
+        return said
+
+    return Wording(refusal, order, balance, article)
 
 
 # The bot.
@@ -295,7 +321,7 @@ def answer_well(asked, wording=WORDING):
 
 def answer_reworded(asked):
     """What the version in use finds, in other words."""
-    return answer_well(asked, OTHER_WORDING)
+    return answer_well(asked, reworded(dice(asked)))
 
 
 def answer_worse(asked):

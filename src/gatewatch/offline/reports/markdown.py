@@ -44,7 +44,7 @@ from gatewatch.offline.verdict import Figures, Verdict
 _SPECIAL = re.compile(r"[&<>`*_\[\]{}\\|~#@$!^]")
 _START = re.compile(r"^(?:[-+=:]|\d(?=\d*[.)]))")  # of a list, or of a line that makes a heading of the one above it
 # A space without width keeps apart what GitHub looks for in the text that comes of the Markdown.
-_LINKED = re.compile(r"(?<=[@#])|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)", re.IGNORECASE)
+_LINKED = re.compile(r"(?<=[@#])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-)", re.IGNORECASE)
 _APART = "\u200b"
 _TICKS = re.compile("`+")
 _SUITE = re.compile(r"[A-Za-z0-9_.]+(?:-[A-Za-z0-9_.]+)*")

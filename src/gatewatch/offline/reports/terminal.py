@@ -4,6 +4,7 @@ What comes from a model, a dataset or a project is put in as plain text, line by
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,8 @@ def _labelled(label: str, lines: Iterable[str], *, style: str = "", gap: bool = 
 def _head(verdict: Verdict) -> "Iterator[RenderableType]":
     from rich.text import Text
 
-    yield Text(plain(verdict.suite) or "gate", style="bold").append(f"  {pairs(verdict)}", style="not bold dim")
+    name = Text(plain(verdict.suite) or "gate", style="bold")
+    yield Fact("", name.append(f"  {pairs(verdict)}", style="not bold dim"), indent=0)
     yield Fact("baseline", Text(title(verdict.baseline)))
     yield Fact("candidate", Text(title(verdict.candidate)))
 
@@ -182,7 +184,7 @@ def _columns(heads: tuple[str, ...], rows: Rows, *, values: bool) -> Columns:
 
 def _name(name: str) -> str:
     """A name for a column that folds it, wherever that may be."""
-    return plain(name, _LONGEST).replace("::", ": :") or "—"
+    return re.sub(":(?=:)", ": ", plain(name, _LONGEST)) or "—"
 
 
 def _text(text: str, style: str = "") -> "Text":

@@ -14,7 +14,8 @@ LAYERS = {"A": "contract", "B": "flips", "C": "mean"}
 _SHOWN_IDS = 5
 _SHOWN = 60
 # What CI systems take for a command: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
-_COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S)::")
+_COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S):{2,}")
+_STEERING = re.compile(r"[^ -~]+")
 
 Direction = Literal["fell", "slid", "rose", "noise", "none"]
 
@@ -27,15 +28,16 @@ def plain(text: str, most: int = 0) -> str:
     """
     shown = text[: most + 1] if most else text
     if not (shown.isascii() and shown.isprintable()):
-        shown = "".join(map(_visible, shown))
+        shown = _STEERING.sub(lambda found: found[0] if found[0].isprintable() else _visible(found[0]), shown)
     shown = _COMMAND.sub(lambda found: " ".join(found[0]), shown)
     return f"{shown[: most - 1]}…" if most and len(shown) > most else shown
 
 
-def _visible(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
+def _visible(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 # Figures

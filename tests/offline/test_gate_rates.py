@@ -1,0 +1,102 @@
+"""The shipped gate's error rates, simulated with seeds: how often it blocks what changed nothing, and what it catches.
+
+The data models are in `simulating.py`. `docs/design/gate.md` has the figures that a run of this file prints (`-s`).
+"""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from gatewatch.core.run import DatasetRef, ScorerRef
+from gatewatch.offline.compare import Comparison
+from gatewatch.offline.gate import decide
+from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
+from gatewatch.offline.rule import Rule
+from offline.simulating import MODELS, System, gated, gated_early, outcomes
+
+pytestmark = pytest.mark.slow
+STORED = 10
+
+
+def mark_of(model: str) -> float | None:
+    return 0.5 if model == "score" else None
+
+
+def rates(model: str, n: int, drop: float, runs: int, *, seed: int) -> tuple[dict[str, float], float]:
+    """The share of each verdict, and of calls beyond one for each case."""
+    rng = np.random.default_rng(seed)
+    words: Counter[str] = Counter()
+    extra = 0
+    for _ in range(runs):
+        system = System.drawn(n, model, rng)
+        before = outcomes(system, name="baseline", history=STORED, pass_at=mark_of(model))
+        verdict = gated(before, system.broken(drop) if drop else system, pass_at=mark_of(model))
+        words[verdict.verdict] += 1
+        extra += verdict.reruns
+    found = {word: count / runs for word, count in words.items()}
+    print(f"\n{model:9} n={n} drop={drop:.2f} {runs} runs: {found}, {extra / runs / n:.1%} more calls")
+    return found, extra / runs / n
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_change_that_changes_nothing_is_seldom_blocked(model: str) -> None:
+    found, extra = rates(model, 40, 0.0, 500, seed=1)
+    assert found.get("REGRESSED", 0.0) <= 0.07
+    assert extra <= 0.05
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("n", "least"), [(40, 0.55), (200, 0.98)])
+def test_some_cases_that_broke_are_caught_by_few_calls_more(model: str, n: int, least: float) -> None:
+    found, extra = rates(model, n, 0.05, 300, seed=2)
+    assert found["REGRESSED"] >= least
+    assert extra <= 0.15
+
+
+def test_twenty_eight_cells_share_the_rate_of_false_blocks() -> None:
+    rng = np.random.default_rng(3)
+    names, parts, n, runs = [f"m{k}" for k in range(4)], 7, 200, 500
+    rule = Rule(primary=tuple(names), slices=tuple(f"s{k}" for k in range(parts)))
+    words: Counter[str] = Counter()
+    for _ in range(runs):
+        means = rng.beta(0.85, 0.15, (n, len(names)))
+        sides = []
+        for side in ("before", "after"):
+            made = Outcomes(
+                label=side,
+                run=side,
+                suite="sim",
+                task="sim",
+                dataset=DatasetRef("sim.jsonl", "0" * 12, n),
+                scorers={name: ScorerRef("f" * 12) for name in names},
+                components={"prompt": side},
+                trials=1,
+            )
+            values = (rng.random(means.shape) < means).astype(float)
+            for place in range(n):
+                marks = {name: Mark(float(values[place, k])) for k, name in enumerate(names)}
+                trial = Trial(f"c{place}", scores=marks, digest=f"{side}{place}")
+                made.cases[f"c{place}"] = CaseOutcome("h", f"s{place % parts}", "", False, [trial])
+            made.rows = n
+            sides.append(made)
+        words[decide(Comparison(*sides), rule).verdict] += 1
+    print(f"\n{len(names)} scorers, over all and in {parts} slices: {dict(words)}")
+    assert words["REGRESSED"] / runs <= 0.07
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_stopping_early_saves_a_third_of_the_calls_and_keeps_the_rate(model: str) -> None:
+    rng = np.random.default_rng(4)
+    runs, n = 2000, 200
+    words: Counter[str] = Counter()
+    calls = 0
+    for number in range(runs):
+        system = System.drawn(n, model, rng)
+        before = outcomes(system, name="baseline", history=STORED, pass_at=mark_of(model))
+        verdict, made = gated_early(before, system, seed=number, pass_at=mark_of(model))
+        words[verdict.verdict] += 1
+        calls += made
+    print(f"\n{model:9} early stop, n={n}, {runs} runs: {dict(words)}, {calls / runs / n:.1%} of the calls")
+    assert words["REGRESSED"] / runs <= 0.06
+    assert calls / runs / n <= 0.65
