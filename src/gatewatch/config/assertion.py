@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from gatewatch.config.gates import without_verdict
 from gatewatch.config.project import Project
+from gatewatch.config.rules import rule_of
 from gatewatch.config.settings import GateSettings
-from gatewatch.config.sides import exceptions_of, rule_of, side_named
+from gatewatch.config.sides import exceptions_of, side_named
 from gatewatch.core import shape
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.offline.baseline import baseline_name

@@ -48,7 +48,7 @@ def whole_run(path: Path) -> Outcomes:
 
 
 def prepare_more(project: Project, run: Outcomes, trials: int) -> Prepared:
-    """More trials of every case of a run, ready to be made without the reply cache.
+    """More trials of every case of a run, ready to be made; `project` is to be one without a reply cache.
 
     Raises:
         InputError: when the application, the dataset or a scorer is not what it was when the run was made.
@@ -56,7 +56,7 @@ def prepare_more(project: Project, run: Outcomes, trials: int) -> Prepared:
     suite = suite_settings(project, run.suite)
     reference, version = reference_of(suite, run.task)
     part = Part(purpose="trials", of=run.run, only=frozenset(run.cases))
-    made = prepare_suite(project.anew(), run.suite, task=reference, version=version, part=part, trials=trials)
+    made = prepare_suite(project, run.suite, task=reference, version=version, part=part, trials=trials)
     (ready,) = made
     differs = [
         name
@@ -111,9 +111,10 @@ def pin(
     if trials is not None and trials > have:
         if run.suite not in project.settings.suites:
             raise ConfigError(Problem(run.run, "is of no suite of gatewatch.toml: it cannot be given more trials"))
-        ready = prepare_more(project, run, trials - have)
+        fresh = project.anew()
+        ready = prepare_more(fresh, run, trials - have)
         forecast(ready)
-        made = make(ready)
+        made = make(ready, closing=fresh.close)
         if made.summary.state != "complete":
             why = made.summary.end.reason if made.summary.end else "it was cut off"
             raise InputError(Problem(made.id, f"is not complete: {why}", "nothing was pinned"))

@@ -2,8 +2,9 @@
 
 from gatewatch.config.load import FILE, shortest
 from gatewatch.config.project import Project
+from gatewatch.config.rules import rule_of
 from gatewatch.config.runs import suite_settings
-from gatewatch.config.sides import rule_of, side_named
+from gatewatch.config.sides import side_named
 from gatewatch.core.case import in_tier
 from gatewatch.core.errors import NoVerdict
 from gatewatch.offline.baseline import baseline_path

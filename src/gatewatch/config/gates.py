@@ -9,9 +9,10 @@ from gatewatch.config.forecast import forecast
 from gatewatch.config.load import FILE
 from gatewatch.config.project import Project
 from gatewatch.config.rescore import prepare_rescore
+from gatewatch.config.rules import rule_of
 from gatewatch.config.runs import Part, prepare_suite, suite_settings
 from gatewatch.config.settings import SuiteSettings
-from gatewatch.config.sides import exceptions_of, reference_of, rule_of, side_named
+from gatewatch.config.sides import exceptions_of, reference_of, side_named
 from gatewatch.core.errors import ConfigError, InputError, Problem
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.compare import Comparison
@@ -180,9 +181,8 @@ class _Gating:
             return self._gated(none, before, after, places)
         pool = pooled(after, earlier_runs(self.project.runs, after))
         if pool.runs:
-            self.notes.append(
-                f"The same commit was gated before: the trials of {pool.runs} earlier runs count as well."
-            )
+            runs = "1 earlier run" if pool.runs == 1 else f"{pool.runs} earlier runs"
+            self.notes.append(f"The same commit was gated before: the trials of {runs} count as well.")
         spend = self.rule.undecided == "spend" and look is None
         more = self._baseline_again(before) if spend and again is not None else None
         if more is not None:

@@ -23,6 +23,7 @@ from gatewatch.config.parts import (
     project_slice,
 )
 from gatewatch.config.project import Problems, Project
+from gatewatch.config.rules import rule_of
 from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.config.tasks import make_task, settings_of, variants
 from gatewatch.core import shape
@@ -110,6 +111,8 @@ def prepare_suite(
         teardown = function_of(project, suite.teardown, f"{where}.teardown")
     with problems.gather():
         slice_of = project_slice(project)
+    with problems.gather():
+        rule_of(suite.gate, suite.scorers, f"{where}.gate")
     reference = task or suite.task
     found: list[tuple[str, TaskSettings]] = []
     with problems.gather():

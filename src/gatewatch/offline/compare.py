@@ -313,7 +313,7 @@ def remarks(comparison: Comparison) -> list[str]:
         found.append(f"{older} ({what}): the {len(comparison.paired)} cases that are the same in both are compared.")
     if before.components.get(COMMIT, "").endswith(DIRTY):
         found.append("The baseline was made from a tree with uncommitted changes: its commit does not tell what it is.")
-    if before.components.get(COMMIT) and after.components.get(COMMIT, "").endswith(DIRTY):
+    if after.components.get(COMMIT, "").endswith(DIRTY):
         found.append("The candidate was made from a tree with uncommitted changes.")
     return found
 

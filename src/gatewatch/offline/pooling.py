@@ -38,9 +38,13 @@ def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
     commit = after.components.get(COMMIT, "")
     if not commit or commit.endswith(DIRTY):
         return []
-    found = [each for each in _stored(folder) if same_version(each, after) and each.purpose != "rescore"]
-    before = [each for each in found if (each.started, each.run) < (after.started, after.run)]
-    return [read_run(each.path) for each in before if each.path is not None]
+    found = []
+    for each in _stored(folder):
+        if each.run == after.run:  # what is newer is no earlier trial
+            break
+        if same_version(each, after) and each.purpose != "rescore":
+            found.append(each)
+    return [read_run(each.path) for each in found if each.path is not None]
 
 
 def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ()) -> list[Outcomes]:

@@ -71,7 +71,8 @@ def churn(scorers: Mapping[str, Figures], rows: Sequence[RowDiff]) -> list[str]:
     for name, each in scorers.items():
         known = sum(row.flaky for row in rows if row.scorer == name)
         if known:
-            found.append(f"{name}: {known} of the cases that moved are flaky: one version both passes and fails them.")
+            some = "1 case that moved is" if known == 1 else f"{known} cases that moved are"
+            found.append(f"{name}: {some} flaky: one and the same version both passes and fails.")
         elif each.fixed and each.broke and (each.p or 0.0) > _CHURN_P:
             share = (each.fixed + each.broke) / each.n
             found.append(

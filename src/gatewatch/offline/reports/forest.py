@@ -56,11 +56,11 @@ class Scale(Struct, frozen=True):
 
 
 def scale_of(cells: Iterable[Figures], max_drop: float) -> Scale:
-    """A scale that all intervals find room on, in round numbers, as long as that is not too wide."""
+    """A scale in round numbers that all changes find room on, and their intervals as far as they are not too wide."""
     values = [-1.2 * max_drop, 0.4 * max_drop]
     for each in cells:
         values += [] if each.delta is None else [each.delta]
-        values += each.interval or ()
-    low, high = max(-_WIDEST, min(values)), min(_WIDEST, max(values))
-    step = next((step for step in _STEPS if (high - low) / step <= 8), 1.0)
-    return Scale(floor(low / step - 1e-9) * step, max(1, ceil(high / step - 1e-9)) * step, max_drop)
+        values += [min(_WIDEST, max(-_WIDEST, end)) for end in each.interval or ()]
+    low, high = min(values), max(values)
+    step = next((step for step in _STEPS if (high - low) / step <= 10), 1.0)
+    return Scale(min(-1, floor(low / step + 1e-9)) * step, max(1, ceil(high / step - 1e-9)) * step, max_drop)

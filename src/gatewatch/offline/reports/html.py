@@ -29,7 +29,8 @@ from gatewatch.offline.verdict import Figures, RowDiff, Verdict
 IN_DETAIL = 200
 LINES = 2_000
 _BUDGET = 4_000_000  # characters of details: what comes after them is shown in lines
-_SLICES = 50
+_SLICES, _MORE_SLICES = 12, 200
+_REASONS = 50
 _FIRST = ("cost", "latency", "errors")
 _TEXT = 20_000
 _MARK = 260, 20  # the size of a forest mark, in pixels
@@ -83,7 +84,9 @@ def _said(verdict: Verdict) -> Raw:
         tag("p", _bdi(f"{said[:1].upper()}{said[1:]}.")),
     ]
     if verdict.reasons:
-        parts.append(tag("ul", *(tag("li", _bdi(reason)) for reason in verdict.reasons)))
+        more = len(verdict.reasons) - _REASONS
+        lines = [tag("li", _bdi(reason)) for reason in verdict.reasons[:_REASONS]]
+        parts.append(tag("ul", *lines, *([tag("li", f"... and {more:,} more")] if more > 0 else [])))
     parts += [tag("p", _bdi(f"! {said}"), class_="note") for said in (verdict.stopped, *verdict.remarks) if said]
     if verdict.reach:
         parts.append(tag("p", "To decide:"))
@@ -113,11 +116,15 @@ def _slices(verdict: Verdict) -> Iterator[Raw]:
     found = slices_moved(verdict)
     if not found:
         return
-    shown = found[:_SLICES]
-    scale = scale_of((each for _, _, each in shown), verdict.max_drop)
-    more = f"{len(shown)} of {len(found):,}" if len(found) > len(shown) else "the worst first"
-    yield tag("h2", "Slices that moved", tag("small", more))
-    yield _figures(("slice", "scorer"), [((part, name), each) for part, name, each in shown], scale)
+    scale = scale_of((each for _, _, each in found[:_MORE_SLICES]), verdict.max_drop)
+    rows = [((part, name), each) for part, name, each in found[:_MORE_SLICES]]
+    yield tag("h2", "Slices that moved", tag("small", f"{len(found):,}, the worst first"))
+    yield _figures(("slice", "scorer"), rows[:_SLICES], scale)
+    if len(rows) > _SLICES:
+        left = f", and {len(found) - len(rows):,} that are left out" if len(found) > len(rows) else ""
+        summary = tag("summary", tag("span", f"{len(rows) - _SLICES:,} more{left}", class_="dim"))
+        inside = tag("div", _figures(("slice", "scorer"), rows[_SLICES:], scale), class_="inside")
+        yield tag("details", summary, inside, class_="case facts")
 
 
 def _figures(heads: tuple[str, ...], rows: Sequence[tuple[tuple[str, ...], Figures]], scale: Scale) -> Raw:
@@ -197,7 +204,8 @@ def _mark(figures: Figures, scale: Scale) -> Raw:
     if figures.interval is not None:
         low, high = (_x(scale, end) for end in figures.interval)
         parts.append(_line("", low, high, middle, middle))
-        parts += [_line("", end, end, "7", "13") for end in (low, high)]
+        whole = zip((low, high), figures.interval, strict=True)  # what goes on beyond the scale has no end there
+        parts += [_line("", x, x, "7", "13") for x, end in whole if scale.low <= end <= scale.high]
     way = direction(figures)
     hollow = {"class_": "hollow"} if way == "noise" else {}
     parts.append(tag("circle", cx=_x(scale, figures.delta), cy=middle, r="3.5", **hollow))

@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 STYLES = {"PASS": "green", "REGRESSED": "red", "UNDECIDED": "magenta", "NOT_COMPARABLE": "yellow"}
 _WAYS = {"fell": "red", "rose": "green", "slid": "", "noise": "", "none": "dim"}
 _SLICES_SHOWN = 8
-_NAME = 12  # a scorer's name is folded to so many columns before anything else is left out
+_REASONS = 20
 _LONGEST = 120
 _GAP = 2
-_DROPS = ("", "long heads", "forest", "p", "baseline", "candidate", "interval", "losses", "wins", "n")
-"""What is done, in this order, until a table is narrow enough: columns that are left out, but for the second."""
+_DROPS = (
+    *(("", 24), ("long heads", 24), ("forest", 24), ("", 16), ("baseline", 16), ("p", 16), ("candidate", 12)),
+    *(("interval", 12), ("losses", 12), ("wins", 12), ("n", 12)),
+)
+"""What is done, in this order, until a table is narrow enough: a column left out, names folded to so many letters."""
 _SHORT = {"baseline": "base", "candidate": "cand", "p": "p"}
 Columns = dict[str, tuple[str, list["Text"]]]
 Rows = Sequence[tuple[tuple[str, ...], Figures]]
@@ -120,8 +123,10 @@ def _said(verdict: Verdict) -> "Iterator[RenderableType]":
     yield from _gap()
     word = f"{GLYPHS[verdict.verdict]} {verdict.verdict.replace('_', ' ')}"
     yield Fact(word, Text(headline(verdict)), indent=len(word) + 2, style=f"bold {STYLES[verdict.verdict]}")
-    for reason in verdict.reasons:
+    for reason in verdict.reasons[:_REASONS]:
         yield Fact("  ·", Text(plain(reason)), indent=4)
+    if len(verdict.reasons) > _REASONS:
+        yield Text(f"    ... and {len(verdict.reasons) - _REASONS:,} more", style="dim")
     if verdict.stopped:
         yield Fact("  !", Text(plain(verdict.stopped), style="yellow"), indent=4)
     yield from _labelled("rule", [plain(verdict.rule)] if verdict.rule else [], style="dim")
@@ -220,30 +225,31 @@ def _fitted(
 ) -> "tuple[RenderableType, bool]":
     """A table of as many columns as there is room for, and whether its marks are among them."""
     shown = _columns(heads, rows, values=values)
-    for drop in _DROPS:
+    names = 0
+    for drop, names in _DROPS:
         if drop == "long heads":
             shown |= {name: (short, shown[name][1]) for name, short in _SHORT.items() if name in shown}
         else:
             shown.pop(drop, None)
-        if _wide(shown) <= width:
+        if _wide(shown, names) <= width:
             break
     if "forest" in shown:
-        room = min(WIDTH, width - _wide(shown) + LEAST)
+        room = min(WIDTH, width - _wide(shown, names) + LEAST)
         low, high = scale.ends
         marks = [_mark(scale.strip(each, room), _way(each, values)) for _, each in rows]
         shown["forest"] = f"{low}{high:>{room - len(low)}}", marks
-    return _table(shown), "forest" in shown
+    return _table(shown, names), "forest" in shown
 
 
-def _wide(columns: Columns) -> int:
+def _wide(columns: Columns, names: int) -> int:
     found = 0
     for name, (head, cells) in columns.items():
         widest = max([len(head), *(cell.cell_len for cell in cells)])
-        found += min(widest, _NAME) if name in ("scorer", "slice") else widest
+        found += min(widest, names) if name in ("scorer", "slice") else widest
     return found + _GAP * (len(columns) - 1)
 
 
-def _table(columns: Columns) -> "Table":
+def _table(columns: Columns, names: int) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -253,7 +259,7 @@ def _table(columns: Columns) -> "Table":
     )
     for name, (head, cells) in columns.items():
         if name in ("scorer", "slice"):
-            table.add_column(Text(head), overflow="fold", min_width=min(_NAME, max(c.cell_len for c in cells)))
+            table.add_column(Text(head), overflow="fold", min_width=min(names, max(c.cell_len for c in cells)))
         else:
             side = "left" if name in ("says", "forest") else "right"
             table.add_column(Text(head), justify=side, no_wrap=True)  # type: ignore[arg-type]

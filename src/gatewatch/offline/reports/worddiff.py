@@ -11,7 +11,7 @@ Part = tuple[Literal["same", "del", "ins"], str]
 
 LONGEST = 20_000
 """The longest text, in characters, that is compared word by word: the time grows with the square of it."""
-_ALIKE = 0.3  # texts that share less than this share of their letters are shown whole: their word diff is confetti
+_ALIKE = 0.4  # texts that share less than this share of their letters are shown whole: their word diff is confetti
 _WORD = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 _SENTENCE = re.compile(r"(?<=[.!?])(?=\s)|(?<=\n)")
 _GAP = " … "

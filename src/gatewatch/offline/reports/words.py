@@ -96,7 +96,8 @@ def counted(count: int, noun: str) -> str:
 def direction(figures: Figures) -> Direction:
     """Which way a scorer moved, as far as that is sure.
 
-    "slid" is a fall that is sure but that the rule lets through; "noise" is anything that chance may have done.
+    "slid" is a fall that the rule lets through although its interval does not reach 0: a small one, or one of so many
+    cells that it is not sure. "noise" is anything else that chance may have done.
     """
     if figures.verdict == "REGRESSED":
         return "fell"
@@ -112,7 +113,8 @@ def direction(figures: Figures) -> Direction:
 def says(figures: Figures) -> str:
     """A scorer's own verdict in a word or two: with its glyph where it gates, else what is to be read from it."""
     way = direction(figures)
-    found = {"fell": "fell", "slid": "small fall", "rose": "rose", "noise": "noise", "none": "no pairs"}[way]
+    slid = "small fall" if figures.verdict == "PASS" else "maybe fell"
+    found = {"fell": "fell", "slid": slid, "rose": "rose", "noise": "noise", "none": "no pairs"}[way]
     if not figures.gating:
         return f"info: {found}"
     if figures.verdict == "PASS":
@@ -261,8 +263,11 @@ def _costs(before: Side, after: Side, verdict: Verdict) -> list[str]:
         if (one is None and other is None) or (free and name == "judge"):
             continue
         each = _per_row(one, before.rows), _per_row(other, after.rows)
-        said = f"{name} {_amount(each[0])} → {_amount(each[1])} a row{ratio(*each)}"
-        found.append(f"{said}, {_total(one)} → {_total(other)} in all")
+        whole = f"{_total(one)} → {_total(other)} in all"
+        if each == (None, None):
+            found.append(f"{name} unknown" if _total(one) == _total(other) else f"{name} {whole}")
+        else:
+            found.append(f"{name} {_amount(each[0])} → {_amount(each[1])} a row{ratio(*each)}, {whole}")
     if verdict.reruns:
         found.append(f"{counted(verdict.reruns, 're-run')}: {_total(verdict.rerun_cost)}")
     return found
