@@ -77,6 +77,6 @@ def _settings(project: Project, after: Outcomes, given: dict[str, Any]) -> GateS
             raise TypeError(f"gate() has no argument {key!r} ({did_you_mean(key, known)})")
     found = shape.convert(given, GateSettings)
     if isinstance(found, list):
-        raise ConfigError(Problem(f"gate: {where}", what, hint) for where, what, hint in found)
+        raise ConfigError(Problem(f"gate.{where}", what, hint) for where, what, hint in found)
     suite = project.settings.suites.get(after.suite)
     return found if suite is None else replace(suite.gate, **{key: getattr(found, key) for key in given})

@@ -25,7 +25,7 @@ from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.verdict import Accepted, RowDiff
 
 FILE = "accepted.toml"
-_ENTRY = re.compile(r"^\s*\[\[\s*accepted\s*\]\]", re.MULTILINE)
+_ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*accepted[ \t]*\]\]", re.MULTILINE)
 _HEAD = """\
 # What the gate accepts, with a reason, an owner and a last day: see `gatewatch accept`.
 # An entry that has expired fails the gate.

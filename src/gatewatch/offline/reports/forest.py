@@ -5,7 +5,7 @@ from math import ceil, floor
 
 from msgspec import Struct
 
-from gatewatch.offline.reports.words import direction
+from gatewatch.offline.reports.words import sure
 from gatewatch.offline.verdict import Figures
 
 WIDTH, LEAST = 25, 9
@@ -46,7 +46,7 @@ class Scale(Struct, frozen=True):
                 letters[0] = "‹"
             if high > self.high:
                 letters[last] = "›"
-        letters[at(figures.delta)] = "○" if direction(figures) == "noise" else "●"
+        letters[at(figures.delta)] = "●" if sure(figures) else "○"
         return "".join(letters)
 
     @property

@@ -22,6 +22,7 @@ from gatewatch.offline.reports.words import (
     pp,
     probability,
     says,
+    sure,
     title,
 )
 from gatewatch.offline.verdict import Figures, RowDiff, Verdict
@@ -207,7 +208,7 @@ def _mark(figures: Figures, scale: Scale) -> Raw:
         whole = zip((low, high), figures.interval, strict=True)  # what goes on beyond the scale has no end there
         parts += [_line("", x, x, "7", "13") for x, end in whole if scale.low <= end <= scale.high]
     way = direction(figures)
-    hollow = {"class_": "hollow"} if way == "noise" else {}
+    hollow = {} if sure(figures) else {"class_": "hollow"}
     parts.append(tag("circle", cx=_x(scale, figures.delta), cy=middle, r="3.5", **hollow))
     label = f"{pp(figures.delta)} percentage points, 95 % interval {interval(figures.interval)}"
     return _svg(label, *_lines(scale), tag("g", *parts, class_=f"mark {way}", stroke_width="1.5"))

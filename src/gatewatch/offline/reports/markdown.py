@@ -45,6 +45,7 @@ _SPECIAL = re.compile(r"[&<>`*_\[\]{}\\|~#@$!^]")
 _START = re.compile(r"^(?:[-+=:]|\d(?=\d*[.)]))")  # of a list, or of a line that makes a heading of the one above it
 # A space without width keeps apart what GitHub looks for in the text that comes of the Markdown.
 _LINKED = re.compile(r"(?<=[@#])|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=GH)(?=-)", re.IGNORECASE)
+_LINKED_IN_CODE = re.compile(r"(?<=@)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # references are left alone there
 _APART = "\u200b"
 _TICKS = re.compile("`+")
 _SUITE = re.compile(r"[A-Za-z0-9_.]+(?:-[A-Za-z0-9_.]+)*")
@@ -84,16 +85,16 @@ def as_markdown(
     return least if len(least) <= limit else ""
 
 
-def md(text: str, most: int = 500) -> str:
+def md(text: str, most: int = 500, *, linked: re.Pattern[str] = _LINKED) -> str:
     """Text as it is to be read, whatever is in it: on one line, and without any meaning to Markdown or GitHub."""
-    shown = _LINKED.sub(_APART, plain(text, most).strip())
+    shown = linked.sub(_APART, plain(text, most).strip())
     escaped = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", shown)
     escaped = _START.sub(lambda found: f"&#{ord(found[0])};", escaped)
     return escaped.replace(_APART, "&#8203;")
 
 
 def _code(text: str, most: int = 100) -> str:
-    return f"<code>{md(text, most) or '—'}</code>"
+    return f"<code>{md(text, most, linked=_LINKED_IN_CODE) or '—'}</code>"
 
 
 def _word(verdict: Verdict) -> str:

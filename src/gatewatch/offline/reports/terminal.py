@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STYLES = {"PASS": "green", "REGRESSED": "red", "UNDECIDED": "magenta", "NOT_COMPARABLE": "yellow"}
-_WAYS = {"fell": "red", "rose": "green", "slid": "", "noise": "", "none": "dim"}
+_WAYS = {"fell": "red", "rose": "green", "slid": "", "maybe": "", "noise": "", "none": "dim"}
 _SLICES_SHOWN = 8
 _REASONS = 20
 _LONGEST = 120

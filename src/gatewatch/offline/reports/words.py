@@ -17,7 +17,7 @@ _SHOWN = 60
 _COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S):{2,}")
 _STEERING = re.compile(r"[^ -~]+")
 
-Direction = Literal["fell", "slid", "rose", "noise", "none"]
+Direction = Literal["fell", "slid", "maybe", "rose", "noise", "none"]
 
 
 def plain(text: str, most: int = 0) -> str:
@@ -96,8 +96,8 @@ def counted(count: int, noun: str) -> str:
 def direction(figures: Figures) -> Direction:
     """Which way a scorer moved, as far as that is sure.
 
-    "slid" is a fall that the rule lets through although its interval does not reach 0: a small one, or one of so many
-    cells that it is not sure. "noise" is anything else that chance may have done.
+    "slid" is a fall that is sure, and so small that the rule lets it through; "maybe" one whose interval does not reach
+    0, but which is one of so many that it is not sure; "noise" is anything else that chance may have done.
     """
     if figures.verdict == "REGRESSED":
         return "fell"
@@ -106,15 +106,19 @@ def direction(figures: Figures) -> Direction:
     if figures.interval is not None and figures.interval[0] > 0:
         return "rose"
     if figures.interval is not None and figures.interval[1] < 0:
-        return "slid"
+        return "slid" if figures.verdict == "PASS" else "maybe"
     return "noise"
+
+
+def sure(figures: Figures) -> bool:
+    """Whether a scorer moved for more reasons than chance, as far as that can be known."""
+    return direction(figures) in ("fell", "slid", "rose")
 
 
 def says(figures: Figures) -> str:
     """A scorer's own verdict in a word or two: with its glyph where it gates, else what is to be read from it."""
     way = direction(figures)
-    slid = "small fall" if figures.verdict == "PASS" else "maybe fell"
-    found = {"fell": "fell", "slid": slid, "rose": "rose", "noise": "noise", "none": "no pairs"}[way]
+    found = {"slid": "small fall", "maybe": "maybe fell", "none": "no pairs"}.get(way, way)
     if not figures.gating:
         return f"info: {found}"
     if figures.verdict == "PASS":
