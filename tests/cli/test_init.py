@@ -13,6 +13,7 @@ from gatewatch.offline.result import RunResult, run_paths
 from gatewatch.scorers.rubric import load_rubric
 
 FILES = [
+    ".github/workflows/gatewatch.yml",
     ".gitignore",
     "app.py",
     "datasets/README.md",
@@ -45,7 +46,17 @@ def test_the_starter_works_at_once_without_a_key(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert files_in(tmp_path / "mine") == FILES
     typed = done.stdout.partition("Next:\n")[2].split("\n")
-    assert typed == ["  cd mine", "  gatewatch doctor", "  gatewatch run starter", "  gatewatch show --rows", ""]
+    assert typed == [
+        "  cd mine",
+        "  gatewatch doctor",
+        "  gatewatch run starter",
+        "  gatewatch show --rows",
+        "  gatewatch baseline pin starter --trials 5",
+        "  gatewatch gate starter",
+        "",
+    ]
+    assert "What a gate over the cases of starter can see" in done.stdout
+    assert "10 cases x 1 trial: a fall of 28.3 pp" in done.stdout
     project = tmp_path / "mine"
     doctor = gatewatch(project, "doctor")
     assert doctor.returncode == 0, doctor.stdout

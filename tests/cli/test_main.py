@@ -50,7 +50,7 @@ def test_without_a_command_help_is_shown_and_it_is_no_success(capsys: pytest.Cap
     ("arguments", "said"),
     [
         (["rnu"], "there is no command 'rnu' (did you mean \"run\"?)"),
-        (["xyz"], "there is no command 'xyz' (known: accept, baseline, compare, demo, doctor, gate, init, plan, rescore, run, show)"),
+        (["xyz"], f"there is no command 'xyz' (known: {', '.join(sorted(COMMANDS))})"),
         (["--colour"], "No such option '--colour'."),
         (["run"], "Missing argument 'SUITE'."),
         (["run", "a", "b"], "Got unexpected extra argument (b)"),

@@ -1,25 +1,35 @@
-"""`gatewatch demo`: a support bot of our own, in a version that works and a worse one, run and scored."""
+"""`gatewatch demo`: a support bot of our own, and a gate that judges three changes of it."""
 
 import shlex
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.text import Text
+    from collections.abc import Iterator
 
-    from gatewatch.core.run import Row
+    from rich.console import Console, RenderableType
+
+    from gatewatch.config.project import Project
+    from gatewatch.offline.gated import Gated
+    from gatewatch.offline.reports.moves import Moved
     from gatewatch.offline.result import RunResult
+    from gatewatch.offline.verdict import Side, Verdict
 
 SUITE = "support"
-GOOD, WORSE = "version=good", "version=worse"
-_SLICES_SHOWN = 5
-_FAILURES_SHOWN = 5
-_SHOWN_TEXT = 300
+CANDIDATES = {
+    "rewrite": "A rewrite, meant to make the bot simpler. Its author tried three questions and found nothing wrong.",
+    "tidied": "The version in use with its code tidied up: every answer ought to be the same.",
+    "reworded": "What the version in use finds, in words of its own: as with a model, other ones each time.",
+}
+TRIALS = 5
+_CASES_SHOWN = {"rewrite": 3, "reworded": 2}
+_REASONS_SHOWN = 4
+_IDS_SHOWN = 12
 
 
 @click.command(name="demo")
@@ -33,30 +43,34 @@ _SHOWN_TEXT = 300
 )
 @click.option("--fresh", is_flag=True, help="Write all of the project's files anew, over your changes to them.")
 def command(folder: Path, *, fresh: bool) -> None:
-    """Run a small support bot in a good and a worse version, without a key and without network.
+    """Run a small support bot and gate three changes of it, without a key and without network.
 
     The project is written into a folder, where you can change it and try the other commands. A file of it that you have
     changed is kept.
     """
-    from rich.console import Console
     from rich.text import Text
 
-    from gatewatch.config.project import Project
-    from gatewatch.config.runs import prepare_suite
-    from gatewatch.offline.result import execute
+    from gatewatch.cli.terminal import console
+    from gatewatch.config.baselines import pin
+    from gatewatch.config.gates import gate_suite
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
-    console.print(_head("A support bot in two versions: the one in use, and a rewrite that looked fine."))
+    out = console(100)
+    out.print(Text("A support bot, and three changes of it that would like to go live. Did it get worse?", "bold"))
     for line in write_project(folder, fresh=fresh):
-        console.print(Text(line), soft_wrap=True)
-    results = [execute(ready) for ready in prepare_suite(Project.open(folder), SUITE)]
-    good, worse = _versions(folder, results)
-    console.print(f"\nEach was run over the {good.summary.header.dataset.cases} cases, and every answer was scored:\n")
-    _print_summary(console, "The version in use", good)
-    _print_summary(console, "The rewrite", worse)
-    _print_slices(console, good, worse)
-    _print_failures(console, good, worse)
-    _print_next(console, folder, worse)
+        out.print(Text(line), soft_wrap=True)
+    project = _opened(folder)
+    _print_summary(out, "The version in use", _run(project))
+    pinned = pin(project, SUITE, trials=TRIALS)
+    said = (
+        f"Pinned as the baseline, with {TRIALS} trials of each case, so that it is known which ones always pass. All "
+    )
+    said += f"that later gates need of it is one file, to be committed: {pinned.path}"
+    out.print(Text(said), soft_wrap=True)
+    gates = {task: gate_suite(project, SUITE, task=task, label=task) for task in CANDIDATES}
+    for task, gated in gates.items():
+        _print_gate(out, task, CANDIDATES[task], gated)
+    fallen = _worst_first(gates["rewrite"].verdict)
+    _print_next(out, folder, fallen[0].id if fallen else "")
 
 
 def write_project(folder: Path, *, fresh: bool) -> list[str]:
@@ -84,189 +98,197 @@ def write_project(folder: Path, *, fresh: bool) -> list[str]:
 
 
 def _is_ours(folder: Path, settings: bytes) -> bool:
-    """Whether a folder is empty, or has the demo's settings, which are known by their first line."""
+    """Whether a folder is empty, or has the demo's settings, in whichever edition: their first line says so."""
     if not folder.is_dir():
         return False
     file = folder / "gatewatch.toml"
     if file.is_file():
-        return file.read_bytes().startswith(settings.split(b"\n")[0])
+        return file.read_bytes().startswith(settings.partition(b":")[0])
     return not any(folder.iterdir())
 
 
-def _versions(folder: Path, results: "list[RunResult]") -> "tuple[RunResult, RunResult]":
+def _opened(folder: Path) -> "Project":
+    """The project, if it still has what is shown of it here.
+
+    Raises:
+        InputError: when its settings are wrong, or lack a candidate.
+    """
+    from gatewatch.config.project import Project
+    from gatewatch.config.runs import suite_settings
     from gatewatch.core.errors import InputError, Problem
 
-    by_name = {result.summary.header.name: result for result in results}
-    if GOOD not in by_name or WORSE not in by_name:
-        where = f"{folder / 'gatewatch.toml'}: suites.{SUITE}.matrix"
-        raise InputError(Problem(where, "no longer has the versions good and worse", "--fresh writes all files anew"))
-    return by_name[GOOD], by_name[WORSE]
+    project = Project.open(folder)
+    missing = [f"[tasks.{task}]" for task in CANDIDATES if task not in project.settings.tasks]
+    if suite_settings(project, SUITE).matrix:
+        what = f"suites.{SUITE}.matrix is there: the demo shows one version in use"
+    elif missing:
+        what = f"no longer has {' and '.join(missing)}"
+    else:
+        return project
+    raise InputError(Problem(str(folder / "gatewatch.toml"), what, "--fresh writes all files anew"))
 
 
-def _head(text: str) -> "Text":
-    from rich.text import Text
+def _run(project: "Project") -> "RunResult":
+    from gatewatch.config.runs import prepare_suite
+    from gatewatch.offline.result import execute
 
-    return Text(text, style="bold")
+    (ready,) = prepare_suite(project, SUITE)
+    return execute(ready)
 
 
-def _print_summary(console: "Console", title: str, result: "RunResult") -> None:
-    """The summary as `gatewatch run` prints it, without its tables by slice: one of those follows for both."""
+def _print_summary(out: "Console", title: str, result: "RunResult") -> None:
+    """The summary as `gatewatch run` prints it, without its tables by slice."""
     from msgspec.structs import replace
 
     from gatewatch.offline.report import renderables
 
-    summary = result.summary
-    scorers = {name: replace(scorer, slices={}) for name, scorer in summary.scorers.items()}
-    console.print(_head(title))
-    for part in renderables(replace(summary, scorers=scorers)):
-        console.print(part)
-    console.print()
+    _print_title(out, title, f"gatewatch run {SUITE}")
+    scorers = {name: replace(scorer, slices={}) for name, scorer in result.summary.scorers.items()}
+    for part in renderables(replace(result.summary, scorers=scorers)):
+        out.print(part)
+    out.print()
 
 
-def _print_slices(console: "Console", good: "RunResult", worse: "RunResult") -> None:
-    """The slices whose mean fell most, by the first scorer."""
-    from rich import box
-    from rich.table import Table
+def _print_title(out: "Console", about: str, typed: str) -> None:
+    """A line across, with the command that shows the same; then what it is about."""
+    from rich.rule import Rule
     from rich.text import Text
 
-    from gatewatch.offline.report import clean, interval_text, number
-
-    name = next(iter(good.summary.scorers))
-    before, after = (result.summary.scorers[name].slices for result in (good, worse))
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    table.add_column("slice")
-    for column in ("cases", "in use", "95 % interval", "rewrite", "95 % interval"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for slice_name in _fallen(good, worse)[:_SLICES_SHOWN]:
-        figures = before[slice_name], after[slice_name]
-        cells = [cell for figure in figures for cell in (number(figure.mean), interval_text(figure))]
-        table.add_row(Text(clean(slice_name)), str(figures[0].n), *cells)
-    console.print(_head(f"Where {name} fell most"))
-    console.print(table)
-    console.print()
+    out.print()
+    out.print(Rule(Text(typed, "bold"), align="left", style="dim"))
+    out.print(Text(about), soft_wrap=False)
+    out.print()
 
 
-def _fallen(good: "RunResult", worse: "RunResult") -> list[str]:
-    """The slices in which the first scorer's mean fell, the ones that fell most first."""
-    name = next(iter(good.summary.scorers))
-    before, after = (result.summary.scorers[name].slices for result in (good, worse))
-    drops = {
-        slice_name: (figure.mean or 0.0) - (after[slice_name].mean or 0.0)
-        for slice_name, figure in before.items()
-        if figure.n and slice_name in after
-    }
-    return sorted((name for name, drop in drops.items() if drop > 0), key=lambda name: (-drops[name], name))
+# A gate's report: the one that `gatewatch gate` prints, with less in it.
 
 
-def _print_failures(console: "Console", good: "RunResult", worse: "RunResult") -> None:
-    """Some of the cases that only the rewrite fails: what was asked, what is right, and what each version said."""
-    from rich.table import Table
+def _print_gate(out: "Console", task: str, about: str, gated: "Gated") -> None:
     from rich.text import Text
 
-    from gatewatch.offline.report import clean
+    from gatewatch.offline.reports.cases import details, others
+    from gatewatch.offline.reports.fact import Fact
+    from gatewatch.offline.reports.terminal import STYLES, renderables
+    from gatewatch.offline.reports.words import plain
 
-    scorers = list(good.summary.header.scorers)
-    before = {row.key: row for row in good.rows()}
-    both = [(before[row.key], row) for row in worse.rows() if row.key in before]
-    pairs = [(one, other) for one, other in both if _lost(one, other, scorers)]
-    shown = _varied(pairs, _fallen(good, worse))[:_FAILURES_SHOWN]
-    some = f"; {len(shown)} of them" if len(shown) < len(pairs) else ""
-    console.print(_head(f"{len(pairs)} of {worse.summary.rows} cases fail in the rewrite alone{some}"))
-    for one, other in shown:
-        console.print()
-        console.print(
-            Text.assemble((clean(one.case), "bold"), clean(f" · {one.slice}"), " · must pass" * one.must_pass)
-        )
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column()
-        for label, said in (
-            ("asked", _asked(one)),
-            ("expected", _expected(one)),
-            ("in use", _said(one)),
-            ("rewrite", _said(other)),
-            ("failed", clean(", ".join(_lost(one, other, scorers)))),
-        ):
-            table.add_row(label, said)
-        console.print(table)
-    console.print()
+    _print_title(out, about, f"gatewatch gate {SUITE} --task {task}")
+    verdict = _shorter(gated.verdict)
+    marks = not sys.stdout.isatty()
+    # A little narrower than there is room for: a table that just fits folds the names of these scorers.
+    parts = list(renderables(verdict, {}, width=out.width - 2, marks=marks))
+    rows = [*details(verdict, {}, marks=marks), *others(verdict)]  # what the report ends on: some of them will do
+    for part in [*parts[: len(parts) - len(rows)], *_some_rows(gated, _CASES_SHOWN.get(task, 0), marks=marks)]:
+        out.print(part)
+    out.print()
+    for place, line in enumerate(gated.verdict.reach):
+        out.print(Fact("to decide" if not place else "", Text(plain(line))))
+    out.print(Fact("exit code", Text(_exit(gated.verdict), STYLES[gated.verdict.verdict])))
 
 
-def _lost(one: "Row", other: "Row", scorers: list[str]) -> list[str]:
-    """The scorers that were satisfied with one answer and give the other less."""
-    pairs = [(name, one.scores[name].value, other.scores[name].value) for name in scorers if name in one.scores]
-    return [name for name, before, after in pairs if before == 1.0 and after is not None and after < 1.0]
+def _shorter(verdict: "Verdict") -> "Verdict":
+    """A verdict without what a first look can do without: the rule, slices, costs, scorers that did not move."""
+    from msgspec.structs import replace
+
+    reasons = verdict.reasons
+    if len(reasons) > _REASONS_SHOWN:  # the first are of cases, the last of the suite as a whole
+        between = f"... and {len(reasons) - _REASONS_SHOWN} more like these"
+        reasons = (*reasons[: _REASONS_SHOWN - 2], between, *reasons[-2:])
+    return replace(
+        verdict,
+        reasons=reasons,
+        rule="",
+        changed={},
+        attribution="",
+        baseline=_without_cost(verdict.baseline),
+        candidate=_without_cost(verdict.candidate),
+        scorers={name: each for name, each in verdict.scorers.items() if each.gating or each.losses or each.wins},
+        slices={},
+        explore=(),
+        reruns=0,
+        reach=(),
+        next=(),
+    )
 
 
-def _varied(pairs: "list[tuple[Row, Row]]", slices: list[str]) -> "list[tuple[Row, Row]]":
-    """The pairs, a pair of each slice before a second one of any; of a slice, what must pass and what crashed first."""
-    by_slice: dict[str, int] = {}
+def _without_cost(side: "Side | None") -> "Side | None":
+    """A side without what its rows took, which is next to nothing for a bot without a model."""
+    from msgspec.structs import replace
+
+    return side and replace(side, cost=None, judge_cost=None, latency_s={})
+
+
+def _some_rows(gated: "Gated", most: int, *, marks: bool) -> "Iterator[RenderableType]":
+    """Some of the cases that fell, in full, and the ids of those that block."""
+    from msgspec.structs import replace
+    from rich.text import Text
+
+    from gatewatch.offline.reports.cases import details
+    from gatewatch.offline.reports.fact import Fact
+    from gatewatch.offline.reports.moves import blocking, ids_of
+    from gatewatch.offline.reports.texts import texts_of
+    from gatewatch.offline.reports.words import counted, listed
+
+    fell = _worst_first(gated.verdict)
+    shown = fell[:most]
+    if shown:
+        texts = texts_of([case.id for case in shown], gated.before, gated.after, journal=gated.journal)
+        rows = replace(gated.verdict, rows=tuple(row for case in shown for row in case.rows))
+        gap, _, *cases = details(rows, texts, marks=marks)
+        yield from (gap, Text(f"{len(shown)} of {counted(len(fell), 'case')} that fell", "bold"), *cases)
+    blocked = ids_of(blocking(gated.verdict))
+    if blocked:
+        yield Text("")
+        yield Fact("blocking", Text(listed(tuple(blocked), _IDS_SHOWN)))
+
+
+def _worst_first(verdict: "Verdict") -> "list[Moved]":
+    """The cases that fell, one of each slice before a second one of any; of a slice, what must pass and fell most."""
+    from gatewatch.offline.reports.moves import by_case
+
+    turns: Counter[str] = Counter()
     ranked = []
-    for pair in sorted(pairs, key=lambda pair: (not pair[1].must_pass, not _crashed(pair[1]), pair[1].case)):
-        name = pair[1].slice
-        turn = by_slice[name] = by_slice.get(name, 0) + 1
-        ranked.append((turn, slices.index(name) if name in slices else len(slices), pair))
-    return [pair for *_, pair in sorted(ranked, key=lambda found: found[:2])]
+    fell = [case for case in by_case(verdict.rows) if case.fell]
+    for case in sorted(fell, key=lambda case: (not case.rows[0].must_pass, -len(case.rows))):
+        turns[case.rows[0].slice] += 1
+        ranked.append((turns[case.rows[0].slice], case))
+    return [case for _, case in sorted(ranked, key=lambda found: found[0])]
 
 
-def _crashed(row: "Row") -> bool:
-    return row.trace is not None and row.trace.error is not None
+def _exit(verdict: "Verdict") -> str:
+    """The exit code of `gatewatch gate`, and what it means to a CI job."""
+    code = verdict.exit_code
+    if code == 0 and verdict.verdict == "UNDECIDED":
+        return "0: not to know is no failure, unless it is made one (--undecided fail: 3)"
+    return {0: "0: the change may go live", 1: "1: the change is stopped", 3: "3: no verdict"}.get(code, f"{code}")
 
 
-def _plain(value: Any) -> "Text":
-    """What came out of a model, or may have: text without marks of any kind, and not too long."""
-    from rich.text import Text
-
-    from gatewatch.core.codec import text_of
-    from gatewatch.offline.report import clean
-
-    text = clean(text_of(value))
-    return Text(text if len(text) <= _SHOWN_TEXT else f"{text[:_SHOWN_TEXT]} ...")
-
-
-def _asked(row: "Row") -> "RenderableType":
-    given = row.trace.input if row.trace is not None else ""
-    if isinstance(given, dict) and given.get("messages"):
-        return _plain(" / ".join(f"{turn['role']}: {turn.get('content')}" for turn in given["messages"]))
-    return _plain(given)
-
-
-def _expected(row: "Row") -> "RenderableType":
-    from gatewatch.core.case import Expected
-
-    return _plain(row.expected.answer if isinstance(row.expected, Expected) else row.expected)
-
-
-def _said(row: "Row") -> "RenderableType":
-    trace = row.trace
-    if trace is not None and trace.error is not None:
-        crashed = _plain(f"crashed: {trace.error.message}")
-        crashed.stylize("yellow")
-        return crashed
-    return _plain(trace.output if trace is not None else None)
-
-
-def _print_next(console: "Console", folder: Path, worse: "RunResult") -> None:
+def _print_next(out: "Console", folder: Path, fallen: str) -> None:
     """Commands to go on with, as they can be typed."""
-    from rich.table import Table
+    from datetime import timedelta
+
     from rich.text import Text
 
-    crashed = min((row.case for row in worse.rows() if _crashed(row)), default="")
+    from gatewatch.core.clock import now
+
+    until = (now() + timedelta(days=30)).date().isoformat()
+    case = shlex.quote(fallen)
     steps = [
-        (f"gatewatch show {WORSE} --failed", "the rows that went wrong"),
-        *([(f"gatewatch show {WORSE} --case {shlex.quote(crashed)}", "one case in full")] if crashed else []),
-        (f"gatewatch run {SUITE}", "both again: change bot.py or a case"),
+        (f"gatewatch gate {SUITE} --task rewrite", "its report in full"),
+        (f"gatewatch show rewrite --case {case}", "a case in full"),
+        (f"gatewatch accept {case} --reason agreed --until {until} --owner me", "let it fall, for a month"),
+        (f"gatewatch gate {SUITE} --task reworded --trials 5", "asked five times, it can tell"),
+        (f"gatewatch plan {SUITE}", "what this gate can see at all"),
+        (f"gatewatch gate {SUITE} --selftest", "how often it would be wrong"),
         ("gatewatch init ../my-evals", "start a project of your own"),
     ]
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(style="dim")
-    for typed, why in steps:
-        table.add_row(Text(f"  {typed}"), why)
-    console.print(_head("Next"))
+    steps = [step for step in steps if fallen or case not in step[0].split()]
+    widest = max(len(typed) for typed, _ in steps)
+    out.print()
+    out.print(Text("Next", "bold"))
     for typed in (*_activation(), f"cd {shlex.quote(str(folder))}"):
-        console.print(Text(f"  {typed}"), soft_wrap=True)
-    console.print(table)
+        out.print(Text(f"  {typed}"), soft_wrap=True)
+    for typed, why in steps:
+        out.print(Text(f"  {typed:{widest}}").append(f"  # {why}", "dim"), soft_wrap=True)
 
 
 def _activation() -> list[str]:

@@ -51,9 +51,7 @@ def command(
     from gatewatch.config.project import Project
 
     if run and (task or name or trials or budget):
-        raise click.UsageError(
-            "--run judges a run that was made already: leave out --task, --name, --trials and --budget"
-        )
+        raise click.UsageError("--run is a run that was made already: leave out --task, --name, --trials, --budget")
     with only_json(as_json):
         project = Project.open()
         if selftest:
@@ -94,20 +92,17 @@ class _Making:
 
 
 def _print_selftest(found: "SelfTest", *, as_json: bool) -> None:
-    low, high = found.interval.low, found.interval.high
+    rate, (least, most) = found.blocked / found.deals, found.trials
     if as_json:
-        print_json(
-            {"kind": "gatewatch.selftest", "version": 1, "blocked": found.blocked / found.deals, "selftest": found}
-        )
+        print_json({"kind": "gatewatch.selftest", "version": 1, "rate": rate, "selftest": found})
         return
-    trials = f"{found.trials[0]} to {found.trials[1]}" if found.trials[0] < found.trials[1] else str(found.trials[0])
+    trials = f"{least} to {most}" if least < most else str(least)
+    around = f"95 % interval [{found.interval.low:.1%}, {found.interval.high:.1%}]"
     click.echo(f"Of {found.deals} changes that change nothing, this gate would")
-    click.echo(
-        f"  block      {found.blocked:4}  {found.blocked / found.deals:6.1%}  95 % interval [{low:.1%}, {high:.1%}]"
-    )
+    click.echo(f"  block      {found.blocked:4}  {rate:6.1%}  {around}")
     click.echo(f"  not decide {found.undecided:4}  {found.undecided / found.deals:6.1%}")
     click.echo(f"  pass       {found.passed:4}  {found.passed / found.deals:6.1%}")
     click.echo(f"with {found.reruns:.1%} of calls more, for what was tried again.")
     click.echo(
-        f"Dealt from {trials} stored trials of each of {found.cases} cases. Noise that shows more seldom is not in it."
+        f"Dealt from {trials} stored trials of each of {found.cases} cases: noise that shows more seldom is not in it."
     )

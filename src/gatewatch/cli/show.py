@@ -1,7 +1,6 @@
 """`gatewatch show`: a run's summary, its rows, or one case in full."""
 
 import csv
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 _SHOWN_VALUE = 4000
 _LEAST_OUTPUT = 24
 _SCORE = 5
-# Control characters but for tabs and ends of lines, and marks that turn the direction of text.
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GAP = 3  # between the columns of a table
 
 
@@ -201,10 +198,11 @@ def _print_text(lines: "Iterator[tuple[str, str]]") -> None:
 def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:
     """Every row as CSV. A cell that a spreadsheet would take for a formula gets an apostrophe before it."""
     from gatewatch.core.codec import text_of
+    from gatewatch.offline.reports.tables import inert
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     usual = ("case", "trial", "slice", "output", "error", "latency_s", "cost", "input_tokens", "output_tokens")
-    writer.writerow([_inert(name) for name in (*usual, *(f"score.{name}" for name in scorers), "states")])
+    writer.writerow([inert(name) for name in (*usual, *(f"score.{name}" for name in scorers), "states")])
     for row in rows:
         trace = row.trace
         assert trace is not None
@@ -222,11 +220,4 @@ def _write_csv(rows: "Iterator[Row]", scorers: list[str]) -> None:
             *(row.scores[name].value if name in row.scores else None for name in scorers),
             " ".join(f"{name}={score.status}" for name, score in row.scores.items() if score.status != "scored"),
         ]
-        writer.writerow([_inert(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in cells])
-
-
-def _inert(cell: str) -> str:
-    """A cell that neither a spreadsheet nor a terminal takes for more than text."""
-    cell = cell.replace("\r\n", "\n").replace("\r", "\n")  # which the csv module leaves without quotation marks
-    cell = _STEERING.sub("\ufffd", cell.encode("utf-8", "replace").decode())
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\n")) else cell
+        writer.writerow([inert(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in cells])

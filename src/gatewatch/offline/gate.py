@@ -90,6 +90,7 @@ class _Gate:
             paired=len(comparison.paired),
             undecided=rule.undecided,
             max_drop=rule.max_drop,
+            seed=rule.seed,
         )
         reasons = comparison.why_not()
         gating = self._gating(reasons)
@@ -260,7 +261,7 @@ class _Gate:
         worst = min(lower, key=lambda cell: lower[cell])
         said = f"a fall of {self.rule.max_drop * 100:g} pp or more is ruled out"
         where = " in ".join(part for part in worst if part)
-        return "PASS", [f"{said} (95 % lower bound {lower[worst] * 100:+.1f} pp, {where})"]
+        return "PASS", [f"{said} (95 % lower bound {lower[worst] * 100:+.1f} pp, {where})".replace("-", "−")]
 
     def _unpaired(self) -> list[str]:
         count = len(self.comparison.new) + len(self.comparison.altered)

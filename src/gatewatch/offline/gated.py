@@ -7,6 +7,7 @@ from gatewatch.core.errors import GateFailed, NoVerdict
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import Outcomes
+from gatewatch.offline.reports.moves import by_case
 from gatewatch.offline.reports.terminal import as_text
 from gatewatch.offline.reports.texts import RowTexts, texts_of
 from gatewatch.offline.rule import Rule
@@ -63,8 +64,8 @@ class Gated:
 
     def texts(self, most: int) -> dict[str, RowTexts]:
         """What was asked, expected and answered, for the first cases of the rows, so many at most."""
-        cases = list(dict.fromkeys(row.id for row in self.verdict.rows))
-        return texts_of(cases[:most], self.before, self.after, journal=self.journal)
+        cases = [moved.id for moved in by_case(self.verdict.rows)[:most]]
+        return texts_of(cases, self.before, self.after, journal=self.journal)
 
     def __str__(self) -> str:
         return as_text(self.verdict, self.texts(_ROWS_IN_FULL))

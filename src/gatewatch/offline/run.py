@@ -223,9 +223,8 @@ class Runner:
                     return
                 row = self._keep(case, trial, trace, notes)
             else:
-                self._spent -= paid(
-                    row, task=self.plan.task.timed
-                )  # it is counted as a whole when its scores are there
+                # It is counted as a whole when its scores are there.
+                self._spent -= paid(row, task=self.plan.task.timed)
             if row.missing:
                 await self._score_rest(row, case)
             seat.case = None

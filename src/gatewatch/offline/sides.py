@@ -1,5 +1,6 @@
 """One of two runs as a report names it."""
 
+from gatewatch.offline.compare import COMMIT
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.summary import percentiles
 from gatewatch.offline.verdict import Side
@@ -11,6 +12,8 @@ def side(outcomes: Outcomes) -> Side:
         run=outcomes.run,
         label=outcomes.label,
         task=outcomes.task,
+        dataset=f"{outcomes.dataset.path}@{outcomes.dataset.version}",
+        commit=outcomes.components.get(COMMIT, ""),
         cases=len(outcomes.cases),
         trials=outcomes.trials,
         rows=outcomes.rows,

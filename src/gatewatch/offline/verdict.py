@@ -96,11 +96,13 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Side(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of the two runs, as a report names it. Percentiles are in seconds, over answers; cost is of all its rows."""
+    """One of the two runs, as a report names it: its dataset as path@version. Percentiles are in seconds, over answers; cost is of all its rows."""
 
     run: str
     label: str = ""
     task: str = ""
+    dataset: str = ""
+    commit: str = ""
     cases: int = 0
     trials: int = 1
     rows: int = 0
@@ -169,6 +171,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     broken: bool = False
     undecided: Literal["warn", "fail", "spend"] = "warn"
     max_drop: float = 0.05
+    seed: int = 0
 
     @property
     def mde(self) -> float | None:

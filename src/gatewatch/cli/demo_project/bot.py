@@ -1,13 +1,14 @@
 """The support bot of Quillmoor Outfitters, an invented shop for tents and boots.
 
 It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits
-best. There is no model in it: it needs no key and no network, and it answers the same question always in the same way.
+best. There is no model in it: it needs no key and no network.
 
 Four versions stand side by side here. "good" is the one in use. The other three would like to replace it:
 
 - "worse" is a rewrite that was meant to make the bot simpler. Its author tried three questions and found nothing wrong.
 - "tidied" is the version in use with its code tidied up. Every answer ought to be the same, to the letter.
-- "reworded" finds the same and puts it into other words. Every answer is a different text, and ought to be as good.
+- "reworded" finds the same and puts it into words of its own, as a model would: anew each time that it is asked, so
+  that a fact may get lost or come in. The others answer the same question always in the same way.
 
 `gatewatch run support` tries all of datasets/support.jsonl on the version in use. Whether the rewrite may replace it,
 `gatewatch gate support --task rewrite` says.
@@ -228,16 +229,17 @@ WORDING = Wording(
 )
 
 
-# Other words, as a model would put it: anew each time that it is asked, so that a fact gets lost here and comes in there.
+# Other words. A model puts the same thing otherwise each time that it is asked, and so does this.
+
 
 ASKED = Counter()
 COUNTING = Lock()  # questions are answered on several threads
+SEED = 15478  # a model has none; with one, and this one, every machine sees the same story
 OPENINGS = ("The help centre says:", "In short:", "Our help centre has this:")
-SEED = 0  # a real model has none; with this one, any machine shows the same answers
 
 
 def dice(asked):
-    """Numbers from 0 to 1, others each time that the same is asked; of each process they are the same."""
+    """What draws numbers from 0 to 1: others each time that the same is asked, and the same in every process."""
     question = " / ".join(asked)
     with COUNTING:
         ASKED[question] += 1
@@ -246,8 +248,8 @@ def dice(asked):
 
 def shortened(sentence, chance):
     """At times, the sentence without what it ends on."""
-    head = re.sub(r"^(.*)(, | because | until | if ).*", r"\1", sentence).rstrip(",")
-    whole = sentence.startswith("When ") or len(head.split()) < 5 or head == sentence
+    head = re.sub(r"(.*)(, | because | until | if ).*", r"\1", sentence).rstrip(",")
+    whole = head == sentence or sentence.startswith("When ") or len(head.split()) < 5
     return sentence if whole or chance() > 0.3 else f"{head}."
 
 
@@ -255,28 +257,28 @@ def reworded(chance):
     """The wording of one answer."""
     refusal = "I do not know that, I am afraid. Please ask our help desk, on weekdays from 9 to 17."
 
-    def order(order_id, order):
+    def say_order(order_id, order):
         if order is None:
             return f"There is no order with the number {order_id}, I am afraid."
         return shortened(f"Your order {order_id} {ORDER_STATES[order['status']].format(**order)}.", chance)
 
-    def balance(card, balance):
+    def say_balance(card, balance):
         if balance is None:
             return f"There is no gift card {card}, I am afraid."
         return f"There are {balance:.2f} euros left on gift card {card}."
 
-    def article(article, number):
-        """The sentence, and at times one or two more; or no answer, when little of the question is in the article."""
+    def paraphrase(article, number):
+        """The sentence, and at times one or two more; at times nothing, when the article fits the question badly."""
         if article["score"] < 3.3 and chance() < 0.3:
             return refusal
-        more = (chance() < 0.8) + (chance() < 0.5)
+        last = number + 1 + (chance() < 0.8) + (chance() < 0.5)
         said = OPENINGS[int(chance() * len(OPENINGS))]
-        for place, sentence in enumerate(article["sentences"][number : number + 1 + more]):
+        for place, sentence in enumerate(article["sentences"][number:last]):
             if place == 0 or len(said) + len(sentence) < 220:
                 said += f" {shortened(sentence, chance)}"
         return said
 
-    return Wording(refusal, order, balance, article)
+    return Wording(refusal, say_order, say_balance, paraphrase)
 
 
 # The bot.
@@ -285,13 +287,7 @@ def reworded(chance):
 def answer(question="", messages=(), version="good"):
     """Answer a question, or the last one of a conversation."""
     reply = VERSIONS[version]
-    note(
-        versions={
-            "retriever": "bm25-8" if version == "worse" else "bm25-7",
-            "wording": "2" if version == "reworded" else "1",
-            "knowledge_base": EDITION,
-        }
-    )
+    note(versions={"knowledge_base": EDITION})
     return reply([turn["content"] for turn in messages if turn["role"] == "user"] or [question])
 
 
@@ -320,7 +316,7 @@ def answer_well(asked, wording=WORDING):
 
 
 def answer_reworded(asked):
-    """What the version in use finds, in other words."""
+    """What the version in use finds, in words of its own."""
     return answer_well(asked, reworded(dice(asked)))
 
 

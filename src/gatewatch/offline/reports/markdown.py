@@ -284,4 +284,4 @@ def _tail(verdict: Verdict, most: int) -> Iterator[str]:
 def _footer(verdict: Verdict) -> str:
     parts = [md(verdict.rule, 2000)] if verdict.rule else []
     sides = f"{md(title(verdict.baseline), 200)} → {md(title(verdict.candidate), 200)}"
-    return " · ".join([*parts, md(pairs(verdict)), sides])
+    return " · ".join([*parts, md(pairs(verdict)), sides, f"seed {verdict.seed}"])

@@ -71,6 +71,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "paired": verdict.paired,
         "identical": verdict.identical,
         "reruns": verdict.reruns,
+        "seed": verdict.seed,
         "stopped": verdict.stopped,
         "reach": list(verdict.reach),
         "next": list(verdict.next),

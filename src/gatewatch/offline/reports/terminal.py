@@ -144,8 +144,8 @@ def _scorers(verdict: Verdict, width: int) -> "Iterator[RenderableType]":
     yield from _gap()
     yield table
     if drawn:
-        allowed = f" · ┊ {MINUS}{verdict.max_drop * 100:g} pp, which a PASS rules out" if verdict.max_drop > 0 else ""
-        yield Text(f"● change (○ may be noise) · ─ 95 % interval · │ no change{allowed}", style="dim")
+        allowed = f" · ┊ {MINUS}{verdict.max_drop * 100:g} pp, to be ruled out" if verdict.max_drop > 0 else ""
+        yield Text(f"● change (○ may be noise) · ─ 95 % interval · │ 0{allowed}", style="dim")
 
 
 def _slices(verdict: Verdict, width: int) -> "Iterator[RenderableType]":

@@ -201,9 +201,13 @@ def title(side: Side | None) -> str:
     """A side as a heading names it."""
     if side is None:
         return "—"
+    facts = []
     if side.pinned:
-        return f"{plain(side.run)} (pinned{'' if side.pinned == 'pinned' else f' {plain(side.pinned)[:10]}'})"
-    return plain(side.label or side.run)
+        facts.append("pinned" if side.pinned == "pinned" else f"pinned {plain(side.pinned)[:10]}")
+    if side.commit:
+        facts.append(f"commit {plain(side.commit)}")
+    name = plain(side.run if side.pinned else side.label or side.run)
+    return f"{name} ({', '.join(facts)})" if facts else name
 
 
 def pairs(verdict: Verdict) -> str:
@@ -212,7 +216,9 @@ def pairs(verdict: Verdict) -> str:
     most = max((side.cases for side in sides), default=0)
     of = f" of {most:,}" if most > verdict.paired else ""
     trials = " → ".join(dict.fromkeys(str(side.trials) for side in sides))
-    return f"{verdict.paired:,}{of} cases paired" + (f", trials {trials}" if trials not in ("", "1") else "")
+    dataset = " → ".join(dict.fromkeys(plain(side.dataset, _SHOWN) for side in sides if side.dataset))
+    counted = f"{verdict.paired:,}{of} cases paired" + (f", trials {trials}" if trials not in ("", "1") else "")
+    return f"{counted}, {dataset}" if dataset else counted
 
 
 def changes(verdict: Verdict) -> list[str]:
