@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from config.building import GOOD, model, one, outputs, prepared, problems, ran, rows, suite, write
+from gatewatch.config.check import check
 from gatewatch.config.project import Project
-from gatewatch.config.runs import check
 from gatewatch.offline.result import find_run
 
 MAIN = "gatewatch.toml: suites.main"

@@ -11,8 +11,8 @@ def command(*, as_json: bool) -> int:
     """Check the configuration, and the datasets, tasks, scorers and models that it names."""
     from gatewatch import __version__
     from gatewatch.cli.terminal import counted, only_json, print_json, shown
+    from gatewatch.config.check import check
     from gatewatch.config.project import Project
-    from gatewatch.config.runs import check
     from gatewatch.core.errors import InputError
 
     facts = {"gatewatch": __version__, "python": platform.python_version()}

@@ -254,31 +254,6 @@ def prepare(
     return Prepared(plan, header, path or project.runs / f"{run}{SUFFIX}", done)
 
 
-def check(project: Project) -> list[Problem]:
-    """Everything that is wrong with a project, suite by suite and monitor by monitor."""
-    problems = Problems()
-    with problems.gather():
-        project.scorers()
-    for name in project.settings.suites:
-        with problems.gather():
-            prepare_suite(project, name)
-    for name, monitor in project.settings.monitors.items():
-        for position, each in enumerate(monitor.scorers):
-            with problems.gather():
-                _check_monitored(project, each.use, f"{FILE}: monitors.{name}.scorers[{position}]")
-    return list(dict.fromkeys(problems))
-
-
-def _check_monitored(project: Project, name: str, where: str) -> None:
-    scorer = project.named(name, where)  # its model's key need not be on this machine
-    for model in scorer.models:
-        project.model_settings(model)
-    if scorer.reference_based:
-        what = f"{name!r} needs what was expected, which live traffic does not have"
-        hint = "use it in a suite, and here one that looks at the output alone"
-        raise ConfigError(Problem(where, what, hint))
-
-
 def run(
     task: Callable[..., Any] | str,
     *,

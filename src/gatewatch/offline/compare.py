@@ -78,7 +78,7 @@ class Comparison:
         self.new: list[str] = []
         self._before: list[CaseOutcome] = []
         self._after: list[CaseOutcome] = []
-        # In the order of the run: a hundred thousand look-ups in any other would take most of the time that a gate takes.
+        # In the order of the run: a hundred thousand look-ups in any other would take most of a gate's time.
         for case, outcome in after.cases.items():
             other = before.cases.get(case)
             if other is None:
@@ -105,8 +105,8 @@ class Comparison:
     def share(self) -> float:
         """The share of the cases that should pair which do.
 
-        They are the baseline's; where the candidate ran over fewer cases by choice (a tier, a limit, an early stop), its
-        own.
+        They are the baseline's; where the candidate ran over fewer cases by choice (a tier, a limit, an early stop),
+        its own.
         """
         chosen = self.after.dataset
         by_choice = chosen.version == self.before.dataset.version or chosen.limit or chosen.tier or self.after.stopped

@@ -3,10 +3,13 @@
 import warnings
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gatewatch.core.errors import GateFailed, NoVerdict
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import Outcomes
+from gatewatch.offline.reach import reach
 from gatewatch.offline.reports.moves import by_case
 from gatewatch.offline.reports.terminal import as_text
 from gatewatch.offline.reports.texts import RowTexts, texts_of
@@ -75,5 +78,8 @@ class Gated:
 
 def compared(before: Outcomes, after: Outcomes, *, rule: Rule | None = None, journal: Path | None = None) -> Gated:
     """Two stored runs side by side: as a gate would see them that runs nothing again."""
-    verdict = decide(Comparison(before, after), rule or Rule(), why_not_again="stored runs are compared")
+    rule = rule or Rule()
+    verdict = decide(Comparison(before, after), rule, why_not_again="stored runs are compared")
+    if verdict.verdict == "UNDECIDED":
+        verdict = replace(verdict, reach=tuple(reach(before, after, rule, verdict)))
     return Gated(verdict, before, after, journal=journal)

@@ -96,7 +96,10 @@ class Layer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Side(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of the two runs, as a report names it: its dataset as path@version. Percentiles are in seconds, over answers; cost is of all its rows."""
+    """One of the two runs, as a report names it, its dataset as path@version.
+
+    Percentiles are in seconds, over answers; the cost is of all its rows.
+    """
 
     run: str
     label: str = ""
