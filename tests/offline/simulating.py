@@ -46,6 +46,11 @@ class System:
         collapsed = self.rng.random(len(self.means)) < share
         return System(np.where(collapsed, 0.0, self.means), self.model, self.rng)
 
+    def worse(self, drop: float) -> "System":
+        """The same with every case a bit worse, so that the mean falls by the drop exactly."""
+        scale = 1.0 - drop / max(float(self.means.mean()), 1e-9)
+        return System(self.means * scale, self.model, self.rng)
+
     def trial(self, cases: Sequence[int]) -> list[float]:
         means = self.means[list(cases)]
         if self.model == "score":

@@ -8,11 +8,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from gatewatch.config.gates import SPENT_AT
 from gatewatch.core.run import DatasetRef, ScorerRef
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.rule import Rule
+from gatewatch.offline.stopping import Look
 from offline.simulating import MODELS, System, gated, gated_early, outcomes
 
 pytestmark = pytest.mark.slow
@@ -52,6 +54,19 @@ def test_some_cases_that_broke_are_caught_by_few_calls_more(model: str, n: int, 
     found, extra = rates(model, n, 0.05, 300, seed=2)
     assert found["REGRESSED"] >= least
     assert extra <= 0.15
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("n", [40, 200])
+def test_a_fall_as_large_as_the_allowance_seldom_passes(model: str, n: int) -> None:
+    rng = np.random.default_rng(6)
+    words: Counter[str] = Counter()
+    for _ in range(500):
+        system = System.drawn(n, model, rng)
+        before = outcomes(system, name="baseline", history=STORED, pass_at=mark_of(model))
+        words[gated(before, system.worse(0.05), pass_at=mark_of(model)).verdict] += 1
+    print(f"\n{model:9} n={n} every case worse by 5 pp in all: {dict(words)} of 500")
+    assert words["PASS"] / 500 <= 0.08
 
 
 def test_twenty_eight_cells_share_the_rate_of_false_blocks() -> None:
@@ -100,3 +115,43 @@ def test_stopping_early_saves_a_third_of_the_calls_and_keeps_the_rate(model: str
     print(f"\n{model:9} early stop, n={n}, {runs} runs: {dict(words)}, {calls / runs / n:.1%} of the calls")
     assert words["REGRESSED"] / runs <= 0.06
     assert calls / runs / n <= 0.65
+
+
+def test_cases_that_share_an_origin_do_not_count_as_many() -> None:
+    rng = np.random.default_rng(7)
+    groups, size, runs = 40, 5, 500
+    blocked = 0
+    for _ in range(runs):
+        shift = np.repeat(rng.normal(0.0, 0.15, groups), size)  # what a change does to a document, 0 on average
+        means = np.clip(rng.beta(3.2, 0.8, groups * size), 0.2, 0.8)
+        sides = []
+        for name, mean in (("before", means), ("after", np.clip(means + shift, 0.0, 1.0))):
+            made = outcomes(System(mean, "score", rng), name=name)
+            for place in range(groups * size):
+                made.cases[f"c{place}"].cluster = f"d{place // size}"
+            sides.append(made)
+        blocked += decide(Comparison(*sides), Rule()).verdict == "REGRESSED"
+    print(f"\n{groups} documents of {size} cases, other effects on each, 0 on average: {blocked} of {runs} blocked")
+    assert blocked / runs <= 0.07
+
+
+@pytest.mark.parametrize(("drop", "word", "most"), [(0.0, "REGRESSED", 0.07), (0.05, "PASS", 0.07)])
+def test_buying_trials_keeps_both_rates(drop: float, word: str, most: float) -> None:
+    rng = np.random.default_rng(8)
+    runs, n = 500, 40
+    words: Counter[str] = Counter()
+    for _ in range(runs):
+        system = System.drawn(n, "noisy", rng)
+        candidate = system.worse(drop) if drop else system
+        before, after = outcomes(system, name="before"), outcomes(candidate, name="after")
+        for number in range(len(SPENT_AT)):
+            if number:
+                before.pool(outcomes(system, name="more", trials=2))
+                after.pool(outcomes(candidate, name="more", trials=2))
+            look = Look(information=SPENT_AT, number=number, bought=True)
+            verdict = decide(Comparison(before, after), Rule(), look=look)
+            if verdict.verdict != "UNDECIDED":
+                break
+        words[verdict.verdict] += 1
+    print(f"\nspend, n={n}, every case worse by {drop * 100:g} pp in all: {dict(words)} of {runs}")
+    assert words[word] / runs <= most

@@ -186,7 +186,7 @@ class _Gating:
         spend = self.rule.undecided == "spend" and look is None
         more = self._baseline_again(before) if spend and again is not None else None
         if more is not None:
-            look = Look(information=SPENT_AT, number=0)
+            look = Look(information=SPENT_AT, number=0, bought=True)
         rule = self.rule
         verdict = decide(
             Comparison(before, pool.after), rule, again=again, why_not_again=why, exceptions=self.exceptions, look=look
@@ -211,6 +211,8 @@ class _Gating:
             if verdict.verdict != "UNDECIDED" or verdict.refused:
                 break
             self.tell(f"undecided: {_TRIALS_MORE} more trials of every case, on both sides")
+            if number == 1:
+                self.notes.append("Trials were bought: the looks at 1, 3 and 5 of each case share the error rates.")
             before.pool(more())
             part = Part(purpose="trials", of=after.run)
             after.pool(self._more(after.task, part, _TRIALS_MORE))
@@ -219,7 +221,7 @@ class _Gating:
                 self.rule,
                 again=again,
                 exceptions=self.exceptions,
-                look=Look(information=SPENT_AT, number=number),
+                look=Look(information=SPENT_AT, number=number, bought=True),
             )
         return before, after, verdict
 

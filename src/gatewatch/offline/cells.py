@@ -17,7 +17,7 @@ from gatewatch.stats.multiple import benjamini_hochberg, holm
 
 LOST_SHARE = 0.05
 """The share of pairs lost to scorer errors above which a scorer is given no verdict."""
-_EXPLORED = 0.05
+_EXPLORED = _PASS_LEVEL = 0.05
 
 Cells = dict[tuple[str, str], Figures]
 """Figures by scorer and slice; the slice is empty for all cases."""
@@ -42,11 +42,12 @@ def concluded(
         look: where the data stand, when they are looked at several times.
     """
     raw: Cells = {}
+    level = _PASS_LEVEL if look is None else look.pass_level(_PASS_LEVEL)
     for name, each in pairs.items():
         alpha = rule.alpha / 2 if name in flip else rule.alpha
         for part, some in {"": each, **comparison.slices(each)}.items():
             raw[name, part] = replace(
-                figures(comparison, some, alpha=alpha, max_drop=rule.max_drop, seed=rule.seed),
+                figures(comparison, some, alpha=alpha, max_drop=rule.max_drop, level=level, seed=rule.seed),
                 gating=name in gating and (not part or part in rule.slices),
                 flips=None if part else flip.get(name),
             )

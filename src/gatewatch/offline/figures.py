@@ -14,7 +14,9 @@ from gatewatch.stats.special import normal_quantile
 _Z95 = normal_quantile(0.975)
 
 
-def figures(comparison: Comparison, pairs: Pairs, *, alpha: float, max_drop: float, seed: int = 0) -> Figures:
+def figures(
+    comparison: Comparison, pairs: Pairs, *, alpha: float, max_drop: float, level: float = 0.05, seed: int = 0
+) -> Figures:
     """The figures of some pairs; the verdict is left for the gate to say.
 
     Args:
@@ -22,6 +24,7 @@ def figures(comparison: Comparison, pairs: Pairs, *, alpha: float, max_drop: flo
         pairs: one scorer's, all of them or those of a slice.
         alpha: the level that the mean layer runs at, for the smallest detectable fall.
         max_drop: the fall that would matter, for the number of cases that would decide.
+        level: of the lower bound.
         seed: of the sign flips, where there are too many to count them all.
     """
     n, bar, differences = pairs.n, pairs.bar, pairs.differences
@@ -29,7 +32,7 @@ def figures(comparison: Comparison, pairs: Pairs, *, alpha: float, max_drop: flo
     if not n:
         return found
     clusters = comparison.clusters(pairs)
-    moved = difference(differences, clusters=clusters, binary=pairs.binary)
+    moved = difference(differences, clusters=clusters, binary=pairs.binary, level=level)
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     fixed = 0 if bar is None else int(((pairs.before < bar) & (pairs.after >= bar)).sum())
     broke = 0 if bar is None else int(((pairs.before >= bar) & (pairs.after < bar)).sum())

@@ -15,7 +15,7 @@ from msgspec import Struct
 from gatewatch.core.case import Case
 from gatewatch.core.run import Row
 from gatewatch.offline.outcomes import Outcomes
-from gatewatch.stats.sequential import LOOKS, look
+from gatewatch.stats.sequential import LOOKS, Spending, boundaries, look
 
 LEAST_CASES = 100
 """Below so many cases there is too little to be saved."""
@@ -26,21 +26,29 @@ Said = Literal["regressed", "no drop"]
 class Look(Struct, frozen=True, kw_only=True):
     """Where data that are looked at several times stand now.
 
-    `information` is the share of all information at each look, `number` counts from 0; `said` is what the test has
-    said of a scorer, where it has: then the mean layer is decided for it.
+    `information` is the share of all information at each look, `number` counts from 0. `said` is what the test of an
+    early stop has said of a scorer, where it has: then the mean layer is decided for it. `bought` says that trials are
+    bought between the looks: then a PASS, too, may come at any of them, and shares its error rate among them.
     """
 
     information: tuple[float, ...]
     number: int
     said: dict[str, Said] = {}
+    bought: bool = False
 
     def level(self, alpha: float) -> float:
-        """The nominal one-sided level of this look, of all that the looks may spend."""
-        from statistics import NormalDist
+        """The nominal one-sided level at which this look may say that the mean fell."""
+        return _nominal(self.information, self.number, alpha, "obrien-fleming")
 
-        from gatewatch.stats.sequential import boundaries
+    def pass_level(self, alpha: float) -> float:
+        """The nominal one-sided level at which this look may rule a fall out."""
+        return _nominal(self.information, self.number, alpha, "pocock") if self.bought else alpha
 
-        return 1.0 - NormalDist().cdf(boundaries(self.information, alpha=alpha)[self.number])
+
+def _nominal(information: tuple[float, ...], number: int, alpha: float, spending: Spending) -> float:
+    from statistics import NormalDist
+
+    return 1.0 - NormalDist().cdf(boundaries(information, alpha=alpha, spending=spending)[number])
 
 
 class Stopping:

@@ -211,7 +211,9 @@ def noninferiority(differences: "Numbers", *, margin: float) -> float:
     return p_less(-_array(differences), than=margin)
 
 
-def difference(differences: "Numbers", *, clusters: "Labels | None" = None, binary: bool = False) -> Difference:
+def difference(
+    differences: "Numbers", *, clusters: "Labels | None" = None, binary: bool = False, level: float = 0.05
+) -> Difference:
     """The mean of differences in -1..1, with the interval that they can carry, clipped to -1..1.
 
     By the first of these rules that applies. Fewer than 2 differences, or all of one cluster: none. A cluster with
@@ -225,6 +227,7 @@ def difference(differences: "Numbers", *, clusters: "Labels | None" = None, bina
         differences: n numbers in -1..1.
         clusters: n labels; a case that shares its origin with no other has a label of its own.
         binary: the scores are 0 or 1, and the differences -1, 0 or 1.
+        level: the probability that `lower` lies above the true mean.
 
     Source: Tango (1998); Student (1908); for clusters as `intervals.cluster_se`.
 
@@ -257,7 +260,7 @@ def difference(differences: "Numbers", *, clusters: "Labels | None" = None, bina
     else:
         bounds = partial(_t_or_equal, mean, sd / sqrt(n), n, "t")
     interval = bounds(confidence=0.95)
-    return Difference(mean, sd, n, groups, interval, bounds(confidence=0.90).low, interval.method)
+    return Difference(mean, sd, n, groups, interval, bounds(confidence=1.0 - 2.0 * level).low, interval.method)
 
 
 def quantile_bounds(values: "Numbers", q: float, *, confidence: float = 0.90) -> Interval | None:

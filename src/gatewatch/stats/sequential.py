@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import ceil, erfc, sqrt
+from math import ceil, e, erfc, log1p, sqrt
 from typing import TYPE_CHECKING, Literal
 
 from gatewatch.stats.special import normal_quantile
@@ -21,27 +21,35 @@ _FAR = 8.0
 _FINEST = 2_000
 
 
-def spent(t: float, alpha: float) -> float:
+Spending = Literal["obrien-fleming", "pocock"]
+"""Little at first and most at the end, or evenly over the looks."""
+
+
+def spent(t: float, alpha: float, spending: Spending = "obrien-fleming") -> float:
     """How much of a one-sided alpha may be spent when a share t of all information is in.
 
-    It is 2 - 2 Phi(z / sqrt(t)), with z the 1 - alpha / 2 quantile of the normal distribution.
+    By O'Brien and Fleming's type it is 2 - 2 Phi(z / sqrt(t)), with z the 1 - alpha / 2 quantile of the normal
+    distribution; by Pocock's, alpha log(1 + (e - 1) t).
 
-    Source: Lan and DeMets (1983), "Discrete sequential boundaries for clinical trials", the O'Brien-Fleming type.
+    Source: Lan and DeMets (1983), "Discrete sequential boundaries for clinical trials".
 
     Raises:
         ValueError: unless 0 < t <= 1 and 0 < alpha < 1.
     """
     if not (0.0 < t <= 1.0 and 0.0 < alpha < 1.0):
         raise ValueError(f"needs 0 < t <= 1 and 0 < alpha < 1, got t = {t} and alpha = {alpha}")
+    if spending == "pocock":
+        return alpha * log1p((e - 1.0) * t)
     return erfc(-normal_quantile(alpha / 2) / sqrt(2.0 * t))
 
 
-def boundaries(information: Sequence[float], *, alpha: float) -> list[float]:
-    """The z at each look that a one-sided test at alpha must reach there, with O'Brien-Fleming spending.
+def boundaries(information: Sequence[float], *, alpha: float, spending: Spending = "obrien-fleming") -> list[float]:
+    """The z at each look that a one-sided test at alpha must reach there.
 
     Args:
         information: the share of all information that is in at each look, rising, in 0..1; the last may be below 1.
         alpha: the probability to reach one of them where nothing differs and all looks up to 1 are taken.
+        spending: how alpha is spread over the looks.
 
     Source: Armitage, McPherson and Rowe (1969), "Repeated significance tests on accumulating data": the density of
     the sum at one look, cut off at the boundary, is carried on to the next; integrated by Simpson's rule.
@@ -49,7 +57,7 @@ def boundaries(information: Sequence[float], *, alpha: float) -> list[float]:
     Raises:
         ValueError: unless information rises within 0..1, and 0 < alpha < 1.
     """
-    return list(_boundaries(tuple(float(share) for share in information), alpha))
+    return list(_boundaries(tuple(float(share) for share in information), alpha, spending))
 
 
 def look(
@@ -90,7 +98,7 @@ def look(
 
 
 @lru_cache(maxsize=256)
-def _boundaries(information: tuple[float, ...], alpha: float) -> tuple[float, ...]:
+def _boundaries(information: tuple[float, ...], alpha: float, spending: Spending) -> tuple[float, ...]:
     import numpy as np
 
     bounds: list[float] = []
@@ -99,7 +107,7 @@ def _boundaries(information: tuple[float, ...], alpha: float) -> tuple[float, ..
     for place, share in enumerate(information):
         if share <= before:
             raise ValueError(f"information must rise from look to look, got {information}")
-        total = spent(share, alpha)
+        total = spent(share, alpha, spending)
         step = sqrt(share - before)
         bound = _bound(sums, weights, step, sqrt(share), total - used)
         bounds.append(bound / sqrt(share))
