@@ -232,7 +232,7 @@ def test_stored_outputs_are_scored_again(tmp_path: Path) -> None:
     folder = project(tmp_path)
     done = gatewatch(folder, "rescore", "baseline", "--suite", "main", "--forecast")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "20 rows to run" in done.stderr
+    assert "100 rows to run" in done.stderr  # the trials that were bought for it, too
     done = gatewatch(folder, "rescore", "main", "--name", "again")
     assert done.returncode == 0
     assert "pin it:  gatewatch baseline pin main-again-rescore-" in done.stdout

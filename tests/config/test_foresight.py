@@ -30,7 +30,7 @@ def test_a_newcomer_learns_what_forty_cases_can_tell(tmp_path: Path) -> None:
         "400 cases x 1 trial: 4.5 pp",
         "to rule out a fall of 5 pp when nothing changed: 322 cases x 1 trial",
         "flip layer: off until the baseline has 5 outcomes of a case (gatewatch baseline pin RUN --trials 5)",
-        "(80 % power; the noise is assumed: a noisy pass-or-fail suite; no case was run twice yet)",
+        "(80 % power; the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet)",
     ]
 
 

@@ -91,7 +91,8 @@ def show_command(suite: str, *, as_json: bool) -> None:
     click.echo(f"  dataset   {shown(found.dataset.path)}@{found.dataset.version}, {counted(len(found.cases), 'case')}")
     for name, version in found.components.items():
         click.echo(f"  {shown(name):9} {shown(version)}")
-    click.echo(f"  outcomes  up to {found.most_outcomes} of a case")
+    most = max((found.most_outcomes(name) for name in found.scorers), default=0)
+    click.echo(f"  outcomes  up to {most} of a case")
     for name, figure in figures.items():
         click.echo(f"  {shown(name)}: {number(figure.mean)} {interval_text(figure)} over {counted(figure.n, 'case')}")
 

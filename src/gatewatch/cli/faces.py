@@ -45,13 +45,19 @@ def show(gated: "Gated", *, as_json: bool, **files: Path | None) -> None:
         if path is not None:
             _write(path, _face(gated, name))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in as_annotations(gated.verdict, gated.places):
+        for line in as_annotations(gated.verdict, _from_the_top(gated.places)):
             tell(line)
     with while_heard():
         if as_json:
             print_json(to_json(gated.verdict))
         else:
             _print(gated)
+
+
+def _from_the_top(places: dict[str, str]) -> dict[str, str]:
+    """Places as GitHub reads them: from the top of the checkout, wherever in it the command is run."""
+    top = os.environ.get("GITHUB_WORKSPACE", "")
+    return {case: os.path.relpath(place, top) for case, place in places.items()} if top else places
 
 
 def _face(gated: "Gated", name: str) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from gatewatch.config.gates import Execute
+from gatewatch.config.candidates import Execute
 from gatewatch.config.load import shortest
 from gatewatch.config.project import Project
 from gatewatch.config.runs import Part, prepare_suite, suite_settings
 from gatewatch.config.sides import reference_of
+from gatewatch.config.verdicts import said_of
 from gatewatch.core.baseline import MOST_OUTCOMES, BaselineHeader, BaselineLine
 from gatewatch.core.errors import ConfigError, InputError, Problem
 from gatewatch.offline.baseline import baseline_name, baseline_path, make_baseline, read_baseline, write_baseline
@@ -103,6 +104,9 @@ def pin(
     """
     run = whole_run(find_run(project.runs, reference))
     name = baseline_name(run)
+    if said_of(project, run.run) == "REGRESSED" and not reason:
+        hint = "say with --reason why it is accepted, or name another run"
+        raise InputError(Problem(run.run, "was judged REGRESSED by a gate", hint))
     notes: list[str] = []
     have = min(len(outcome.trials) for outcome in run.cases.values())
     if trials is not None and trials > MOST_OUTCOMES:

@@ -31,7 +31,7 @@ def gate_reach(project: Project, name: str) -> list[str]:
     alone = None if before is None else fewest_flips(before, scorer, suite.pass_at.get(scorer), rule.alpha / 2)
     return reach_lines(
         cases=cases,
-        sd=spread(before, scorer),
+        spread=spread(before, scorer),
         alpha=rule.alpha if alone is None else rule.alpha / 2,
         max_drop=rule.max_drop,
         cost=_cost_of_row(project, name, before),

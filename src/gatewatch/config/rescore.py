@@ -12,6 +12,7 @@ from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.baseline import baseline_path, read_baseline
 from gatewatch.offline.dataset import open_dataset
 from gatewatch.offline.outcomes import read_run
+from gatewatch.offline.pooling import trials_of
 from gatewatch.offline.result import SUFFIX, Prepared, find_run
 from gatewatch.offline.tasks.recorded import RecordedTask
 
@@ -25,6 +26,7 @@ def prepare_rescore(project: Project, reference: str, *, suite: str = "", label:
         InputError: when the run's journal is not here, or no case is left.
     """
     run = read_run(stored(project, reference, suite))
+    more = trials_of(project.runs, run)
     name = suite or run.suite
     settings = suite_settings(project, name)
     problems = Problems()
@@ -34,7 +36,7 @@ def prepare_rescore(project: Project, reference: str, *, suite: str = "", label:
         dataset = open_dataset(shortest(project.root / settings.dataset))
     problems.raise_any()
     assert dataset is not None
-    task = RecordedTask(run)
+    task = RecordedTask([run, *more])
     only = frozenset(case.id for case in dataset if task.has(case) and not case.retired)
     if not only:
         raise InputError(Problem(run.run, f"has no case of {settings.dataset} as it is now", "make a new run"))

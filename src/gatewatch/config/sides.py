@@ -28,10 +28,10 @@ def side_named(project: Project, reference: str, suite: str) -> Outcomes:
     path = baseline_path(project.root, suite)
     if reference == "baseline":
         if not path.is_file():
-            raise NoVerdict(
-                f"there is no baseline {shortest(path)}: make a run that is good (`gatewatch run {suite}`), then "
-                f"`gatewatch baseline pin {suite}`"
-            )
+            make = f" (`gatewatch run {suite}`)" if suite in project.settings.suites else ""
+            where = shortest(path) if suite else "that could be meant: name the suite with --suite"
+            pin = "then `gatewatch baseline pin RUN`"
+            raise NoVerdict(f"there is no baseline {where}: make a run that is good{make}, {pin}")
         return read_baseline(shortest(path))
     named = Path(reference)
     if reference.endswith(SUFFIX) and named.is_file():

@@ -211,6 +211,11 @@ def read_baseline(path: Path) -> Outcomes:
         problems += _take(found, parsed, where)
     if problems:
         raise InputError(problems)
+    found.failed = sum(
+        any(mark.status in ("task_error", "timeout") for mark in trial.scores.values())
+        for outcome in found.cases.values()
+        for trial in outcome.trials
+    )
     return found
 
 

@@ -24,15 +24,16 @@ _P95 = 0.95
 
 
 class Floors(Struct, frozen=True):
-    """What the floors said: why they block, and what else is to be noted."""
+    """What the floors said: why they block, which could not be looked at, and what else is to be noted."""
 
     blocks: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def floors(comparison: "Comparison", limits: dict[str, float]) -> Floors:
     """Hold the candidate's means, over all of its cases, against their floors."""
-    blocks, notes = [], []
+    blocks, unseen, notes = [], [], []
     for name, floor in limits.items():
         estimate = MeanEstimate()
         for outcome in comparison.after.cases.values():
@@ -41,7 +42,7 @@ def floors(comparison: "Comparison", limits: dict[str, float]) -> Floors:
                 estimate.add(value, outcome.cluster)
         found = estimate.result(confidence=_ONE_SIDED_95)
         if found.mean is None:
-            notes.append(f"{name}: the floor of {floor:g} could not be looked at, there is no value")
+            unseen.append(f"{name}: the floor of {floor:g} could not be looked at, there is no value")
         elif found.mean < floor:
             high = found.interval.high if found.interval else 1.0
             said = f"{name}: the mean is {found.mean:.3f}, its 95 % upper bound {high:.3f}, the floor {floor:g}"
@@ -49,7 +50,7 @@ def floors(comparison: "Comparison", limits: dict[str, float]) -> Floors:
                 blocks.append(said)
             else:
                 notes.append(f"{said}: under the floor, but within what chance does in {found.n} cases.")
-    return Floors(tuple(blocks), tuple(notes))
+    return Floors(tuple(blocks), tuple(unseen), tuple(notes))
 
 
 def ceilings(after: "Outcomes", max_cost: float | None, max_latency: float | None) -> list[Ceiling]:

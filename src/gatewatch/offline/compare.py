@@ -91,7 +91,7 @@ class Comparison:
                 self._after.append(outcome)
         self.new.sort()
         self.altered.sort()
-        self.removed = sorted(before.cases.keys() - after.cases.keys())
+        self.removed = [] if self.by_choice else sorted(before.cases.keys() - after.cases.keys())
         self._single = all(len(each.trials) == 1 for side in (self._before, self._after) for each in side)
         self.changed = dict(_changes(before, after))
         self.rulers = {name: why for name in after.scorers if (why := _ruler(name, before, after))}
@@ -105,13 +105,23 @@ class Comparison:
     def share(self) -> float:
         """The share of the cases that should pair which do.
 
-        They are the baseline's; where the candidate ran over fewer cases by choice (a tier, a limit, an early stop),
-        its own.
+        Where the candidate ran over fewer cases by choice (a tier, a limit, an early stop) they are its own. Of one and
+        the same dataset they are all. Of a dataset that has grown, or of another, they are the baseline's.
         """
+        before, after = len(self.before.cases), len(self.after.cases)
+        if self.by_choice:
+            most = min(before, after)
+        elif self.after.dataset.version == self.before.dataset.version:
+            most = max(before, after)
+        else:
+            most = before
+        return len(self.paired) / max(1, most)
+
+    @property
+    def by_choice(self) -> bool:
+        """Whether the candidate ran over a part of its dataset only."""
         chosen = self.after.dataset
-        by_choice = chosen.version == self.before.dataset.version or chosen.limit or chosen.tier or self.after.stopped
-        most = len(self.before.cases)
-        return len(self.paired) / max(1, min(most, len(self.after.cases)) if by_choice else most)
+        return bool(chosen.limit or chosen.tier or self.after.stopped)
 
     @cached_property
     def identical(self) -> bool:
@@ -128,9 +138,10 @@ class Comparison:
         if found:
             return found
         if self.share < LEAST_PAIRED:
+            sides = f"{len(self.before.cases)} in the baseline and {len(self.after.cases)} in the candidate"
             found.append(
-                f"another dataset: only {len(self.paired)} of the baseline's {len(self.before.cases)} cases are in the "
-                f"candidate unchanged ({self.share:.0%}, at least {LEAST_PAIRED:.0%} are needed)"
+                f"another dataset: only {len(self.paired)} cases are the same on both sides, of {sides} "
+                f"(at least {LEAST_PAIRED:.0%} must be)"
             )
         if not any(name in self.before.scorers for name in self.after.scorers):
             found.append("the two have no scorer in common")
@@ -276,6 +287,9 @@ def causes(comparison: Comparison) -> list[str]:
 def attribution(comparison: Comparison) -> str:
     """What the difference may be put down to, in a sentence."""
     found = causes(comparison)
+    scorers = [name.removeprefix("scorer ") for name in comparison.changed if name.startswith("scorer ")]
+    if not found and scorers:
+        return f"No component that is recorded changed; scorers did: {', '.join(scorers)}."
     if not found:
         return "Nothing that is recorded changed: what differs is noise, or comes from what is not recorded."
     if len(found) == 1:
@@ -313,6 +327,9 @@ def remarks(comparison: Comparison) -> list[str]:
         found.append(f"{older} ({what}): the {len(comparison.paired)} cases that are the same in both are compared.")
     if before.components.get(COMMIT, "").endswith(DIRTY):
         found.append("The baseline was made from a tree with uncommitted changes: its commit does not tell what it is.")
+    gone = [case for case in comparison.removed if before.cases[case].must_pass]
+    if gone:
+        found.append(f"Must-pass cases of the baseline are gone: {', '.join(gone[:10])}{' ...' if gone[10:] else ''}.")
     if after.components.get(COMMIT, "").endswith(DIRTY):
         found.append("The candidate was made from a tree with uncommitted changes.")
     return found

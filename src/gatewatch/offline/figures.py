@@ -52,7 +52,7 @@ def figures(
         fixed=fixed,
         broke=broke,
         sd=sd,
-        mde=None if sd is None else smallest_detectable(sd, n, alpha=alpha),
+        mde=None if sd is None else min(1.0, smallest_detectable(sd, n, alpha=alpha)),
         needed=None if sd is None or max_drop <= 0 else cases_to_decide(sd, max_drop),
     )
 

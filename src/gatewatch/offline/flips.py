@@ -63,7 +63,7 @@ def eligible(before: Outcomes, cases: Iterable[str], scorer: str, mark: float) -
 
     Source: a beta-binomial model of the suite's history by empirical Bayes: see `stats.flips.fit_beta`, `all_fail`.
     """
-    if before.most_outcomes < LEAST_HISTORY:
+    if before.most_outcomes(scorer) < LEAST_HISTORY:
         return Eligible({})
     counts: dict[str, tuple[int, int]] = {}
     for case in cases:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from gatewatch.core.errors import did_you_mean
 from gatewatch.core.money import Cost
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.bounds import ceilings, floors
@@ -49,6 +50,13 @@ def decide(
             error rate.
     """
     return _Gate(comparison, rule, again, why_not_again, exceptions or Exceptions(), look).verdict()
+
+
+def obstacles(comparison: Comparison, rule: Rule, exceptions: Exceptions) -> list[str]:
+    """What stands in the way of any verdict: another dataset, another ruler, a slice that is not there."""
+    reasons = comparison.why_not()
+    _Gate(comparison, rule, None, "", exceptions, None).gating(reasons)
+    return reasons
 
 
 class _Gate:
@@ -93,13 +101,13 @@ class _Gate:
             seed=rule.seed,
         )
         reasons = comparison.why_not()
-        gating = self._gating(reasons)
+        gating = self.gating(reasons)
         if reasons:
             said = rule_in_words(rule, gating, flips=False)
             return replace(shell, reasons=tuple(reasons), rule=said, remarks=tuple(self.notes))
         return self._judged(shell, gating)
 
-    def _gating(self, reasons: list[str]) -> list[str]:
+    def gating(self, reasons: list[str]) -> list[str]:
         """The scorers that gate; what stands in the way of comparing them is added to `reasons`."""
         comparison = self.comparison
         names = self.rule.primary or tuple(comparison.after.scorers)
@@ -116,6 +124,10 @@ class _Gate:
                 self.notes.append(f"{name} is not in the baseline: it gates from the next baseline on.")
             else:
                 reasons.append(f"{name}: {why}")
+        slices = {outcome.slice for outcome in comparison.after.cases.values()}
+        for part in self.rule.slices:
+            if slices and part not in slices:
+                reasons.append(f"slices: no case is in {part!r} ({did_you_mean(part, filter(None, slices))})")
         for name in comparison.before.scorers:
             if name not in comparison.after.scorers and name not in names:
                 self.notes.append(f"{name} is in the baseline, and the candidate was not scored by it.")
@@ -147,7 +159,7 @@ class _Gate:
             *floor.blocks,
             *(each.said for each in limits if each.blocks),
         ]
-        unseen = [each.said for each in limits if each.value is None]
+        unseen = [*floor.unseen, *(each.said for each in limits if each.value is None)]
         word, reasons = self._word(blocks, cells, gating, unseen)
         rows = moved_rows(comparison, every, self.tries, self.exceptions, why)
         scorers = {name: cells[name, ""] for name in pairs}

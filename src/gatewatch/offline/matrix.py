@@ -115,7 +115,7 @@ def as_text(found: Matrix, *, width: int = 100) -> str:
         for label, paired, cost in zip(found.labels, found.paired, found.cost, strict=True)
     ]
     console.print(Text(clean(" · ".join(facts))))
-    return out.getvalue().rstrip("\n")
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).rstrip("\n")
 
 
 def _points(value: float) -> str:

@@ -155,6 +155,8 @@ class Outcomes:
             path=path,
         )
         found.independent, found.started, found.purpose = header.independent, header.started, header.purpose
+        if header.of:  # a part of that run, or its outputs, which are no new outcomes
+            found.runs = (header.run, header.of)
         return found
 
     @property
@@ -162,13 +164,12 @@ class Outcomes:
         """How many rows a complete run has."""
         return self.dataset.cases * self.trials
 
-    @property
-    def most_outcomes(self) -> int:
-        """The most outcomes that are known of one case under one scorer."""
+    def most_outcomes(self, scorer: str) -> int:
+        """The most outcomes that are known of one case under a scorer."""
         cases = self.cases.values()
         if not any(each.history for each in cases):
             return max((len(each.trials) for each in cases), default=0)
-        return max(max(map(len, each.history.values()), default=len(each.trials)) for each in cases)
+        return max(len(each.history.get(scorer, ())) or len(each.trials) for each in cases)
 
     @property
     def complete(self) -> bool:
@@ -222,6 +223,12 @@ class Outcomes:
         """What the task's calls cost."""
         return Cost(self.paid + fsum(self.costs), self.unpriced)
 
+    def try_again(self, more: "Outcomes") -> None:
+        """Take in trials of cases that were tried again for having failed: they are no part of any mean."""
+        for case, outcome in more.cases.items():
+            mine = self.cases[case]
+            mine.tries = [*(mine.tries or mine.trials), *outcome.trials]
+
     def judged(self, name: str, mark: Mark) -> None:
         """Take note of what a score cost, and of the model that gave it."""
         if mark.cost is not None:
@@ -229,13 +236,22 @@ class Outcomes:
         if mark.model:
             self.judges.setdefault(name, set()).add(mark.model)
 
-    def pool(self, other: "Outcomes", *, first: bool = False) -> None:
-        """Take in the trials that another run of the same version made of the same cases, behind our own or before."""
+    def pool(self, other: "Outcomes") -> None:
+        """Take in the trials that another run of the same version made of the same cases, with what they cost."""
         for case, outcome in other.cases.items():
             mine = self.cases.get(case)
             if mine is not None and mine.hash == outcome.hash:
-                mine.trials[:] = [*outcome.trials, *mine.trials] if first else [*mine.trials, *outcome.trials]
+                mine.trials += outcome.trials
+                if mine.tries:
+                    mine.tries += outcome.trials
         self.runs = (*self.runs, *other.runs)
+        self.rows += other.rows
+        self.failed += other.failed
+        self.latencies.extend(other.latencies)
+        self.costs.extend(other.costs)
+        self.paid += other.paid
+        self.unpriced += other.unpriced
+        self.judge_cost += other.judge_cost
 
 
 _decoder = msgspec.json.Decoder(Trial)

@@ -73,6 +73,16 @@ def paid(row: Row, *, task: bool = True) -> float:
     return sum(part.amount for part in parts if part is not None)
 
 
+def slice_name(slice_of: Callable[[Any], str] | None, case: Case) -> str:
+    """The slice of a case that states none, by the project's function, if there is one."""
+    if slice_of is None:
+        return ""
+    try:
+        return str(slice_of(case.input))
+    except (Exception, SystemExit) as error:  # a label that cannot be given is no reason to lose a row
+        return f"(no slice: {type(error).__name__})"
+
+
 def choose(
     dataset: Dataset,
     task: Task,

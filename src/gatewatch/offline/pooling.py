@@ -78,6 +78,13 @@ def without_commit(components: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in components.items() if name != COMMIT}
 
 
+def trials_of(folder: Path, run: Outcomes) -> list[Outcomes]:
+    """The whole stored runs that were made to give a run more trials, the oldest first."""
+    mine = [each for each in _stored(folder) if each.purpose == "trials" and each.runs[1:] == (run.run,)]
+    found = [read_run(each.path) for each in mine if each.path is not None]
+    return [each for each in found if each.complete]
+
+
 def _tells_versions_apart(components: dict[str, str]) -> bool:
     commit = components.get(COMMIT, "")
     return bool(components.keys() - _PLACES) or (bool(commit) and not commit.endswith(DIRTY))

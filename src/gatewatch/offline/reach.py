@@ -1,5 +1,6 @@
 """How far a gate can see: the smallest fall that so many cases and trials detect, and what seeing more would cost."""
 
+from collections.abc import Sequence
 from math import sqrt
 from statistics import fmean
 
@@ -22,63 +23,77 @@ _Z95 = 1.959963984540054
 
 
 class Spread(Struct, frozen=True):
-    """The standard deviation of one trial's difference when nothing changed, and where the figure comes from."""
+    """How far one case's difference spreads, and where the figure comes from.
 
-    sd: float
+    `noise` is the standard deviation of the difference of one trial on each side, when nothing changed: more trials cut
+    it. `between` is that of what a change did to one case or another: they do not.
+    """
+
+    noise: float
+    between: float
     source: str
+
+    def sd(self, trials: int) -> float:
+        """The standard deviation with so many trials on each side (Miller 2024, arXiv:2411.00640, section 5)."""
+        return sqrt(self.between**2 + self.noise**2 / trials)
 
 
 def spread(before: Outcomes | None, name: str, verdict: Verdict | None = None) -> Spread:
-    """What is known of the noise of one scorer, from the best source there is.
+    """What is known of the spread of one scorer.
 
-    Repeated outcomes of the same cases come first; then the differences that a comparison saw; then an assumption.
+    Repeated outcomes of the same cases tell the noise, the differences that a comparison saw tell both together. Where
+    there is neither, a noisy suite is assumed; where nothing ever differed, as much as may have gone unseen.
     """
-    if before is not None:
-        rows = [list(history_of(outcome, name)) for outcome in before.cases.values()]
-        if sum(len(row) > 1 for row in rows) > 1:
-            n = sum(len(row) > 0 for row in rows)
-            within = components(rows).within
-            sd = sqrt(2 * within)
-            least = difference([0.0] * n, binary=True).interval
-            if sd <= 0.0 and least is not None:  # nothing ever varied: as much as may have gone unseen
-                sd = (least.high - least.low) / 2 / _Z95 * sqrt(n)
-            return Spread(sd, f"from {round(fmean(len(row) for row in rows if row))} stored outcomes of each case")
-    if verdict is not None and name in verdict.scorers and verdict.scorers[name].sd is not None:
+    rows = [] if before is None else [list(history_of(outcome, name)) for outcome in before.cases.values()]
+    repeated = sum(len(row) > 1 for row in rows) > 1
+    noise = sqrt(2 * components(rows).within) if repeated else None
+    figures = None if verdict is None else verdict.scorers.get(name)
+    if verdict is not None and figures is not None and figures.sd is not None:
         trials = verdict.candidate.trials if verdict.candidate else 1
-        return Spread((verdict.scorers[name].sd or 0.0) * sqrt(trials), "from the differences in this comparison")
-    return Spread(ASSUMED_SD, "assumed: a noisy pass-or-fail suite; no case was run twice yet")
+        if noise is None:
+            return Spread(figures.sd * sqrt(trials), 0.0, "the spread is from the differences in this comparison")
+        between = sqrt(max(0.0, figures.sd**2 - noise**2 / trials))
+        return Spread(noise, between, f"the noise is {_stored(rows)}, the rest from this comparison")
+    if noise is None:
+        return Spread(ASSUMED_SD, 0.0, "the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet")
+    unseen = difference([0.0] * len(rows), binary=True).interval
+    if noise <= 0.0 and unseen is not None:
+        noise = (unseen.high - unseen.low) / 2 / _Z95 * sqrt(len(rows))
+    return Spread(noise, 0.0, f"the noise is {_stored(rows)}")
 
 
-def detectable(sd: float, cases: int, trials: int, alpha: float) -> float:
-    """The smallest fall that is detected with 80 % power, with so many trials of each case on both sides."""
-    return smallest_detectable(sd / sqrt(trials), cases, alpha=alpha)
+def _stored(rows: Sequence[Sequence[float]]) -> str:
+    return f"from {round(fmean(len(row) for row in rows if row))} stored outcomes of each case"
 
 
 def reach_lines(
-    *, cases: int, sd: Spread, alpha: float, max_drop: float, cost: float | None, fewest_flips: int | None = None
+    *, cases: int, spread: Spread, alpha: float, max_drop: float, cost: float | None, fewest_flips: int | None = None
 ) -> list[str]:
     """What a gate over so many cases can see, and what seeing more would cost.
 
     Args:
         cases: how many there are.
-        sd: the noise.
+        spread: how far differences spread.
         alpha: the level that the mean layer runs at.
         max_drop: the fall that is to be ruled out.
         cost: US dollars for one trial of one case, where that is known.
         fewest_flips: how many cases that break outright the flip layer blocks at, where it is on.
     """
+
+    def fall(n: int, trials: int) -> str:
+        return f"{min(1.0, smallest_detectable(spread.sd(trials), n, alpha=alpha)) * 100:.1f} pp"
+
     found = []
     for trials in _TRIALS:
         price = "" if trials == 1 else _price(cost, cases * (trials - 1))
         what = f"{cases} cases x {trials} trial{'s' if trials > 1 else ''}"
-        found.append(f"{what}: a fall of {detectable(sd.sd, cases, trials, alpha) * 100:.1f} pp{price}")
+        found.append(f"{what}: a fall of {fall(cases, trials)}{price}")
     found += [
-        f"{cases * more} cases x 1 trial: {detectable(sd.sd, cases * more, 1, alpha) * 100:.1f} pp"
-        f"{_price(cost, cases * (more - 1))}"
+        f"{cases * more} cases x 1 trial: {fall(cases * more, 1)}{_price(cost, cases * (more - 1))}"
         for more in _MORE_CASES
     ]
     if max_drop > 0:
-        needed = cases_to_decide(sd.sd, max_drop)
+        needed = cases_to_decide(spread.sd(1), max_drop)
         found.append(f"to rule out a fall of {max_drop * 100:g} pp when nothing changed: {needed} cases x 1 trial")
     if fewest_flips is not None:
         some = "1 case that breaks" if fewest_flips == 1 else f"{fewest_flips} cases that break"
@@ -86,7 +101,7 @@ def reach_lines(
     else:
         buy = f"gatewatch baseline pin RUN --trials {LEAST_HISTORY}"
         found.append(f"flip layer: off until the baseline has {LEAST_HISTORY} outcomes of a case ({buy})")
-    found.append(f"(80 % power; the noise is {sd.source})")
+    found.append(f"(80 % power; {spread.source})")
     return found
 
 
@@ -116,7 +131,7 @@ def reach(before: Outcomes, after: Outcomes, rule: Rule, verdict: Verdict) -> li
     flips = figures.flips
     return reach_lines(
         cases=figures.n or len(after.cases),
-        sd=spread(before, name, verdict),
+        spread=spread(before, name, verdict),
         alpha=rule.alpha if flips is None else rule.alpha / 2,
         max_drop=rule.max_drop,
         cost=cost_of_row(after),

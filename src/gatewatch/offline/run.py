@@ -21,7 +21,7 @@ from gatewatch.core.threads import Abandoned, DaemonPool
 from gatewatch.core.trace import Fault, Trace
 from gatewatch.offline.conversation import converse, is_regenerated
 from gatewatch.offline.journal import Journal
-from gatewatch.offline.plan import Done, Hook, Plan, paid
+from gatewatch.offline.plan import Done, Hook, Plan, paid, slice_name
 from gatewatch.offline.task import TaskFailed, fault_of, filled
 from gatewatch.scorers.apply import apply, apply_inline, scorer_error, verdict_without_call
 from gatewatch.scorers.base import Scorer
@@ -343,7 +343,7 @@ class Runner:
             case=case.id,
             trial=trial,
             hash=case.hash,
-            slice=case.slice or self._slice(case),
+            slice=case.slice or slice_name(self.plan.slice_of, case),
             cluster=case.cluster,
             must_pass=case.must_pass,
             expected=case.expected,
@@ -356,14 +356,6 @@ class Runner:
         if not awaits:
             self._count(row)
         return row
-
-    def _slice(self, case: Case) -> str:
-        if self.plan.slice_of is None:
-            return ""
-        try:
-            return str(self.plan.slice_of(case.input))
-        except (Exception, SystemExit) as error:  # a label that cannot be given is no reason to lose a row
-            return f"(no slice: {type(error).__name__})"
 
     async def _score_rest(self, row: Row, case: Case) -> None:
         """Score what takes its time, each score kept as soon as it is there."""

@@ -20,10 +20,11 @@ def rule_in_words(rule: Rule, gating: Sequence[str], *, flips: bool) -> str:
     least = f" by at least {rule.min_effect * 100:g} pp" if rule.min_effect else ""
     parts.append(f"the mean fell{least} (one-sided sign-flip test, α {level})")
     shared = len(gating) > 1 or rule.slices
-    several = f"; {', '.join(gating)} gate{' in ' + ', '.join(rule.slices) + ' too' if rule.slices else ''}, by Holm"
+    where = f" in {', '.join(rule.slices)} too" if rule.slices else ""
+    several = f"; {', '.join(gating)} {'gate' if len(gating) > 1 else 'gates'}{where}, by Holm"
     return (
         f"REGRESSED if {', or '.join(parts)}{several if shared else ''}. PASS if the one-sided 95 % lower bound of the "
-        f"change is above −{rule.max_drop * 100:g} pp. UNDECIDED otherwise."
+        f"change is above {f'−{rule.max_drop * 100:g}' if rule.max_drop else '0'} pp. UNDECIDED otherwise."
     )
 
 
@@ -47,7 +48,7 @@ def layers(
         )
         found.append(Layer(name="flips", on=True, blocks="B" in why.values(), said="; ".join(counts)))
     else:
-        found.append(Layer(name="flips", on=False, said=why_no_flips or _short_history(comparison)))
+        found.append(Layer(name="flips", on=False, said=why_no_flips or _short_history(comparison, gating)))
     mean = [cells[name, ""] for name in gating]
     paired = max((each.n for each in mean), default=0)
     fell = [each for each in mean if each.verdict == "REGRESSED" and any("mean fell" in said for said in each.reasons)]
@@ -56,8 +57,8 @@ def layers(
     return tuple(found)
 
 
-def _short_history(comparison: Comparison) -> str:
-    most = comparison.before.most_outcomes
+def _short_history(comparison: Comparison, gating: Sequence[str]) -> str:
+    most = max((comparison.before.most_outcomes(name) for name in gating), default=0)
     some = "1 outcome" if most == 1 else f"{most} outcomes"
     if most >= LEAST_HISTORY:
         return f"no case passed in all of its last {LEAST_HISTORY} outcomes or more"
@@ -73,7 +74,7 @@ def churn(scorers: Mapping[str, Figures], rows: Sequence[RowDiff]) -> list[str]:
         if known:
             some = "1 case that moved is" if known == 1 else f"{known} cases that moved are"
             found.append(f"{name}: {some} flaky: one and the same version both passes and fails.")
-        elif each.fixed and each.broke and (each.p or 0.0) > _CHURN_P:
+        elif each.fixed and each.broke and (each.p or 0.0) > _CHURN_P and each.verdict != "REGRESSED":
             share = (each.fixed + each.broke) / each.n
             found.append(
                 f"{name}: {each.broke} cases broke and {each.fixed} were fixed (churn {share:.0%}). So many both ways "

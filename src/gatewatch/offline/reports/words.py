@@ -165,13 +165,12 @@ def _named(names: Iterable[str]) -> str:
 def _falls(verdict: Verdict, gating: dict[str, Figures]) -> list[str]:
     """What got worse: must-pass cases, cases that used to pass, means."""
     found = []
-    for layer, one, more in (
-        ("A", "a must-pass case fails", "must-pass cases fail"),
-        ("B", "a case that used to pass fails", "cases that used to pass fail"),
-    ):
-        ids = {row.id for row in verdict.rows if row.why == layer}
-        if ids:
-            found.append(one if len(ids) == 1 else f"{len(ids):,} {more}")
+    must = {row.id for row in verdict.rows if row.why == "A"}
+    if must:
+        found.append("a must-pass case fails" if len(must) == 1 else f"{len(must):,} must-pass cases fail")
+    broken = sum(each.flips.confirmed for each in gating.values() if each.flips and each.verdict == "REGRESSED")
+    if broken and any(row.why == "B" for row in verdict.rows):
+        found.append("a case that always passed fails" if broken == 1 else f"{broken:,} cases that always passed fail")
     cells = [(plain(name, _SHOWN), each) for name, each in gating.items()]
     cells += [
         (f"{plain(name, _SHOWN)} in {plain(part, _SHOWN)}", each)

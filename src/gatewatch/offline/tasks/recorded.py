@@ -1,5 +1,6 @@
-"""A task that is another run: its outputs are scored again, without calling the application."""
+"""A task that is a run made before: its outputs are scored again, without calling the application."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatewatch.core.case import Case
@@ -9,25 +10,26 @@ from gatewatch.offline.task import TaskFailed
 
 
 class RecordedTask:
-    """The stored traces of a run, by case and trial."""
+    """The stored traces of a run, and of runs that were made to give it more trials, by case and trial."""
 
     timed = False
     own_deadline = False
     abandoned = 0
 
-    def __init__(self, run: Outcomes) -> None:
-        """Take the traces of a run that was read from its journal."""
-        assert run.path is not None
-        self.spec = run.task
-        self.versions = dict(run.components)
-        self._path: Path = run.path
-        self._hashes = {case: outcome.hash for case, outcome in run.cases.items()}
-        self._places = {
-            (case, number): trial.places
-            for case, outcome in run.cases.items()
-            for number, trial in enumerate(outcome.trials)
-        }
-        self.trials = min((len(outcome.trials) for outcome in run.cases.values()), default=0)
+    def __init__(self, runs: Sequence[Outcomes]) -> None:
+        """Take the traces of runs that were read from their journals: one, and those that belong to it."""
+        first = runs[0]
+        self.spec = first.task
+        self.versions = dict(first.components)
+        self._hashes = {case: outcome.hash for case, outcome in first.cases.items()}
+        self._places: dict[str, list[tuple[Path, tuple[int, ...]]]] = {}
+        for run in runs:
+            assert run.path is not None
+            for case, outcome in run.cases.items():
+                if self._hashes.get(case) == outcome.hash:
+                    places = [(run.path, trial.places) for trial in outcome.trials]
+                    self._places.setdefault(case, []).extend(places)
+        self.trials = min(map(len, self._places.values()), default=0)
 
     def has(self, case: Case) -> bool:
         """Whether there is an output of this very case: of the same input, expected and context."""
@@ -36,11 +38,9 @@ class RecordedTask:
     def flaw(self, case: Case, trials: int) -> str:
         """Which trial of the case has no stored output, or nothing."""
         if not self.has(case):
-            return f"{self._path} has no output of this case as it is now"
-        return next(
-            (f"{self._path} has no trial {trial}" for trial in range(trials) if (case.id, trial) not in self._places),
-            "",
-        )
+            return "there is no stored output of this case as it is now"
+        there = len(self._places[case.id])
+        return f"there are {there} stored outputs of this case, not {trials}" if there < trials else ""
 
     async def answer(self, case: Case, trial: int) -> Trace:
         """The stored trace.
@@ -48,9 +48,10 @@ class RecordedTask:
         Raises:
             TaskFailed: when its record is damaged.
         """
-        row = row_at(self._path, self._places[case.id, trial][:1])
+        path, places = self._places[case.id][trial]
+        row = row_at(path, places[:1])
         if row is None or row.trace is None:
-            raise TaskFailed(f"{self._path}: the record of case {case.id}, trial {trial} is damaged")
+            raise TaskFailed(f"{path}: the record of case {case.id}, trial {trial} is damaged")
         return row.trace
 
     async def close(self) -> None:
