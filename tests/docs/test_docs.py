@@ -108,6 +108,7 @@ def test_every_command_and_option_is_documented() -> None:
         ("[prices.MODEL]", PriceOverride),
         ("[tasks.NAME]", settings.TaskSettings),
         ("[suites.NAME]", settings.SuiteSettings),
+        ("gate", settings.GateSettings),
         ("[monitors.NAME]", settings.MonitorSettings),
     ],
 )

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from collections import Counter
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from gatewatch.config.project import Project
     from gatewatch.offline.gated import Gated
     from gatewatch.offline.reports.moves import Moved
-    from gatewatch.offline.result import RunResult
-    from gatewatch.offline.verdict import Side, Verdict
+    from gatewatch.offline.verdict import Verdict
 
 SUITE = "support"
 CANDIDATES = {
@@ -27,7 +27,7 @@ CANDIDATES = {
     "reworded": "What the version in use finds, in words of its own: as with a model, other ones each time.",
 }
 TRIALS = 5
-_CASES_SHOWN = {"rewrite": 3, "reworded": 2}
+_CASES_SHOWN = {"rewrite": 3, "reworded": 1}
 _REASONS_SHOWN = 4
 _IDS_SHOWN = 12
 
@@ -51,24 +51,19 @@ def command(folder: Path, *, fresh: bool) -> None:
     from rich.text import Text
 
     from gatewatch.cli.terminal import console
-    from gatewatch.config.baselines import pin
     from gatewatch.config.gates import gate_suite
 
     out = console(100)
     out.print(Text("A support bot, and three changes of it that would like to go live. Did it get worse?", "bold"))
     for line in write_project(folder, fresh=fresh):
         out.print(Text(line), soft_wrap=True)
-    project = _opened(folder)
-    _print_summary(out, "The version in use", _run(project))
-    pinned = pin(project, SUITE, trials=TRIALS)
-    said = (
-        f"Pinned as the baseline, with {TRIALS} trials of each case, so that it is known which ones always pass. All "
-    )
-    said += f"that later gates need of it is one file, to be committed: {pinned.path}"
-    out.print(Text(said), soft_wrap=True)
-    gates = {task: gate_suite(project, SUITE, task=task, label=task) for task in CANDIDATES}
-    for task, gated in gates.items():
-        _print_gate(out, task, CANDIDATES[task], gated)
+    with chdir(folder):  # so that all that is said here can be typed there, and says the same
+        project = _opened(folder)
+        _print_run(out, project)
+        _print_pinned(out, project)
+        gates = {task: gate_suite(project, SUITE, task=task, label=task) for task in CANDIDATES}
+        for task, gated in gates.items():
+            _print_gate(out, task, gated)
     fallen = _worst_first(gates["rewrite"].verdict)
     _print_next(out, folder, fallen[0].id if fallen else "")
 
@@ -108,7 +103,7 @@ def _is_ours(folder: Path, settings: bytes) -> bool:
 
 
 def _opened(folder: Path) -> "Project":
-    """The project, if it still has what is shown of it here.
+    """The project in the current folder, if it still has what is shown of it here.
 
     Raises:
         InputError: when its settings are wrong, or lack a candidate.
@@ -117,10 +112,10 @@ def _opened(folder: Path) -> "Project":
     from gatewatch.config.runs import suite_settings
     from gatewatch.core.errors import InputError, Problem
 
-    project = Project.open(folder)
+    project = Project.open()
     missing = [f"[tasks.{task}]" for task in CANDIDATES if task not in project.settings.tasks]
     if suite_settings(project, SUITE).matrix:
-        what = f"suites.{SUITE}.matrix is there: the demo shows one version in use"
+        what = f"suites.{SUITE} has a matrix now, and the demo one version in use"
     elif missing:
         what = f"no longer has {' and '.join(missing)}"
     else:
@@ -128,42 +123,51 @@ def _opened(folder: Path) -> "Project":
     raise InputError(Problem(str(folder / "gatewatch.toml"), what, "--fresh writes all files anew"))
 
 
-def _run(project: "Project") -> "RunResult":
-    from gatewatch.config.runs import prepare_suite
-    from gatewatch.offline.result import execute
-
-    (ready,) = prepare_suite(project, SUITE)
-    return execute(ready)
-
-
-def _print_summary(out: "Console", title: str, result: "RunResult") -> None:
-    """The summary as `gatewatch run` prints it, without its tables by slice."""
-    from msgspec.structs import replace
-
-    from gatewatch.offline.report import renderables
-
-    _print_title(out, title, f"gatewatch run {SUITE}")
-    scorers = {name: replace(scorer, slices={}) for name, scorer in result.summary.scorers.items()}
-    for part in renderables(replace(result.summary, scorers=scorers)):
-        out.print(part)
-    out.print()
-
-
-def _print_title(out: "Console", about: str, typed: str) -> None:
-    """A line across, with the command that shows the same; then what it is about."""
+def _print_title(out: "Console", typed: str, about: str) -> None:
+    """A line across with the command that shows the same, and what it is about."""
     from rich.rule import Rule
     from rich.text import Text
 
     out.print()
     out.print(Rule(Text(typed, "bold"), align="left", style="dim"))
-    out.print(Text(about), soft_wrap=False)
+    out.print(Text(about))
+
+
+def _print_run(out: "Console", project: "Project") -> None:
+    """Run the version in use; its summary is the one of `gatewatch run`, without its tables by slice."""
+    from msgspec.structs import replace
+
+    from gatewatch.config.runs import prepare_suite
+    from gatewatch.offline.report import renderables
+    from gatewatch.offline.result import execute
+
+    (ready,) = prepare_suite(project, SUITE)
+    summary = execute(ready).summary
+    scorers = {name: replace(scorer, slices={}) for name, scorer in summary.scorers.items()}
+    _print_title(out, f"gatewatch run {SUITE}", "The version in use, over all of its cases.")
     out.print()
+    for part in renderables(replace(summary, scorers=scorers)):
+        out.print(part)
+
+
+def _print_pinned(out: "Console", project: "Project") -> None:
+    from rich.text import Text
+
+    from gatewatch.config.baselines import pin
+
+    pinned = pin(project, SUITE, trials=TRIALS)
+    _print_title(
+        out,
+        f"gatewatch baseline pin {SUITE} --trials {TRIALS}",
+        "What later versions are held against: five answers to each case show which ones always pass.",
+    )
+    out.print(Text(f"All of it is in {pinned.path}, a file to be committed with the code."))
 
 
 # A gate's report: the one that `gatewatch gate` prints, with less in it.
 
 
-def _print_gate(out: "Console", task: str, about: str, gated: "Gated") -> None:
+def _print_gate(out: "Console", task: str, gated: "Gated") -> None:
     from rich.text import Text
 
     from gatewatch.offline.reports.cases import details, others
@@ -171,22 +175,27 @@ def _print_gate(out: "Console", task: str, about: str, gated: "Gated") -> None:
     from gatewatch.offline.reports.terminal import STYLES, renderables
     from gatewatch.offline.reports.words import plain
 
-    _print_title(out, about, f"gatewatch gate {SUITE} --task {task}")
+    _print_title(out, f"gatewatch gate {SUITE} --task {task}", CANDIDATES[task])
+    out.print()
     verdict = _shorter(gated.verdict)
     marks = not sys.stdout.isatty()
     # A little narrower than there is room for: a table that just fits folds the names of these scorers.
     parts = list(renderables(verdict, {}, width=out.width - 2, marks=marks))
-    rows = [*details(verdict, {}, marks=marks), *others(verdict)]  # what the report ends on: some of them will do
-    for part in [*parts[: len(parts) - len(rows)], *_some_rows(gated, _CASES_SHOWN.get(task, 0), marks=marks)]:
+    # It begins with the names of the runs, up to an empty line, and ends on its rows: some of them will do.
+    begin = next(place for place, part in enumerate(parts) if not str(part)) + 1
+    end = len(parts) - len([*details(verdict, {}, marks=marks), *others(verdict)])
+    for part in [*parts[begin:end], *_some_rows(gated, _CASES_SHOWN.get(task, 0), marks=marks)]:
         out.print(part)
-    out.print()
+    if gated.verdict.reach:
+        out.print()
     for place, line in enumerate(gated.verdict.reach):
         out.print(Fact("to decide" if not place else "", Text(plain(line))))
+    out.print()
     out.print(Fact("exit code", Text(_exit(gated.verdict), STYLES[gated.verdict.verdict])))
 
 
 def _shorter(verdict: "Verdict") -> "Verdict":
-    """A verdict without what a first look can do without: the rule, slices, costs, scorers that did not move."""
+    """A verdict without what a first look can do without: the rule, slices, latency, scorers that did not move."""
     from msgspec.structs import replace
 
     reasons = verdict.reasons
@@ -199,8 +208,8 @@ def _shorter(verdict: "Verdict") -> "Verdict":
         rule="",
         changed={},
         attribution="",
-        baseline=_without_cost(verdict.baseline),
-        candidate=_without_cost(verdict.candidate),
+        baseline=None,
+        candidate=None,
         scorers={name: each for name, each in verdict.scorers.items() if each.gating or each.losses or each.wins},
         slices={},
         explore=(),
@@ -208,13 +217,6 @@ def _shorter(verdict: "Verdict") -> "Verdict":
         reach=(),
         next=(),
     )
-
-
-def _without_cost(side: "Side | None") -> "Side | None":
-    """A side without what its rows took, which is next to nothing for a bot without a model."""
-    from msgspec.structs import replace
-
-    return side and replace(side, cost=None, judge_cost=None, latency_s={})
 
 
 def _some_rows(gated: "Gated", most: int, *, marks: bool) -> "Iterator[RenderableType]":
@@ -234,7 +236,7 @@ def _some_rows(gated: "Gated", most: int, *, marks: bool) -> "Iterator[Renderabl
         texts = texts_of([case.id for case in shown], gated.before, gated.after, journal=gated.journal)
         rows = replace(gated.verdict, rows=tuple(row for case in shown for row in case.rows))
         gap, _, *cases = details(rows, texts, marks=marks)
-        yield from (gap, Text(f"{len(shown)} of {counted(len(fell), 'case')} that fell", "bold"), *cases)
+        yield from (gap, Text(f"{len(shown)} of the {counted(len(fell), 'case')} that fell", "bold"), *cases)
     blocked = ids_of(blocking(gated.verdict))
     if blocked:
         yield Text("")
@@ -242,15 +244,19 @@ def _some_rows(gated: "Gated", most: int, *, marks: bool) -> "Iterator[Renderabl
 
 
 def _worst_first(verdict: "Verdict") -> "list[Moved]":
-    """The cases that fell, one of each slice before a second one of any; of a slice, what must pass and fell most."""
+    """The cases that fell: what must pass and what fell under most scorers first, but one of each kind before others.
+
+    Cases are of a kind when they fell under the same scorers.
+    """
     from gatewatch.offline.reports.moves import by_case
 
-    turns: Counter[str] = Counter()
+    turns: Counter[frozenset[str]] = Counter()
     ranked = []
     fell = [case for case in by_case(verdict.rows) if case.fell]
     for case in sorted(fell, key=lambda case: (not case.rows[0].must_pass, -len(case.rows))):
-        turns[case.rows[0].slice] += 1
-        ranked.append((turns[case.rows[0].slice], case))
+        kind = frozenset(row.scorer for row in case.rows)
+        turns[kind] += 1
+        ranked.append((turns[kind], case))
     return [case for _, case in sorted(ranked, key=lambda found: found[0])]
 
 
@@ -258,7 +264,7 @@ def _exit(verdict: "Verdict") -> str:
     """The exit code of `gatewatch gate`, and what it means to a CI job."""
     code = verdict.exit_code
     if code == 0 and verdict.verdict == "UNDECIDED":
-        return "0: not to know is no failure, unless it is made one (--undecided fail: 3)"
+        return "0: not to know is no failure, unless the gate is told so (with --undecided fail it is 3)"
     return {0: "0: the change may go live", 1: "1: the change is stopped", 3: "3: no verdict"}.get(code, f"{code}")
 
 
@@ -275,20 +281,22 @@ def _print_next(out: "Console", folder: Path, fallen: str) -> None:
     steps = [
         (f"gatewatch gate {SUITE} --task rewrite", "its report in full"),
         (f"gatewatch show rewrite --case {case}", "a case in full"),
-        (f"gatewatch accept {case} --reason agreed --until {until} --owner me", "let it fall, for a month"),
-        (f"gatewatch gate {SUITE} --task reworded --trials 5", "asked five times, it can tell"),
-        (f"gatewatch plan {SUITE}", "what this gate can see at all"),
-        (f"gatewatch gate {SUITE} --selftest", "how often it would be wrong"),
-        ("gatewatch init ../my-evals", "start a project of your own"),
+        (f"gatewatch accept {case} --reason agreed --until {until} --owner me", "let it fail, for a month"),
+        (f"gatewatch gate {SUITE} --task reworded --trials 5", "five answers each"),
+        (f"gatewatch plan {SUITE}", "what the gate can see"),
+        (f"gatewatch gate {SUITE} --selftest", "how often it errs"),
+        ("gatewatch init ../my-evals", "your own project"),
     ]
     steps = [step for step in steps if fallen or case not in step[0].split()]
     widest = max(len(typed) for typed, _ in steps)
+    beside = widest + max(len(why) for _, why in steps) + len("    # ") <= out.width
     out.print()
     out.print(Text("Next", "bold"))
     for typed in (*_activation(), f"cd {shlex.quote(str(folder))}"):
         out.print(Text(f"  {typed}"), soft_wrap=True)
     for typed, why in steps:
-        out.print(Text(f"  {typed:{widest}}").append(f"  # {why}", "dim"), soft_wrap=True)
+        line = Text(f"  {typed:{widest}}").append(f"  # {why}", "dim")
+        out.print(line if beside else Text.assemble((f"  # {why}\n", "dim"), f"  {typed}"), soft_wrap=True)
 
 
 def _activation() -> list[str]:

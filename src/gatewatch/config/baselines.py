@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.config.candidates import Execute
 from gatewatch.config.load import shortest
@@ -46,6 +47,13 @@ def whole_run(path: Path) -> Outcomes:
     if why:
         raise InputError(Problem(str(path), why, hint))
     return run
+
+
+def _from_root(root: Path, path: str) -> str:
+    """A dataset's path as it is the same on every machine: from the project's folder, wherever the run was started."""
+    whole = Path(path).resolve()
+    inside = not path.startswith("(") and whole.is_relative_to(root.resolve())
+    return whole.relative_to(root.resolve()).as_posix() if inside else path
 
 
 def prepare_more(project: Project, run: Outcomes, trials: int) -> Prepared:
@@ -134,5 +142,6 @@ def pin(
         except InputError as error:
             notes.append(f"the baseline so far cannot be read and is written over, its history is lost: {error}")
     header, lines = make_baseline(run, previous=previous, past=past, reason=reason)
+    header = replace(header, dataset=replace(header.dataset, path=_from_root(project.root, header.dataset.path)))
     write_baseline(path, header, lines)
     return Pinned(shortest(path), header, lines, tuple(notes))

@@ -23,43 +23,33 @@ _Z95 = 1.959963984540054
 
 
 class Spread(Struct, frozen=True):
-    """How far one case's difference spreads, and where the figure comes from.
+    """The standard deviation of the difference of one trial on each side of a case, and where the figure comes from.
 
-    `noise` is the standard deviation of the difference of one trial on each side, when nothing changed: more trials cut
-    it. `between` is that of what a change did to one case or another: they do not.
+    All of it is taken for noise, which more trials cut, as if nothing had changed.
     """
 
-    noise: float
-    between: float
+    sd: float
     source: str
-
-    def sd(self, trials: int) -> float:
-        """The standard deviation with so many trials on each side (Miller 2024, arXiv:2411.00640, section 5)."""
-        return sqrt(self.between**2 + self.noise**2 / trials)
 
 
 def spread(before: Outcomes | None, name: str, verdict: Verdict | None = None) -> Spread:
     """What is known of the spread of one scorer.
 
-    Repeated outcomes of the same cases tell the noise, the differences that a comparison saw tell both together. Where
-    there is neither, a noisy suite is assumed; where nothing ever differed, as much as may have gone unseen.
+    The differences that a comparison saw come first, then repeated outcomes of the same cases. Where there is
+    neither, a noisy suite is assumed; where nothing ever differed, as much as may have gone unseen.
     """
-    rows = [] if before is None else [list(history_of(outcome, name)) for outcome in before.cases.values()]
-    repeated = sum(len(row) > 1 for row in rows) > 1
-    noise = sqrt(2 * components(rows).within) if repeated else None
     figures = None if verdict is None else verdict.scorers.get(name)
     if verdict is not None and figures is not None and figures.sd is not None:
         trials = verdict.candidate.trials if verdict.candidate else 1
-        if noise is None:
-            return Spread(figures.sd * sqrt(trials), 0.0, "the spread is from the differences in this comparison")
-        between = sqrt(max(0.0, figures.sd**2 - noise**2 / trials))
-        return Spread(noise, between, f"the noise is {_stored(rows)}, the rest from this comparison")
-    if noise is None:
-        return Spread(ASSUMED_SD, 0.0, "the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet")
+        return Spread(figures.sd * sqrt(trials), "the differences in this comparison are taken for noise")
+    rows = [] if before is None else [list(history_of(outcome, name)) for outcome in before.cases.values()]
+    if sum(len(row) > 1 for row in rows) < 2:
+        return Spread(ASSUMED_SD, "the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet")
+    sd = sqrt(2 * components(rows).within)
     unseen = difference([0.0] * len(rows), binary=True).interval
-    if noise <= 0.0 and unseen is not None:
-        noise = (unseen.high - unseen.low) / 2 / _Z95 * sqrt(len(rows))
-    return Spread(noise, 0.0, f"the noise is {_stored(rows)}")
+    if sd <= 0.0 and unseen is not None:
+        sd = (unseen.high - unseen.low) / 2 / _Z95 * sqrt(len(rows))
+    return Spread(sd, f"the noise is {_stored(rows)}")
 
 
 def _stored(rows: Sequence[Sequence[float]]) -> str:
@@ -81,7 +71,7 @@ def reach_lines(
     """
 
     def fall(n: int, trials: int) -> str:
-        return f"{min(1.0, smallest_detectable(spread.sd(trials), n, alpha=alpha)) * 100:.1f} pp"
+        return f"{min(1.0, smallest_detectable(spread.sd / sqrt(trials), n, alpha=alpha)) * 100:.1f} pp"
 
     found = []
     for trials in _TRIALS:
@@ -93,7 +83,7 @@ def reach_lines(
         for more in _MORE_CASES
     ]
     if max_drop > 0:
-        needed = cases_to_decide(spread.sd(1), max_drop)
+        needed = cases_to_decide(spread.sd, max_drop)
         found.append(f"to rule out a fall of {max_drop * 100:g} pp when nothing changed: {needed} cases x 1 trial")
     if fewest_flips is not None:
         some = "1 case that breaks" if fewest_flips == 1 else f"{fewest_flips} cases that break"
