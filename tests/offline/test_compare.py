@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from gatewatch.core.run import DatasetRef, ScorerRef
-from gatewatch.offline.compare import Comparison, attribution, causes, remarks
+from gatewatch.offline.attribution import attribution, causes, remarks
+from gatewatch.offline.compare import Comparison
 from gatewatch.offline.outcomes import Outcomes
 from offline.pairs import FAILED, LOST, SKIPPED, Values, baseline, numbered, side
 

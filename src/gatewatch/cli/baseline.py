@@ -29,6 +29,7 @@ def pin_command(run: str, *, trials: int | None, reason: str, as_json: bool, pla
     from gatewatch.config.baselines import pin
     from gatewatch.config.forecast import forecast
     from gatewatch.config.project import Project
+    from gatewatch.offline.compare import COMMIT, DIRTY
 
     with only_json(as_json):
         project = Project.open(required=False)
@@ -55,7 +56,7 @@ def pin_command(run: str, *, trials: int | None, reason: str, as_json: bool, pla
     click.echo(f"{pinned.path}: {counted(cases, 'case')}, {counted(len(header.scorers), 'scorer')}")
     click.echo(f"  run       {shown(header.run)}")
     click.echo(f"  trials    {header.trials} of each case, up to {counted(most, 'outcome')} with those of earlier runs")
-    if header.components.get("commit", "").endswith("+changes"):
+    if header.components.get(COMMIT, "").endswith(DIRTY):
         click.echo("  ! made from a tree with uncommitted changes: its commit does not tell what it is")
     click.echo("Commit the file: it is all that a gate needs.")
 
@@ -69,17 +70,11 @@ def show_command(suite: str, *, as_json: bool) -> None:
     from gatewatch.config.sides import side_named
     from gatewatch.offline.report import interval_text, number
     from gatewatch.offline.summary import Figure
-    from gatewatch.stats.intervals import MeanEstimate
 
     found = side_named(Project.open(required=False), "baseline", suite)
     figures = {}
     for name in found.scorers:
-        estimate = MeanEstimate()
-        for outcome in found.cases.values():
-            value = outcome.value(name)
-            if value is not None:
-                estimate.add(value, outcome.cluster)
-        mean = estimate.result()
+        mean = found.estimate(name)
         interval = None if mean.interval is None else (mean.interval.low, mean.interval.high)
         figures[name] = Figure(mean=mean.mean, interval=interval, n=mean.n, states={})
     if as_json:

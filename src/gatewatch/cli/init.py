@@ -145,9 +145,10 @@ def _print_reach(folder: Path, name: str) -> None:
     """What a gate over so many cases can tell, and what it cannot: to be known before it is trusted."""
     from gatewatch.config.foresight import gate_reach
     from gatewatch.config.project import Project
+    from gatewatch.offline.reach import in_words
 
     click.echo(f"\nWhat a gate over the cases of {name} can see (smallest fall that it detects, 80 % power):")
-    for line in gate_reach(Project.open(folder), name):
+    for line in in_words(gate_reach(Project.open(folder), name)):
         click.echo(f"  {line}")
 
 

@@ -12,11 +12,12 @@ def command(suite: str, *, as_json: bool) -> None:
     """What the gate of a SUITE can see with the cases that it has, and what seeing more would cost. Nothing is run."""
     from gatewatch.config.foresight import gate_reach
     from gatewatch.config.project import Project
+    from gatewatch.offline.reach import in_words
 
-    lines = gate_reach(Project.open(), suite)
+    found = gate_reach(Project.open(), suite)
     if as_json:
-        print_json({"kind": "gatewatch.plan", "version": 1, "suite": suite, "reach": lines})
+        print_json({"kind": "gatewatch.plan", "version": 1, "suite": suite, "reach": found})
         return
     click.echo(f"What the gate of {shown(suite)} detects (smallest fall, 80 % power):")
-    for line in lines:
+    for line in in_words(found):
         click.echo(f"  {shown(line)}")

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from gatewatch.config.gates import without_verdict
+from gatewatch.config.gates import finished, pooling_notes
 from gatewatch.config.project import Project
 from gatewatch.config.rules import rule_of
 from gatewatch.config.settings import GateSettings
 from gatewatch.config.sides import exceptions_of, side_named
+from gatewatch.config.verdicts import keep_verdict
 from gatewatch.core import shape
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.offline.baseline import baseline_name
@@ -17,7 +18,6 @@ from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.reach import reach
 from gatewatch.offline.result import SUFFIX, RunResult, find_run
 
 
@@ -52,14 +52,13 @@ def gate(
         before = read_run(against.path)
     else:
         before = side_named(project, str(against), name)
-    comparison, exceptions = Comparison(before, after), exceptions_of(project, after.suite)
-    verdict = without_verdict(comparison, rule, exceptions)
-    if verdict is None:
-        again = run.again if isinstance(run, RunResult) else None
-        why = "" if again else "the candidate is a stored run"
-        verdict = decide(comparison, rule, again=again, why_not_again=why, exceptions=exceptions)
-        if verdict.verdict == "UNDECIDED":
-            verdict = replace(verdict, reach=tuple(reach(before, after, rule, verdict)))
+    exceptions = exceptions_of(project, after.suite)
+    notes = pooling_notes(project, after)
+    again = run.again if isinstance(run, RunResult) else None
+    why = "" if again else "the candidate is a stored run"
+    verdict = decide(Comparison(before, after), rule, again=again, why_not_again=why, exceptions=exceptions)
+    verdict = finished(verdict, after.suite, before, after, rule, notes)
+    keep_verdict(project, verdict)
     return Gated(verdict, before, after, journal=project.runs / f"{before.run}{SUFFIX}")
 
 
@@ -79,4 +78,7 @@ def _settings(project: Project, after: Outcomes, given: dict[str, Any]) -> GateS
     if isinstance(found, list):
         raise ConfigError(Problem(f"gate.{where}", what, hint) for where, what, hint in found)
     suite = project.settings.suites.get(after.suite)
-    return found if suite is None else replace(suite.gate, **{key: getattr(found, key) for key in given})
+    whole = found if suite is None else replace(suite.gate, **{key: getattr(found, key) for key in given})
+    if "undecided" in given and whole.undecided == "spend":
+        raise ConfigError(Problem("gate.undecided", '"spend" is for `gatewatch gate`', 'here it is "warn" or "fail"'))
+    return replace(whole, undecided="warn") if whole.undecided == "spend" else whole

@@ -14,9 +14,10 @@ from gatewatch.config.sides import reference_of
 from gatewatch.config.verdicts import said_of
 from gatewatch.core.baseline import MOST_OUTCOMES, BaselineHeader, BaselineLine
 from gatewatch.core.errors import ConfigError, InputError, Problem
+from gatewatch.core.run import ScorerRef
 from gatewatch.offline.baseline import baseline_name, baseline_path, make_baseline, read_baseline, write_baseline
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.pooling import runs_of_version, without_commit
+from gatewatch.offline.pooling import one_version, runs_of_version, trials_of
 from gatewatch.offline.result import Prepared, execute, find_run
 
 
@@ -67,25 +68,22 @@ def prepare_more(project: Project, run: Outcomes, trials: int) -> Prepared:
     part = Part(purpose="trials", of=run.run, only=frozenset(run.cases))
     made = prepare_suite(project, run.suite, task=reference, version=version, part=part, trials=trials)
     (ready,) = made
-    differs = [
-        name
-        for name, one, other in (
-            ("the application", without_commit(run.components), without_commit(ready.header.components)),
-            ("the dataset", run.dataset.version, ready.header.dataset.version),
-            ("a scorer", _rulers(run), {name: ref.fingerprint for name, ref in ready.header.scorers.items()}),
-        )
-        if one != other
-    ]
+    same = {
+        "the application": one_version(run.components, ready.header.components),
+        "the dataset": run.dataset.version == ready.header.dataset.version,
+        "a scorer": _rulers(run.scorers) == _rulers(ready.header.scorers),
+    }
+    differs = [name for name, alike in same.items() if not alike]
     if differs:
-        what = f"{' and '.join(differs)} changed since it was made"
+        what = f"cannot be given more trials: {' and '.join(differs)} changed since, or cannot be told to be the same"
         raise InputError(Problem(run.run, what, f"make a new run with `gatewatch run {run.suite}` and pin that"))
     if not ready.plan.task.timed:
         raise InputError(Problem(run.run, "is a recording: it has no more trials to give", "pin it without --trials"))
     return ready
 
 
-def _rulers(run: Outcomes) -> dict[str, str]:
-    return {name: ref.fingerprint for name, ref in run.scorers.items()}
+def _rulers(scorers: dict[str, ScorerRef]) -> dict[str, str]:
+    return {name: ref.fingerprint for name, ref in scorers.items()}
 
 
 def pin(
@@ -116,10 +114,10 @@ def pin(
         hint = "say with --reason why it is accepted, or name another run"
         raise InputError(Problem(run.run, "was judged REGRESSED by a gate", hint))
     notes: list[str] = []
-    have = min(len(outcome.trials) for outcome in run.cases.values())
+    more = trials_of(project.runs, run)
+    have = min(len(outcome.trials) for outcome in run.cases.values()) + sum(each.trials for each in more)
     if trials is not None and trials > MOST_OUTCOMES:
         raise InputError(Problem("--trials", f"at most {MOST_OUTCOMES} are kept of a case, got {trials}"))
-    more: Outcomes | None = None
     if trials is not None and trials > have:
         if run.suite not in project.settings.suites:
             raise ConfigError(Problem(run.run, "is of no suite of gatewatch.toml: it cannot be given more trials"))
@@ -130,10 +128,8 @@ def pin(
         if made.summary.state != "complete":
             why = made.summary.end.reason if made.summary.end else "it was cut off"
             raise InputError(Problem(made.id, f"is not complete: {why}", "nothing was pinned"))
-        more = read_run(made.path)
-    past = runs_of_version(project.runs, run, besides=() if more is None else (more.run,))
-    if more is not None:
-        run.pool(more)
+        more.append(read_run(made.path))
+    past = runs_of_version(project.runs, run, besides=[each.run for each in more])
     path = baseline_path(project.root, name)
     previous = None
     if path.is_file():
@@ -141,7 +137,7 @@ def pin(
             previous = read_baseline(path)
         except InputError as error:
             notes.append(f"the baseline so far cannot be read and is written over, its history is lost: {error}")
-    header, lines = make_baseline(run, previous=previous, past=past, reason=reason)
+    header, lines = make_baseline(run, more=more, past=past, previous=previous, reason=reason)
     header = replace(header, dataset=replace(header.dataset, path=_from_root(project.root, header.dataset.path)))
     write_baseline(path, header, lines)
     return Pinned(shortest(path), header, lines, tuple(notes))

@@ -13,7 +13,7 @@ from gatewatch.core.money import dollars
 from gatewatch.core.run import Row
 from gatewatch.offline.flips import Again
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.pooling import without_commit
+from gatewatch.offline.pooling import one_version
 from gatewatch.offline.result import Prepared, RunResult
 
 TRIALS_MORE = 2
@@ -116,4 +116,4 @@ class Maker:
             )
         except (InputError, ValueError):
             return False
-        return ready.plan.task.timed and without_commit(ready.header.components) == without_commit(side.components)
+        return ready.plan.task.timed and one_version(ready.header.components, side.components)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gatewatch.config.candidates import Execute, Maker
+from gatewatch.config.candidates import TRIALS_MORE, Execute, Maker
 from gatewatch.config.forecast import forecast
 from gatewatch.config.load import FILE
 from gatewatch.config.project import Project
@@ -15,22 +15,18 @@ from gatewatch.config.rules import rule_of
 from gatewatch.config.sides import exceptions_of, side_named
 from gatewatch.config.verdicts import keep_verdict
 from gatewatch.core.errors import InputError
-from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.compare import Comparison
-from gatewatch.offline.flips import Again, eligible
-from gatewatch.offline.gate import decide, obstacles
+from gatewatch.offline.flips import Again
+from gatewatch.offline.gate import decide
 from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, read_run
 from gatewatch.offline.plan import slice_name
-from gatewatch.offline.pooling import earlier_runs, pooled
-from gatewatch.offline.reach import reach
+from gatewatch.offline.pooling import earlier_runs, pool_earlier
+from gatewatch.offline.reach import fewest_flips, reach_of, trials_of
 from gatewatch.offline.result import SUFFIX, Prepared, execute, find_run
 from gatewatch.offline.rule import Rule
 from gatewatch.offline.stopping import LEAST_CASES, Look, Stopping, fair_order
 from gatewatch.offline.verdict import Verdict
-
-SPENT_AT = (0.2, 0.6, 1.0)
-"""With `undecided = "spend"`: the shares of all information at the looks with 1, 3 and 5 trials on both sides."""
 
 
 def gate_suite(
@@ -76,7 +72,8 @@ class _Gating:
         self.maker = maker
         self.project, self.name, suite = maker.project, maker.name, maker.suite
         settings = replace(suite.gate, undecided=undecided) if undecided else suite.gate
-        self.rule = rule_of(settings, suite.scorers, f"{FILE}: suites.{self.name}.gate")
+        rule = rule_of(settings, suite.scorers, f"{FILE}: suites.{self.name}.gate")
+        self.rule = replace(rule, seed=suite.seed)
         self.early_stop = settings.early_stop
         self.exceptions = exceptions_of(self.project, self.name)
         self.notes = maker.notes
@@ -104,15 +101,15 @@ class _Gating:
     def _before_it_is_run(self, before: Outcomes, ready: Prepared) -> Verdict | None:
         """What can be said before anything is paid for: that rulers or datasets do not fit. None where they do."""
         after = Outcomes.of(ready.header)
+        after.planned = True
         plan = ready.plan
         for index in plan.chosen:
             case = plan.dataset[index]
             part = case.slice or slice_name(plan.slice_of, case)
             after.cases[case.id] = CaseOutcome(case.hash, part, case.cluster, case.must_pass, [])
-        reasons = obstacles(Comparison(before, after), self.rule, self.exceptions)
-        if not reasons:
-            return None
         verdict = decide(Comparison(before, after), self.rule, exceptions=self.exceptions)
+        if verdict.verdict != "NOT_COMPARABLE":
+            return None
         return replace(verdict, candidate=None, removed=(), new=(), altered=())
 
     def _stopping(self, before: Outcomes, ready: Prepared) -> tuple[Prepared, Stopping | None]:
@@ -130,19 +127,17 @@ class _Gating:
         if why:
             self.notes.append(f"early_stop is off: {why}.")
             return ready, None
-        gating = [name for name in self.rule.primary or self.maker.suite.scorers if name in before.scorers]
-        alphas = {name: self._mean_alpha(before, ready, name, len(gating)) for name in gating}
-        stopping = Stopping(before, cases, alphas=alphas, max_drop=self.rule.max_drop)
+        names = self.rule.primary or self.maker.suite.scorers
+        gating = [name for name in names if name in before.scorers and self.exceptions.of_scorer(name) is None]
+        alphas = {name: self._mean_alpha(before, ready, name) / len(gating) for name in gating}
+        stopping = Stopping(before, cases, alphas=alphas, max_drop=self.rule.max_drop, exceptions=self.exceptions)
         order = fair_order(list(plan.chosen), cases, ready.header.seed)
         return Prepared(replace(plan, chosen=order), ready.header, ready.path, ready.done), stopping
 
-    def _mean_alpha(self, before: Outcomes, ready: Prepared, name: str, gating: int) -> float:
-        """The level that the mean layer of a scorer will run at: shared with the flip layer, and among scorers."""
-        mark = ready.header.scorers[name].pass_at
-        flips = ready.plan.task.timed and bool(
-            eligible(before, before.cases, name, 1.0 if mark is None else mark).chances
-        )
-        return self.rule.alpha / (2 if flips else 1) / gating
+    def _mean_alpha(self, before: Outcomes, ready: Prepared, name: str) -> float:
+        """The level that the mean layer of a scorer will run at: shared with the flip layer, where that is on."""
+        flips = ready.plan.task.timed and fewest_flips(before, name, self.rule.alpha / 2) is not None
+        return self.rule.alpha / (2 if flips else 1)
 
     def _judged(
         self,
@@ -153,56 +148,47 @@ class _Gating:
         places: dict[str, str],
         look: Look | None,
     ) -> Gated:
-        none = without_verdict(Comparison(before, after), self.rule, self.exceptions)
-        if none is not None:
-            return self._gated(none, before, after, places)
-        pool = pooled(after, earlier_runs(self.project.runs, after))
-        if pool.runs:
-            runs = "1 earlier run" if pool.runs == 1 else f"{pool.runs} earlier runs"
-            self.notes.append(f"The same commit was gated before: the trials of {runs} count as well.")
+        self.notes += pooling_notes(self.project, after)
         spend = self.rule.undecided == "spend" and look is None
-        bought = spend and again is not None and self.maker.can_run(before)
-        if bought:
-            look = Look(information=SPENT_AT, number=0, bought=True)
-        verdict = self._decided(before, after, again, why, look)
-        if bought:
-            verdict = self._spend(before, after, verdict, again)
-        elif spend and verdict.verdict == "UNDECIDED":
-            self.notes.append("No more trials were bought: the baseline's version cannot be run here.")
-        return self._gated(self._finished(verdict, before, after), before, after, places)
-
-    def _decided(self, before: Outcomes, after: Outcomes, again: Again | None, why: str, look: Look | None) -> Verdict:
-        """The verdict as things stand. What was tried again for it stays known, for the next look."""
-        tried: list[Outcomes] = []
-
-        def kept(cases: Sequence[str], times: int) -> Outcomes:
-            assert again is not None
-            tried.append(again(cases, times))
-            return tried[-1]
-
+        looks = self._looks(before, after) if spend and again is not None and self.maker.can_run(before) else ()
+        first = Look(information=looks, number=0, bought=True) if looks else look
         verdict = decide(
             Comparison(before, after),
             self.rule,
-            again=None if again is None else kept,
+            again=again,
             why_not_again=why,
             exceptions=self.exceptions,
-            look=look,
+            look=first,
         )
-        for each in tried:
-            after.try_again(each)
-        return verdict
+        if looks:
+            verdict = self._spend(before, after, verdict, again, looks)
+        elif spend and verdict.verdict == "UNDECIDED":
+            self.notes.append("No more trials were bought: the baseline's version cannot be run here.")
+        if verdict.verdict == "NOT_COMPARABLE":
+            verdict = self._offering(verdict, before)
+        return self._gated(finished(verdict, self.name, before, after, self.rule, self.notes), before, after, places)
 
-    def _spend(self, before: Outcomes, after: Outcomes, verdict: Verdict, again: Again | None) -> Verdict:
+    def _looks(self, before: Outcomes, after: Outcomes) -> tuple[float, ...]:
+        """The shares of all information at each look, by the trials that there are on both sides then."""
+        counts = [
+            (trials_of(before) + more, trials_of(after) + more) for more in range(0, 2 * TRIALS_MORE + 1, TRIALS_MORE)
+        ]
+        information = [1 / (1 / one + 1 / other) for one, other in counts]
+        return tuple(each / information[-1] for each in information)
+
+    def _spend(
+        self, before: Outcomes, after: Outcomes, verdict: Verdict, again: Again | None, looks: tuple[float, ...]
+    ) -> Verdict:
         """Buy more trials of all cases on both sides for as long as the verdict is open."""
-        for number in range(1, len(SPENT_AT)):
+        for number in range(1, len(looks)):
             if verdict.verdict != "UNDECIDED" or verdict.refused:
                 break
             if number == 1:
-                self.notes.append("Trials were bought: the looks at 1, 3 and 5 of each case share the error rates.")
+                self.notes.append(f"Trials were bought: {len(looks)} looks at the most share the error rates.")
             before.pool(self.maker.trials_of(before))
             after.pool(self.maker.trials_of(after))
-            look = Look(information=SPENT_AT, number=number, bought=True)
-            verdict = self._decided(before, after, again, "", look)
+            look = Look(information=looks, number=number, bought=True)
+            verdict = decide(Comparison(before, after), self.rule, again=again, exceptions=self.exceptions, look=look)
         return verdict
 
     def _offering(self, verdict: Verdict, before: Outcomes) -> Verdict:
@@ -218,44 +204,31 @@ class _Gating:
         command = f"gatewatch rescore {reference} --suite {self.name}"
         return replace(verdict, remarks=(*verdict.remarks, offer), next=(command, "gatewatch baseline pin RUN"))
 
-    def _finished(self, verdict: Verdict, before: Outcomes, after: Outcomes) -> Verdict:
-        if verdict.verdict == "NOT_COMPARABLE":
-            verdict = self._offering(verdict, before)
-        lines = reach(before, after, self.rule, verdict) if verdict.verdict == "UNDECIDED" else []
-        stopped = f"{after.stopped} after {after.rows} of {after.expected_rows} rows" if after.stopped else ""
-        return replace(
-            verdict,
-            remarks=(*verdict.remarks, *self.notes),
-            reach=tuple(lines),
-            stopped=stopped,
-            next=verdict.next or tuple(_next(verdict, self.name, after)),
-        )
-
     def _gated(
         self, verdict: Verdict, before: Outcomes, after: Outcomes, places: dict[str, str] | None = None
     ) -> Gated:
         return Gated(verdict, before, after, journal=self.project.runs / f"{before.run}{SUFFIX}", places=places)
 
 
-def _broken(after: Outcomes) -> str:
-    """Why the candidate's run gives nothing to judge, if it does not."""
-    if not after.cases:
-        return "the candidate's run has no rows"
-    if not after.complete and not after.stopped:
-        return f"the candidate's run is partial: {after.rows} of {after.expected_rows} rows are done"
-    if after.all_failed:
-        return "the candidate's run has nothing but errors to show"
-    return ""
+def pooling_notes(project: Project, after: Outcomes) -> list[str]:
+    """Put the trials of earlier runs of its version before a candidate's own, and say so."""
+    count = pool_earlier(after, earlier_runs(project.runs, after))
+    runs = "1 earlier run" if count == 1 else f"{count} earlier runs"
+    return [f"The same commit was gated before: the trials of {runs} count as well."] if count else []
 
 
-def without_verdict(comparison: Comparison, rule: Rule, exceptions: Exceptions) -> Verdict | None:
-    """What is said of runs that give nothing to judge: a candidate that broke, a baseline that is partial."""
-    broken = _broken(comparison.after)
-    if not broken and (comparison.before.pinned or comparison.before.complete):
-        return None
-    verdict = decide(comparison, rule, exceptions=exceptions)
-    reason = broken or "the baseline's run is not complete"
-    return replace(verdict, verdict="NOT_COMPARABLE", reasons=(reason,), broken=bool(broken))
+def finished(
+    verdict: Verdict, suite: str, before: Outcomes, after: Outcomes, rule: Rule, notes: Sequence[str]
+) -> Verdict:
+    """A verdict with what else was noticed, how far the gate can see if it could not tell, and what to do next."""
+    stopped = f"{after.stopped} after {after.rows} of {after.expected_rows} rows" if after.stopped else ""
+    return replace(
+        verdict,
+        remarks=(*verdict.remarks, *notes),
+        reach=reach_of(before, after, rule, verdict) if verdict.verdict == "UNDECIDED" else (),
+        stopped=stopped,
+        next=verdict.next or tuple(_next(verdict, suite, after)),
+    )
 
 
 def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
@@ -267,7 +240,7 @@ def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
     if verdict.verdict == "REGRESSED":
         why = '--reason "..." --until DATE --owner NAME'
         found += [f"gatewatch accept {quote(row.id)} {why}" for row in first if row.why]
-    if verdict.verdict == "UNDECIDED":
+    if verdict.verdict == "UNDECIDED" and suite:
         found.append(f"gatewatch plan {suite}")
     if verdict.verdict == "PASS" and not after.stopped:
         found.append(f"gatewatch baseline pin {run}")

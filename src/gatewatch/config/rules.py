@@ -16,9 +16,8 @@ def points(value: float | str, where: str) -> float:
         ConfigError: when it is neither.
     """
     if isinstance(value, str):
-        text = value.strip().removesuffix("pp").strip()
         try:
-            value = float(text) / 100
+            value = float(value.strip().removesuffix("pp").strip() if value.strip().endswith("pp") else "") / 100
         except ValueError:
             raise ConfigError(Problem(where, f'expected 0.05 or "5pp", got {value!r}')) from None
     if not 0.0 <= value < 1.0:

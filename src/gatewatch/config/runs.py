@@ -309,6 +309,7 @@ def run(
     prepared = prepare(project, "", suite, parts, label=name, limit=limit)
     assert prepared is not None
     result = execute(prepared, closing=project.close)
+    spent: list[float] = []  # of one budget, which the run has used a part of
 
     def again(cases: Sequence[str], times: int) -> Outcomes:
         fresh = project.anew()
@@ -318,9 +319,16 @@ def run(
         part = Part(purpose="flips", of=prepared.header.run, only=frozenset(cases))
         ready = prepare(fresh, "", replace(suite, trials=times), anew, label=name, part=part)
         assert ready is not None
-        return read_run(execute(ready, closing=fresh.close).path)
+        left = None if ready.plan.budget is None else ready.plan.budget - sum(spent)
+        if left is not None and left <= 0.0:
+            return Outcomes.of(ready.header)
+        more = execute(replace(ready, plan=replace(ready.plan, budget=left)), closing=fresh.close)
+        spent.append(more.summary.task_cost.amount + more.summary.judge_cost.amount)
+        return read_run(more.path)
 
-    result.again = again if made.timed else None
+    if made.timed:
+        spent.append(result.summary.task_cost.amount + result.summary.judge_cost.amount)
+        result.again = again
     return result
 
 

@@ -4,8 +4,6 @@ The lines carry all that a gate needs on a machine that has nothing else: what e
 pinned, and its last outcomes in all runs of accepted versions.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
 from gatewatch.core.money import Cost
@@ -22,8 +20,8 @@ MOST_OUTCOMES = 10
 class BaselineHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a baseline is the baseline of.
 
-    `runs` are the runs that it was pinned from, the main one first. `versions` are component versions that the
-    application stated with its answers, `judges` the models that judged, as the provider names them, by scorer.
+    `runs` are the runs whose outcomes stand in it, the main one first; `lines` is how many lines follow. `versions`
+    are component versions that the application stated with its answers, `judges` the models that judged, as the provider names them, by scorer.
     `latency_s` has percentiles over answers, `cost` what the task's calls cost and `judge_cost` the judges'.
     """
 
@@ -44,7 +42,7 @@ class BaselineHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost: Cost | None = None
     judge_cost: Cost | None = None
     latency_s: dict[str, float | None] = {}
-    meta: dict[str, Any] = {}
+    lines: int = 0
 
 
 class BaselineLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

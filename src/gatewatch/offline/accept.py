@@ -10,6 +10,7 @@
 What is accepted does not block and stays listed. On the day after `until` the gate fails until somebody looks again.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -164,12 +165,13 @@ def write_entry(path: Path, entry: Entry) -> None:
         f"owner = {_quoted(entry.owner)}\n",
     ]
     try:
-        before = path.read_text(encoding="utf-8") if path.exists() else _HEAD
-        gap = "" if before.endswith("\n") else "\n"
-        path.write_text(f"{before}{gap}\n[[accepted]]\n{''.join(lines)}", encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise InputError(Problem(str(path), f"cannot be written: {reason}")) from None
+        with path.open("ab+") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            gap = _HEAD if not size else "" if file.read(1) == b"\n" else "\n"
+            file.write(f"{gap}\n[[accepted]]\n{''.join(lines)}".encode())
+    except OSError as error:
+        raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
 
 
 def _quoted(text: str) -> str:

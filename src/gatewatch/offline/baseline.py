@@ -23,6 +23,7 @@ from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.summary import percentiles
 
 FOLDER = "baselines"
+_RUNS_KEPT = 50
 _CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
 
@@ -60,18 +61,32 @@ def is_baseline(path: Path) -> bool:
 
 
 def make_baseline(
-    run: Outcomes, *, previous: Outcomes | None = None, past: Sequence[Outcomes] = (), reason: str = ""
+    run: Outcomes,
+    *,
+    more: Sequence[Outcomes] = (),
+    past: Sequence[Outcomes] = (),
+    previous: Outcomes | None = None,
+    reason: str = "",
 ) -> tuple[BaselineHeader, list[BaselineLine]]:
     """The baseline that a run makes.
 
     Args:
-        run: the run, with the trials of runs that were made to give it more.
+        run: the run.
+        more: runs that were made to give it more trials.
+        past: earlier runs of the same version, the oldest first.
         previous: the suite's baseline so far, whose outcomes go on where case and scorer are the same.
-        past: earlier runs of the same version as the run, the oldest first.
         reason: why it is pinned.
     """
-    known = set() if previous is None else set(previous.runs)
-    past = [each for each in past if each.run not in known and each.run != run.run]
+    known = () if previous is None else previous.runs
+    cells = [(case, scorer) for case in sorted(run.cases) for scorer in sorted(run.scorers)]
+    outcomes = {cell: _outcomes(run, *cell, previous, [*past, run, *more]) for cell in cells}
+    for each in more:
+        run.pool(each)
+    lines = [
+        _line(run.cases[case], case, scorer, outcomes[case, scorer])
+        for case, scorer in cells
+        if any(scorer in trial.scores for trial in run.cases[case].trials)
+    ]
     header = BaselineHeader(
         kind=BASELINE_KIND,
         version=BASELINE_VERSION,
@@ -86,62 +101,54 @@ def make_baseline(
         versions={name: tuple(sorted(found)) for name, found in sorted(run.versions.items())},
         scorers=run.scorers,
         judges={name: tuple(sorted(found)) for name, found in sorted(run.judges.items())},
-        runs=tuple(dict.fromkeys([*run.runs, *(each.run for each in past), *(previous.runs if previous else ())])),
+        runs=tuple(dict.fromkeys([*run.runs, *(name for each in past for name in each.runs), *known]))[:_RUNS_KEPT],
         cost=run.task_cost,
         judge_cost=run.judge_cost,
         latency_s={name: value and float(f"{value:.4g}") for name, value in percentiles(run.latencies).items()},
+        lines=len(lines),
     )
-    lines = [
-        _line(run, case, scorer, previous, past)
-        for case in sorted(run.cases)
-        for scorer in sorted(run.scorers)
-        if any(scorer in trial.scores for trial in run.cases[case].trials)
-    ]
     return header, lines
 
 
-def _line(run: Outcomes, case: str, scorer: str, previous: Outcomes | None, past: Sequence[Outcomes]) -> BaselineLine:
-    outcome = run.cases[case]
+def _line(outcome: CaseOutcome, case: str, scorer: str, outcomes: Sequence[float]) -> BaselineLine:
     marks = [trial.scores.get(scorer, Mark(status="skipped")) for trial in outcome.trials]
     states = tuple(mark.status for mark in marks)
     return BaselineLine(
         case=case,
         scorer=scorer,
         hash=outcome.hash,
-        values=tuple(_short(mark.value) for mark in marks),
+        values=tuple(None if mark.value is None else _short(mark.value) for mark in marks),
         states=states if set(states) != {"scored"} else (),
         outputs=tuple(trial.digest for trial in outcome.trials),
-        outcomes=tuple(_outcomes(run, case, scorer, previous, past)[-MOST_OUTCOMES:]),
+        outcomes=tuple(map(_short, outcomes[-MOST_OUTCOMES:])),
         slice=outcome.slice,
         cluster=outcome.cluster,
         must_pass=outcome.must_pass,
     )
 
 
-def _short(value: float | None) -> float | None:
+def _short(value: float) -> float:
     """A value as it is written: twelve digits are more than any scorer means."""
-    return None if value is None else float(f"{value:.12g}")
+    return float(f"{value:.12g}")
 
 
 def _outcomes(
-    run: Outcomes, case: str, scorer: str, previous: Outcomes | None, past: Sequence[Outcomes]
+    run: Outcomes, case: str, scorer: str, previous: Outcomes | None, runs: Sequence[Outcomes]
 ) -> list[float]:
-    """What a case was given under a scorer in all accepted versions, the oldest first."""
-    outcome = run.cases[case]
+    """What a case was given under a scorer in all accepted versions, the oldest first; no run's trials twice."""
+    hash_ = run.cases[case].hash
     found: list[float] = []
+    known: set[str] = set()
     if previous is not None and _same(previous, run, scorer):
         before = previous.cases.get(case)
-        if before is not None and before.hash == outcome.hash:
-            kept = list(before.history.get(scorer, ()))
-            if set(previous.runs) & set(run.runs):  # pinned again, with more trials: what it had of them is not new
-                kept = kept[: max(0, len(kept) - len(before.values(scorer)))]
-            found += kept
-    for each in past:
+        if before is not None and before.hash == hash_:
+            found += before.history.get(scorer, ())
+            known = set(previous.runs)
+    for each in runs:
         earlier = each.cases.get(case)
-        if earlier is not None and earlier.hash == outcome.hash and _same(each, run, scorer):
+        if known.isdisjoint(each.runs) and earlier is not None and earlier.hash == hash_ and _same(each, run, scorer):
             found += earlier.values(scorer)
-    found += outcome.values(scorer)
-    return [float(f"{value:.12g}") for value in found]
+    return found
 
 
 def _same(one: Outcomes, other: Outcomes, scorer: str) -> bool:
@@ -152,7 +159,7 @@ def _same(one: Outcomes, other: Outcomes, scorer: str) -> bool:
 
 
 def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineLine]) -> None:
-    """Write a baseline in one step: a reader sees the old one or the new one, whole.
+    """Write a baseline in one step: a reader sees the old one or the new one, run.
 
     Raises:
         InputError: when it cannot be written.
@@ -209,6 +216,9 @@ def read_baseline(path: Path) -> Outcomes:
             problems.append(Problem(where, again, "keep one of the two, or pin the baseline anew"))
             continue
         problems += _take(found, parsed, where)
+    if not problems and header.lines and len(places) != header.lines:
+        what = f"has {len(places)} lines, and its header says {header.lines}"
+        problems.append(Problem(f"{path}:1", what, "lines were lost or added: pin the baseline anew"))
     if problems:
         raise InputError(problems)
     found.failed = sum(
@@ -285,7 +295,9 @@ def _take(found: Outcomes, line: BaselineLine, where: str) -> list[Problem]:
     if outcome is None:
         outcome = CaseOutcome(line.hash, line.slice, line.cluster, line.must_pass, [])
         found.cases[line.case] = outcome
-    elif outcome.hash != line.hash:
+    if any(state == "scored" and value is None for value, state in zip(line.values, line.states, strict=False)):
+        return [Problem(f"{where}: values", "a trial is scored and has no value", "pin the baseline anew")]
+    if outcome.hash != line.hash:
         return [Problem(where, f"case {line.case!r} has another hash than in a line above", "pin the baseline anew")]
     scored: tuple[Status, ...] = ("scored",)
     states = line.states or scored * len(line.values)

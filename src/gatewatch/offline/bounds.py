@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from gatewatch.core.money import dollars
+from gatewatch.offline.summary import LOST_SHARE
 from gatewatch.offline.verdict import Ceiling
-from gatewatch.stats.intervals import MeanEstimate
 from gatewatch.stats.paired import quantile_bounds
 from gatewatch.stats.special import t_quantile
 
 if TYPE_CHECKING:
-    from gatewatch.offline.compare import Comparison
     from gatewatch.offline.outcomes import Outcomes
 
 _ONE_SIDED_95 = 0.90
@@ -31,18 +30,16 @@ class Floors(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def floors(comparison: "Comparison", limits: dict[str, float]) -> Floors:
+def floors(after: "Outcomes", limits: dict[str, float]) -> Floors:
     """Hold the candidate's means, over all of its cases, against their floors."""
     blocks, unseen, notes = [], [], []
     for name, floor in limits.items():
-        estimate = MeanEstimate()
-        for outcome in comparison.after.cases.values():
-            value = outcome.value(name)
-            if value is not None:
-                estimate.add(value, outcome.cluster)
-        found = estimate.result(confidence=_ONE_SIDED_95)
+        found = after.estimate(name, confidence=_ONE_SIDED_95)
+        lost = sum(outcome.lost(name) for outcome in after.cases.values())
         if found.mean is None:
             unseen.append(f"{name}: the floor of {floor:g} could not be looked at, there is no value")
+        elif lost > LOST_SHARE * len(after.cases):
+            unseen.append(f"{name}: the floor of {floor:g} could not be looked at, too many scores were lost")
         elif found.mean < floor:
             high = found.interval.high if found.interval else 1.0
             said = f"{name}: the mean is {found.mean:.3f}, its 95 % upper bound {high:.3f}, the floor {floor:g}"

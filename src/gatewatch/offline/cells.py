@@ -5,6 +5,7 @@ only.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -12,11 +13,10 @@ from gatewatch.offline.compare import Comparison, Pairs
 from gatewatch.offline.figures import figures
 from gatewatch.offline.rule import Rule
 from gatewatch.offline.stopping import Look
+from gatewatch.offline.summary import LOST_SHARE
 from gatewatch.offline.verdict import Figures, Flips, Word
 from gatewatch.stats.multiple import benjamini_hochberg, holm
 
-LOST_SHARE = 0.05
-"""The share of pairs lost to scorer errors above which a scorer is given no verdict."""
 _EXPLORED = _PASS_LEVEL = 0.05
 
 Cells = dict[tuple[str, str], Figures]
@@ -43,17 +43,19 @@ def concluded(
     """
     raw: Cells = {}
     level = _PASS_LEVEL if look is None else look.pass_level(_PASS_LEVEL)
-    for name, each in pairs.items():
-        alpha = rule.alpha / 2 if name in flip else rule.alpha
-        for part, some in {"": each, **comparison.slices(each)}.items():
+    parts = {name: {"": each, **comparison.slices(each)} for name, each in pairs.items()}
+    gates = {(name, part) for name in gating for part in parts[name] if not part or part in rule.slices}
+    for name, some in parts.items():
+        for part, each in some.items():
+            alpha = (rule.alpha / 2 if name in flip else rule.alpha) / max(1, len(gates))  # the first step of Holm's
             raw[name, part] = replace(
-                figures(comparison, some, alpha=alpha, max_drop=rule.max_drop, level=level, seed=rule.seed),
-                gating=name in gating and (not part or part in rule.slices),
+                figures(comparison, each, alpha=alpha, max_drop=rule.max_drop, level=level, seed=rule.seed),
+                gating=(name, part) in gates,
                 flips=None if part else flip.get(name),
             )
     evidence = {cell: _evidence(cell[0], each, rule, look) for cell, each in raw.items()}
-    for gates in (True, False):
-        cells = [cell for cell, each in raw.items() if each.gating is gates and each.n]
+    for among in (gates, raw.keys() - gates):
+        cells = [cell for cell in raw if cell in among and raw[cell].n]
         evidence |= zip(cells, holm([evidence[cell] for cell in cells]), strict=True)
     return {cell: _judged(cell, each, evidence[cell], comparison, rule, look) for cell, each in raw.items()}
 
@@ -64,7 +66,10 @@ def _evidence(name: str, found: Figures, rule: Rule, look: Look | None) -> float
     if look is not None and found.gating:  # the layer may use only a part of its error rate now
         alpha = rule.alpha if found.flips is None else rule.alpha / 2
         said = look.said.get(name)
-        p = 0.0 if said == "regressed" else 1.0 if said == "no drop" else min(1.0, p * alpha / look.level(alpha))
+        if said is not None:  # the test of the early stop has the word, but for falls that are too small to matter
+            p = 0.0 if said == "regressed" and p < 1.0 else 1.0
+        else:
+            p = min(1.0, p * alpha / look.level(alpha))
     return p if found.flips is None else min(1.0, 2 * min(p, found.flips.p))
 
 
@@ -73,42 +78,44 @@ def _judged(
 ) -> Figures:
     name, part = cell
     where = f"{name} in {part}" if part else name
-    word: Word = "UNDECIDED"
-    reasons: list[str] = []
     stopped = look is not None and found.gating and look.said.get(name) == "no drop"
     ruled_out = found.lower is not None and found.lower > -rule.max_drop
+    unmoved = comparison.identical and not found.wins and not found.losses
     if refused(found):
-        reasons.append(f"{where}: {found.errors} of {found.n + found.errors} pairs were lost to scorer errors")
-    elif found.n and adjusted <= rule.alpha:
-        word, reasons = "REGRESSED", _why_regressed(where, found, rule)
-    elif found.n and (comparison.identical or stopped or ruled_out):
-        word = "PASS"
-    elif found.n:
-        reasons.append(f"{where}: a fall of {rule.max_drop * 100:g} pp cannot be ruled out")
-    else:
-        reasons.append(f"{where}: no pairs")
-    return replace(found, verdict=word, reasons=tuple(reasons), p_adjusted=adjusted if found.n else None)
+        lost = f"{found.errors} of {found.n + found.errors} pairs were lost to scorer errors ({found.lost_share:.0%})"
+        return _said(found, "UNDECIDED", f"{where}: {lost}" if found.errors else f"{where}: no pairs")
+    found = replace(found, p_adjusted=adjusted)
+    if adjusted <= rule.alpha:
+        return _regressed(where, found, rule, look is not None and look.said.get(name) == "regressed")
+    if unmoved or stopped or ruled_out:
+        return _said(found, "PASS")
+    return _said(found, "UNDECIDED", f"{where}: a fall of {rule.max_drop * 100:g} pp cannot be ruled out")
 
 
-def _why_regressed(where: str, found: Figures, rule: Rule) -> list[str]:
-    reasons = []
+def _said(found: Figures, word: Word, *reasons: str) -> Figures:
+    return replace(found, verdict=word, reasons=reasons)
+
+
+def _regressed(where: str, found: Figures, rule: Rule, stopped: bool) -> Figures:
+    reasons: list[str] = []
+    layers: list[Literal["flips", "mean"]] = []
     level = rule.alpha if found.flips is None else rule.alpha / 2
-    by_flips = found.flips is not None and found.flips.confirmed > 0 and found.flips.p <= level
-    if by_flips and found.flips is not None:
+    if found.flips is not None and found.flips.confirmed and found.flips.p <= level:
         count = found.flips.confirmed
         cases = "1 case that always passed has" if count == 1 else f"{count} cases that always passed have"
         reasons.append(f"{where}: {cases} now failed three times of three (p = {found.flips.p:.2g})")
-    if found.p is not None and found.delta is not None and (found.p <= level or not by_flips):
-        reasons.append(
-            f"{where}: the mean fell by {-found.delta * 100:.1f} pp ({found.losses} down, {found.wins} up; "
-            f"p = {found.p:.2g})"
-        )
-    return reasons
+        layers.append("flips")
+    sure = found.p is not None and (found.p <= level or stopped) and (found.delta or 0.0) <= -rule.min_effect
+    if found.delta is not None and (sure or not layers):
+        moved = f"{found.losses} down, {found.wins} up; p = {found.p:.2g}"
+        reasons.append(f"{where}: the mean fell by {-found.delta * 100:.1f} pp ({moved})")
+        layers.append("mean")
+    return replace(_said(found, "REGRESSED", *reasons), blocked_by=tuple(layers))
 
 
 def refused(found: Figures) -> bool:
-    """Whether too many pairs were lost to scorer errors for anything to be said."""
-    return found.errors > LOST_SHARE * (found.n + found.errors)
+    """Whether nothing can be said: no pair is left, or too many were lost to scorer errors."""
+    return not found.n or found.lost_share > LOST_SHARE
 
 
 def explore(cells: Cells) -> tuple[tuple[str, str, float], ...]:

@@ -5,6 +5,7 @@ A comparison says what there is to be seen; what may be concluded from it is the
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,24 +24,26 @@ COMMIT = "commit"
 RECORDING = "outputs"
 DIRTY = "+changes"
 _TINY = 1e-12
-_SHOWN = 60
+_MORE_THAN_HALF = 0.5 + _TINY
 
 
 class Pairs(Struct, frozen=True, kw_only=True):
     """One scorer over the cases that have a value on both sides.
 
     `places` are their positions in the comparison's `paired`; `before` and `after` their values in 0..1 (means over
-    trials). `lost` counts the pairs that a scorer's error took on either side, `skipped` those that a scorer had
-    nothing to say of on one side or both. `mark` is from which value on a trial passes, where values can be called
-    that, and `bar` the same for a mean over trials: of trials that are 0 or 1, the larger part has to pass.
+    trials). Of the pairs that a scorer's errors took, whole or in part, `lost_places` are the positions and
+    `lost_shares` the shares, in 0..1; `skipped_places` are those that a scorer had nothing to say of on one side or
+    both. `mark` is from which value on a trial passes, where values can be called that, and `bar` the same for a mean
+    over trials: of trials that are 0 or 1, more than half have to pass.
     """
 
     name: str
     places: "NDArray[Any]"
     before: "NDArray[Any]"
     after: "NDArray[Any]"
-    lost: int
-    skipped: int
+    lost_places: "NDArray[Any]"
+    lost_shares: "NDArray[Any]"
+    skipped_places: "NDArray[Any]"
     mark: float | None = None
     bar: float | None = None
 
@@ -48,6 +51,22 @@ class Pairs(Struct, frozen=True, kw_only=True):
     def n(self) -> int:
         """How many pairs there are."""
         return len(self.places)
+
+    @property
+    def skipped(self) -> int:
+        """How many pairs a scorer had nothing to say of."""
+        return len(self.skipped_places)
+
+    @property
+    def lost(self) -> int:
+        """How many pairs scorer errors took, those that they took a part of counted by that, rounded up."""
+        return ceil(float(self.lost_shares.sum()) - _TINY)
+
+    @property
+    def lost_share(self) -> float:
+        """The share of all pairs that scorer errors took, in 0..1."""
+        whole = int((self.lost_shares >= 1.0).sum())
+        return float(self.lost_shares.sum()) / max(1, self.n + whole)
 
     @property
     def differences(self) -> "NDArray[Any]":
@@ -62,9 +81,18 @@ class Pairs(Struct, frozen=True, kw_only=True):
         """Whether every value is 0 or 1."""
         return all(bool(((side == 0.0) | (side == 1.0)).all()) for side in (self.before, self.after))
 
-    def at(self, chosen: "NDArray[Any]") -> "Pairs":
-        """Some of the pairs, by a mask or by positions."""
-        return replace(self, places=self.places[chosen], before=self.before[chosen], after=self.after[chosen])
+    def where(self, keep: "NDArray[Any]") -> "Pairs":
+        """The part of it for which a mask over the comparison's `paired` holds."""
+        mine, lost = keep[self.places], keep[self.lost_places]
+        return replace(
+            self,
+            places=self.places[mine],
+            before=self.before[mine],
+            after=self.after[mine],
+            lost_places=self.lost_places[lost],
+            lost_shares=self.lost_shares[lost],
+            skipped_places=self.skipped_places[keep[self.skipped_places]],
+        )
 
 
 class Comparison:
@@ -76,6 +104,7 @@ class Comparison:
         self.paired: list[str] = []
         self.altered: list[str] = []
         self.new: list[str] = []
+        self._pairs: dict[str, Pairs] = {}
         self._before: list[CaseOutcome] = []
         self._after: list[CaseOutcome] = []
         # In the order of the run: a hundred thousand look-ups in any other would take most of a gate's time.
@@ -119,9 +148,10 @@ class Comparison:
 
     @property
     def by_choice(self) -> bool:
-        """Whether the candidate ran over a part of its dataset only."""
-        chosen = self.after.dataset
-        return bool(chosen.limit or chosen.tier or self.after.stopped)
+        """Whether the candidate ran over fewer cases than the baseline, by choice: a tier, a limit, an early stop."""
+        chosen, before = self.after.dataset, self.before.dataset
+        fewer = bool(chosen.limit or chosen.tier) and (chosen.limit, chosen.tier) != (before.limit, before.tier)
+        return fewer or bool(self.after.stopped)
 
     @cached_property
     def identical(self) -> bool:
@@ -149,22 +179,32 @@ class Comparison:
 
     def pairs(self, name: str) -> Pairs:
         """The pairs of one scorer."""
+        if name not in self._pairs:
+            self._pairs[name] = self._made(name)
+        return self._pairs[name]
+
+    def _made(self, name: str) -> Pairs:
         import numpy as np
 
-        before, after = (_values(side, name, self._single) for side in (self._before, self._after))
+        sides = self._before, self._after
+        before, after = (_values(side, name, self._single) for side in sides)
         missing = np.isnan(before) | np.isnan(after)
-        lost = sum(self._before[place].lost(name) or self._after[place].lost(name) for place in missing.nonzero()[0])
+        lost = np.zeros(len(missing))
+        for place in missing.nonzero()[0] if self._single else range(len(missing)):
+            lost[place] = max(side[place].lost(name) for side in sides)
+        lost[missing & (lost > 0.0)] = 1.0
         found = Pairs(
             name=name,
             places=(~missing).nonzero()[0],
             before=before[~missing],
             after=after[~missing],
-            lost=lost,
-            skipped=int(missing.sum()) - lost,
+            lost_places=lost.nonzero()[0],
+            lost_shares=lost[lost.nonzero()[0]],
+            skipped_places=(missing & (lost == 0.0)).nonzero()[0],
         )
         mark = self.after.scorers[name].pass_at
-        if mark is None and found.n and self._passes_or_fails(found):
-            return replace(found, mark=1.0, bar=0.5)
+        if found.n and self._passes_or_fails(found):
+            return replace(found, mark=1.0 if mark is None else mark, bar=_MORE_THAN_HALF)
         return replace(found, mark=mark, bar=mark)
 
     def _passes_or_fails(self, pairs: Pairs) -> bool:
@@ -180,7 +220,7 @@ class Comparison:
 
         if not cases:
             return pairs
-        return pairs.at(np.array([self.paired[place] not in cases for place in pairs.places], dtype=bool))
+        return pairs.where(np.array([case not in cases for case in self.paired], dtype=bool))
 
     @cached_property
     def _clusters(self) -> "NDArray[Any] | None":
@@ -214,9 +254,8 @@ class Comparison:
         names, codes = self._slices
         if len(names) < 2:
             return {}
-        mine = codes[pairs.places]
-        parts = {name: pairs.at(mine == code) for code, name in enumerate(names) if name}
-        return {name: parts[name] for name in sorted(parts) if parts[name].n}
+        parts = {name: pairs.where(codes == code) for code, name in enumerate(names) if name}
+        return {name: parts[name] for name in sorted(parts) if parts[name].n or parts[name].lost}
 
 
 def _values(outcomes: Sequence[CaseOutcome], name: str, single: bool) -> "NDArray[Any]":
@@ -268,71 +307,6 @@ def _listed(found: set[str]) -> str:
 
 def _fingerprint(ref: ScorerRef | None) -> str:
     return "" if ref is None else ref.fingerprint
-
-
-def causes(comparison: Comparison) -> list[str]:
-    """The names of what may have made the difference: the components that changed.
-
-    The commit is none of them where a component that it holds is known to have changed; of the dataset only cases that
-    stayed as they were are compared, and what was scored by another ruler is not compared at all.
-    """
-    found = [name for name in comparison.changed if name != "dataset" and not name.startswith("scorer ")]
-    stated = comparison.before.versions
-    if stated and stated == comparison.after.versions:  # another recording of what says itself that it is the same
-        found = [name for name in found if name != RECORDING]
-    inner = [name for name in found if name != COMMIT]
-    return inner or found
-
-
-def attribution(comparison: Comparison) -> str:
-    """What the difference may be put down to, in a sentence."""
-    found = causes(comparison)
-    scorers = [name.removeprefix("scorer ") for name in comparison.changed if name.startswith("scorer ")]
-    if not found and scorers:
-        return f"No component that is recorded changed; scorers did: {', '.join(scorers)}."
-    if not found:
-        return "Nothing that is recorded changed: what differs is noise, or comes from what is not recorded."
-    if len(found) == 1:
-        name = found[0]
-        one, other = comparison.changed[name]
-        said = f"{name}: {_brief(one)} → {_brief(other)}"
-        if name == COMMIT:
-            return f"The code changed ({said}), and no component that is recorded apart did."
-        return f"One component changed: {said}."
-    names = f"{', '.join(found[:-1])} and {found[-1]}"
-    return f"{len(found)} components changed ({names}): the difference cannot be put down to one of them."
-
-
-def _brief(text: str) -> str:
-    shown = text or "(none)"
-    return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
-
-
-def remarks(comparison: Comparison) -> list[str]:
-    """What else a reader should know before trusting the comparison."""
-    before, after = comparison.before, comparison.after
-    found = []
-    if before.dataset.version != after.dataset.version and not comparison.why_not():
-        counts = [
-            f"{len(cases)} {word}"
-            for cases, word in (
-                (comparison.new, "new"),
-                (comparison.altered, "changed"),
-                (comparison.removed, "gone"),
-            )
-            if cases
-        ]
-        what = ", ".join(counts) if counts else "other than in its cases"
-        older = "The baseline is older than the dataset" if before.pinned else "The two ran over different datasets"
-        found.append(f"{older} ({what}): the {len(comparison.paired)} cases that are the same in both are compared.")
-    if before.components.get(COMMIT, "").endswith(DIRTY):
-        found.append("The baseline was made from a tree with uncommitted changes: its commit does not tell what it is.")
-    gone = [case for case in comparison.removed if before.cases[case].must_pass]
-    if gone:
-        found.append(f"Must-pass cases of the baseline are gone: {', '.join(gone[:10])}{' ...' if gone[10:] else ''}.")
-    if after.components.get(COMMIT, "").endswith(DIRTY):
-        found.append("The candidate was made from a tree with uncommitted changes.")
-    return found
 
 
 # Rulers

@@ -28,7 +28,7 @@ def figures(
         seed: of the sign flips, where there are too many to count them all.
     """
     n, bar, differences = pairs.n, pairs.bar, pairs.differences
-    found = Figures(verdict="UNDECIDED", n=n, errors=pairs.lost, skipped=pairs.skipped)
+    found = Figures(verdict="UNDECIDED", n=n, errors=pairs.lost, lost_share=pairs.lost_share, skipped=pairs.skipped)
     if not n:
         return found
     clusters = comparison.clusters(pairs)

@@ -9,8 +9,7 @@ B and C share the error rate `alpha`; several gating scorers (and slices) share 
 blind to, and what the rates are by simulation: docs/design/gate.md.
 """
 
-from collections.abc import Iterable
-
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.errors import did_you_mean
@@ -18,13 +17,15 @@ from gatewatch.core.money import Cost
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.bounds import ceilings, floors
 from gatewatch.offline.cells import Cells, concluded, explore, refused
-from gatewatch.offline.compare import Comparison, Pairs, attribution, remarks
-from gatewatch.offline.flips import TRIES, Again, Eligible, Tries, eligible, flips, to_try
+from gatewatch.offline.attribution import attribution, remarks
+from gatewatch.offline.compare import COMMIT, Comparison, Pairs
+from gatewatch.offline.flips import TRIES, Again, chances, failed_tries, flips, to_try
+from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.rows import moved_rows
 from gatewatch.offline.rule import Rule
-from gatewatch.offline.sides import side
 from gatewatch.offline.stopping import Look
-from gatewatch.offline.verdict import Figures, Verdict, Word
+from gatewatch.offline.summary import percentiles
+from gatewatch.offline.verdict import Figures, Side, Verdict, Word
 from gatewatch.offline.wording import churn, layers, rule_in_words
 
 
@@ -46,17 +47,11 @@ def decide(
         why_not_again: why there is no `again`, for the report.
         exceptions: what was accepted.
         look: where the data stand, when they are looked at several times: the mean layer may then use only a part of
-        its
-            error rate.
+            its error rate.
+
+    What is tried again is added to the candidate's outcomes.
     """
     return _Gate(comparison, rule, again, why_not_again, exceptions or Exceptions(), look).verdict()
-
-
-def obstacles(comparison: Comparison, rule: Rule, exceptions: Exceptions) -> list[str]:
-    """What stands in the way of any verdict: another dataset, another ruler, a slice that is not there."""
-    reasons = comparison.why_not()
-    _Gate(comparison, rule, None, "", exceptions, None).gating(reasons)
-    return reasons
 
 
 class _Gate:
@@ -70,13 +65,13 @@ class _Gate:
         look: Look | None,
     ) -> None:
         self.comparison = comparison
+        self.after = comparison.after
         self.rule = rule
         self.again = again
         self.why_not_again = why_not_again
         self.exceptions = exceptions
         self.look = look
-        self.tries = Tries(comparison.after)
-        self.notes: list[str] = remarks(comparison)
+        self.notes: list[str] = []
         self.reruns = 0
         self.rerun_cost = Cost()
         self.marks: dict[str, float] = {}
@@ -88,8 +83,8 @@ class _Gate:
             reasons=(),
             rule="",
             suite=comparison.after.suite or comparison.before.suite,
-            baseline=side(comparison.before),
-            candidate=side(comparison.after),
+            baseline=_side(comparison.before),
+            candidate=_side(comparison.after),
             changed=comparison.changed,
             attribution=attribution(comparison),
             new=tuple(comparison.new),
@@ -101,16 +96,21 @@ class _Gate:
             seed=rule.seed,
         )
         reasons = comparison.why_not()
-        gating = self.gating(reasons)
+        gating = self._gating(reasons)
+        broken = _broken(comparison.after)
+        if broken or not (comparison.before.pinned or comparison.before.complete):
+            reasons.insert(0, broken or "the baseline's run is not complete")
         if reasons:
             said = rule_in_words(rule, gating, flips=False)
-            return replace(shell, reasons=tuple(reasons), rule=said, remarks=tuple(self.notes))
+            notes = tuple(self.notes)
+            return replace(shell, reasons=tuple(reasons), rule=said, remarks=notes, broken=bool(broken))
+        self.notes = [*remarks(comparison), *self.notes]
         return self._judged(shell, gating)
 
-    def gating(self, reasons: list[str]) -> list[str]:
+    def _gating(self, reasons: list[str]) -> list[str]:
         """The scorers that gate; what stands in the way of comparing them is added to `reasons`."""
         comparison = self.comparison
-        names = self.rule.primary or tuple(comparison.after.scorers)
+        names = tuple(dict.fromkeys(self.rule.primary)) or tuple(comparison.after.scorers)
         found = []
         for name in names:
             why = comparison.rulers.get(name)
@@ -138,39 +138,43 @@ class _Gate:
         every = {name: comparison.pairs(name) for name in comparison.scorers}
         pairs = {name: comparison.without(each, self.exceptions.under(name)) for name, each in every.items()}
         self.marks = self._marks(every)
-        found = {name: self._eligible(pairs[name]) for name in gating}
-        self._try_again({name: pairs[name] for name in gating}, found)
-        why, contract = self._contract()
+        found = {name: self._chances(pairs[name]) for name in gating}
+        self._try_again(found)
+        contract = self._contract()
+        why = dict.fromkeys(contract.rows, "A")
         flip = {
-            name: flips(self.tries, found[name], name, pairs[name].mark or 0.0, rule.alpha / 2)
-            for name in gating
-            if found[name].chances
+            name: flips(self.after, each, name, self.marks[name], rule.alpha / 2)
+            for name, each in found.items()
+            if each
         }
         cells = concluded(comparison, pairs, rule, gating, flip, self.look)
-        for name, each in flip.items():
-            if cells[name, ""].verdict == "REGRESSED" and each.confirmed and each.p <= rule.alpha / 2:
-                self._point_at(name, found[name], why)
-        floor = floors(comparison, rule.floors)
-        limits = ceilings(comparison.after, rule.max_cost, rule.max_latency)
+        for name in flip:
+            if "flips" in cells[name, ""].blocked_by:
+                for case in found[name]:
+                    if failed_tries(self.after.cases[case], name, self.marks[name]) == TRIES:
+                        why.setdefault((case, name), "B")
+        floor = floors(self.after, {name: at for name, at in rule.floors.items() if not self._excepted(name)})
+        limits = ceilings(self.after, rule.max_cost, rule.max_latency)
         blocks = [
             *self.exceptions.expired_reasons(),
-            *contract,
+            *contract.blocks,
             *(said for each in cells.values() if each.gating and each.verdict == "REGRESSED" for said in each.reasons),
             *floor.blocks,
             *(each.said for each in limits if each.blocks),
         ]
-        unseen = [*floor.unseen, *(each.said for each in limits if each.value is None)]
+        unseen = [*contract.unseen, *floor.unseen, *(each.said for each in limits if each.value is None)]
         word, reasons = self._word(blocks, cells, gating, unseen)
-        rows = moved_rows(comparison, every, self.tries, self.exceptions, why)
+        rows = moved_rows(comparison, every, self.exceptions, why)
         scorers = {name: cells[name, ""] for name in pairs}
         self.notes += [*floor.notes, *self._unpaired(), *churn(scorers, rows)]
+        nothing_said = any(refused(cells[name, ""]) for name in gating) or not gating
         return replace(
             shell,
             verdict=word,
             reasons=tuple(reasons),
             rule=rule_in_words(rule, gating, flips=bool(flip)),
             remarks=tuple(self.notes),
-            layers=layers(comparison, contract, flip, why, gating, cells, self._why_no_flips(gating)),
+            layers=layers(comparison, contract.blocks, flip, gating, cells, self._why_no_flips(gating)),
             scorers=scorers,
             slices=_by_slice(cells),
             explore=explore(cells),
@@ -180,79 +184,70 @@ class _Gate:
             reruns=self.reruns,
             rerun_cost=self.rerun_cost if self.reruns else None,
             identical=comparison.identical,
-            refused=word == "UNDECIDED" and any(refused(cells[name, ""]) for name in gating),
+            refused=word == "UNDECIDED" and (nothing_said or bool(contract.unseen)),
         )
+
+    def _excepted(self, scorer: str) -> bool:
+        return self.exceptions.of_scorer(scorer) is not None
 
     # Layers A and B
 
-    def _eligible(self, pairs: Pairs) -> Eligible:
+    def _chances(self, pairs: Pairs) -> dict[str, float]:
+        """The cases that the flip layer looks at, each with its chance to fail three times; none where it is off."""
         if pairs.mark is None:
-            return Eligible({})
+            return {}
         cases = [self.comparison.paired[place] for place in pairs.places]
-        found = eligible(self.comparison.before, cases, pairs.name, pairs.mark)
-        if self.again is None and not self._has_tries(found.chances):
-            return Eligible({})
-        return found
+        found = chances(self.comparison.before, cases, pairs.name, pairs.mark)
+        enough = self.again is not None or all(len(self.after.cases[case].trials) >= TRIES for case in found)
+        return found if enough else {}
 
-    def _has_tries(self, cases: Iterable[str]) -> bool:
-        """Whether the candidate's own trials are as many as the layer wants."""
-        trials = [len(self.comparison.after.cases[case].trials) for case in cases]
-        return bool(trials) and min(trials) >= TRIES
-
-    def _try_again(self, pairs: dict[str, Pairs], found: dict[str, Eligible]) -> None:
+    def _try_again(self, found: dict[str, dict[str, float]]) -> None:
         """Try again what fell, and what must pass and did not; once more what failed again."""
         for _ in range(TRIES - 1):
             wanted: set[str] = set()
-            for name, each in pairs.items():
-                if each.mark is not None:
-                    wanted |= to_try(self.tries, found[name].chances, name, each.mark)
             for name, mark in self.marks.items():
-                wanted |= to_try(self.tries, self._must_pass(name), name, mark)
+                wanted |= to_try(self.after, {*found.get(name, ()), *self._must_pass(name)}, name, mark)
             if self.again is None or not wanted:
                 return
             more = self.again(sorted(wanted), 1)
-            self.tries.add(more)
+            self.after.try_again(more)
             self.reruns += more.rows
             self.rerun_cost += more.task_cost + more.judge_cost
 
     def _must_pass(self, scorer: str) -> list[str]:
         """The cases that must pass under a scorer, but for what was accepted."""
         excepted = self.exceptions.under(scorer)
-        cases = self.comparison.after.cases
+        cases = self.after.cases
         return sorted(case for case, outcome in cases.items() if outcome.must_pass and case not in excepted)
 
     def _marks(self, pairs: dict[str, Pairs]) -> dict[str, float]:
         """The pass mark of every scorer that can call a value passed or failed, but for those excepted."""
-        cases = self.comparison.after.cases.values()
-        found: dict[str, float] = {}
-        for name, ref in self.comparison.after.scorers.items():
-            known = pairs[name].mark if name in pairs and pairs[name].n else ref.pass_at
-            if known is None and not (name in pairs and pairs[name].n):
-                values = [value for each in cases if each.must_pass for value in each.values(name)]
-                known = 1.0 if values and all(value in (0.0, 1.0) for value in values) else None
-            if known is not None and self.exceptions.of_scorer(name) is None:
-                found[name] = known
-        return found
+        known = {
+            name: pairs[name].mark if name in pairs and pairs[name].n else self.after.mark(name)
+            for name in self.after.scorers
+            if not self._excepted(name)
+        }
+        return {name: mark for name, mark in known.items() if mark is not None}
 
-    def _contract(self) -> tuple[dict[tuple[str, str], str], list[str]]:
-        """Which rows the contract layer blocks for, and why: must-pass cases that failed whenever they were tried."""
-        why: dict[tuple[str, str], str] = {}
+    def _contract(self) -> "_Contract":
+        """What the contract layer says: of must-pass cases that failed whenever they were tried."""
         failed: dict[str, list[str]] = {}
+        rows: list[tuple[str, str]] = []
+        unseen: list[str] = []
         for name, mark in self.marks.items():
             for case in self._must_pass(name):
-                times = self.tries.failing(case, name, mark)
+                outcome = self.after.cases[case]
+                times = failed_tries(outcome, name, mark)
                 if times == TRIES or (times and self.again is None):
                     failed.setdefault(case, []).append(name)
-                    why[case, name] = "A"
-        tried = "three times of three" if self.again is not None else "in every trial that there is"
+                    rows.append((case, name))
+                elif times:
+                    unseen.append(f"must-pass case {case} failed ({name}), and could not be tried three times")
+                elif not outcome.tried(name) and outcome.lost(name):
+                    unseen.append(f"must-pass case {case} could not be judged: {name} failed on it")
+        tried = "three times of three" if self.again is not None else "each time, and cannot be tried again"
         said = [f"must-pass case {case} failed {tried} ({', '.join(names)})" for case, names in sorted(failed.items())]
-        return why, said
-
-    def _point_at(self, name: str, found: Eligible, why: dict[tuple[str, str], str]) -> None:
-        """Mark the rows of the cases that the flip layer confirmed."""
-        for case in found.chances:
-            if self.tries.failing(case, name, self.marks[name]) == TRIES:
-                why.setdefault((case, name), "B")
+        return _Contract(rows=tuple(rows), blocks=tuple(said), unseen=tuple(unseen))
 
     # The verdict
 
@@ -260,20 +255,21 @@ class _Gate:
         if blocks:
             return "REGRESSED", blocks
         still_open = [each for each in cells.values() if each.gating and each.verdict != "PASS"]
-        reasons = [reason for each in still_open for reason in each.reasons] + unseen
+        reasons = [*unseen, *(reason for each in still_open for reason in each.reasons)]
         if not gating:
             reasons.insert(0, "no scorer gates: there is none, or every one is excepted")
         if reasons:
             return "UNDECIDED", reasons
-        if self.comparison.identical:
+        gates = {cell: each for cell, each in cells.items() if each.gating}
+        if self.comparison.identical and not any(each.wins or each.losses for each in gates.values()):
             return "PASS", ["identical: every output is the same, byte for byte"]
+        fall = f"a fall of {self.rule.max_drop * 100:g} pp"
         if self.look is not None and "no drop" in self.look.said.values():
-            return "PASS", [f"stopped early: a fall of {self.rule.max_drop * 100:g} pp is not to be expected any more"]
-        lower = {cell: each.lower for cell, each in cells.items() if each.gating and each.lower is not None}
+            return "PASS", [f"stopped early: {fall} is not to be expected any more"]
+        lower = {cell: each.lower for cell, each in gates.items() if each.lower is not None}
         worst = min(lower, key=lambda cell: lower[cell])
-        said = f"a fall of {self.rule.max_drop * 100:g} pp or more is ruled out"
-        where = " in ".join(part for part in worst if part)
-        return "PASS", [f"{said} (95 % lower bound {lower[worst] * 100:+.1f} pp, {where})".replace("-", "−")]
+        bound = f"{lower[worst] * 100:+.1f} pp, {' in '.join(part for part in worst if part)}".replace("-", "−", 1)
+        return "PASS", [f"{fall} or more is ruled out (95 % lower bound {bound})"]
 
     def _unpaired(self) -> list[str]:
         count = len(self.comparison.new) + len(self.comparison.altered)
@@ -289,9 +285,49 @@ class _Gate:
         return self.why_not_again if self.again is None else ""
 
 
+class _Contract(Struct, frozen=True):
+    """What the contract layer says: the rows it blocks for and why, and what it could not judge."""
+
+    rows: tuple[tuple[str, str], ...]
+    blocks: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
 def _by_slice(cells: Cells) -> dict[str, dict[str, Figures]]:
     found: dict[str, dict[str, Figures]] = {}
     for (name, part), each in cells.items():
         if part:
             found.setdefault(part, {})[name] = each
     return found
+
+
+def _broken(after: Outcomes) -> str:
+    """Why the candidate's run gives nothing to judge, if it does not."""
+    if after.planned:
+        return ""
+    if not after.rows:
+        return "the candidate's run has no rows"
+    if not after.complete and not after.stopped:
+        return f"the candidate's run is partial: {after.rows} of {after.expected_rows} rows are done"
+    if after.all_failed:
+        return "the candidate's run has nothing but errors to show"
+    return ""
+
+
+def _side(outcomes: Outcomes) -> Side:
+    """The facts of a run or a baseline that a report shows."""
+    return Side(
+        run=outcomes.run,
+        label=outcomes.label,
+        task=outcomes.task,
+        dataset=f"{outcomes.dataset.path}@{outcomes.dataset.version}",
+        commit=outcomes.components.get(COMMIT, ""),
+        cases=len(outcomes.cases),
+        trials=max((len(each.trials) for each in outcomes.cases.values()), default=outcomes.trials),
+        rows=outcomes.rows,
+        failed=outcomes.failed,
+        cost=outcomes.task_cost,
+        judge_cost=outcomes.judge_cost,
+        latency_s=outcomes.latency_s or percentiles(outcomes.latencies),
+        pinned=outcomes.pinned,
+    )

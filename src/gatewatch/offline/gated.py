@@ -9,7 +9,7 @@ from gatewatch.core.errors import GateFailed, NoVerdict
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import Outcomes
-from gatewatch.offline.reach import reach
+from gatewatch.offline.reach import reach_of
 from gatewatch.offline.reports.moves import by_case
 from gatewatch.offline.reports.terminal import as_text
 from gatewatch.offline.reports.texts import RowTexts, texts_of
@@ -81,5 +81,5 @@ def compared(before: Outcomes, after: Outcomes, *, rule: Rule | None = None, jou
     rule = rule or Rule()
     verdict = decide(Comparison(before, after), rule, why_not_again="stored runs are compared")
     if verdict.verdict == "UNDECIDED":
-        verdict = replace(verdict, reach=tuple(reach(before, after, rule, verdict)))
+        verdict = replace(verdict, reach=reach_of(before, after, rule, verdict))
     return Gated(verdict, before, after, journal=journal)

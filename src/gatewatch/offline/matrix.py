@@ -8,7 +8,6 @@ from msgspec import Struct
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.figures import figures
 from gatewatch.offline.outcomes import Outcomes
-from gatewatch.stats.intervals import MeanEstimate
 
 MATRIX_KIND = "gatewatch.matrix"
 
@@ -56,12 +55,7 @@ def matrix(sides: Sequence[Outcomes]) -> Matrix:
 
 
 def _cell(comparison: Comparison, name: str) -> Cell:
-    estimate = MeanEstimate()
-    for outcome in comparison.after.cases.values():
-        value = outcome.value(name)
-        if value is not None:
-            estimate.add(value, outcome.cluster)
-    found = estimate.result()
+    found = comparison.after.estimate(name)
     interval = None if found.interval is None else (found.interval.low, found.interval.high)
     bare = Cell(mean=found.mean, interval=interval, n=found.n)
     if comparison.after is comparison.before or found.mean is None:

@@ -21,6 +21,7 @@ from gatewatch.core.run import DatasetRef, Purpose, Row, RunHeader, ScorerRef, m
 from gatewatch.core.score import Status
 from gatewatch.core.trace import Fault
 from gatewatch.offline.journal import JournalReader
+from gatewatch.stats.intervals import Estimate, MeanEstimate
 
 DIGEST_SIZE = 8
 _VERSIONS_KEPT = 20
@@ -87,16 +88,26 @@ class CaseOutcome(Struct, gc=False):
 
     def values(self, scorer: str) -> list[float]:
         """The values of the trials that have one, in order."""
+        if len(self.trials) == 1:
+            mark = self.trials[0].scores.get(scorer)
+            return [] if mark is None or mark.value is None else [mark.value]
         marks = (trial.scores.get(scorer) for trial in self.trials)
         return [mark.value for mark in marks if mark is not None and mark.value is not None]
 
-    def lost(self, scorer: str) -> bool:
-        """Whether there is no value because the scorer failed (or was cut off), rather than had nothing to say."""
-        found = [trial.scores.get(scorer) for trial in self.trials]
-        return any(
-            scorer in trial.awaits if mark is None else mark.status == "scorer_error"
-            for mark, trial in zip(found, self.trials, strict=True)
-        )
+    def lost(self, scorer: str) -> float:
+        """The share of trials whose score is not there because the scorer failed (or was cut off), in 0..1."""
+        if not self.trials:
+            return 0.0
+        found = ((trial.scores.get(scorer), trial.awaits) for trial in self.trials)
+        count = sum(scorer in awaits if mark is None else mark.status == "scorer_error" for mark, awaits in found)
+        return count / len(self.trials)
+
+    def tried(self, scorer: str) -> list[float]:
+        """The values of all that was tried, in order: what was tried again for having failed, too."""
+        if not self.tries:
+            return self.values(scorer)
+        marks = (trial.scores.get(scorer) for trial in self.tries)
+        return [mark.value for mark in marks if mark is not None and mark.value is not None]
 
 
 class Outcomes:
@@ -127,13 +138,14 @@ class Outcomes:
         self.pinned = ""
         self.runs: tuple[str, ...] = (run,)
         self.independent = True
-        self.started = ""
         self.purpose: Purpose = ""
+        self.made_for = ""
         self.cases: dict[str, CaseOutcome] = {}
         self.versions: dict[str, set[str]] = {}
         self.judges: dict[str, set[str]] = {}
         self.rows = self.failed = 0
         self.stopped = ""
+        self.planned = False
         self.latencies = array("d")
         self.latency_s: dict[str, float | None] = {}
         self.costs = array("d")
@@ -154,8 +166,9 @@ class Outcomes:
             trials=header.trials,
             path=path,
         )
-        found.independent, found.started, found.purpose = header.independent, header.started, header.purpose
-        if header.of:  # a part of that run, or its outputs, which are no new outcomes
+        found.independent, found.purpose = header.independent, header.purpose
+        found.made_for = header.of
+        if header.purpose == "rescore":  # the outputs of that run, which are no new outcomes
             found.runs = (header.run, header.of)
         return found
 
@@ -170,6 +183,23 @@ class Outcomes:
         if not any(each.history for each in cases):
             return max((len(each.trials) for each in cases), default=0)
         return max(len(each.history.get(scorer, ())) or len(each.trials) for each in cases)
+
+    def mark(self, scorer: str) -> float | None:
+        """From which value on a trial passes: as the suite says, or 1 where every value is 0 or 1; else None."""
+        ref = self.scorers.get(scorer)
+        if ref is None or ref.pass_at is not None:
+            return None if ref is None else ref.pass_at
+        values = [value for outcome in self.cases.values() for value in outcome.values(scorer)]
+        return 1.0 if values and all(value in (0.0, 1.0) for value in values) else None
+
+    def estimate(self, scorer: str, *, confidence: float = 0.95) -> Estimate:
+        """The mean over all cases that have a value, with its interval."""
+        found = MeanEstimate()
+        for outcome in self.cases.values():
+            value = outcome.value(scorer)
+            if value is not None:
+                found.add(value, outcome.cluster)
+        return found.result(confidence=confidence)
 
     @property
     def complete(self) -> bool:
@@ -245,6 +275,10 @@ class Outcomes:
                 if mine.tries:
                     mine.tries += outcome.trials
         self.runs = (*self.runs, *other.runs)
+        self.count(other)
+
+    def count(self, other: "Outcomes") -> None:
+        """Take in what another run's rows cost, and how long they took."""
         self.rows += other.rows
         self.failed += other.failed
         self.latencies.extend(other.latencies)

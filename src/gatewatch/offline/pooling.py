@@ -4,10 +4,8 @@ Runs belong together when they are of the same commit, and that clean, of the sa
 their trials count, the first ones first: a case that failed three times of three yesterday failed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-from msgspec import Struct
 
 from gatewatch.core.errors import InputError
 from gatewatch.offline.compare import COMMIT, DIRTY
@@ -17,13 +15,6 @@ from gatewatch.offline.result import run_paths
 
 _PLACES = {COMMIT, "url", "request", "command"}
 """Components that say where the application is, not which version of it is there."""
-
-
-class Pool(Struct):
-    """A candidate with the trials of earlier runs, and how many runs those are."""
-
-    after: Outcomes
-    runs: int
 
 
 def same_version(one: Outcomes, other: Outcomes) -> bool:
@@ -50,15 +41,13 @@ def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
 def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ()) -> list[Outcomes]:
     """Whole stored runs of a run's version, whatever their dataset, the oldest first; their cases may differ.
 
-    Replies that may have come from the reply cache are no new outcomes: such runs are left out, as are those `besides`.
-    Where nothing tells one version from the next (the address of a service does not), there are none.
+    Replies that may have come from the reply cache are no new outcomes: such runs are left out, as are those
+    `besides`.
     """
     found: list[Outcomes] = []
-    if not _tells_versions_apart(run.components):
-        return found
     for each in _stored(folder):
-        alike = _same_but_commit(each, run) and each.suite == run.suite != ""
-        if not alike or each.task != run.task or each.run in (run.run, *besides):
+        alike = each.suite == run.suite != "" and each.task == run.task and one_version(each.components, run.components)
+        if not alike or each.run in (run.run, *besides):
             continue
         if each.independent and each.purpose in ("", "trials") and each.path is not None:
             whole = read_run(each.path)
@@ -66,28 +55,23 @@ def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ())
     return found
 
 
-def _same_but_commit(one: Outcomes, other: Outcomes) -> bool:
-    """Whether two runs are of one version: of the commit it counts only where nothing else tells versions apart."""
-    if other.components.keys() - _PLACES:
-        return without_commit(one.components) == without_commit(other.components)
-    return one.components == other.components
-
-
-def without_commit(components: dict[str, str]) -> dict[str, str]:
-    """Components without the commit, which tells of many changes that do not concern a suite."""
-    return {name: value for name, value in components.items() if name != COMMIT}
-
-
 def trials_of(folder: Path, run: Outcomes) -> list[Outcomes]:
     """The whole stored runs that were made to give a run more trials, the oldest first."""
-    mine = [each for each in _stored(folder) if each.purpose == "trials" and each.runs[1:] == (run.run,)]
+    mine = [each for each in _stored(folder) if each.purpose == "trials" and each.made_for == run.run]
     found = [read_run(each.path) for each in mine if each.path is not None]
     return [each for each in found if each.complete]
 
 
-def _tells_versions_apart(components: dict[str, str]) -> bool:
-    commit = components.get(COMMIT, "")
-    return bool(components.keys() - _PLACES) or (bool(commit) and not commit.endswith(DIRTY))
+def one_version(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two runs' components tell that they are of one version of the application.
+
+    The commit tells of many changes that do not concern a suite. It counts only where nothing else tells versions
+    apart (the address of a service does not); where nothing at all does, no two runs are known to be of one version.
+    """
+    if (one.keys() | other.keys()) - _PLACES:
+        return {**one, COMMIT: ""} == {**other, COMMIT: ""}
+    commit = one.get(COMMIT, "")
+    return dict(one) == dict(other) and bool(commit) and not commit.endswith(DIRTY)
 
 
 def _stored(folder: Path) -> Iterator[Outcomes]:
@@ -99,29 +83,27 @@ def _stored(folder: Path) -> Iterator[Outcomes]:
             continue
 
 
-def pooled(after: Outcomes, earlier: Sequence[Outcomes]) -> Pool:
-    """A candidate with the trials of earlier runs of its version before its own.
+def pool_earlier(after: Outcomes, earlier: Sequence[Outcomes]) -> int:
+    """Put the trials of earlier runs of its version before a candidate's own; how many runs that were, re-runs apart.
 
-    Of runs whose replies may have come from the reply cache only the first counts: the others would say the same again.
+    Of runs whose replies may have come from the reply cache only the first counts: the others would say the same
+    again.
     """
     runs: list[Outcomes] = []
     cached = False
-    for each in (*earlier, after):
-        whole = each.purpose == "" and each.complete
-        if each is not after and not whole and each.purpose == "":
+    for each in earlier:
+        if (each.purpose == "" and not each.complete) or (cached and not each.independent):
             continue
-        if not each.independent:
-            if cached and each is not after:
-                continue
-            if cached:
-                break
-            cached = True
+        cached = cached or not each.independent
         runs.append(each)
-    if runs == [after]:
-        return Pool(after, 0)
+    mine = [] if cached and not after.independent else [after]
+    if not runs:
+        return 0
     for case, outcome in after.cases.items():
-        after.cases[case] = _together(case, outcome, runs)
-    return Pool(after, sum(each is not after and each.purpose == "" for each in runs))
+        after.cases[case] = _together(case, outcome, [*runs, *mine])
+    for each in runs:
+        after.count(each)
+    return sum(each.purpose == "" for each in runs)
 
 
 def _together(case: str, outcome: CaseOutcome, runs: Sequence[Outcomes]) -> CaseOutcome:
@@ -133,4 +115,4 @@ def _together(case: str, outcome: CaseOutcome, runs: Sequence[Outcomes]) -> Case
         found.tries += other.trials
         if run.purpose != "flips":
             found.trials += other.trials
-    return found
+    return found if found.trials else outcome

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import msgspec
 
 from gatewatch.offline.accept import Exceptions
-from gatewatch.offline.compare import Comparison, Pairs, causes
-from gatewatch.offline.flips import TRIES, Tries, history_of, is_mixed
+from gatewatch.offline.attribution import causes
+from gatewatch.offline.compare import Comparison, Pairs
+from gatewatch.offline.flips import TRIES, failed_tries, history_of, is_mixed
 from gatewatch.offline.verdict import RowDiff
 
 
 def moved_rows(
     comparison: Comparison,
     pairs: Mapping[str, Pairs],
-    tries: Tries | None = None,
     exceptions: Exceptions | None = None,
     why: Mapping[tuple[str, str], str] | None = None,
 ) -> list[RowDiff]:
@@ -22,22 +22,21 @@ def moved_rows(
     Args:
         comparison: the two runs.
         pairs: of every scorer, all its pairs.
-        tries: what the candidate did try by try, where some of it was tried again.
         exceptions: what was accepted.
         why: by case and scorer, the layer that blocks because of it.
     """
     found: list[RowDiff] = []
     reasons = dict(why or {})
-    tried = tries or Tries(comparison.after)
     nothing_changed = not causes(comparison)
     for each in pairs.values():
-        moved = each.at(each.differences.nonzero()[0])
-        for place, before, after in zip(moved.places, moved.before.tolist(), moved.after.tolist(), strict=True):
-            found.append(_row(comparison, each, comparison.paired[place], before, after, tried, nothing_changed))
+        places = each.differences.nonzero()[0]
+        moved = zip(each.places[places], each.before[places].tolist(), each.after[places].tolist(), strict=True)
+        for place, before, after in moved:
+            found.append(_row(comparison, each, comparison.paired[place], before, after, nothing_changed))
     seen = {(row.id, row.scorer) for row in found}
     for case, name in reasons:
         if (case, name) not in seen:
-            found.append(_standing(comparison, case, name, tried))
+            found.append(_standing(comparison, case, name))
     if reasons or (exceptions is not None and exceptions.entries):
         found = [
             msgspec.structs.replace(
@@ -51,18 +50,18 @@ def moved_rows(
 
 
 def _row(
-    comparison: Comparison, pairs: Pairs, case: str, before: float, after: float, tries: Tries, nothing_changed: bool
+    comparison: Comparison, pairs: Pairs, case: str, before: float, after: float, nothing_changed: bool
 ) -> RowDiff:
     mark, bar = pairs.mark, pairs.bar
     outcome = comparison.after.cases[case]
     crossed, flaky, confirmed, values = "", False, None, []
     if mark is not None and bar is not None:
         crossed = "broke" if after < bar <= before else "fixed" if before < bar <= after else ""
-        values = tries.values(case, pairs.name)
+        values = outcome.tried(pairs.name)
         flaky = is_mixed(values, mark) or is_mixed(history_of(comparison.before.cases[case], pairs.name), mark)
         flaky = flaky or (nothing_changed and bool(crossed))
         if len(values) > 1 and values[0] < mark:
-            confirmed = tries.failing(case, pairs.name, mark) == TRIES
+            confirmed = failed_tries(outcome, pairs.name, mark) == TRIES
     return RowDiff(
         id=case,
         scorer=pairs.name,
@@ -78,11 +77,11 @@ def _row(
     )
 
 
-def _standing(comparison: Comparison, case: str, name: str, tries: Tries) -> RowDiff:
+def _standing(comparison: Comparison, case: str, name: str) -> RowDiff:
     """A row that blocks although it did not move: a must-pass case that is new, or failed before."""
     outcome = comparison.after.cases[case]
     paired = case in comparison.before.cases and comparison.before.cases[case].hash == outcome.hash
-    values = tries.values(case, name)
+    values = outcome.tried(name)
     return RowDiff(
         id=case,
         scorer=name,

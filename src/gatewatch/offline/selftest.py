@@ -1,7 +1,7 @@
 """How often would this gate block a change that changes nothing? Answered from stored trials of one version.
 
 Each case's trials are dealt out anew, again and again: one is the candidate's, the others are the baseline's and its
-history, and what falls is tried again with those that are left. The gate that ships judges each deal.
+history, and what falls is tried again with any of them. The gate that ships judges each deal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from random import Random
 from msgspec import Struct
 
 from gatewatch.core.baseline import MOST_OUTCOMES
+from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, Trial
@@ -18,7 +19,7 @@ from gatewatch.stats.intervals import Interval, wilson
 
 DEALS = 500
 LEAST_TRIALS = 3
-"""How many stored trials of a case are needed: one for each side, and one to try again with."""
+"""How many stored trials of a case are needed."""
 
 
 class SelfTest(Struct, frozen=True, kw_only=True):
@@ -38,17 +39,20 @@ class SelfTest(Struct, frozen=True, kw_only=True):
     interval: Interval
 
 
-def selftest(run: Outcomes, rule: Rule, *, deals: int = DEALS, seed: int = 0) -> SelfTest:
+def selftest(
+    run: Outcomes, rule: Rule, *, exceptions: Exceptions | None = None, deals: int = DEALS, seed: int = 0
+) -> SelfTest:
     """Judge changes that change nothing, made of the trials of a run.
 
     Args:
         run: a run whose cases have at least `LEAST_TRIALS` trials each; others are left out.
         rule: the gate's.
+        exceptions: what was accepted.
         deals: how many changes to judge.
         seed: of the deals.
 
     Raises:
-        ValueError: when no case has trials enough.
+        ValueError: when no case has trials enough, or the gate cannot judge such runs at all; it says why.
     """
     cases = {case: outcome for case, outcome in run.cases.items() if len(outcome.trials) >= LEAST_TRIALS}
     if not cases:
@@ -57,12 +61,14 @@ def selftest(run: Outcomes, rule: Rule, *, deals: int = DEALS, seed: int = 0) ->
     words: dict[str, int] = {}
     reruns = 0
     for _ in range(deals):
-        before, after, rest = _dealt(run, cases, random)
+        before, after = _dealt(run, cases, random)
 
-        def again(wanted: Sequence[str], times: int, rest: Mapping[str, list[Trial]] = rest) -> Outcomes:
-            return _some(run, {case: [random.choice(rest[case]) for _ in range(times)] for case in wanted})
+        def again(wanted: Sequence[str], times: int) -> Outcomes:
+            return _of(run, {case: [random.choice(cases[case].trials) for _ in range(times)] for case in wanted})
 
-        verdict = decide(Comparison(before, after), rule, again=again)
+        verdict = decide(Comparison(before, after), rule, again=again, exceptions=exceptions)
+        if verdict.verdict == "NOT_COMPARABLE":
+            raise ValueError("; ".join(verdict.reasons))
         words[verdict.verdict] = words.get(verdict.verdict, 0) + 1
         reruns += verdict.reruns
     counts = [len(outcome.trials) for outcome in cases.values()]
@@ -79,35 +85,29 @@ def selftest(run: Outcomes, rule: Rule, *, deals: int = DEALS, seed: int = 0) ->
     )
 
 
-def _dealt(
-    run: Outcomes, cases: Mapping[str, CaseOutcome], random: Random
-) -> tuple[Outcomes, Outcomes, dict[str, list[Trial]]]:
-    """A baseline, a candidate, and what is left of each case to try again with."""
-    before, after = _some(run, {}), _some(run, {})
-    before.pinned = "dealt"
-    rest: dict[str, list[Trial]] = {}
+def _dealt(run: Outcomes, cases: Mapping[str, CaseOutcome], random: Random) -> tuple[Outcomes, Outcomes]:
+    """A baseline, and a candidate of the same version."""
+    mine: dict[str, list[Trial]] = {}
+    theirs: dict[str, list[Trial]] = {}
+    past: dict[str, list[Trial]] = {}
     for case, outcome in cases.items():
-        trials = random.sample(outcome.trials, len(outcome.trials))
-        after.cases[case] = _case(outcome, trials[:1])
-        mine = _case(outcome, trials[1:2])
-        past = trials[1 : 1 + MOST_OUTCOMES]
-        mine.history = {
-            name: tuple(mark.value for trial in past if (mark := trial.scores.get(name)) and mark.value is not None)
+        first, *rest = random.sample(outcome.trials, len(outcome.trials))
+        # As long as the baseline's would be, of trials that the candidate's is none of.
+        past[case] = [*rest, random.choice(rest)][-MOST_OUTCOMES:]
+        theirs[case], mine[case] = [first], past[case][-1:]
+    before, after = _of(run, mine), _of(run, theirs)
+    before.pinned = "dealt"
+    for case, trials in past.items():
+        before.cases[case].history = {
+            name: tuple(mark.value for trial in trials if (mark := trial.scores.get(name)) and mark.value is not None)
             for name in run.scorers
         }
-        before.cases[case] = mine
-        rest[case] = trials[2:]
     after.components = {**run.components, "deal": "anew"}  # another version, by name, that is the same
-    return before, after, rest
+    return before, after
 
 
-def _case(outcome: CaseOutcome, trials: list[Trial]) -> CaseOutcome:
-    # Of digests none is kept: a gate that passes for identical outputs would not be put to the test.
-    bare = [Trial(trial.case, number, scores=trial.scores) for number, trial in enumerate(trials)]
-    return CaseOutcome(outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, bare)
-
-
-def _some(run: Outcomes, trials: Mapping[str, list[Trial]]) -> Outcomes:
+def _of(run: Outcomes, trials: Mapping[str, list[Trial]]) -> Outcomes:
+    """A run of some trials, without digests: a gate that passes what is identical would not be put to the test."""
     found = Outcomes(
         label=run.label,
         run=run.run,
@@ -119,6 +119,9 @@ def _some(run: Outcomes, trials: Mapping[str, list[Trial]]) -> Outcomes:
         trials=1,
     )
     for case, each in trials.items():
-        found.cases[case] = _case(run.cases[case], each)
-        found.rows += len(each)
+        outcome = run.cases[case]
+        bare = [Trial(case, number, scores=trial.scores) for number, trial in enumerate(each)]
+        found.cases[case] = CaseOutcome(outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, bare)
+        found.rows += len(bare)
+    found.planned = True  # it stands for a whole run, whatever part of one it is
     return found

@@ -14,11 +14,14 @@ from msgspec import Struct
 
 from gatewatch.core.case import Case
 from gatewatch.core.run import Row
+from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.stats.sequential import LOOKS, Spending, boundaries, look
 
 LEAST_CASES = 100
 """Below so many cases there is too little to be saved."""
+
+_LEAST = 1e-300
 
 Said = Literal["regressed", "no drop"]
 
@@ -48,14 +51,21 @@ class Look(Struct, frozen=True, kw_only=True):
 def _nominal(information: tuple[float, ...], number: int, alpha: float, spending: Spending) -> float:
     from statistics import NormalDist
 
-    return 1.0 - NormalDist().cdf(boundaries(information, alpha=alpha, spending=spending)[number])
+    z = boundaries(information, alpha=alpha, spending=spending)[number]
+    return max(NormalDist().cdf(-z), _LEAST)
 
 
 class Stopping:
     """Watches the rows of a run and says when it may end; `looks` tells what came of it."""
 
     def __init__(
-        self, before: Outcomes, cases: Sequence[Case], *, alphas: Mapping[str, float], max_drop: float
+        self,
+        before: Outcomes,
+        cases: Sequence[Case],
+        *,
+        alphas: Mapping[str, float],
+        max_drop: float,
+        exceptions: Exceptions | None = None,
     ) -> None:
         """Begin to watch.
 
@@ -64,21 +74,22 @@ class Stopping:
             cases: the cases that the run will go over.
             alphas: by gating scorer, the level that its mean layer runs at.
             max_drop: the fall that is not to be missed.
+            exceptions: what was accepted: it is not looked at.
         """
         self._values: dict[str, dict[str, float]] = {}
         for name in alphas:
-            known = {case.id: _value(before, case, name) for case in cases if not case.must_pass}
+            excepted = frozenset[str]() if exceptions is None else exceptions.under(name)
+            looked_at = [case for case in cases if not case.must_pass and case.id not in excepted]
+            known = {case.id: _value(before, case, name) for case in looked_at}
             self._values[name] = {case: value for case, value in known.items() if value is not None}
         self._alphas = alphas
         self._max_drop = max_drop
         self._differences: dict[str, list[float]] = {name: [] for name in alphas}
         self._number = dict.fromkeys(alphas, 0)
         self.said: dict[str, Said] = {}
-        self.rows = 0
 
     def __call__(self, row: Row) -> str:
         """Take note of a row; the reason to begin no more, or nothing."""
-        self.rows += 1
         for name, values in self._values.items():
             score = row.scores.get(name)
             before = values.get(row.case)

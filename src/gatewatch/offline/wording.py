@@ -19,12 +19,20 @@ def rule_in_words(rule: Rule, gating: Sequence[str], *, flips: bool) -> str:
         parts.append(f"more cases fell and stayed down in re-runs than chance allows (α {level})")
     least = f" by at least {rule.min_effect * 100:g} pp" if rule.min_effect else ""
     parts.append(f"the mean fell{least} (one-sided sign-flip test, α {level})")
-    shared = len(gating) > 1 or rule.slices
+    if rule.floors:
+        parts.append(
+            f"a mean lies under its floor for sure ({', '.join(f'{n} {at:g}' for n, at in rule.floors.items())})"
+        )
+    limits = [f"{rule.max_cost:g} USD a row"] * (rule.max_cost is not None)
+    limits += [f"p95 {rule.max_latency:g} s"] * (rule.max_latency is not None)
+    if limits:
+        parts.append(f"a ceiling is passed for sure ({', '.join(limits)})")
     where = f" in {', '.join(rule.slices)} too" if rule.slices else ""
     several = f"; {', '.join(gating)} {'gate' if len(gating) > 1 else 'gates'}{where}, by Holm"
+    allowed = f"−{rule.max_drop * 100:g}" if rule.max_drop else "0"
     return (
-        f"REGRESSED if {', or '.join(parts)}{several if shared else ''}. PASS if the one-sided 95 % lower bound of the "
-        f"change is above {f'−{rule.max_drop * 100:g}' if rule.max_drop else '0'} pp. UNDECIDED otherwise."
+        f"REGRESSED if {', or '.join(parts)}{several if len(gating) > 1 or rule.slices else ''}. PASS if the one-sided "
+        f"95 % lower bound of the change is above {allowed} pp, or if nothing at all changed. UNDECIDED otherwise."
     )
 
 
@@ -32,7 +40,6 @@ def layers(
     comparison: Comparison,
     contract: Sequence[str],
     flip: Mapping[str, Flips],
-    why: Mapping[tuple[str, str], str],
     gating: Sequence[str],
     cells: Cells,
     why_no_flips: str,
@@ -41,19 +48,18 @@ def layers(
     must = sum(outcome.must_pass for outcome in comparison.after.cases.values())
     said = f"{must} must-pass cases" if must else "no case is marked must_pass"
     found = [Layer(name="contract", on=bool(must), blocks=bool(contract), said=said)]
+    blocks = {layer for each in cells.values() if each.gating for layer in each.blocked_by}
     if flip:
-        counts = (
-            f"{name}: {each.flipped} of {each.eligible} fell, {each.confirmed} stayed down"
+        counts = [
+            f"{name}: of {each.eligible} cases that always passed {each.flipped} fell, {each.confirmed} stayed down"
             for name, each in flip.items()
-        )
-        found.append(Layer(name="flips", on=True, blocks="B" in why.values(), said="; ".join(counts)))
+        ]
+        found.append(Layer(name="flips", on=True, blocks="flips" in blocks, said="; ".join(counts)))
     else:
         found.append(Layer(name="flips", on=False, said=why_no_flips or _short_history(comparison, gating)))
-    mean = [cells[name, ""] for name in gating]
-    paired = max((each.n for each in mean), default=0)
-    fell = [each for each in mean if each.verdict == "REGRESSED" and any("mean fell" in said for said in each.reasons)]
-    said = f"{paired} pairs" if paired > 1 else "too few pairs"
-    found.append(Layer(name="mean", on=paired > 1, blocks=bool(fell), said=said))
+    pairs = max((cells[name, ""].n for name in gating), default=0)
+    said = f"{pairs} pairs" if pairs > 1 else "too few pairs"
+    found.append(Layer(name="mean", on=pairs > 1, blocks="mean" in blocks, said=said))
     return tuple(found)
 
 
