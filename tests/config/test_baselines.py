@@ -126,7 +126,7 @@ def test_more_trials_of_what_has_changed_are_refused(tmp_path: Path) -> None:
     result = one(folder)
     (folder / "app.py").write_text("def answer(question):\n    return question\n")
     assert problems(lambda: pinned(folder, trials=5)) == [
-        f"{result.id}: the application changed since it was made "
+        f"{result.id}: cannot be given more trials: the application changed since, or cannot be told to be the same "
         "(make a new run with `gatewatch run main` and pin that)"
     ]
     assert problems(lambda: pinned(folder, trials=11)) == ["--trials: at most 10 are kept of a case, got 11"]

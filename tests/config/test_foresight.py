@@ -8,6 +8,7 @@ from config.building import one, opened, suite, write
 from gatewatch.config.baselines import pin
 from gatewatch.config.foresight import gate_reach, gate_selftest
 from gatewatch.core.errors import NoVerdict
+from gatewatch.offline.reach import in_words
 
 CASES = "".join(f'{{"id": "c{n}", "input": "q{n}", "expected": "Q{n}"}}\n' for n in range(40))
 COSTLY = """
@@ -21,13 +22,14 @@ def answer(question):
 
 
 def test_a_newcomer_learns_what_forty_cases_can_tell(tmp_path: Path) -> None:
-    lines = gate_reach(opened(write(tmp_path, suite(), cases_jsonl=CASES)), "main")
-    assert lines == [
+    found = gate_reach(opened(write(tmp_path, suite(), cases_jsonl=CASES)), "main")
+    assert [step.cases * step.trials for step in found.steps] == [40, 120, 200, 120, 400]
+    assert in_words(found) == [
         "40 cases x 1 trial: a fall of 14.2 pp",
         "40 cases x 3 trials: a fall of 8.2 pp",
         "40 cases x 5 trials: a fall of 6.3 pp",
-        "120 cases x 1 trial: 8.2 pp",
-        "400 cases x 1 trial: 4.5 pp",
+        "120 cases x 1 trial: a fall of 8.2 pp",
+        "400 cases x 1 trial: a fall of 4.5 pp",
         "to rule out a fall of 5 pp when nothing changed: 322 cases x 1 trial",
         "flip layer: off until the baseline has 5 outcomes of a case (gatewatch baseline pin RUN --trials 5)",
         "(80 % power; the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet)",
@@ -37,7 +39,7 @@ def test_a_newcomer_learns_what_forty_cases_can_tell(tmp_path: Path) -> None:
 def test_with_a_history_it_is_known_and_has_a_price(tmp_path: Path) -> None:
     folder = write(tmp_path, suite(), app_py=COSTLY, cases_jsonl=CASES)
     pin(opened(folder), one(folder).id, trials=6)
-    lines = gate_reach(opened(folder), "main")
+    lines = in_words(gate_reach(opened(folder), "main"))
     assert lines[1].endswith(", +$0.800 a change")
     assert lines[3].endswith(", +$0.800 a change")
     assert any(line.startswith("flip layer: blocks at ") for line in lines)
@@ -57,5 +59,5 @@ def test_the_self_test_deals_stored_trials(tmp_path: Path) -> None:
 def test_one_trial_of_each_case_is_too_little_to_test_with(tmp_path: Path) -> None:
     folder = write(tmp_path, suite(), cases_jsonl=CASES)
     result = one(folder)
-    with pytest.raises(NoVerdict, match=rf"needs 3 stored trials .* there is 1: .*baseline pin {result.id} --trials 5"):
+    with pytest.raises(NoVerdict, match=rf"no case has 3 trials .*baseline pin {result.id} --trials 8"):
         gate_selftest(opened(folder), "main")

@@ -66,7 +66,7 @@ def side(
         must_pass: which cases must pass.
         history: past outcomes under `scorer`; a number: the first value so many times.
         outputs: the beginning of every output's digest; empty: the run's name, so that no two runs agree.
-        dataset: the dataset; None: one version with these cases.
+        dataset: the dataset; None: one version with these cases, all of which were run.
         components: in the place of the prompt alone.
         suite: its suite.
     """
@@ -97,6 +97,8 @@ def side(
         past = _past(trials, scorer, history) if isinstance(history, int) else tuple(history.get(case, ()))
         if past:
             found.cases[case].history = {scorer: past}
+    if dataset is None:
+        found.dataset = DatasetRef("d.jsonl", "0" * 12, found.rows // found.trials)
     return found
 
 

@@ -16,7 +16,7 @@ from gatewatch.core.case import Case
 from gatewatch.core.run import DatasetRef, Row, ScorerRef
 from gatewatch.core.score import Score
 from gatewatch.offline.compare import Comparison
-from gatewatch.offline.flips import Again, eligible
+from gatewatch.offline.flips import Again, chances
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.rule import Rule
@@ -119,7 +119,7 @@ def gated_early(before: Outcomes, system: System, *, seed: int, pass_at: float |
     cases = [Case(id=case, input=case) for case in before.cases]
     for case in cases:
         before.cases[case.id].hash = case.hash
-    flips = eligible(before, before.cases, SCORER, 1.0 if pass_at is None else pass_at).chances
+    flips = chances(before, before.cases, SCORER, 1.0 if pass_at is None else pass_at)
     alpha = rule.alpha / 2 if flips else rule.alpha
     stopping = Stopping(before, cases, alphas={SCORER: alpha}, max_drop=rule.max_drop)
     order = fair_order(range(len(cases)), cases, seed)
@@ -134,5 +134,6 @@ def gated_early(before: Outcomes, system: System, *, seed: int, pass_at: float |
         after.cases[f"c{place}"].hash = before.cases[f"c{place}"].hash
         after.cases[f"c{place}"].trials[0].scores[SCORER] = Mark(values[place])
     after.dataset = DatasetRef("sim.jsonl", "0" * 12, len(cases))
+    after.stopped = "stopped early" if len(seen) < len(cases) else ""
     verdict = decide(Comparison(before, after), rule, again=_again(system, pass_at), look=stopping.look)
     return verdict, len(seen) + verdict.reruns

@@ -138,8 +138,6 @@ class TestWriting:
         assert path.read_text().startswith("# ours\n" + CASE)
         assert len(read_exceptions(path, "support", today=TODAY).entries) == 2
 
-    # BUG accept.py, `write_entry`: `read_text` takes away Windows' line ends; `newline=""` on both sides keeps them.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="Windows' line ends are taken away")
     def test_line_ends_are_left_as_they_are(self, tmp_path: Path) -> None:
         path = written(tmp_path, CASE.replace("\n", "\r\n"))
         write_entry(path, entry(scorer="kind"))
@@ -151,7 +149,8 @@ class TestWriting:
             f"{folder}: cannot be written: No such file or directory"
         ]
         path = written(tmp_path, b"# \xff")
-        assert problems(lambda: write_entry(path, entry(case="a"))) == [f"{path}: cannot be written: not UTF-8"]
+        write_entry(path, entry(case="a"))
+        assert path.read_bytes().startswith(b"# \xff\n\n[[accepted]]\n"), "it is not for this to judge the rest"
 
 
 class TestWhatHolds:
@@ -210,7 +209,7 @@ class TestGate:
         before = baseline(GOOD, more={"kind": GOOD})
         after = side(with_last(GOOD, 1, 0.0), more={"kind": with_last(GOOD, 1, 0.0)}, must_pass=["c199"])
         verdict = decided(before, after, exceptions=accepting(entry(case="c199", scorer="kind")))
-        assert verdict.reasons == ("must-pass case c199 failed in every trial that there is (exact)",)
+        assert verdict.reasons == ("must-pass case c199 failed each time, and cannot be tried again (exact)",)
         assert {name: each.n for name, each in verdict.scorers.items()} == {"exact": 200, "kind": 199}
 
     def test_a_scorer(self) -> None:
@@ -236,15 +235,11 @@ class TestGate:
         assert (verdict.verdict, verdict.reasons) == ("REGRESSED", tuple(exceptions.expired_reasons()))
         assert verdict.accepted[0].state == "expired"
 
-    # BUG compare.py, `without`: pairs that were lost stay counted though their cases are accepted.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="what is accepted may still refuse a verdict")
     def test_what_is_accepted_is_not_lost(self) -> None:
         after = side(with_last(GOOD, 11, LOST))
         exceptions = accepting(*(entry(case=f"c{number}") for number in range(189, 200)))
         assert decided(baseline(GOOD), after, exceptions=exceptions).scorers["exact"].errors == 0
 
-    # BUG gate.py, `_judged`: the floors are held against what was accepted as well.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="a floor blocks for a scorer that was accepted")
     def test_what_is_accepted_is_under_no_floor(self) -> None:
         before = baseline(GOOD, more={"kind": GOOD})
         after = side(GOOD, more={"kind": numbered(200, 0.0)})

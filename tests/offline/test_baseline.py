@@ -368,19 +368,11 @@ class TestHistory:
         assert outcomes(pinned(tmp_path, runs[1], previous=one)) == (0.5,)
         assert outcomes(pinned(tmp_path, runs[2], previous=one, past=runs[:2])) == (0.5, 1.0)
 
-    # BUG baseline.py, `_outcomes`: whether a run is in the history is asked of all runs that it was ever made of, and
-    # what is then taken out are the newest values, whosever they are.
-    @pytest.mark.xfail(
-        strict=True, raises=AssertionError, reason="a run that is pinned anew after another counts twice"
-    )
     def test_going_back_to_an_older_run_counts_nothing_twice(self, tmp_path: Path) -> None:
         one = pinned(tmp_path, side({"a": 0.25}, name="r1"))
         two = pinned(tmp_path, side({"a": 0.75}, name="r2"), previous=one)
         assert sorted(outcomes(pinned(tmp_path, side({"a": 0.25}, name="r1"), previous=two))) == [0.25, 0.75]
 
-    # BUG baseline.py, `make_baseline`: of a run that is pinned again the earlier values are taken out, those of its
-    # further trials among them, and these cannot come back by `past`, since `previous.runs` names them.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="pinned again, a run loses its further trials")
     def test_pinned_again_a_run_keeps_the_trials_that_were_bought(self, tmp_path: Path) -> None:
         whole = side({"a": 1.0}, name="r1")
         bought = side({"a": [0.5, 0.75]}, name="more")

@@ -3,7 +3,6 @@ from collections.abc import Mapping
 import pytest
 
 from gatewatch.offline.bounds import Floors, ceilings, floors
-from gatewatch.offline.compare import Comparison
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.verdict import Ceiling
 from gatewatch.stats.intervals import wilson
@@ -15,7 +14,7 @@ GOOD = numbered(200)
 
 def held(after: Outcomes, **limits: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What floors say: why they block, and what they note."""
-    found = floors(Comparison(baseline({"a": 1.0}), after), limits)
+    found = floors(after, limits)
     return found.blocks, found.notes
 
 
@@ -51,7 +50,12 @@ class TestFloors:
     def test_without_a_value_there_is_nothing_to_be_looked_at(self) -> None:
         said = "kind: the floor of 0.5 could not be looked at, there is no value"
         after = side({"a": 1.0}, more={"kind": {"a": LOST}})
-        assert floors(Comparison(baseline({"a": 1.0}), after), {"kind": 0.5}) == Floors(unseen=(said,))
+        assert floors(after, {"kind": 0.5}) == Floors(unseen=(said,))
+
+    def test_of_what_is_mostly_lost_there_is_none_either(self) -> None:
+        said = "exact: the floor of 0.5 could not be looked at, too many scores were lost"
+        assert floors(side(with_last(numbered(40, 0.0), 3, LOST)), {"exact": 0.5}) == Floors(unseen=(said,))
+        assert floors(side(with_last(numbered(40, 0.0), 2, LOST)), {"exact": 0.5}).unseen == ()
 
 
 def spent(*costs: float, unpriced: int = 0) -> Outcomes:

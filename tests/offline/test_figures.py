@@ -57,7 +57,7 @@ def test_trials_of_right_and_wrong_break_where_the_larger_part_fails() -> None:
     before: dict[str, Values] = {name: [1.0, 1.0, 1.0] for name in "abcd"}
     after: dict[str, Values] = {"a": [1.0, 0.0, 1.0], "b": [0.0, 0.0, 1.0], "c": [1.0, 0.0], "d": [0.0, 0.0, 0.0]}
     each = found(before, after)
-    assert (each.losses, each.broke) == (4, 2)
+    assert (each.losses, each.broke) == (4, 3), "half is not the larger part"
 
 
 def test_the_level_and_the_drop_decide_what_is_to_be_seen() -> None:
@@ -100,7 +100,7 @@ def test_one_pair_has_no_interval_and_none_has_nothing() -> None:
     assert one.p == pytest.approx(0.25)
     assert (one.sd, one.mde, one.needed) == (None, None, None)
     none = found({"a": 1.0, "b": 1.0}, {"a": LOST, "b": SKIPPED})
-    assert none == Figures(verdict="UNDECIDED", errors=1, skipped=1)
+    assert none == Figures(verdict="UNDECIDED", errors=1, lost_share=1.0, skipped=1)
 
 
 def test_cases_that_share_an_origin_count_as_one() -> None:

@@ -8,7 +8,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from gatewatch.config.gates import SPENT_AT
 from gatewatch.core.run import DatasetRef, ScorerRef
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
@@ -19,6 +18,8 @@ from offline.simulating import MODELS, System, gated, gated_early, outcomes
 
 pytestmark = pytest.mark.slow
 STORED = 10
+SPENT_AT = (0.2, 0.6, 1.0)
+"""Of the trials on each side at the end (5) the shares at each look, where there is one at first."""
 
 
 def mark_of(model: str) -> float | None:

@@ -58,13 +58,13 @@ class TestReading:
             trace=Trace(input="q", output="x", cost=Cost(0.5), latency_s=1.5, versions={"model": "m-2026"}),
             scores={"exact": Score(1.0), "judge": Score(0.5, cost=Cost(0.25), model="j-2026")},
         )
-        head = header(["exact", "judge"], name="v2", suite="support", components={"prompt": "p2"}, started="now")
+        head = header(["exact", "judge"], name="v2", suite="support", components={"prompt": "p2"})
         found = read_run(write_journal(tmp_path / "r.jsonl", head, [whole]))
         outcome = found.cases["a"]
         assert (outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass) == ("abc", "refund", "doc1", True)
         assert (outcome.value("exact"), outcome.value("judge"), outcome.value("other")) == (1.0, 0.5, None)
         assert (found.label, found.run, found.suite, found.task) == ("v2", "demo-1", "support", "app:answer")
-        assert (found.components, found.runs, found.started) == ({"prompt": "p2"}, ("demo-1",), "now")
+        assert (found.components, found.runs, found.planned) == ({"prompt": "p2"}, ("demo-1",), False)
         assert (found.versions, found.judges) == ({"model": {"m-2026"}}, {"judge": {"j-2026"}})
         assert (found.task_cost, found.judge_cost) == (Cost(0.5), Cost(0.25))
         assert (list(found.latencies), found.rows, found.failed) == ([1.5], 1, 0)
@@ -75,6 +75,9 @@ class TestReading:
     def test_a_run_is_called_by_its_id_where_it_has_no_name(self) -> None:
         assert Outcomes.of(header()).label == "demo-1"
         assert not Outcomes.of(header(prices={"m": {}})).independent
+        again = Outcomes.of(header(purpose="rescore", of="first"))
+        assert (again.runs, again.made_for) == (("demo-1", "first"), "first"), "its outcomes are those of the first"
+        assert Outcomes.of(header(purpose="trials", of="first")).runs == ("demo-1",)
         assert Outcomes.of(header(prices={"m": {}}, fresh=True)).independent
 
     def test_of_cost_and_time_what_is_not_stated_is_unknown_and_failures_have_no_latency(self, tmp_path: Path) -> None:
@@ -262,10 +265,20 @@ class TestValues:
         assert self.case(1.0, LOST, 0.0).values("exact") == [1.0, 0.0]
 
     def test_lost_is_what_a_scorer_failed_at(self) -> None:
-        assert self.case(LOST).lost("exact")
-        assert self.case(SKIPPED, LOST).lost("exact")
-        assert not self.case(SKIPPED).lost("exact")
-        assert not self.case(1.0).lost("other"), "a scorer that was never asked lost nothing"
+        assert [self.case(*marks).lost("exact") for marks in ((LOST,), (SKIPPED, LOST), (1.0, LOST, 0.0, 1.0))] == [
+            1.0,
+            0.5,
+            0.25,
+        ]
+        assert self.case(SKIPPED).lost("exact") == 0.0
+        assert self.case(1.0).lost("other") == 0.0, "a scorer that was never asked lost nothing"
+        assert CaseOutcome("h", "", "", False, []).lost("exact") == 0.0
+
+    def test_what_was_tried_is_what_was_run_and_what_was_tried_again(self) -> None:
+        once, more = self.case(0.0, LOST, 0.5), self.case(0.0)
+        assert once.tried("exact") == [0.0, 0.5]
+        more.tries = [*more.trials, *self.case(1.0, LOST, 0.25).trials]
+        assert (more.tried("exact"), more.values("exact"), more.tried("other")) == ([0.0, 1.0, 0.25], [0.0], [])
 
 
 class TestAll:
@@ -283,6 +296,18 @@ class TestAll:
         assert read(tmp_path, *down, cases=2).all_failed
         append_rows(tmp_path / "r.jsonl", [row("c")])
         assert not read_run(tmp_path / "r.jsonl").all_failed, "without scorers an answer is all there is to have"
+
+    def test_from_where_on_a_value_passes(self) -> None:
+        assert side({"a": 1.0, "b": [0.0, LOST, 1.0]}).mark("exact") == 1.0
+        assert side({"a": 1.0, "b": [0.0, 0.5]}).mark("exact") is None
+        assert side({"a": 1.0, "b": 0.5}, pass_at=0.5).mark("exact") == 0.5
+        assert side({"a": LOST}).mark("exact") is None
+        assert side({"a": 1.0}).mark("other") is None
+
+    def test_the_mean_over_all_cases(self) -> None:
+        found = side({"a": [1.0, 0.0], "b": 1.0, "c": LOST}).estimate("exact")
+        assert (found.mean, found.n) == (0.75, 2)
+        assert side({"a": 1.0}).estimate("other").mean is None
 
     def test_how_many_outcomes_are_known_of_a_case(self) -> None:
         assert side({}).most_outcomes("exact") == 0

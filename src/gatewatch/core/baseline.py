@@ -21,8 +21,9 @@ class BaselineHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a baseline is the baseline of.
 
     `runs` are the runs whose outcomes stand in it, the main one first; `lines` is how many lines follow. `versions`
-    are component versions that the application stated with its answers, `judges` the models that judged, as the provider names them, by scorer.
-    `latency_s` has percentiles over answers, `cost` what the task's calls cost and `judge_cost` the judges'.
+    are component versions that the application stated with its answers, `judges` the models that judged, as the
+    provider names them, by scorer. `latency_s` has percentiles over answers, `cost` what the task's calls cost and
+    `judge_cost` the judges'.
     """
 
     kind: str

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 from gatewatch.core.errors import did_you_mean
 from gatewatch.core.money import Cost
 from gatewatch.offline.accept import Exceptions
+from gatewatch.offline.attribution import attribution, remarks
 from gatewatch.offline.bounds import ceilings, floors
 from gatewatch.offline.cells import Cells, concluded, explore, refused
-from gatewatch.offline.attribution import attribution, remarks
 from gatewatch.offline.compare import COMMIT, Comparison, Pairs
 from gatewatch.offline.flips import TRIES, Again, chances, failed_tries, flips, to_try
 from gatewatch.offline.outcomes import Outcomes

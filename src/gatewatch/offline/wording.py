@@ -23,8 +23,9 @@ def rule_in_words(rule: Rule, gating: Sequence[str], *, flips: bool) -> str:
         parts.append(
             f"a mean lies under its floor for sure ({', '.join(f'{n} {at:g}' for n, at in rule.floors.items())})"
         )
-    limits = [f"{rule.max_cost:g} USD a row"] * (rule.max_cost is not None)
-    limits += [f"p95 {rule.max_latency:g} s"] * (rule.max_latency is not None)
+    limits = [] if rule.max_cost is None else [f"{rule.max_cost:g} USD a row"]
+    if rule.max_latency is not None:
+        limits.append(f"p95 {rule.max_latency:g} s")
     if limits:
         parts.append(f"a ceiling is passed for sure ({', '.join(limits)})")
     where = f" in {', '.join(rule.slices)} too" if rule.slices else ""
