@@ -35,15 +35,12 @@ def show(gated: "Gated", *, as_json: bool, **files: Path | None) -> None:
     In a GitHub Actions job the rows that block are also annotated, on standard error.
 
     Raises:
-        InputError: when a file cannot be written.
+        InputError: when a file cannot be written; the verdict is printed all the same.
     """
     from gatewatch.cli.terminal import print_json, tell, while_heard
     from gatewatch.offline.reports.annotations import as_annotations
     from gatewatch.offline.reports.tables import as_json as to_json
 
-    for name, path in files.items():
-        if path is not None:
-            _write(path, _face(gated, name))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in as_annotations(gated.verdict, _from_the_top(gated.places)):
             tell(line)
@@ -52,6 +49,9 @@ def show(gated: "Gated", *, as_json: bool, **files: Path | None) -> None:
             print_json(to_json(gated.verdict))
         else:
             _print(gated)
+    for name, path in files.items():
+        if path is not None:
+            _write(path, _face(gated, name))
 
 
 def _from_the_top(places: dict[str, str]) -> dict[str, str]:
@@ -83,6 +83,22 @@ def _print(gated: "Gated") -> None:
     drawn = console(100)
     for part in renderables(gated.verdict, texts, width=drawn.width):
         drawn.print(part)
+
+
+def look_at(**files: Path | None) -> None:
+    """Make sure, before anything is paid for, that reports can be written where they were asked for.
+
+    Raises:
+        InputError: where one cannot.
+    """
+    from gatewatch.core.errors import InputError, Problem
+
+    for path in files.values():
+        if path is None:
+            continue
+        there = next(each for each in (path, *path.absolute().parents) if each.exists())
+        if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):
+            raise InputError(Problem(str(path), f"cannot be written: {there} is not open to writing"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -45,13 +45,15 @@ def command(
 
     Exit codes: 0 PASS, or UNDECIDED where that only warns; 1 REGRESSED; 3 no verdict; 4 the run itself broke.
     """
-    from gatewatch.cli.faces import show
+    from gatewatch.cli.faces import look_at, show
     from gatewatch.config.foresight import gate_selftest
     from gatewatch.config.gates import gate_suite
     from gatewatch.config.project import Project
+    from gatewatch.core.errors import InputError
 
     if run and (task or name or trials or budget):
         raise click.UsageError("--run is a run that was made already: leave out --task, --name, --trials, --budget")
+    look_at(**files)
     with only_json(as_json):
         project = Project.open()
         if selftest:
@@ -72,7 +74,12 @@ def command(
     if selftest:
         _print_selftest(found, as_json=as_json)
         return 0
-    show(gated, as_json=as_json, **files)
+    try:
+        show(gated, as_json=as_json, **files)
+    except InputError as error:
+        if not gated.verdict.exit_code:
+            raise
+        tell(str(error))
     return gated.verdict.exit_code
 
 

@@ -20,8 +20,10 @@ def check(project: Project) -> list[Problem]:
         if path.is_file():
             with problems.gather():
                 read_baseline(shortest(path))
-    with problems.gather():
-        exceptions_of(project, "")
+    for name in project.settings.suites or ("",):
+        with problems.gather():
+            expired = exceptions_of(project, name).expired_reasons()
+            problems += [Problem(where, what) for where, _, what in (each.partition(": ") for each in expired)]
     for name, monitor in project.settings.monitors.items():
         for position, each in enumerate(monitor.scorers):
             with problems.gather():

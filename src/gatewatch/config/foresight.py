@@ -62,8 +62,11 @@ def gate_selftest(project: Project, name: str) -> SelfTest:
     reference = name
     if baseline_path(project.root, name).is_file():
         before = side_named(project, "baseline", name)
-        if (project.runs / f"{before.run}{SUFFIX}").is_file():
-            reference = before.run
+        reference = before.run
+        if not (project.runs / f"{before.run}{SUFFIX}").is_file():
+            raise NoVerdict(
+                f"the self-test has nothing to go by: the run {before.run}, which the baseline is, is not stored here"
+            )
     run = read_run(find_run(project.runs, reference))
     for each in runs_of_version(project.runs, run):
         run.pool(each)

@@ -14,7 +14,7 @@ from gatewatch.config.rescore import prepare_rescore
 from gatewatch.config.rules import rule_of
 from gatewatch.config.sides import exceptions_of, side_named
 from gatewatch.config.verdicts import keep_verdict
-from gatewatch.core.errors import InputError
+from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.flips import Again
 from gatewatch.offline.gate import decide
@@ -63,7 +63,8 @@ def gate_suite(
     """
     maker = Maker(project, name, changes=changes or {}, make=make, tell=tell)
     gated = _Gating(maker, undecided).gate(task=task, run=run, against=against, label=label)
-    keep_verdict(project, gated.verdict)
+    if against == "baseline":
+        keep_verdict(project, gated.verdict)
     return gated
 
 
@@ -81,7 +82,7 @@ class _Gating:
     def gate(self, *, task: str, run: str, against: str, label: str) -> Gated:
         before = side_named(self.project, against, self.name)
         if run:
-            after = read_run(find_run(self.project.runs, run))
+            after = self._stored(run, before)
             return self._judged(before, after, None, "the candidate is a stored run", {}, None)
         ready = self.maker.prepared(task, label)
         early = self._before_it_is_run(before, ready)
@@ -92,11 +93,28 @@ class _Gating:
             ready, stopping = self._stopping(before, ready)
         result = self.maker.run(ready, stopping)
         after = read_run(result.path)
-        if stopping is not None and stopping.said and not after.complete:
-            after.stopped = str(result.summary.end.reason if result.summary.end else "stopped early")
+        if not after.complete:
+            reason = result.summary.end.reason if result.summary.end else "it was cut off"
+            if stopping is not None and stopping.said:
+                after.stopped = reason
+            else:
+                self.notes.append(f"The candidate's run ended early: {reason}.")
         again, why = self.maker.again(ready)
         places = {ready.plan.dataset[index].id: ready.plan.dataset.place(index) for index in ready.plan.chosen}
         return self._judged(before, after, again, why, places, None if stopping is None else stopping.look)
+
+    def _stored(self, reference: str, before: Outcomes) -> Outcomes:
+        """A stored run as the candidate.
+
+        Raises:
+            InputError: when it is of another suite, or the baseline's own.
+        """
+        after = read_run(find_run(self.project.runs, reference))
+        if after.suite not in ("", self.name):
+            raise InputError(Problem(after.run, f"is a run of {after.suite}, not of {self.name}"))
+        if after.run in before.runs:
+            raise InputError(Problem(after.run, "is what it would be held against", "name another run, or --against"))
+        return after
 
     def _before_it_is_run(self, before: Outcomes, ready: Prepared) -> Verdict | None:
         """What can be said before anything is paid for: that rulers or datasets do not fit. None where they do."""
@@ -116,7 +134,9 @@ class _Gating:
         plan = ready.plan
         cases = [plan.dataset[index] for index in plan.chosen]
         why = ""
-        if plan.trials > 1:
+        if earlier_runs(self.project.runs, Outcomes.of(ready.header)):
+            why = "the same commit was gated before"
+        elif plan.trials > 1:
             why = "there are several trials"
         elif len(cases) < LEAST_CASES:
             why = f"there are fewer than {LEAST_CASES} cases"
@@ -150,7 +170,8 @@ class _Gating:
     ) -> Gated:
         self.notes += pooling_notes(self.project, after)
         spend = self.rule.undecided == "spend" and look is None
-        looks = self._looks(before, after) if spend and again is not None and self.maker.can_run(before) else ()
+        both = spend and self.maker.can_run(before)
+        looks = self._looks(before, after, both) if spend and again is not None else ()
         first = Look(information=looks, number=0, bought=True) if looks else look
         verdict = decide(
             Comparison(before, after),
@@ -161,31 +182,44 @@ class _Gating:
             look=first,
         )
         if looks:
-            verdict = self._spend(before, after, verdict, again, looks)
+            verdict = self._spend(before, after, verdict, again, looks, both)
         elif spend and verdict.verdict == "UNDECIDED":
-            self.notes.append("No more trials were bought: the baseline's version cannot be run here.")
+            self.notes.append(f"No trials were bought: {why}.")
         if verdict.verdict == "NOT_COMPARABLE":
             verdict = self._offering(verdict, before)
         return self._gated(finished(verdict, self.name, before, after, self.rule, self.notes), before, after, places)
 
-    def _looks(self, before: Outcomes, after: Outcomes) -> tuple[float, ...]:
+    def _looks(self, before: Outcomes, after: Outcomes, both: bool) -> tuple[float, ...]:
         """The shares of all information at each look, by the trials that there are on both sides then."""
         counts = [
-            (trials_of(before) + more, trials_of(after) + more) for more in range(0, 2 * TRIALS_MORE + 1, TRIALS_MORE)
+            (trials_of(before) + more * both, trials_of(after) + more)
+            for more in range(0, 2 * TRIALS_MORE + 1, TRIALS_MORE)
         ]
         information = [1 / (1 / one + 1 / other) for one, other in counts]
         return tuple(each / information[-1] for each in information)
 
     def _spend(
-        self, before: Outcomes, after: Outcomes, verdict: Verdict, again: Again | None, looks: tuple[float, ...]
+        self,
+        before: Outcomes,
+        after: Outcomes,
+        verdict: Verdict,
+        again: Again | None,
+        looks: tuple[float, ...],
+        both: bool,
     ) -> Verdict:
-        """Buy more trials of all cases on both sides for as long as the verdict is open."""
+        """Buy more trials of all cases, where it can be on both sides, for as long as the verdict is open."""
         for number in range(1, len(looks)):
             if verdict.verdict != "UNDECIDED" or verdict.refused:
                 break
+            if not any(each.wins or each.losses for each in verdict.scorers.values() if each.gating):
+                self.notes.append("No trials were bought: no case moved, so that only more cases can rule a fall out.")
+                break
             if number == 1:
-                self.notes.append(f"Trials were bought: {len(looks)} looks at the most share the error rates.")
-            before.pool(self.maker.trials_of(before))
+                whose = "both sides" if both else "the candidate alone, since the baseline's version is not here"
+                looked = f"{len(looks)} looks at the most share the error rates"
+                self.notes.append(f"Trials of every case were bought on {whose}: {looked}.")
+            if both:
+                before.pool(self.maker.trials_of(before))
             after.pool(self.maker.trials_of(after))
             look = Look(information=looks, number=number, bought=True)
             verdict = decide(Comparison(before, after), self.rule, again=again, exceptions=self.exceptions, look=look)
@@ -235,11 +269,11 @@ def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
     """Commands to go on with."""
     if verdict.verdict == "NOT_COMPARABLE":
         return []
-    run, first = after.run, verdict.rows[:1]
+    run, first = quote(after.run), verdict.rows[:1]
     found = [f"gatewatch show {run} --case {quote(row.id)}" for row in first if row.effect in ("loss", "new")]
     if verdict.verdict == "REGRESSED":
-        why = '--reason "..." --until DATE --owner NAME'
-        found += [f"gatewatch accept {quote(row.id)} {why}" for row in first if row.why]
+        options = '--reason "..." --until DATE --owner NAME'
+        found += [f"gatewatch accept {options} -- {quote(row.id)}" for row in first if row.why]
     if verdict.verdict == "UNDECIDED" and suite:
         found.append(f"gatewatch plan {suite}")
     if verdict.verdict == "PASS" and not after.stopped:

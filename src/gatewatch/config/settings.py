@@ -86,7 +86,7 @@ class GateSettings(Struct, frozen=True):
     slices: tuple[str, ...] = ()
     max_drop: Points = 0.05
     min_effect: Points = 0.0
-    alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[float, Meta(ge=0.0001, lt=0.5)] = 0.05
     min: dict[str, Share] = {}
     max_cost: str = ""
     max_latency: Seconds | None = None

@@ -1,6 +1,7 @@
 """A run as it is kept: a header, then rows, then how it ended. Plain data; the journal writes and reads it."""
 
 import hashlib
+import re
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from gatewatch.core.trace import Trace
 
 RUN_KIND = "gatewatch.run"
 RUN_VERSION = 1
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""What a run may be called: it names files."""
 
 Ending = Literal["complete", "partial", "broken"]
 Purpose = Literal["", "flips", "trials", "rescore"]

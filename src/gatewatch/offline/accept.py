@@ -60,8 +60,13 @@ class Exceptions:
 
     def __init__(self, entries: Iterable[tuple[str, Entry]] = (), *, today: date | None = None) -> None:
         self.today = today or now().date()
-        self.entries = tuple(entries)
+        # Of entries for one and the same thing the last one holds: that is how one is renewed.
+        last = {(entry.case, entry.scorer, entry.suite): (where, entry) for where, entry in entries}
+        self.entries = tuple(last.values())
         self._live = [entry for _, entry in self.entries if entry.until >= self.today]
+        self._by_case: dict[str, list[Entry]] = {}
+        for entry in self._live:
+            self._by_case.setdefault(entry.case, []).append(entry)
 
     def of_scorer(self, name: str) -> Entry | None:
         """The exception for a whole scorer, if there is one."""
@@ -73,8 +78,8 @@ class Exceptions:
 
     def reason(self, case: str, scorer: str) -> str:
         """Why a case is accepted under a scorer, or nothing."""
-        for entry in self._live:
-            if entry.case in ("", case) and entry.scorer in ("", scorer):
+        for entry in (*self._by_case.get("", ()), *self._by_case.get(case, ())):
+            if entry.scorer in ("", scorer):
                 return f"{entry.reason} (until {entry.until}, {entry.owner})"
         return ""
 
@@ -89,10 +94,15 @@ class Exceptions:
 
     def used(self, rows: Iterable[RowDiff]) -> tuple[Accepted, ...]:
         """Every exception, and whether there was anything for it to except."""
-        moved = {(row.id, row.scorer) for row in rows if row.effect != "win" or row.why}
+        moved: dict[str, set[str]] = {}
+        for row in rows:
+            if row.effect != "win" or row.why:
+                for case in (row.id, ""):
+                    moved.setdefault(case, set()).add(row.scorer)
         found = []
         for where, entry in self.entries:
-            needed = any(entry.case in ("", case) and entry.scorer in ("", scorer) for case, scorer in moved)
+            scorers = moved.get(entry.case, set())
+            needed = entry.scorer in scorers if entry.scorer else bool(scorers)
             state = "expired" if entry.until < self.today else "holds" if needed else "idle"
             found.append(
                 Accepted(

@@ -32,7 +32,7 @@ def attribution(comparison: Comparison) -> str:
         one, other = comparison.changed[name]
         said = f"{name}: {_brief(one)} → {_brief(other)}"
         if name == COMMIT:
-            return f"The code changed ({said}), and no component that is recorded apart did."
+            return f"The commit changed ({said}); of the components that are recorded none did."
         return f"One component changed: {said}."
     names = f"{', '.join(found[:-1])} and {found[-1]}"
     return f"{len(found)} components changed ({names}): the difference cannot be put down to one of them."
@@ -68,9 +68,32 @@ def remarks(comparison: Comparison) -> list[str]:
             found.append(f"{name}: {one} cases were scored on one side only, and are in neither mean.")
     gone = [case for case in comparison.removed if before.cases[case].must_pass]
     if gone:
-        found.append(f"Must-pass cases of the baseline are gone: {', '.join(gone[:10])}{' ...' if gone[10:] else ''}.")
+        found.append(
+            f"Must-pass cases of the baseline are gone: {', '.join(gone[:10])}{' ...' if len(gone) > 10 else ''}."
+        )
+    found += _relabelled(comparison)
     if after.components.get(COMMIT, "").endswith(DIRTY):
         found.append("The candidate was made from a tree with uncommitted changes.")
+    return found
+
+
+def _relabelled(comparison: Comparison) -> list[str]:
+    """What was changed about cases and scorers, rather than in them: it changes what can block."""
+    before, after = comparison.before, comparison.after
+    sides = [(case, before.cases[case], after.cases[case]) for case in comparison.paired]
+    no_more = [case for case, one, other in sides if one.must_pass and not other.must_pass]
+    found = []
+    if no_more:
+        found.append(f"No longer must-pass: {', '.join(no_more[:10])}{' ...' if len(no_more) > 10 else ''}.")
+    for what in ("slice", "cluster"):
+        count = sum(getattr(one, what) != getattr(other, what) for _, one, other in sides)
+        if count:
+            found.append(f"{count} cases are of another {what} than in the baseline.")
+    for name in comparison.scorers:
+        one, other = (side.scorers[name].pass_at for side in (before, after))
+        if one != other:
+            marks = " → ".join("none" if mark is None else f"{mark:g}" for mark in (one, other))
+            found.append(f"The pass mark of {name} changed: {marks}.")
     return found
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gatewatch.core.baseline import BASELINE_KIND, BASELINE_VERSION, MOST_OUTCOM
 from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.money import Cost
+from gatewatch.core.run import RUN_ID
 from gatewatch.core.score import Status
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.summary import percentiles
@@ -174,7 +176,8 @@ def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineL
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
 
 
@@ -233,7 +236,7 @@ def _header(path: Path, line: bytes) -> BaselineHeader:
     where = f"{path}:1"
     try:
         stated = codec.decode(line, dict[str, Any])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
     if stated.get("kind") != BASELINE_KIND:
         raise InputError(Problem(where, f"is a {stated.get('kind')}, not a {BASELINE_KIND}"))
@@ -242,9 +245,12 @@ def _header(path: Path, line: bytes) -> BaselineHeader:
         what = f"was written by a newer Gatewatch (format {version}; this one reads up to {BASELINE_VERSION})"
         raise InputError(Problem(where, what, "upgrade gatewatch to read it"))
     try:
-        return codec.decode(line, BaselineHeader)
+        found = codec.decode(line, BaselineHeader)
     except ValueError as error:
         raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
+    if not RUN_ID.fullmatch(found.run):
+        raise InputError(Problem(where, f"{found.run!r} is no run's id", "pin the baseline anew"))
+    return found
 
 
 def _empty(path: Path, header: BaselineHeader) -> Outcomes:
@@ -274,7 +280,10 @@ def _parsed(line: bytes, where: str) -> BaselineLine | list[Problem]:
     try:
         return codec.decode(line, BaselineLine)
     except msgspec.ValidationError:
-        flaws = shape.convert(codec.parse(line), BaselineLine)
+        try:
+            flaws = shape.convert(codec.parse(line), BaselineLine)
+        except (ValueError, RecursionError) as error:
+            return [Problem(where, f"not JSON: {error}", "pin the baseline anew")]
         return [Problem(f"{where}: {at}" if at else where, what, hint) for at, what, hint in _listed(flaws)]
     except json.JSONDecodeError as error:
         return [Problem(f"{where}:{error.colno}", f"not JSON: {error.msg}", "pin the baseline anew")]

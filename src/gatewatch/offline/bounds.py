@@ -12,7 +12,7 @@ from msgspec import Struct
 from gatewatch.core.money import dollars
 from gatewatch.offline.summary import LOST_SHARE
 from gatewatch.offline.verdict import Ceiling
-from gatewatch.stats.paired import quantile_bounds
+from gatewatch.stats.quantiles import quantile_bounds
 from gatewatch.stats.special import t_quantile
 
 if TYPE_CHECKING:

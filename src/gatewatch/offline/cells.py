@@ -17,7 +17,9 @@ from gatewatch.offline.summary import LOST_SHARE
 from gatewatch.offline.verdict import Figures, Flips, Word
 from gatewatch.stats.multiple import benjamini_hochberg, holm
 
-_EXPLORED = _PASS_LEVEL = 0.05
+_EXPLORED = PASS_LEVEL = 0.05
+
+_SMALL_P = 0.0001
 
 Cells = dict[tuple[str, str], Figures]
 """Figures by scorer and slice; the slice is empty for all cases."""
@@ -42,7 +44,7 @@ def concluded(
         look: where the data stand, when they are looked at several times.
     """
     raw: Cells = {}
-    level = _PASS_LEVEL if look is None else look.pass_level(_PASS_LEVEL)
+    level = PASS_LEVEL if look is None else look.pass_level(PASS_LEVEL)
     parts = {name: {"": each, **comparison.slices(each)} for name, each in pairs.items()}
     gates = {(name, part) for name in gating for part in parts[name] if not part or part in rule.slices}
     for name, some in parts.items():
@@ -87,6 +89,9 @@ def _judged(
     found = replace(found, p_adjusted=adjusted)
     if adjusted <= rule.alpha:
         return _regressed(where, found, rule, look is not None and look.said.get(name) == "regressed")
+    if found.dropped > LOST_SHARE * (found.n + found.dropped):
+        said = f"{where}: it has nothing to say of {found.dropped} cases any more, {found.n} are left to compare"
+        return _said(found, "UNDECIDED", said)
     if unmoved or stopped or ruled_out:
         return _said(found, "PASS")
     return _said(found, "UNDECIDED", f"{where}: a fall of {rule.max_drop * 100:g} pp cannot be ruled out")
@@ -103,14 +108,19 @@ def _regressed(where: str, found: Figures, rule: Rule, stopped: bool) -> Figures
     if found.flips is not None and found.flips.confirmed and found.flips.p <= level:
         count = found.flips.confirmed
         cases = "1 case that always passed has" if count == 1 else f"{count} cases that always passed have"
-        reasons.append(f"{where}: {cases} now failed three times of three (p = {found.flips.p:.2g})")
+        reasons.append(f"{where}: {cases} now failed three times of three ({p_text(found.flips.p)})")
         layers.append("flips")
     sure = found.p is not None and (found.p <= level or stopped) and (found.delta or 0.0) <= -rule.min_effect
     if found.delta is not None and (sure or not layers):
-        moved = f"{found.losses} down, {found.wins} up; p = {found.p:.2g}"
+        moved = f"{found.losses} down, {found.wins} up; {p_text(found.p or 0.0)}"
         reasons.append(f"{where}: the mean fell by {-found.delta * 100:.1f} pp ({moved})")
         layers.append("mean")
     return replace(_said(found, "REGRESSED", *reasons), blocked_by=tuple(layers))
+
+
+def p_text(p: float) -> str:
+    """A p-value in words; of very small ones no more than that."""
+    return f"p = {p:.2g}" if p >= _SMALL_P else f"p < {_SMALL_P}"
 
 
 def refused(found: Figures) -> bool:

@@ -32,9 +32,10 @@ class Pairs(Struct, frozen=True, kw_only=True):
 
     `places` are their positions in the comparison's `paired`; `before` and `after` their values in 0..1 (means over
     trials). Of the pairs that a scorer's errors took, whole or in part, `lost_places` are the positions and
-    `lost_shares` the shares, in 0..1; `skipped_places` are those that a scorer had nothing to say of on one side or
-    both. `mark` is from which value on a trial passes, where values can be called that, and `bar` the same for a mean
-    over trials: of trials that are 0 or 1, more than half have to pass.
+    `lost_shares` the shares, in 0..1; `skipped_places` are those that it had nothing to say of on one side or both, and
+    `dropped_places` those of them that the baseline has a value of. `mark` is from which value on a trial passes, where
+    values can be called that, and `bar` the same for a mean over trials: of trials that are 0 or 1, more than half have
+    to pass. `step` is by how much one of the candidate's trials moves a case's mean then, if there are several.
     """
 
     name: str
@@ -44,8 +45,10 @@ class Pairs(Struct, frozen=True, kw_only=True):
     lost_places: "NDArray[Any]"
     lost_shares: "NDArray[Any]"
     skipped_places: "NDArray[Any]"
+    dropped_places: "NDArray[Any]"
     mark: float | None = None
     bar: float | None = None
+    step: float | None = None
 
     @property
     def n(self) -> int:
@@ -92,6 +95,7 @@ class Pairs(Struct, frozen=True, kw_only=True):
             lost_places=self.lost_places[lost],
             lost_shares=self.lost_shares[lost],
             skipped_places=self.skipped_places[keep[self.skipped_places]],
+            dropped_places=self.dropped_places[keep[self.dropped_places]],
         )
 
 
@@ -120,7 +124,8 @@ class Comparison:
                 self._after.append(outcome)
         self.new.sort()
         self.altered.sort()
-        self.removed = [] if self.by_choice else sorted(before.cases.keys() - after.cases.keys())
+        partial = self.by_choice or not (after.planned or after.complete)
+        self.removed = [] if partial else sorted(before.cases.keys() - after.cases.keys())
         self._single = all(len(each.trials) == 1 for side in (self._before, self._after) for each in side)
         self.changed = dict(_changes(before, after))
         self.rulers = {name: why for name in after.scorers if (why := _ruler(name, before, after))}
@@ -134,7 +139,7 @@ class Comparison:
     def share(self) -> float:
         """The share of the cases that should pair which do.
 
-        Where the candidate ran over fewer cases by choice (a tier, a limit, an early stop) they are its own. Of one and
+        Where the candidate ran over fewer cases by choice (another tier, an early stop) they are its own. Of one and
         the same dataset they are all. Of a dataset that has grown, or of another, they are the baseline's.
         """
         before, after = len(self.before.cases), len(self.after.cases)
@@ -148,10 +153,9 @@ class Comparison:
 
     @property
     def by_choice(self) -> bool:
-        """Whether the candidate ran over fewer cases than the baseline, by choice: a tier, a limit, an early stop."""
-        chosen, before = self.after.dataset, self.before.dataset
-        fewer = bool(chosen.limit or chosen.tier) and (chosen.limit, chosen.tier) != (before.limit, before.tier)
-        return fewer or bool(self.after.stopped)
+        """Whether the candidate ran over fewer cases than the baseline, by choice: another tier, or an early stop."""
+        tier = self.after.dataset.tier
+        return bool(self.after.stopped) or (bool(tier) and tier != self.before.dataset.tier)
 
     @cached_property
     def identical(self) -> bool:
@@ -201,10 +205,12 @@ class Comparison:
             lost_places=lost.nonzero()[0],
             lost_shares=lost[lost.nonzero()[0]],
             skipped_places=(missing & (lost == 0.0)).nonzero()[0],
+            dropped_places=(np.isnan(after) & ~np.isnan(before) & (lost == 0.0)).nonzero()[0],
         )
         mark = self.after.scorers[name].pass_at
         if found.n and self._passes_or_fails(found):
-            return replace(found, mark=1.0 if mark is None else mark, bar=_MORE_THAN_HALF)
+            step = None if self._single else self._step(found)
+            return replace(found, mark=1.0 if mark is None else mark, bar=_MORE_THAN_HALF, step=step)
         return replace(found, mark=mark, bar=mark)
 
     def _passes_or_fails(self, pairs: Pairs) -> bool:
@@ -213,6 +219,13 @@ class Comparison:
             return pairs.binary
         sides = (side[place] for side in (self._before, self._after) for place in pairs.places)
         return all(value in (0.0, 1.0) for outcome in sides for value in outcome.values(pairs.name))
+
+    def _step(self, pairs: Pairs) -> float:
+        """By how much one trial of the candidate moves a case's mean; 1 where no two trials of a case ever differed."""
+        values = [self._after[place].values(pairs.name) for place in pairs.places]
+        before = (self._before[place].values(pairs.name) for place in pairs.places)
+        differ = any(len(set(each)) > 1 for side in (values, before) for each in side)
+        return 1.0 / min(map(len, values)) if differ else 1.0
 
     def without(self, pairs: Pairs, cases: Collection[str]) -> Pairs:
         """Pairs without those of some cases."""

@@ -28,11 +28,18 @@ def figures(
         seed: of the sign flips, where there are too many to count them all.
     """
     n, bar, differences = pairs.n, pairs.bar, pairs.differences
-    found = Figures(verdict="UNDECIDED", n=n, errors=pairs.lost, lost_share=pairs.lost_share, skipped=pairs.skipped)
+    found = Figures(
+        verdict="UNDECIDED",
+        n=n,
+        errors=pairs.lost,
+        lost_share=pairs.lost_share,
+        skipped=pairs.skipped,
+        dropped=len(pairs.dropped_places),
+    )
     if not n:
         return found
     clusters = comparison.clusters(pairs)
-    moved = difference(differences, clusters=clusters, binary=pairs.binary, level=level)
+    moved = difference(differences, clusters=clusters, binary=pairs.binary, step=pairs.step, level=level)
     wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     fixed = 0 if bar is None else int(((pairs.before < bar) & (pairs.after >= bar)).sum())
     broke = 0 if bar is None else int(((pairs.before >= bar) & (pairs.after < bar)).sum())

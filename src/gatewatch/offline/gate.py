@@ -17,9 +17,9 @@ from gatewatch.core.money import Cost
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.attribution import attribution, remarks
 from gatewatch.offline.bounds import ceilings, floors
-from gatewatch.offline.cells import Cells, concluded, explore, refused
+from gatewatch.offline.cells import PASS_LEVEL, Cells, concluded, explore, refused
 from gatewatch.offline.compare import COMMIT, Comparison, Pairs
-from gatewatch.offline.flips import TRIES, Again, chances, failed_tries, flips, to_try
+from gatewatch.offline.flips import LEAST_HISTORY, TRIES, Again, chances, failed_tries, flips, to_try
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.rows import moved_rows
 from gatewatch.offline.rule import Rule
@@ -233,10 +233,13 @@ class _Gate:
         """What the contract layer says: of must-pass cases that failed whenever they were tried."""
         failed: dict[str, list[str]] = {}
         rows: list[tuple[str, str]] = []
-        unseen: list[str] = []
+        unseen = self._without_mark()
+        unjudged = {case for name in self.after.scorers if not self._excepted(name) for case in self._must_pass(name)}
         for name, mark in self.marks.items():
             for case in self._must_pass(name):
                 outcome = self.after.cases[case]
+                if outcome.tried(name):
+                    unjudged.discard(case)
                 times = failed_tries(outcome, name, mark)
                 if times == TRIES or (times and self.again is None):
                     failed.setdefault(case, []).append(name)
@@ -245,9 +248,25 @@ class _Gate:
                     unseen.append(f"must-pass case {case} failed ({name}), and could not be tried three times")
                 elif not outcome.tried(name) and outcome.lost(name):
                     unseen.append(f"must-pass case {case} could not be judged: {name} failed on it")
+        if unjudged and not unseen:
+            some = ", ".join(sorted(unjudged)[:5]) + (" ..." if len(unjudged) > 5 else "")
+            unseen.append(f"no scorer with a pass mark has a value for must-pass cases: {some}")
         tried = "three times of three" if self.again is not None else "each time, and cannot be tried again"
         said = [f"must-pass case {case} failed {tried} ({', '.join(names)})" for case, names in sorted(failed.items())]
         return _Contract(rows=tuple(rows), blocks=tuple(said), unseen=tuple(unseen))
+
+    def _without_mark(self) -> list[str]:
+        """Scorers that told passed from failed in the baseline, and do not any more where that matters."""
+        before = self.comparison.before
+        unmarked = [name for name in self.comparison.scorers if name not in self.marks and not self._excepted(name)]
+        said = (
+            "every value of the baseline is 0 or 1, the candidate's are not: say with pass_at from which on one passes"
+        )
+        return [
+            f"{name}: {said}"
+            for name in unmarked
+            if before.mark(name) is not None and (self._must_pass(name) or before.most_outcomes(name) >= LEAST_HISTORY)
+        ]
 
     # The verdict
 
@@ -269,7 +288,8 @@ class _Gate:
         lower = {cell: each.lower for cell, each in gates.items() if each.lower is not None}
         worst = min(lower, key=lambda cell: lower[cell])
         bound = f"{lower[worst] * 100:+.1f} pp, {' in '.join(part for part in worst if part)}".replace("-", "−", 1)
-        return "PASS", [f"{fall} or more is ruled out (95 % lower bound {bound})"]
+        level = PASS_LEVEL if self.look is None else self.look.pass_level(PASS_LEVEL)
+        return "PASS", [f"{fall} or more is ruled out ({100 * (1 - level):.3g} % lower bound {bound})"]
 
     def _unpaired(self) -> list[str]:
         count = len(self.comparison.new) + len(self.comparison.altered)

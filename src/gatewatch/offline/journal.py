@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from gatewatch.core import codec
 from gatewatch.core.errors import InputError, Problem, RunBroken
-from gatewatch.core.run import RUN_KIND, RUN_VERSION, Row, RunEnd, RunHeader, merged
+from gatewatch.core.run import RUN_ID, RUN_KIND, RUN_VERSION, Row, RunEnd, RunHeader, merged
 
 
 class Journal:
@@ -224,6 +224,9 @@ def _header(path: Path, payload: bytes) -> RunHeader:
         what = f"was written by a newer Gatewatch (format {version}; this one reads up to {RUN_VERSION})"
         raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
     try:
-        return codec.decode(payload, RunHeader)
+        found = codec.decode(payload, RunHeader)
     except ValueError as error:
         raise InputError(Problem(str(path), f"its first line is not that of a run: {error}")) from None
+    if not RUN_ID.fullmatch(found.run):  # it names files
+        raise InputError(Problem(str(path), f"its first line is not that of a run: {found.run!r} is no run's id"))
+    return found

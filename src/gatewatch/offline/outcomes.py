@@ -5,6 +5,7 @@ kept. The texts that a report shows are read again from where they lie.
 """
 
 import gc
+import json
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -324,7 +325,7 @@ def _read(lines: Iterable[bytes], found: Outcomes) -> None:
             trial = decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             try:
-                trial = codec.decode(payload, Trial)  # it reads lone surrogates
+                trial = _with_surrogates(payload)
             except ValueError:
                 continue
         trial.places = (place,)
@@ -342,6 +343,17 @@ def _read(lines: Iterable[bytes], found: Outcomes) -> None:
         for name, mark in trial.scores.items():
             if mark.cost is not None or mark.model:
                 found.judged(name, mark)
+
+
+def _with_surrogates(payload: bytes) -> Trial:
+    """A row that has half of a surrogate pair in it, which JSON can say and UTF-8 cannot."""
+    parsed = codec.parse(payload)
+    trace = parsed.get("trace") if isinstance(parsed, dict) else None
+    output = trace.pop("output", None) if isinstance(trace, dict) else None
+    found = msgspec.convert(parsed, Trial)
+    if found.trace is not None:
+        found.trace.output = Raw(json.dumps(output).encode())
+    return found
 
 
 def _before(cases: dict[str, CaseOutcome], trial: Trial) -> Trial | None:

@@ -4,9 +4,11 @@ Runs belong together when they are of the same commit, and that clean, of the sa
 their trials count, the first ones first: a case that failed three times of three yesterday failed.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.core.errors import InputError
 from gatewatch.offline.compare import COMMIT, DIRTY
 from gatewatch.offline.journal import JournalReader
@@ -20,7 +22,8 @@ _PLACES = {COMMIT, "url", "request", "command"}
 def same_version(one: Outcomes, other: Outcomes) -> bool:
     """Whether two runs are of one version of the application, under the same scorers and over the same dataset."""
     rulers = [{name: ref.fingerprint for name, ref in side.scorers.items()} for side in (one, other)]
-    same = one.suite == other.suite and one.task == other.task and one.components == other.components
+    told = one.task == other.task or bool(one.components.keys() - _PLACES)  # a task may be spelt in two ways
+    same = told and one.suite == other.suite and one.components == other.components
     return same and rulers[0] == rulers[1] and one.dataset.version == other.dataset.version
 
 
@@ -41,17 +44,23 @@ def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
 def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ()) -> list[Outcomes]:
     """Whole stored runs of a run's version, whatever their dataset, the oldest first; their cases may differ.
 
-    Replies that may have come from the reply cache are no new outcomes: such runs are left out, as are those
-    `besides`.
+    Of the newest as many as give each of its cases all the outcomes that a baseline keeps. Replies that may have come
+    from the reply cache are no new outcomes: such runs are left out, as are those `besides`.
     """
     found: list[Outcomes] = []
-    for each in _stored(folder):
+    counts: Counter[str] = Counter()
+    for each in reversed(list(_stored(folder))):
         alike = each.suite == run.suite != "" and each.task == run.task and one_version(each.components, run.components)
         if not alike or each.run in (run.run, *besides):
             continue
         if each.independent and each.purpose in ("", "trials") and each.path is not None:
             whole = read_run(each.path)
-            found += [whole] if whole.complete else []
+            if not whole.complete:
+                continue
+            found.insert(0, whole)
+            counts.update({case: len(outcome.trials) for case, outcome in whole.cases.items()})
+            if all(counts[case] >= MOST_OUTCOMES for case in run.cases):
+                break
     return found
 
 
@@ -65,13 +74,13 @@ def trials_of(folder: Path, run: Outcomes) -> list[Outcomes]:
 def one_version(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether two runs' components tell that they are of one version of the application.
 
-    The commit tells of many changes that do not concern a suite. It counts only where nothing else tells versions
-    apart (the address of a service does not); where nothing at all does, no two runs are known to be of one version.
+    The commit counts too: what a task reads (a file of rules, a library of its own) is no component, and may have
+    changed with it. Where nothing but the address of a service is recorded, no two runs are known to be of one version,
+    unless they are of one clean commit.
     """
-    if (one.keys() | other.keys()) - _PLACES:
-        return {**one, COMMIT: ""} == {**other, COMMIT: ""}
     commit = one.get(COMMIT, "")
-    return dict(one) == dict(other) and bool(commit) and not commit.endswith(DIRTY)
+    clean = bool(commit) and not commit.endswith(DIRTY)
+    return dict(one) == dict(other) and (clean or bool(one.keys() - _PLACES))
 
 
 def _stored(folder: Path) -> Iterator[Outcomes]:
@@ -92,7 +101,7 @@ def pool_earlier(after: Outcomes, earlier: Sequence[Outcomes]) -> int:
     runs: list[Outcomes] = []
     cached = False
     for each in earlier:
-        if (each.purpose == "" and not each.complete) or (cached and not each.independent):
+        if cached and not each.independent:
             continue
         cached = cached or not each.independent
         runs.append(each)

@@ -1,6 +1,7 @@
 """How far a gate can see: the smallest fall that so many cases and trials detect, and what seeing more would cost."""
 
 from collections.abc import Sequence
+from math import sqrt
 from statistics import fmean
 
 from msgspec import Struct
@@ -48,10 +49,14 @@ class Reach(Struct, frozen=True, kw_only=True):
 
 
 class Noise(Struct, frozen=True, kw_only=True):
-    """The variance of one trial of a case, as if nothing but chance made trials differ, and where it is known from."""
+    """The variance of one trial of a case, as if nothing but chance made trials differ, and where it is known from.
+
+    `steady` says that the trials of a case never differed, so that more of them would tell nothing.
+    """
 
     variance: float
     source: str
+    steady: bool = False
 
 
 def noise_of(before: Outcomes | None, name: str, verdict: Verdict | None = None) -> Noise:
@@ -69,12 +74,16 @@ def noise_of(before: Outcomes | None, name: str, verdict: Verdict | None = None)
         source = "the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet"
         return Noise(variance=_ASSUMED_SD**2 / 2, source=source)
     variance = components(rows).within
+    steady = variance <= 0.0
     unseen = difference([0.0] * len(rows), binary=True).interval
     if variance <= 0.0 and unseen is not None:
         half = (unseen.high - unseen.low) / 2 / normal_quantile(0.975)
         variance = half**2 * len(rows) / 2
     stored = round(fmean(len(row) for row in rows if row))
-    return Noise(variance=variance, source=f"the noise is from {stored} stored outcomes of each case")
+    source = f"the noise is from {stored} stored outcomes of each case"
+    if steady:
+        source += ", which never differed: more trials would tell nothing"
+    return Noise(variance=variance, source=source, steady=steady)
 
 
 def reach(
@@ -100,13 +109,17 @@ def reach(
     """
 
     def sd(trials: int) -> float:
+        if noise.steady:
+            return sqrt(2 * noise.variance)
         return sd_of_difference(noise.variance, trials_before=max(trials, trials_before), trials_after=trials)
 
     def step(n: int, trials: int) -> Step:
         fall = min(1.0, smallest_detectable(sd(trials), n, alpha=alpha))
         return Step(cases=n, trials=trials, fall=fall, cost=None if cost is None else cost * (n * trials - cases))
 
-    steps = [step(cases, trials) for trials in _TRIALS] + [step(cases * more, 1) for more in _MORE_CASES]
+    steps = [step(cases, trials) for trials in _TRIALS[: 1 if noise.steady else None]] + [
+        step(cases * more, 1) for more in _MORE_CASES
+    ]
     needed = cases_to_decide(sd(1), max_drop) if max_drop > 0 else None
     return Reach(steps=tuple(steps), max_drop=max_drop, needed=needed, fewest_flips=fewest_flips, source=noise.source)
 

@@ -4,6 +4,7 @@ Names and messages may come from a model: they are put in as plain text, without
 """
 
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ _SLICES_SHOWN = 12
 _SCORERS_BESIDE = 3
 _NAME_LENGTH = 28
 _ERRORS_SHOWN = 5
+# What CI systems take for a command: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
+_COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S):{2,}")
 
 
 def as_text(summary: Summary, *, width: int = 100) -> str:
@@ -35,10 +38,16 @@ def as_text(summary: Summary, *, width: int = 100) -> str:
 
 
 def clean(text: str) -> str:
-    """Text without control characters and without marks that turn its direction, on one line."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(" " if letter.isspace() else letter for letter in text if letter.isspace() or letter.isprintable())
+    """Text without control characters, marks that turn its direction and commands of CI systems, on one line."""
+    if not (text.isascii() and text.isprintable()):
+        letters = (letter for letter in text if letter.isspace() or letter.isprintable())
+        text = "".join(" " if letter.isspace() else letter for letter in letters)
+    return pulled_apart(text)
+
+
+def pulled_apart(text: str) -> str:
+    """Text in which a CI system finds no command."""
+    return _COMMAND.sub(lambda found: " ".join(found[0]), text)
 
 
 def number(value: float | None) -> str:

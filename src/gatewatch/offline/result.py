@@ -107,7 +107,8 @@ def new_run_id(stem: str) -> str:
 
 def run_paths(folder: Path) -> list[Path]:
     """The journals in a folder of runs, newest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    paths = (path for path in folder.glob(f"*{SUFFIX}") if path.is_file())  # a pipe would keep its reader waiting
+    return sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
 
 def find_run(folder: Path, reference: str) -> Path:

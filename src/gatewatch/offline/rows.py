@@ -95,11 +95,12 @@ def _standing(comparison: Comparison, case: str, name: str) -> RowDiff:
     )
 
 
-def _gravity(row: RowDiff) -> tuple[bool, bool, bool, bool, float, str, str]:
+def _gravity(row: RowDiff) -> tuple[bool, str, bool, bool, bool, float, str, str]:
     """Sorts rows: what blocks first, then falls before rises, what was confirmed, what is not accepted, by how far."""
     moved = (row.after or 0.0) - (row.before or 0.0)
     return (
         not row.why,
+        row.why,
         row.effect == "win",
         bool(row.accepted) or row.flaky,
         not (row.confirmed or row.must_pass),

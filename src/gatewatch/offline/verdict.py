@@ -33,9 +33,10 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `delta` is candidate less baseline, `interval` its two-sided 95 % interval, `lower` its one-sided 95 % lower
     bound. `p` is the one-sided mid-p of the sign-flip test that the mean fell; `p_adjusted` is after Holm over the
     cells that it stands among. `wins` and `losses` count the cases whose value rose and fell, `fixed` and `broke`
-    those that crossed the pass mark, `errors` the pairs that scorer errors took (`lost_share` their share).
-    `blocked_by` names the layers that found it regressed. `mde` is the smallest fall that this many cases detect with
-    80 % power, `needed` how many cases would decide, if nothing changed.
+    those that crossed the pass mark, `errors` the pairs that scorer errors took (`lost_share` their share), `dropped`
+    those of which the scorer has nothing to say any more. `blocked_by` names the layers that found it regressed. `mde`
+    is the smallest fall that this many cases detect with 80 % power, `needed` how many cases would decide, if nothing
+    changed.
     """
 
     verdict: Word
@@ -58,6 +59,7 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: int = 0
     lost_share: float = 0.0
     skipped: int = 0
+    dropped: int = 0
     blocked_by: tuple[Literal["flips", "mean"], ...] = ()
     sd: float | None = None
     mde: float | None = None

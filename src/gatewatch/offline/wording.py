@@ -1,5 +1,6 @@
 """What a gate says of itself: its rule, its layers, and what rows that went both ways mean."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gatewatch.offline.cells import Cells
@@ -76,8 +77,9 @@ def _short_history(comparison: Comparison, gating: Sequence[str]) -> str:
 def churn(scorers: Mapping[str, Figures], rows: Sequence[RowDiff]) -> list[str]:
     """What rows that went both ways say: as many up as down look like flaky cases, not like a change."""
     found = []
+    flaky = Counter(row.scorer for row in rows if row.flaky)
     for name, each in scorers.items():
-        known = sum(row.flaky for row in rows if row.scorer == name)
+        known = flaky[name]
         if known:
             some = "1 case that moved is" if known == 1 else f"{known} cases that moved are"
             found.append(f"{name}: {some} flaky: one and the same version both passes and fails.")

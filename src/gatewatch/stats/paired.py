@@ -212,12 +212,18 @@ def noninferiority(differences: "Numbers", *, margin: float) -> float:
 
 
 def difference(
-    differences: "Numbers", *, clusters: "Labels | None" = None, binary: bool = False, level: float = 0.05
+    differences: "Numbers",
+    *,
+    clusters: "Labels | None" = None,
+    binary: bool = False,
+    step: float | None = None,
+    level: float = 0.05,
 ) -> Difference:
     """The mean of differences in -1..1, with the interval that they can carry, clipped to -1..1.
 
     By the first of these rules that applies. Fewer than 2 differences, or all of one cluster: none. A cluster with
-    more than one: cluster-robust t with G - 1 degrees of freedom. Binary: Tango's score interval. Else t.
+    more than one: cluster-robust t with G - 1 degrees of freedom. Binary: Tango's score interval. Means of trials that
+    are 0 or 1: `stepwise`. Else t.
 
     Where nothing varies (all differences equal, or the means of all G clusters), t would claim certainty. What n equal
     observations can tell is that at most a share of s = z^2 / (n + z^2) is otherwise (Wilson's bound of 0 in n), and
@@ -227,6 +233,7 @@ def difference(
         differences: n numbers in -1..1.
         clusters: n labels; a case that shares its origin with no other has a label of its own.
         binary: the scores are 0 or 1, and the differences -1, 0 or 1.
+        step: of means of trials that are 0 or 1, by how much one trial moves a case, in 0..1.
         level: the probability that `lower` lies above the true mean.
 
     Source: Tango (1998); Student (1908); for clusters as `intervals.cluster_se`.
@@ -257,46 +264,43 @@ def difference(
         bounds = partial(_t_or_equal, mean, cluster_se, groups, "cluster t")
     elif binary:
         bounds = partial(tango, int((values > 0).sum()), int((values < 0).sum()), n)
+    elif step is not None and sd > ROUNDING:
+        bounds = partial(stepwise, mean, sd, n, step)
     else:
         bounds = partial(_t_or_equal, mean, sd / sqrt(n), n, "t")
     interval = bounds(confidence=0.95)
     return Difference(mean, sd, n, groups, interval, bounds(confidence=1.0 - 2.0 * level).low, interval.method)
 
 
-def quantile_bounds(values: "Numbers", q: float, *, confidence: float = 0.90) -> Interval | None:
-    """The interval of the q-quantile of what independent values are drawn from, of any shape: between two of them.
+def stepwise(mean: float, sd: float, n: int, step: float, *, confidence: float = 0.95) -> Interval:
+    """The interval of a mean difference where a case's mean moves by whole trials: t, or a score interval if wider.
 
-    An end for which there are too few values is infinite; without both there is no interval. At the default the lower
-    end of the 0.95-quantile needs 1 value and the upper one 59.
+    Of many cases that always pass few or none are seen to fail, and then sd is too small, as Wald's is for a share. So,
+    as Wilson does, an end of the interval is where the mean would be the observed one under the variance that holds
+    there: that of what was seen mixed with so much of a further step (down, or up) as moves the mean there. With x the
+    distance of the end, and w = x / (step + mean) for the lower one: x^2 = z^2 / n ((1 - w) (sd^2 + mean^2) + w step^2
+    - (mean - x)^2).
 
-    Source: David and Nagaraja (2003), "Order statistics", section 7.1: how many values lie below is binomial.
+    Args:
+        mean: the mean difference, in -1..1.
+        sd: the standard deviation of the differences, above 0.
+        n: how many there are, at least 2.
+        step: by how much one trial moves a case's mean, in 0..1.
+        confidence: of the interval.
 
-    Raises:
-        ValueError: for a value that is not finite, or unless 0 < q < 1 and 0 < confidence < 1.
+    Source: Wilson (1927), carried over from a share to a mean; simulated in docs/design/gate.md.
     """
-    import numpy as np
+    k = normal_quantile(_tail(confidence)) ** 2 / n
+    margin = -t_quantile(_tail(confidence), n - 1) * sd / sqrt(n)
 
-    if not 0.0 < q < 1.0:
-        raise ValueError(f"q must be between 0 and 1, got {q}")
-    ordered, tail = np.sort(_array(values)), _tail(confidence)
-    below, above = _below(len(ordered), q, tail), _below(len(ordered), 1.0 - q, tail)
-    if not below and not above:
-        return None
-    low = float(ordered[below - 1]) if below else -inf
-    return Interval(low, float(ordered[-above]) if above else inf, "order statistics")
+    def distance(towards: float) -> float:
+        room = step + towards
+        if room <= 0.0:
+            return 1.0 + towards
+        b = -k * ((step * step - sd * sd - mean * mean) / room + 2 * towards)
+        return max(margin, (-b + sqrt(b * b + 4 * (1 + k) * k * sd * sd)) / (2 * (1 + k)))
 
-
-def _below(n: int, q: float, tail: float) -> int:
-    """The highest place r (0 if none), from the lowest of n values, at which P(its value > the q-quantile) <= tail."""
-    low, high = 0, n
-    while low < high:
-        middle = (low + high + 1) // 2
-        # The value at r is above it when fewer than r are below: P(Bin(n, q) <= r - 1).
-        if betainc(n - middle + 1, middle, 1.0 - q) <= tail + ROUNDING:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return Interval(max(mean - distance(mean), -1.0), min(mean + distance(-mean), 1.0), "score")
 
 
 def _tango_high(wins: float, losses: float, n: float, z: float) -> float:

@@ -102,7 +102,7 @@ def slices_moved(verdict: Verdict) -> list[tuple[str, str, Figures]]:
 def _badness(cell: tuple[str, str, Figures]) -> tuple[bool, bool, float, float, str, str]:
     part, name, figures = cell
     p = 1.0 if figures.p is None else figures.p
-    return direction(figures) != "fell", not figures.gating, p, figures.delta or 0.0, part, name
+    return direction(figures) != "fell", not figures.gating, figures.delta or 0.0, p, part, name
 
 
 def ids_of(rows: Sequence[RowDiff]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from gatewatch.core.money import Cost, dollars
-from gatewatch.offline.report import number, seconds
+from gatewatch.offline.report import number, pulled_apart, seconds
 from gatewatch.offline.verdict import Accepted, Figures, Side, Verdict
 
 MINUS = "\u2212"
@@ -13,8 +13,6 @@ GLYPHS = {"PASS": "✓", "REGRESSED": "✕", "UNDECIDED": "~", "NOT_COMPARABLE":
 LAYERS = {"A": "contract", "B": "flips", "C": "mean"}
 _SHOWN_IDS = 5
 _SHOWN = 60
-# What CI systems take for a command: `::error ...` at the start of a line, `##[...]` and `##vso[...]` anywhere.
-_COMMAND = re.compile(r"##(?=\w*\[)|(?<!\S):{2,}")
 _STEERING = re.compile(r"[^ -~]+")
 
 Direction = Literal["fell", "slid", "maybe", "rose", "noise", "none"]
@@ -29,7 +27,7 @@ def plain(text: str, most: int = 0) -> str:
     shown = text[: most + 1] if most else text
     if not (shown.isascii() and shown.isprintable()):
         shown = _STEERING.sub(lambda found: found[0] if found[0].isprintable() else _visible(found[0]), shown)
-    shown = _COMMAND.sub(lambda found: " ".join(found[0]), shown)
+    shown = pulled_apart(shown)
     return f"{shown[: most - 1]}…" if most and len(shown) > most else shown
 
 
@@ -136,7 +134,7 @@ def headline(verdict: Verdict) -> str:
         return "the two runs cannot be compared"
     if verdict.verdict == "PASS":
         if verdict.identical:
-            return "nothing moved between the two"
+            return "every output is the same, byte for byte"
         if len(gating) == 1:
             ((name, only),) = gating.items()
             return f"{plain(name, _SHOWN)} did not fall by {drop} or more{_around(only)}"
@@ -144,7 +142,7 @@ def headline(verdict: Verdict) -> str:
     if verdict.verdict == "REGRESSED":
         return "; ".join(_falls(verdict, gating)) or (plain(verdict.reasons[0]) if verdict.reasons else "it got worse")
     if verdict.refused:
-        return "too many scores were lost to scorer errors to tell"
+        return plain(verdict.reasons[0])
     still = {name: each for name, each in gating.items() if each.verdict != "PASS"}
     if len(still) == 1:
         ((name, only),) = still.items()
@@ -259,7 +257,7 @@ def _power(verdict: Verdict) -> list[str]:
         if not each.gating or each.mde is None:
             continue
         said = f"{plain(name)}: a fall of {each.mde * 100:.1f} pp, with 80 % power in {counted(each.n, 'pair')}"
-        if each.needed is not None and (each.verdict == "UNDECIDED" or each.needed > each.n):
+        if each.needed is not None and each.verdict == "UNDECIDED":
             said += f"; {counted(each.needed, 'case')} would decide (assumes no true difference)"
         found.append(said)
     return found

@@ -1,0 +1,51 @@
+"""Bounds of a quantile that hold whatever the values are distributed like."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from gatewatch.stats.intervals import ROUNDING, Interval
+from gatewatch.stats.special import betainc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def quantile_bounds(values: "Sequence[float] | NDArray[Any]", q: float, *, confidence: float = 0.90) -> Interval | None:
+    """The interval of the q-quantile of what independent values are drawn from, of any shape: between two of them.
+
+    An end for which there are too few values is infinite; without both there is no interval. At the default the lower
+    end of the 0.95-quantile needs 1 value and the upper one 59.
+
+    Source: David and Nagaraja (2003), "Order statistics", section 7.1: how many values lie below is binomial.
+
+    Raises:
+        ValueError: for a value that is not finite, or unless 0 < q < 1 and 0 < confidence < 1.
+    """
+    import numpy as np
+
+    if not 0.0 < q < 1.0:
+        raise ValueError(f"q must be between 0 and 1, got {q}")
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+    ordered, tail = np.sort(np.asarray(values, dtype=float)), (1.0 - confidence) / 2
+    if not np.isfinite(ordered).all():
+        raise ValueError("not a finite number")
+    below, above = _below(len(ordered), q, tail), _below(len(ordered), 1.0 - q, tail)
+    if not below and not above:
+        return None
+    low = float(ordered[below - 1]) if below else -inf
+    return Interval(low, float(ordered[-above]) if above else inf, "order statistics")
+
+
+def _below(n: int, q: float, tail: float) -> int:
+    """The highest place r (0 if none), from the lowest of n values, at which P(its value > the q-quantile) <= tail."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high + 1) // 2
+        # The value at r is above it when fewer than r are below: P(Bin(n, q) <= r - 1).
+        if betainc(n - middle + 1, middle, 1.0 - q) <= tail + ROUNDING:
+            low = middle
+        else:
+            high = middle - 1
+    return low
