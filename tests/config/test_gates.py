@@ -158,7 +158,7 @@ def test_spend_where_the_baselines_version_is_gone_says_so(tmp_path: Path) -> No
     forget(folder, "q3 9\n")
     found = gated(folder).verdict
     assert (found.verdict, found.exit_code) == ("UNDECIDED", 0)
-    assert "No more trials were bought: the baseline's version cannot be run here." in found.remarks
+    assert "No trials were bought: the version of the baseline cannot be run here." in found.remarks
     assert not [head for head in headers(folder) if head.purpose == "trials" and head.task == "new"]
 
 

@@ -178,6 +178,14 @@ class TestWhatHolds:
         ]
         assert [each.what for _, each in found.entries][2] == "case b under brief"
 
+    def test_the_last_entry_for_one_and_the_same_thing_holds(self) -> None:
+        old, new = entry(case="a", until=date(2026, 1, 1)), entry(case="a", reason="looked at again")
+        found = accepting(old, new, entry(case="a", scorer="kind", until=date(2026, 1, 1)))
+        assert [where for where, _ in found.entries] == ["accepted.toml:2", "accepted.toml:3"]
+        assert found.reason("a", "exact") == "looked at again (until 2026-06-30, mia)"
+        assert len(found.expired_reasons()) == 1, "the case under one scorer is another thing"
+        assert len(accepting(new, old).expired_reasons()) == 1
+
     def test_what_an_exception_is_good_for(self) -> None:
         rows = [
             RowDiff(id="a", scorer="exact", effect="loss"),

@@ -1,8 +1,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from gatewatch.core.run import DatasetRef, ScorerRef
 from gatewatch.offline.attribution import attribution, causes, remarks
 from gatewatch.offline.compare import Comparison
@@ -52,7 +50,8 @@ class TestWhatChanged:
     def test_a_commit_alone_and_with_a_component_that_it_holds(self) -> None:
         alone = self.between({"commit": "abc", "prompt": "v1"}, {"commit": "def", "prompt": "v1"})
         assert (
-            attribution(alone) == "The code changed (commit: abc → def), and no component that is recorded apart did."
+            attribution(alone)
+            == "The commit changed (commit: abc → def); of the components that are recorded none did."
         )
         both = self.between({"commit": "abc", "prompt": "v1"}, {"commit": "def", "prompt": "v2"})
         assert both.changed == {"commit": ("abc", "def"), "prompt": ("v1", "v2")}
@@ -73,13 +72,6 @@ class TestWhatChanged:
         unknown = self.between({"outputs": "abc"}, {"outputs": "def"})
         assert attribution(unknown) == "One component changed: outputs: abc → def."
 
-    # BUG attribution.py, `causes`: a recording is another file whenever anything changed. As a commit is, it is no
-    # cause beside what both sides say that they were made by.
-    @pytest.mark.xfail(
-        strict=True,
-        raises=AssertionError,
-        reason="the file of a recording counts as a component beside those that it states",
-    )
     def test_recordings_that_state_what_changed(self) -> None:
         found = self.between({"outputs": "abc"}, {"outputs": "def"}, prompt=({"v1"}, {"v2"}))
         assert attribution(found) == "One component changed: prompt: v1 → v2."
@@ -122,7 +114,7 @@ class TestRemarks:
         before = baseline(numbered(20), must_pass=["c018", "c019"], dataset=dataset(OTHER, 20))
         found = self.said(before, side(numbered(18), dataset=dataset()))
         assert found[-1] == "Must-pass cases of the baseline are gone: c018, c019."
-        chosen = side(numbered(18), dataset=dataset(limit=18))
+        chosen = side(numbered(18), dataset=dataset(tier="pr"))
         assert Comparison(before, chosen).removed == [], "what was not chosen is not gone"
 
     def test_cases_that_were_scored_on_one_side_only(self) -> None:
@@ -130,6 +122,16 @@ class TestRemarks:
         after = side({"a": SKIPPED, "b": 1.0, "c": SKIPPED, "d": LOST})
         said = "exact: 2 cases were scored on one side only, and are in neither mean."
         assert self.said(before, after) == [said]
+
+    def test_what_was_changed_about_cases_and_scorers(self) -> None:
+        before = baseline(numbered(9), must_pass=["c001"], pass_at=0.5, clusters={"c002": "doc"})
+        slices = {"c003": "refund", "c004": "refund"}
+        found = self.said(before, side(numbered(9), slices=slices))
+        assert found[0] == "No longer must-pass: c001."
+        assert found[1].startswith("2 cases are of another slice than in the baseline")
+        assert [line for line in found if line.startswith("The pass mark")] == [
+            "The pass mark of exact changed: 0.5 → none."
+        ]
 
     def test_uncommitted_changes(self) -> None:
         dirty, clean = {"commit": "abc+changes"}, {"commit": "def"}

@@ -94,8 +94,6 @@ class TestCost:
     def test_a_bound_below_nothing_is_nothing(self) -> None:
         assert "(95 % lower bound $0.00)" in self.one(spent(0.0, 0.0, 0.0, 1.0), 0.5).said
 
-    # BUG bounds.py, `_cost`: of one row there is no bound, and its cost is taken for one.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="a single row blocks")
     def test_one_row_rules_nothing_out(self) -> None:
         assert not self.one(spent(0.01), 0.005).blocks
 

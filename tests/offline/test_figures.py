@@ -100,7 +100,7 @@ def test_one_pair_has_no_interval_and_none_has_nothing() -> None:
     assert one.p == pytest.approx(0.25)
     assert (one.sd, one.mde, one.needed) == (None, None, None)
     none = found({"a": 1.0, "b": 1.0}, {"a": LOST, "b": SKIPPED})
-    assert none == Figures(verdict="UNDECIDED", errors=1, lost_share=1.0, skipped=1)
+    assert none == Figures(verdict="UNDECIDED", errors=1, lost_share=1.0, skipped=1, dropped=1)
 
 
 def test_cases_that_share_an_origin_count_as_one() -> None:

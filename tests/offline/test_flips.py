@@ -2,7 +2,16 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from gatewatch.offline.flips import LEAST_HISTORY, TRIES, Tries, eligible, flips, history_of, is_mixed, to_try
+from gatewatch.offline.flips import (
+    LEAST_HISTORY,
+    TRIES,
+    chances,
+    failed_tries,
+    flips,
+    history_of,
+    is_mixed,
+    to_try,
+)
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.stats.flips import all_fail, fewest, fit_beta, tail
 from offline.pairs import FAILED, LOST, Values, baseline, numbered, side
@@ -15,17 +24,17 @@ def stored(history: Mapping[str, Sequence[float]]) -> Outcomes:
     return baseline({case: past[-1] for case, past in history.items()}, history=history)
 
 
-def tried(first: Mapping[str, Values], *more: Mapping[str, Values]) -> Tries:
+def tried(first: Mapping[str, Values], *more: Mapping[str, Values]) -> Outcomes:
     """What was tried: at first, then again and again."""
-    found = Tries(side(first))
+    found = side(first)
     for each in more:
-        found.add(side(each, name="again"))
+        found.try_again(side(each, name="again"))
     return found
 
 
 class TestEligible:
     def chances(self, before: Outcomes, mark: float = 1.0) -> dict[str, float]:
-        return eligible(before, before.cases, "exact", mark).chances
+        return chances(before, before.cases, "exact", mark)
 
     def test_cases_that_passed_whenever_they_were_run_five_times_or_more(self) -> None:
         history = {
@@ -57,8 +66,8 @@ class TestEligible:
 
     def test_only_the_cases_that_are_asked_for_count(self) -> None:
         before = stored({"a": [1.0] * 5, "b": [1.0] * 5, "c": [0.0] * 5})
-        assert eligible(before, ["a"], "exact", 1.0).chances == {"a": all_fail(fit_beta([(5, 5)]), 5, 5, TRIES)}
-        assert eligible(before, ["a"], "other", 1.0).chances == {}
+        assert chances(before, ["a"], "exact", 1.0) == {"a": all_fail(fit_beta([(5, 5)]), 5, 5, TRIES)}
+        assert chances(before, ["a"], "other", 1.0) == {}
 
     def test_the_pass_mark_is_the_one_that_holds_now(self) -> None:
         before = stored({"a": [0.75, 0.8, 0.75, 1.0, 0.9]})
@@ -70,23 +79,6 @@ class TestEligible:
 
 
 class TestTries:
-    def test_values_stand_in_the_order_in_which_they_were_given(self) -> None:
-        found = tried({"a": 0.0, "b": 1.0}, {"a": 0.5}, {"a": 1.0})
-        assert (found.values("a", "exact"), found.values("b", "exact")) == ([0.0, 0.5, 1.0], [1.0])
-        assert found.values("a", "other") == []
-
-    def test_what_a_scorer_could_not_say_is_no_value(self) -> None:
-        found = tried({"a": LOST, "b": [0.0, LOST]}, {"a": 0.0, "b": LOST}, {"b": 0.0})
-        assert (found.values("a", "exact"), found.values("b", "exact")) == ([0.0], [0.0, 0.0])
-
-    def test_earlier_tries_of_the_version_come_first(self) -> None:
-        after = side({"a": 1.0})
-        after.cases["a"].tries = [*side({"a": [0.0, 0.0]}).cases["a"].trials, *after.cases["a"].trials]
-        found = Tries(after)
-        assert found.values("a", "exact") == [0.0, 0.0, 1.0]
-        found.add(side({"a": 0.5}))
-        assert found.values("a", "exact") == [0.0, 0.0, 1.0, 0.5]
-
     @pytest.mark.parametrize(
         ("values", "failing"),
         [
@@ -103,41 +95,46 @@ class TestTries:
     )
     def test_the_first_three_decide(self, values: Values, failing: int) -> None:
         found = tried({"a": values})
-        assert found.failing("a", "exact", 1.0) == failing
+        assert failed_tries(found.cases["a"], "exact", 1.0) == failing
         assert to_try(found, ["a"], "exact", 1.0) == ({"a"} if 0 < failing < 3 else set())
 
     def test_a_mark_is_a_pass(self) -> None:
-        assert tried({"a": 0.75}).failing("a", "exact", 0.75) == 0
-        assert tried({"a": 0.74}).failing("a", "exact", 0.75) == 1
+        assert failed_tries(tried({"a": 0.75}).cases["a"], "exact", 0.75) == 0
+        assert failed_tries(tried({"a": 0.74}).cases["a"], "exact", 0.75) == 1
+
+    def test_what_was_tried_again_comes_behind_and_what_a_scorer_could_not_say_is_no_try(self) -> None:
+        found = tried({"a": 0.0, "b": LOST, "c": [0.0, LOST]}, {"a": 0.0, "b": 0.0, "c": LOST}, {"a": 1.0, "c": 0.0})
+        assert {case: failed_tries(found.cases[case], "exact", 1.0) for case in "abc"} == {"a": 0, "b": 1, "c": 2}
+        assert to_try(found, "abc", "exact", 1.0) == {"b", "c"}
 
 
 class TestFlips:
     def test_what_fell_and_stayed_down(self) -> None:
         before = baseline(numbered(40), history=10)
-        found = eligible(before, before.cases, "exact", 1.0)
+        found = chances(before, before.cases, "exact", 1.0)
         first = {**numbered(40), "c000": 0.0, "c001": 0.0, "c002": FAILED}
         some = tried(first, {"c000": 0.0, "c001": 1.0, "c002": 0.0}, {"c000": 0.0, "c002": 0.0})
         each = flips(some, found, "exact", 1.0, ALPHA)
-        chances = list(found.chances.values())
+        each_by_chance = list(found.values())
         assert (each.eligible, each.flipped, each.confirmed) == (40, 3, 2)
-        assert each.p == tail(chances, 2) < ALPHA
-        assert each.fewest == fewest(chances, ALPHA)
+        assert each.p == tail(each_by_chance, 2) < ALPHA
+        assert each.fewest == fewest(each_by_chance, ALPHA)
 
     def test_nothing_fell(self) -> None:
         before = baseline(numbered(40), history=10)
-        each = flips(tried(numbered(40)), eligible(before, before.cases, "exact", 1.0), "exact", 1.0, ALPHA)
+        each = flips(tried(numbered(40)), chances(before, before.cases, "exact", 1.0), "exact", 1.0, ALPHA)
         assert (each.flipped, each.confirmed, each.p) == (0, 0, 1.0)
 
     def test_what_was_not_tried_three_times_is_not_confirmed(self) -> None:
         before = baseline(numbered(5), history=10)
-        found = eligible(before, before.cases, "exact", 1.0)
+        found = chances(before, before.cases, "exact", 1.0)
         lost = tried({**numbered(4), "c004": 0.0}, {"c004": 0.0}, {"c004": LOST})
         each = flips(lost, found, "exact", 1.0, ALPHA)
         assert (each.flipped, each.confirmed, each.p) == (1, 0, 1.0)
 
     def test_cases_that_are_not_eligible_do_not_count(self) -> None:
         before = stored({"a": [1.0] * 5, "b": [1.0] * 4 + [0.0]})
-        found = eligible(before, before.cases, "exact", 1.0)
+        found = chances(before, before.cases, "exact", 1.0)
         each = flips(tried({"a": [0.0] * 3, "b": [0.0] * 3}), found, "exact", 1.0, ALPHA)
         assert (each.eligible, each.flipped, each.confirmed) == (1, 1, 1)
 

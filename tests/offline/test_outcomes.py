@@ -95,8 +95,6 @@ class TestReading:
         rows = [Row(case=f"c{n}", trace=Trace(versions={"model": f"m{n:02}"})) for n in range(30)]
         assert read(tmp_path, *rows).versions == {"model": {f"m{n:02}" for n in range(20)}}
 
-    # BUG outcomes.py, `_read`: see TestDamage.test_lone_surrogates; the file has one in c2.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="rows with a lone surrogate anywhere are lost")
     def test_the_oldest_format_is_read_as_the_reader_of_rows_reads_it(self) -> None:
         found = read_run(V1)
         assert {case: outcome.value("helpful") for case, outcome in found.cases.items()} == {
@@ -204,9 +202,6 @@ class TestDamage:
         assert row_at(found.path, found.cases["a"].trials[0].places) is None
         assert row_at(found.path, found.cases["b"].trials[0].places) is not None
 
-    # BUG outcomes.py, `_read`: the way that reads lone surrogates (`codec.decode(payload, Trial)`) cannot make a `Raw`
-    # of an output that was parsed already, so that every such row is passed over without a word.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="rows with a lone surrogate anywhere are lost")
     @pytest.mark.parametrize(
         "strange",
         [
@@ -246,8 +241,8 @@ class TestDigests:
         assert len(found) == 3
         assert digest_of(b"null", Fault("\ud800")) != digest_of(b"null", None)
 
-    # BUG outcomes.py, `_read` (as above).
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="rows with a lone surrogate anywhere are lost")
+    # BUG outcomes.py, `_with_surrogates`: `json.dumps(output)` has other spaces and escapes than the journal, so that
+    # one output has another digest where half of a pair stands elsewhere in its row; `codec.encode(output)` has not.
     def test_it_is_of_the_output_alone(self, tmp_path: Path) -> None:
         plain = Trace(output={"wort": "\u00fc"})
         assert self.digest(tmp_path, plain) == self.digest(tmp_path, plain, slice="\ud800")
@@ -351,8 +346,6 @@ def test_what_is_tried_again_is_no_part_of_any_mean() -> None:
     assert [trial.scores["exact"].value for trial in mine.cases["a"].tries] == [0.0, 0.25, 0.5, 1.0]
 
 
-# BUG outcomes.py, `pool`: the models that judged the further trials are not taken in, so that a baseline may be of two.
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pooled runs forget who judged")
 def test_who_judged_pooled_runs_is_pooled() -> None:
     mine, other = side({"a": 1.0}), side({"a": 1.0})
     mine.judges, other.judges = {"exact": {"j1"}}, {"exact": {"j2"}}

@@ -9,7 +9,7 @@ from gatewatch.core.run import DatasetRef, Row, RunHeader, ScorerRef
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.pooling import earlier_runs, pooled, runs_of_version, same_version, trials_of
+from gatewatch.offline.pooling import earlier_runs, one_version, pool_earlier, runs_of_version, same_version, trials_of
 from offline.making import write_journal
 from offline.pairs import baseline, decided, numbered, side
 
@@ -59,7 +59,7 @@ class TestEarlierRuns:
         stored(tmp_path, "other-commit", {"a": 1.0}, components={"commit": "def", "prompt": "p1"})
         stored(tmp_path, "other-prompt", {"a": 1.0}, components={"commit": "abc", "prompt": "p2"})
         stored(tmp_path, "other-suite", {"a": 1.0}, suite="search")
-        stored(tmp_path, "other-task", {"a": 1.0}, task="app:other")
+        stored(tmp_path, "spelt-otherwise", {"a": 1.0}, task="app:other")
         stored(tmp_path, "other-ruler", {"a": 1.0}, fingerprint="e" * 12)
         stored(tmp_path, "other-dataset", {"a": 1.0}, version="1" * 12)
         stored(tmp_path, "scored-again", {"a": 1.0}, purpose="rescore")
@@ -69,7 +69,7 @@ class TestEarlierRuns:
         at(tmp_path / "foreign.jsonl", 0)
         after = stored(tmp_path, "mine", {"a": 1.0})
         stored(tmp_path, "later", {"a": 1.0})
-        assert names(earlier_runs(tmp_path, after)) == ["one", "tried-again", "more"]
+        assert names(earlier_runs(tmp_path, after)) == ["one", "spelt-otherwise", "tried-again", "more"]
 
     @pytest.mark.parametrize("components", [{}, {"prompt": "p1"}, {"commit": "abc+changes", "prompt": "p1"}])
     def test_a_tree_that_is_not_clean_has_no_earlier_runs(self, tmp_path: Path, components: dict[str, str]) -> None:
@@ -77,9 +77,6 @@ class TestEarlierRuns:
         after = stored(tmp_path, "mine", {"a": 1.0}, components=components)
         assert earlier_runs(tmp_path, after) == []
 
-    # BUG pooling.py, `earlier_runs`: the order is that of the files' times, which a restored cache or an unpacked
-    # artefact makes anew; every header tells when its run was started.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="tries stand in the order of their files' times")
     def test_they_stand_in_the_order_in_which_they_were_started(self, tmp_path: Path) -> None:
         stored(tmp_path, "one", {"a": 0.0}, started="2026-06-01T08:00:00Z")
         stored(tmp_path, "two", {"a": 1.0}, started="2026-06-01T09:00:00Z")
@@ -100,12 +97,12 @@ class TestEarlierRuns:
 class TestPooled:
     def pool(self, folder: Path, after: Outcomes) -> tuple[dict[str, list[float]], dict[str, list[float]], int]:
         """The values of each case's trials, of its tries, and how many runs there were before."""
-        found = pooled(after, earlier_runs(folder, after))
+        runs = pool_earlier(after, earlier_runs(folder, after))
         tries = {
             case: [trial.scores["exact"].value or 0.0 for trial in outcome.tries]
-            for case, outcome in found.after.cases.items()
+            for case, outcome in after.cases.items()
         }
-        return {case: each.values("exact") for case, each in found.after.cases.items()}, tries, found.runs
+        return {case: each.values("exact") for case, each in after.cases.items()}, tries, runs
 
     def test_alone(self, tmp_path: Path) -> None:
         after = stored(tmp_path, "mine", {"a": 1.0})
@@ -121,14 +118,15 @@ class TestPooled:
             1,
         )
 
-    def test_runs_that_were_cut_off_do_not_count(self, tmp_path: Path) -> None:
+    def test_runs_that_were_cut_off_count_as_far_as_they_went(self, tmp_path: Path) -> None:
         stored(tmp_path, "partial", {"a": 0.0}, cases=2)
         after = stored(tmp_path, "mine", {"a": 1.0, "b": 1.0})
-        assert self.pool(tmp_path, after)[2] == 0
+        assert self.pool(tmp_path, after) == ({"a": [0.0, 1.0], "b": [1.0]}, {"a": [0.0, 1.0], "b": [1.0]}, 1)
 
     def test_a_case_that_changed_is_another(self) -> None:
         earlier, after = side({"a": 0.0}, hashes={"a": "old"}), side({"a": 1.0})
-        assert pooled(after, [earlier]).after.cases["a"].values("exact") == [1.0]
+        assert pool_earlier(after, [earlier]) == 1
+        assert after.cases["a"].values("exact") == [1.0]
 
     def test_replies_that_may_come_from_the_cache_count_once(self, tmp_path: Path) -> None:
         stored(tmp_path, "one", {"a": 0.0}, prices=PRICED)
@@ -142,20 +140,16 @@ class TestPooled:
         after = stored(tmp_path, "mine", {"a": 1.0}, prices=PRICED)
         assert self.pool(tmp_path, after)[0] == {"a": [0.25, 1.0]}
 
-    # BUG pooling.py, `pooled`: whether a cached run is one too many is asked of whole runs. An earlier one that went
-    # over fewer cases (--limit, a tier) takes the place of all of ours, and the other cases are left without any trial:
-    # what must pass passes, and the verdict is on the few.
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="cases without a trial")
     def test_a_cached_run_over_fewer_cases_does_not_take_the_place_of_all(self, tmp_path: Path) -> None:
         stored(tmp_path, "few", {"a": 1.0}, prices=PRICED)
         after = stored(tmp_path, "mine", {"a": 1.0, "b": 1.0}, prices=PRICED)
         assert self.pool(tmp_path, after)[0] == {"a": [1.0], "b": [1.0]}
 
-    @pytest.mark.xfail(strict=True, raises=AssertionError, reason="a must-pass case without a trial passes")
     def test_nor_does_it_let_pass_what_must_pass_and_fails(self) -> None:
         few, after = side(numbered(100)), side({**numbered(199), "c199": 0.0}, must_pass=["c199"])
         few.independent = after.independent = False
-        assert decided(baseline(numbered(200)), pooled(after, [few]).after).verdict == "REGRESSED"
+        pool_earlier(after, [few])
+        assert decided(baseline(numbered(200)), after).verdict == "REGRESSED"
 
     def test_pressing_the_button_again_cannot_buy_a_pass(self, tmp_path: Path) -> None:
         must = {"c000": 0.0}
@@ -164,11 +158,11 @@ class TestPooled:
         after = stored(tmp_path, "mine", {"c000": 1.0})
         after.cases["c000"].must_pass = True
         assert decided(baseline({"c000": 1.0}), after).verdict != "REGRESSED"
-        pool = pooled(after, earlier_runs(tmp_path, after))
-        found = decided(baseline({"c000": 1.0}), pool.after)
+        assert pool_earlier(after, earlier_runs(tmp_path, after)) == 1
+        found = decided(baseline({"c000": 1.0}), after)
         assert (found.verdict, found.reasons) == (
             "REGRESSED",
-            ("must-pass case c000 failed in every trial that there is (exact)",),
+            ("must-pass case c000 failed each time, and cannot be tried again (exact)",),
         )
         assert found.rows[0].outcomes == (0.0, 0.0, 0.0, 1.0)
 
@@ -189,12 +183,12 @@ class TestRunsOfAVersion:
         stored(tmp_path, "scored-again", {"a": 1.0}, purpose="rescore")
         stored(tmp_path, "more", {"a": 1.0}, purpose="trials")
         run = stored(tmp_path, "mine", {"a": 1.0})
-        assert self.found(tmp_path, run) == ["one", "other-commit", "more"]
-        assert self.found(tmp_path, run, besides=("more",)) == ["one", "other-commit"]
+        assert self.found(tmp_path, run) == ["one", "more"]
+        assert self.found(tmp_path, run, besides=("more",)) == ["one"]
 
     def test_where_nothing_but_the_commit_tells_versions_apart_it_does(self, tmp_path: Path) -> None:
-        for commit in ("abc", "def", "abc+changes"):
-            stored(tmp_path, commit, {"a": 1.0}, components={"commit": commit, "url": "https://x"})
+        for name, commit in (("abc", "abc"), ("def", "def"), ("changes", "abc+changes")):
+            stored(tmp_path, name, {"a": 1.0}, components={"commit": commit, "url": "https://x"})
         run = stored(tmp_path, "mine", {"a": 1.0}, components={"commit": "abc", "url": "https://x"})
         assert self.found(tmp_path, run) == ["abc"]
         dirty = stored(tmp_path, "dirty", {"a": 1.0}, components={"commit": "abc+changes", "url": "https://x"})
@@ -206,6 +200,33 @@ class TestRunsOfAVersion:
         assert self.found(tmp_path, run) == []
         bare = stored(tmp_path, "bare", {"a": 1.0}, components={})
         assert self.found(tmp_path, bare) == []
+
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            ({"prompt": "p"}, {"prompt": "p"}, True),
+            ({"prompt": "p", "commit": "a"}, {"prompt": "p", "commit": "a"}, True),
+            ({"prompt": "p", "commit": "a+changes"}, {"prompt": "p", "commit": "a+changes"}, True),
+            ({"prompt": "p", "commit": "a"}, {"prompt": "p", "commit": "b"}, False),
+            ({"prompt": "p"}, {"prompt": "p", "commit": "b+changes"}, False),
+            ({"prompt": "p"}, {"prompt": "q"}, False),
+            ({"commit": "a"}, {"commit": "a"}, True),
+            ({"commit": "a"}, {"commit": "a", "prompt": "p"}, False),
+            ({"commit": "a", "url": "x"}, {"commit": "a", "url": "y"}, False),
+            ({"commit": "a+changes"}, {"commit": "a+changes"}, False),
+            ({}, {}, False),
+        ],
+    )
+    def test_what_tells_versions_apart(self, one: dict[str, str], other: dict[str, str], same: bool) -> None:
+        assert one_version(one, other) is one_version(other, one) is same
+
+    def test_of_the_newest_as_many_as_a_baseline_keeps(self, tmp_path: Path) -> None:
+        for number in range(14):
+            stored(tmp_path, f"r{number:02}", {"a": 1.0})
+        run = stored(tmp_path, "mine", {"a": 1.0})
+        assert self.found(tmp_path, run) == [f"r{number:02}" for number in range(4, 14)]
+        grown = stored(tmp_path, "grown", {"a": 1.0, "new": 1.0})
+        assert len(self.found(tmp_path, grown)) == 15, "of a case that is new there are fewer"
 
     def test_runs_without_a_suite_have_none(self, tmp_path: Path) -> None:
         stored(tmp_path, "one", {"a": 1.0}, suite="")

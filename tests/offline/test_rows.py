@@ -6,7 +6,6 @@ import pytest
 from gatewatch.core.run import ScorerRef
 from gatewatch.offline.accept import Entry, Exceptions
 from gatewatch.offline.compare import Comparison
-from gatewatch.offline.flips import Tries
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.rows import moved_rows
 from gatewatch.offline.verdict import RowDiff
@@ -15,11 +14,10 @@ from offline.pairs import LOST, SKIPPED, Values, baseline, numbered, side
 
 def rows(before: Outcomes, after: Outcomes, *more: Outcomes, **about: Any) -> list[RowDiff]:
     """The rows that moved, where what `more` has was tried again."""
-    comparison = Comparison(before, after)
-    tries = Tries(after)
     for each in more:
-        tries.add(each)
-    return moved_rows(comparison, {name: comparison.pairs(name) for name in comparison.scorers}, tries, **about)
+        after.try_again(each)
+    comparison = Comparison(before, after)
+    return moved_rows(comparison, {name: comparison.pairs(name) for name in comparison.scorers}, **about)
 
 
 def ids(found: list[RowDiff]) -> list[str]:
@@ -96,8 +94,8 @@ class TestWhatBlocks:
         before, after = baseline(numbered(4)), side({**numbered(4, 0.0), "c003": 1.0})
         found = rows(before, after, why={("c002", "exact"): "B", ("c003", "exact"): "A"})
         assert [(row.id, row.effect, row.why) for row in found] == [
-            ("c002", "loss", "B"),
             ("c003", "tie", "A"),
+            ("c002", "loss", "B"),
             ("c000", "loss", ""),
             ("c001", "loss", ""),
         ]

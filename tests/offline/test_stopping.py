@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from statistics import NormalDist
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from gatewatch.core.case import Case
 from gatewatch.core.run import Row
 from gatewatch.core.score import Score
+from gatewatch.offline.accept import Entry, Exceptions
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.stopping import LEAST_CASES, Look, Stopping, fair_order
 from gatewatch.stats.sequential import LOOKS, boundaries, look
@@ -31,7 +33,7 @@ def stored(chosen: Sequence[Case], value: float = 1.0, *, scorers: Sequence[str]
 def watching(chosen: Sequence[Case], **about: Any) -> Stopping:
     alphas = about.pop("alphas", {"exact": 0.05})
     before = about.pop("before", None) or stored(chosen, scorers=list(alphas))
-    return Stopping(before, chosen, alphas=alphas, max_drop=about.pop("max_drop", 0.05))
+    return Stopping(before, chosen, alphas=alphas, **{"max_drop": 0.05, **about})
 
 
 def row(case: Case, value: float | None = 1.0, **more: float) -> Row:
@@ -82,7 +84,6 @@ class TestWatching:
         assert ran(stopping, [row(case, 0.0) for case in chosen[:39]]) == (39, "")
         assert stopping(row(chosen[39], 0.0)) == FELL
         assert stopping(row(chosen[40], 1.0)) == FELL, "and does not take it back"
-        assert stopping.rows == 41
 
     def test_the_last_look_is_the_gates(self) -> None:
         chosen = cases(200)
@@ -95,6 +96,14 @@ class TestWatching:
         stopping = watching([*must, *rest])
         assert ran(stopping, [row(case, 0.0) for case in must]) == (50, "")
         assert ran(stopping, [row(case) for case in rest]) == (40, CALM)
+
+    def test_what_is_accepted_is_not_looked_at(self) -> None:
+        chosen = cases(200)
+        entry = {"reason": "r", "owner": "mia", "until": date(2026, 6, 30)}
+        listed = [("a.toml:1", Entry(case=case.id, **entry)) for case in chosen[:60]]  # type: ignore[arg-type]
+        stopping = watching(chosen, exceptions=Exceptions(listed, today=date(2026, 6, 1)))
+        assert ran(stopping, [row(case, 0.0) for case in chosen[:60]]) == (60, "")
+        assert ran(stopping, [row(case) for case in chosen[60:]]) == (28, CALM), "a fifth of the 140"
 
     def test_what_has_nothing_beside_it_is_not_looked_at(self) -> None:
         chosen = cases(200)
@@ -129,6 +138,18 @@ class TestLook:
         assert levels == pytest.approx([1 - NormalDist().cdf(z) for z in boundaries(EVEN, alpha=0.05)])
         assert levels == sorted(levels)
         assert levels[-1] < 0.05
+
+    def test_a_pass_spends_its_own_rate_where_trials_are_bought(self) -> None:
+        once = Look(information=(0.2, 0.6, 1.0), number=0)
+        bought = [Look(information=once.information, number=number, bought=True) for number in range(3)]
+        assert once.pass_level(0.05) == 0.05
+        levels = [look.pass_level(0.05) for look in bought]
+        expected = [1 - NormalDist().cdf(z) for z in boundaries(once.information, alpha=0.05, spending="pocock")]
+        assert levels == pytest.approx(expected)
+        assert max(levels) < 0.05
+
+    def test_a_level_is_never_nothing(self) -> None:
+        assert Look(information=(0.001, 1.0), number=0).level(1e-9) > 0.0
 
     def test_the_levels_of_trials_that_are_bought(self) -> None:
         spend = (0.2, 0.6, 1.0)

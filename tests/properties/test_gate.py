@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gatewatch.offline.baseline import make_baseline, read_baseline, write_baseline
-from gatewatch.offline.cells import concluded
+from gatewatch.offline.cells import concluded, refused
 from gatewatch.offline.compare import Comparison
+from gatewatch.offline.figures import figures
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes
 from gatewatch.offline.rule import Rule
@@ -80,7 +81,7 @@ def test_a_pass_rules_the_drop_out(both: tuple[Outcomes, Outcomes], rule: Rule, 
         for each in gating:
             assert each.lower is not None
             assert each.lower > -rule.max_drop
-            assert each.errors <= 0.05 * (each.n + each.errors)
+            assert each.lost_share <= 0.05
     assert verdict.reasons
     assert (verdict.exit_code == 1) is (verdict.verdict == "REGRESSED")
 
@@ -101,8 +102,8 @@ def test_a_regression_has_a_layer_that_says_so(both: tuple[Outcomes, Outcomes], 
 @calm
 @given(sides(single=True))
 def test_turned_round_wins_are_losses(both: tuple[Outcomes, Outcomes]) -> None:
-    rule = Rule(primary=("exact",))
-    there, back = gate(*both, rule).scorers["exact"], gate(both[1], both[0], rule).scorers["exact"]
+    ways = Comparison(*both), Comparison(both[1], both[0])
+    there, back = (figures(way, way.pairs("exact"), alpha=0.05, max_drop=0.05) for way in ways)
     assert (there.n, there.wins, there.losses, there.ties) == (back.n, back.losses, back.wins, back.ties)
     assert (there.errors, there.skipped) == (back.errors, back.skipped)
     if there.delta is None or back.delta is None:
@@ -117,6 +118,7 @@ def test_turned_round_wins_are_losses(both: tuple[Outcomes, Outcomes]) -> None:
 @given(sides(), RULES)
 def test_the_rows_are_the_pairs_that_moved(both: tuple[Outcomes, Outcomes], rule: Rule) -> None:
     verdict = gate(*both, rule)
+    assume(not verdict.broken)
     comparison = Comparison(*both)
     moved = {
         (comparison.paired[place], name)
@@ -141,13 +143,13 @@ def test_adjusted_for_the_others_no_cell_is_more_sure(both: tuple[Outcomes, Outc
     comparison = Comparison(*both)
     pairs = {name: comparison.pairs(name) for name in comparison.scorers}
     for each in concluded(comparison, pairs, rule, ["exact"], {}, None).values():
-        if each.n:
-            assert each.p is not None
-            assert each.p_adjusted is not None
-            assert each.p <= each.p_adjusted <= 1.0
-            assert (each.verdict == "REGRESSED") <= (each.p_adjusted <= rule.alpha)
-        else:
-            assert each.p_adjusted is None
+        if refused(each):
+            assert (each.verdict, each.p_adjusted) == ("UNDECIDED", None)
+            continue
+        assert each.p is not None
+        assert each.p_adjusted is not None
+        assert each.p <= each.p_adjusted <= 1.0
+        assert (each.verdict == "REGRESSED") is (each.p_adjusted <= rule.alpha)
 
 
 def reordered(outcomes: Outcomes, order: Sequence[str]) -> Outcomes:
@@ -169,6 +171,8 @@ def test_the_order_of_cases_changes_nothing(both: tuple[Outcomes, Outcomes], rul
     before, after = both
     there = gate(before, after, rule, again=True)
     for each in both:
+        for outcome in each.cases.values():
+            outcome.tries = []  # what the first gate tried again is no part of the second
         order = list(each.cases)
         random.shuffle(order)
         reordered(each, order)
@@ -209,9 +213,9 @@ def test_more_cases_that_did_not_move_make_no_regression(
 def test_a_run_beside_itself_is_identical(cases: Mapping[str, tuple[Values, Values]], rule: Rule) -> None:
     same = {case: each[0] for case, each in cases.items()}
     verdict = gate(baseline(same, outputs="x"), side(same, outputs="x"), rule)
-    assert verdict.identical
     assert verdict.rows == ()
-    assert verdict.verdict == "PASS" or verdict.refused or verdict.scorers["exact"].n == 0
+    assert verdict.verdict == "PASS" or verdict.refused or verdict.broken
+    assert verdict.identical or verdict.broken
 
 
 @calm

@@ -17,12 +17,12 @@ from gatewatch.stats.paired import (
     mcnemar,
     mid_p,
     probability_of_regression,
-    quantile_bounds,
     sign_flip,
     sign_flip_test,
     tango,
 )
 from gatewatch.stats.power import components
+from gatewatch.stats.quantiles import quantile_bounds
 from gatewatch.stats.sequential import boundaries, spent
 from gatewatch.stats.special import normal_quantile
 

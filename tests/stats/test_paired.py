@@ -21,11 +21,11 @@ from gatewatch.stats.paired import (
     p_less,
     paired_t,
     probability_of_regression,
-    quantile_bounds,
     sign_flip,
     sign_flip_test,
     tango,
 )
+from gatewatch.stats.quantiles import quantile_bounds
 from stats.vectors import hold
 
 

@@ -282,7 +282,7 @@ def _print_next(out: "Console", folder: Path, fallen: str) -> None:
         (f"gatewatch gate {SUITE} --task rewrite", "its report in full"),
         (f"gatewatch show rewrite --case {case}", "a case in full"),
         (f"gatewatch accept {case} --reason agreed --until {until} --owner me", "let it fail, for a month"),
-        (f"gatewatch gate {SUITE} --task reworded --trials 5", "five answers each"),
+        (f"gatewatch gate {SUITE} --task reworded --trials 5", "five answers each: it is worse"),
         (f"gatewatch plan {SUITE}", "what the gate can see"),
         (f"gatewatch gate {SUITE} --selftest", "how often it errs"),
         ("gatewatch init ../my-evals", "your own project"),

@@ -170,8 +170,7 @@ class _Gating:
     ) -> Gated:
         self.notes += pooling_notes(self.project, after)
         spend = self.rule.undecided == "spend" and look is None
-        both = spend and self.maker.can_run(before)
-        looks = self._looks(before, after, both) if spend and again is not None else ()
+        looks = self._looks(before, after) if spend and again is not None and self.maker.can_run(before) else ()
         first = Look(information=looks, number=0, bought=True) if looks else look
         verdict = decide(
             Comparison(before, after),
@@ -182,18 +181,17 @@ class _Gating:
             look=first,
         )
         if looks:
-            verdict = self._spend(before, after, verdict, again, looks, both)
+            verdict = self._spend(before, after, verdict, again, looks)
         elif spend and verdict.verdict == "UNDECIDED":
-            self.notes.append(f"No trials were bought: {why}.")
+            self.notes.append(f"No trials were bought: {why or 'the version of the baseline cannot be run here'}.")
         if verdict.verdict == "NOT_COMPARABLE":
             verdict = self._offering(verdict, before)
         return self._gated(finished(verdict, self.name, before, after, self.rule, self.notes), before, after, places)
 
-    def _looks(self, before: Outcomes, after: Outcomes, both: bool) -> tuple[float, ...]:
+    def _looks(self, before: Outcomes, after: Outcomes) -> tuple[float, ...]:
         """The shares of all information at each look, by the trials that there are on both sides then."""
         counts = [
-            (trials_of(before) + more * both, trials_of(after) + more)
-            for more in range(0, 2 * TRIALS_MORE + 1, TRIALS_MORE)
+            (trials_of(before) + more, trials_of(after) + more) for more in range(0, 2 * TRIALS_MORE + 1, TRIALS_MORE)
         ]
         information = [1 / (1 / one + 1 / other) for one, other in counts]
         return tuple(each / information[-1] for each in information)
@@ -205,9 +203,8 @@ class _Gating:
         verdict: Verdict,
         again: Again | None,
         looks: tuple[float, ...],
-        both: bool,
     ) -> Verdict:
-        """Buy more trials of all cases, where it can be on both sides, for as long as the verdict is open."""
+        """Buy more trials of all cases, on both sides, for as long as the verdict is open."""
         for number in range(1, len(looks)):
             if verdict.verdict != "UNDECIDED" or verdict.refused:
                 break
@@ -215,11 +212,9 @@ class _Gating:
                 self.notes.append("No trials were bought: no case moved, so that only more cases can rule a fall out.")
                 break
             if number == 1:
-                whose = "both sides" if both else "the candidate alone, since the baseline's version is not here"
                 looked = f"{len(looks)} looks at the most share the error rates"
-                self.notes.append(f"Trials of every case were bought on {whose}: {looked}.")
-            if both:
-                before.pool(self.maker.trials_of(before))
+                self.notes.append(f"Trials of every case were bought on both sides: {looked}.")
+            before.pool(self.maker.trials_of(before))
             after.pool(self.maker.trials_of(after))
             look = Look(information=looks, number=number, bought=True)
             verdict = decide(Comparison(before, after), self.rule, again=again, exceptions=self.exceptions, look=look)

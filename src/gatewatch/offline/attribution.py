@@ -13,7 +13,7 @@ def causes(comparison: Comparison) -> list[str]:
     """
     found = [name for name in comparison.changed if name != "dataset" and not name.startswith("scorer ")]
     stated = comparison.before.versions
-    if stated and stated == comparison.after.versions:  # another recording of what says itself that it is the same
+    if stated and comparison.after.versions:  # of two recordings that say themselves what they are of
         found = [name for name in found if name != RECORDING]
     inner = [name for name in found if name != COMMIT]
     return inner or found

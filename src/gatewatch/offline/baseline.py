@@ -25,7 +25,7 @@ from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.summary import percentiles
 
 FOLDER = "baselines"
-_RUNS_KEPT = 50
+_RUNS_KEPT = 500
 _CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 
 
@@ -103,7 +103,9 @@ def make_baseline(
         versions={name: tuple(sorted(found)) for name, found in sorted(run.versions.items())},
         scorers=run.scorers,
         judges={name: tuple(sorted(found)) for name, found in sorted(run.judges.items())},
-        runs=tuple(dict.fromkeys([*run.runs, *(name for each in past for name in each.runs), *known]))[:_RUNS_KEPT],
+        runs=tuple(dict.fromkeys([*run.runs, *(name for each in reversed(past) for name in each.runs), *known]))[
+            :_RUNS_KEPT
+        ],
         cost=run.task_cost,
         judge_cost=run.judge_cost,
         latency_s={name: value and float(f"{value:.4g}") for name, value in percentiles(run.latencies).items()},
@@ -119,19 +121,14 @@ def _line(outcome: CaseOutcome, case: str, scorer: str, outcomes: Sequence[float
         case=case,
         scorer=scorer,
         hash=outcome.hash,
-        values=tuple(None if mark.value is None else _short(mark.value) for mark in marks),
+        values=tuple(None if mark.value is None else mark.value for mark in marks),
         states=states if set(states) != {"scored"} else (),
         outputs=tuple(trial.digest for trial in outcome.trials),
-        outcomes=tuple(map(_short, outcomes[-MOST_OUTCOMES:])),
+        outcomes=tuple(outcomes[-MOST_OUTCOMES:]),
         slice=outcome.slice,
         cluster=outcome.cluster,
         must_pass=outcome.must_pass,
     )
-
-
-def _short(value: float) -> float:
-    """A value as it is written: twelve digits are more than any scorer means."""
-    return float(f"{value:.12g}")
 
 
 def _outcomes(
@@ -161,7 +158,7 @@ def _same(one: Outcomes, other: Outcomes, scorer: str) -> bool:
 
 
 def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineLine]) -> None:
-    """Write a baseline in one step: a reader sees the old one or the new one, run.
+    """Write a baseline in one step: a reader sees the old one or the new one, whole.
 
     Raises:
         InputError: when it cannot be written.
@@ -245,7 +242,7 @@ def _header(path: Path, line: bytes) -> BaselineHeader:
         what = f"was written by a newer Gatewatch (format {version}; this one reads up to {BASELINE_VERSION})"
         raise InputError(Problem(where, what, "upgrade gatewatch to read it"))
     try:
-        found = codec.decode(line, BaselineHeader)
+        found = codec.decode(line if "version" in stated else codec.encode({**stated, "version": 1}), BaselineHeader)
     except ValueError as error:
         raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
     if not RUN_ID.fullmatch(found.run):

@@ -67,10 +67,11 @@ def _cost(after: "Outcomes", limit: float) -> Ceiling:
         what = "no row states it" if not n else f"{after.unpriced} rows do not state it"
         return Ceiling(name="cost", limit=limit, said=f"cost: the ceiling could not be looked at, {what}")
     mean = sum(costs) / n
-    lower = mean
-    if n > 1:
-        sd = sqrt(sum((cost - mean) ** 2 for cost in costs) / (n - 1))
-        lower = mean - t_quantile(_P95, n - 1) * sd / sqrt(n)
+    if n < 2:
+        said = f"cost: {dollars(mean)} a row (one row, too few for a bound), the ceiling is {dollars(limit)}"
+        return Ceiling(name="cost", limit=limit, value=mean, said=said)
+    sd = sqrt(sum((cost - mean) ** 2 for cost in costs) / (n - 1))
+    lower = mean - t_quantile(_P95, n - 1) * sd / sqrt(n)
     said = f"cost: {dollars(mean)} a row (95 % lower bound {dollars(max(0.0, lower))}), the ceiling is {dollars(limit)}"
     return Ceiling(name="cost", limit=limit, value=mean, lower=lower, blocks=lower > limit, said=said)
 

@@ -174,7 +174,9 @@ class _Gate:
             reasons=tuple(reasons),
             rule=rule_in_words(rule, gating, flips=bool(flip)),
             remarks=tuple(self.notes),
-            layers=layers(comparison, contract.blocks, flip, gating, cells, self._why_no_flips(gating)),
+            layers=layers(
+                comparison, contract.blocks, flip, gating, cells, self._why_no_flips(gating), marked=bool(self.marks)
+            ),
             scorers=scorers,
             slices=_by_slice(cells),
             explore=explore(cells),
@@ -248,7 +250,7 @@ class _Gate:
                     unseen.append(f"must-pass case {case} failed ({name}), and could not be tried three times")
                 elif not outcome.tried(name) and outcome.lost(name):
                     unseen.append(f"must-pass case {case} could not be judged: {name} failed on it")
-        if unjudged and not unseen:
+        if unjudged and self.marks and not unseen:
             some = ", ".join(sorted(unjudged)[:5]) + (" ..." if len(unjudged) > 5 else "")
             unseen.append(f"no scorer with a pass mark has a value for must-pass cases: {some}")
         tried = "three times of three" if self.again is not None else "each time, and cannot be tried again"

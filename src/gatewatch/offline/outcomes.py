@@ -5,7 +5,6 @@ kept. The texts that a report shows are read again from where they lie.
 """
 
 import gc
-import json
 from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -276,6 +275,8 @@ class Outcomes:
                 if mine.tries:
                     mine.tries += outcome.trials
         self.runs = (*self.runs, *other.runs)
+        for name, models in other.judges.items():
+            self.judges[name] = self.judges.get(name, set()) | models
         self.count(other)
 
     def count(self, other: "Outcomes") -> None:
@@ -352,7 +353,7 @@ def _with_surrogates(payload: bytes) -> Trial:
     output = trace.pop("output", None) if isinstance(trace, dict) else None
     found = msgspec.convert(parsed, Trial)
     if found.trace is not None:
-        found.trace.output = Raw(json.dumps(output).encode())
+        found.trace.output = Raw(codec.encode(output))
     return found
 
 

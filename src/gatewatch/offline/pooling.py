@@ -5,7 +5,7 @@ their trials count, the first ones first: a case that failed three times of thre
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gatewatch.core.baseline import MOST_OUTCOMES
@@ -49,7 +49,7 @@ def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ())
     """
     found: list[Outcomes] = []
     counts: Counter[str] = Counter()
-    for each in reversed(list(_stored(folder))):
+    for each in reversed(_stored(folder)):
         alike = each.suite == run.suite != "" and each.task == run.task and one_version(each.components, run.components)
         if not alike or each.run in (run.run, *besides):
             continue
@@ -83,13 +83,16 @@ def one_version(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     return dict(one) == dict(other) and (clean or bool(one.keys() - _PLACES))
 
 
-def _stored(folder: Path) -> Iterator[Outcomes]:
-    """The headers of stored runs, the oldest first."""
+def _stored(folder: Path) -> list[Outcomes]:
+    """The headers of stored runs in the order in which they were started: what copies files may date them anew."""
+    found: list[tuple[str, Outcomes]] = []
     for path in reversed(run_paths(folder)):
         try:
-            yield Outcomes.of(JournalReader(path).header, path)
+            header = JournalReader(path).header
         except InputError:  # a foreign file in the folder is nobody's run
             continue
+        found.append((header.started, Outcomes.of(header, path)))
+    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
 
 
 def pool_earlier(after: Outcomes, earlier: Sequence[Outcomes]) -> int:

@@ -38,7 +38,8 @@ class Reach(Struct, frozen=True, kw_only=True):
     """What a gate can see now (the first step), and with more trials or more cases.
 
     `needed` is how many cases would rule out a fall of `max_drop` when nothing changed; `fewest_flips` how many cases
-    that break outright the flip layer blocks at, None where it is off. `source` says where the noise is known from.
+    that break outright the flip layer blocks at: None where it is off, 0 where no number would do. `source` says where
+    the noise is known from.
     """
 
     steps: tuple[Step, ...]
@@ -69,7 +70,8 @@ def noise_of(before: Outcomes | None, name: str, verdict: Verdict | None = None)
     if verdict is not None and figures is not None and figures.sd is not None:
         trials = sum(1 / max(1, side.trials) for side in (verdict.baseline, verdict.candidate) if side is not None)
         return Noise(variance=figures.sd**2 / trials, source="the differences in this comparison are taken for noise")
-    rows = [] if before is None else [list(history_of(outcome, name)) for outcome in before.cases.values()]
+    known = [] if before is None else [list(history_of(outcome, name)) for outcome in before.cases.values()]
+    rows = [row for row in known if row]
     if sum(len(row) > 1 for row in rows) < 2:
         source = "the noise is assumed: a noisy pass-or-fail suite, no case was run twice yet"
         return Noise(variance=_ASSUMED_SD**2 / 2, source=source)
@@ -79,7 +81,7 @@ def noise_of(before: Outcomes | None, name: str, verdict: Verdict | None = None)
     if variance <= 0.0 and unseen is not None:
         half = (unseen.high - unseen.low) / 2 / normal_quantile(0.975)
         variance = half**2 * len(rows) / 2
-    stored = round(fmean(len(row) for row in rows if row))
+    stored = round(fmean(len(row) for row in rows))
     source = f"the noise is from {stored} stored outcomes of each case"
     if steady:
         source += ", which never differed: more trials would tell nothing"
@@ -134,7 +136,9 @@ def in_words(found: Reach) -> list[str]:
     if found.needed is not None:
         fall = f"{found.max_drop * 100:g} pp"
         lines.append(f"to rule out a fall of {fall} when nothing changed: {found.needed} cases x 1 trial")
-    if found.fewest_flips is not None:
+    if found.fewest_flips == 0:
+        lines.append("flip layer: on, but so many cases are flaky that no number of others would block")
+    elif found.fewest_flips is not None:
         some = "1 case that breaks" if found.fewest_flips == 1 else f"{found.fewest_flips} cases that break"
         lines.append(f"flip layer: blocks at {some} outright, whatever the mean does")
     else:
@@ -150,10 +154,10 @@ def cost_of_row(side: Outcomes) -> float | None:
 
 
 def fewest_flips(before: Outcomes, name: str, alpha: float) -> int | None:
-    """How many cases that break outright the flip layer blocks at; None where it is off."""
+    """How many cases that break outright the flip layer blocks at: None where it is off, 0 where no number would do."""
     mark = before.mark(name)
     found = {} if mark is None else chances(before, before.cases, name, mark)
-    return fewest(list(found.values()), alpha) if found else None
+    return (fewest(list(found.values()), alpha) or 0) if found else None
 
 
 def trials_of(before: Outcomes | None) -> int:
@@ -175,6 +179,6 @@ def reach_of(before: Outcomes, after: Outcomes, rule: Rule, verdict: Verdict) ->
         alpha=rule.alpha if figures.flips is None else rule.alpha / 2,
         max_drop=rule.max_drop,
         cost=cost_of_row(after),
-        fewest_flips=None if figures.flips is None else figures.flips.fewest,
+        fewest_flips=None if figures.flips is None else figures.flips.fewest or 0,
     )
     return tuple(in_words(found))

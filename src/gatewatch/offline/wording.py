@@ -45,11 +45,15 @@ def layers(
     gating: Sequence[str],
     cells: Cells,
     why_no_flips: str,
+    *,
+    marked: bool,
 ) -> tuple[Layer, ...]:
     """Which layers are on, what they found, and why the others are off."""
     must = sum(outcome.must_pass for outcome in comparison.after.cases.values())
-    said = f"{must} must-pass cases" if must else "no case is marked must_pass"
-    found = [Layer(name="contract", on=bool(must), blocks=bool(contract), said=said)]
+    some = "1 must-pass case" if must == 1 else f"{must} must-pass cases"
+    said = some if must and marked else f"{some}, and no scorer has a pass mark (pass_at)" if must else ""
+    said = said or "no case is marked must_pass"
+    found = [Layer(name="contract", on=bool(must) and marked, blocks=bool(contract), said=said)]
     blocks = {layer for each in cells.values() if each.gating for layer in each.blocked_by}
     if flip:
         counts = [

@@ -51,10 +51,10 @@ class TestVerdictLine:
             (not_comparable(), "≠ NOT COMPARABLE  the two runs cannot be compared"),
             (
                 regressed(),
-                "✕ REGRESSED  a must-pass case fails; 7 cases that used to pass fail; helpful fell by 6.3 pp",
+                "✕ REGRESSED  a must-pass case fails; 7 cases that always passed fail; helpful fell by 6.3 pp",
             ),
             (not_comparable(broken=True), "≠ NOT COMPARABLE  the candidate's run broke"),
-            (passed(identical=True), "✓ PASS  nothing moved between the two"),
+            (passed(identical=True), "✓ PASS  every output is the same, byte for byte"),
             (
                 passed(scorers={"exact": figures()}),
                 "✓ PASS  exact did not fall by 5 pp or more (+0.4 pp, 95 % interval −1.1 to +1.9)",

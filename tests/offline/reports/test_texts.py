@@ -9,6 +9,7 @@ from gatewatch.core.run import Row
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault, Trace
 from gatewatch.offline.outcomes import Outcomes, read_run
+from gatewatch.offline.pooling import pool_earlier
 from gatewatch.offline.reports.texts import CAP, RowTexts, texts_of
 from offline.making import append_rows, header, write_journal
 
@@ -120,7 +121,7 @@ class TestWhatIsNotThere:
     def test_places_in_the_file_of_another_run_are_passed_over(self, tmp_path: Path) -> None:
         one = outcomes(tmp_path / "one.jsonl", made("b" * 90), made("a", "mine"))
         other = outcomes(tmp_path / "other.jsonl", made("a", "not mine"), run="demo-2")
-        one.pool(other, first=True)
+        pool_earlier(one, [other])
         assert texts_of(["a"], one, one)["a"].after == "mine"
 
 

@@ -81,7 +81,7 @@ class TestHeadline:
         [
             (passed(scorers={}), "nothing fell"),
             (regressed(rows=(), scorers={}, slices={}, reasons=("cost: too high",)), "cost: too high"),
-            (undecided(refused=True), "too many scores were lost to scorer errors to tell"),
+            (undecided(refused=True, reasons=("exact: 2 of 9 pairs were lost",)), "exact: 2 of 9 pairs were lost"),
             (undecided(scorers={}, reasons=("no scorer gates",)), "no scorer gates"),
             (
                 undecided(scorers={name: figures(verdict="UNDECIDED") for name in "abcde"}),

@@ -81,8 +81,6 @@ def test_the_trials_of_further_runs_come_after_those_of_the_first(tmp_path: Path
     assert [answered(task, A, n).output for n in range(3)] == ["a0", "a1", "a2"]
 
 
-# BUG recorded.py, `__init__`: trials lie in the order in which they were finished; each has its own number.
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="trials are numbered in the order they were finished in")
 def test_each_trial_keeps_its_number(tmp_path: Path) -> None:
     task = recorded(tmp_path, *(row(A, Trace(output=f"a{n}"), trial=n) for n in (2, 0, 1)), trials=3)
     assert [answered(task, A, n).output for n in range(3)] == ["a0", "a1", "a2"]
@@ -115,9 +113,6 @@ class TestDamage:
         with pytest.raises(TaskFailed, match=r"the record of case b, trial 0 is damaged"):
             answered(task, B)
 
-    # BUG recorded.py, `answer`: of a record that is whole and no row (written by another hand, or a later version) the
-    # error is msgspec's.
-    @pytest.mark.xfail(strict=True, reason="a record that is whole but no row")
     def test_a_record_that_is_whole_but_no_row(self, tmp_path: Path) -> None:
         path = write_journal(tmp_path / "r.jsonl", header(cases=1), [])
         with path.open("ab") as file:

@@ -20,7 +20,8 @@ COLUMNS = (
 )
 FIGURES = (
     *("verdict", "gating", "baseline", "candidate", "delta", "interval", "lower", "method", "p", "p_adjusted", "wins"),
-    *("losses", "ties", "fixed", "broke", "errors", "skipped", "n", "sd", "mde", "needed", "flips", "reasons"),
+    *("losses", "ties", "fixed", "broke", "errors", "lost_share", "skipped", "dropped", "n", "sd", "mde", "needed"),
+    *("flips", "blocked_by", "reasons"),
 )
 _MEASURES = ("cost", "judge_cost", "latency_s")
 # Control characters but for tabs and ends of lines, and marks that turn the direction of text.

@@ -27,7 +27,9 @@ class RecordedTask:
             assert run.path is not None
             for case, outcome in run.cases.items():
                 if self._hashes.get(case) == outcome.hash:
-                    places = [(run.path, trial.places) for trial in outcome.trials]
+                    places = [
+                        (run.path, trial.places) for trial in sorted(outcome.trials, key=lambda trial: trial.trial)
+                    ]
                     self._places.setdefault(case, []).extend(places)
         self.trials = min(map(len, self._places.values()), default=0)
 
@@ -49,7 +51,10 @@ class RecordedTask:
             TaskFailed: when its record is damaged.
         """
         path, places = self._places[case.id][trial]
-        row = row_at(path, places[:1])
+        try:
+            row = row_at(path, places[:1])
+        except ValueError:
+            row = None
         if row is None or row.trace is None:
             raise TaskFailed(f"{path}: the record of case {case.id}, trial {trial} is damaged")
         return row.trace
