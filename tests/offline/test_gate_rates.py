@@ -70,6 +70,26 @@ def test_a_fall_as_large_as_the_allowance_seldom_passes(model: str, n: int) -> N
     assert words["PASS"] / 500 <= 0.08
 
 
+STEADY = {
+    "52, ten at 0.85": [1.0] * 42 + [0.85] * 10,
+    "60 at 0.98": [0.98] * 60,
+    "100, twenty at 0.85": [1.0] * 80 + [0.85] * 20,
+}
+
+
+@pytest.mark.parametrize("name", STEADY)
+@pytest.mark.parametrize(("stored", "trials"), [(5, 1), (3, 3)])
+def test_few_failures_do_not_make_a_pass_too_sure(name: str, stored: int, trials: int) -> None:
+    rng = np.random.default_rng(9)
+    words: Counter[str] = Counter()
+    for _ in range(500):
+        system = System(np.array(STEADY[name]), "noisy", rng)
+        before = outcomes(system, name="baseline", trials=stored, history=stored)
+        words[gated(before, system.worse(0.05), trials=trials).verdict] += 1
+    print(f"\n{name}, {stored} stored trials, then {trials}, every case worse by 5 pp in all: {dict(words)} of 500")
+    assert words["PASS"] / 500 <= 0.07
+
+
 def test_twenty_eight_cells_share_the_rate_of_false_blocks() -> None:
     rng = np.random.default_rng(3)
     names, parts, n, runs = [f"m{k}" for k in range(4)], 7, 200, 500

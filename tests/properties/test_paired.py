@@ -229,3 +229,15 @@ def test_looking_more_than_once_has_its_price(twentieths: list[int], alpha: floa
     bounds = boundaries(information, alpha=alpha)
     assert bounds[0] == pytest.approx(-normal_quantile(spent(information[0], alpha)), abs=1e-6)
     assert min(bounds) >= -normal_quantile(alpha) - 1e-6
+
+
+@calm
+@given(st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=60), st.sampled_from([1.0, 0.5, 1 / 3, 0.1]))
+def test_a_score_interval_of_means_is_no_narrower_than_t_and_turns_with_them(values: list[float], step: float) -> None:
+    plain, found = difference(values), difference(values, step=step)
+    back = difference([-value for value in values], step=step)
+    assert plain.interval is not None and found.interval is not None and back.interval is not None
+    assert found.interval.low <= plain.interval.low + 1e-9
+    assert found.interval.high >= plain.interval.high - 1e-9
+    assert -1.0 <= found.interval.low <= found.mean <= found.interval.high <= 1.0
+    assert back.interval.low == pytest.approx(-found.interval.high, abs=1e-9)

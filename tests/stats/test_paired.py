@@ -348,6 +348,37 @@ def test_the_bounds_of_a_quantile_are_two_of_the_values() -> None:
     assert quantile_bounds(values, 0.95) == Interval(91.0, 99.0, "order statistics")
 
 
+@pytest.mark.parametrize("step", [1.0, 1 / 3, 0.2])
+def test_means_of_trials_have_an_interval_that_solves_its_equation(step: float) -> None:
+    values = np.array([0.0] * 50 + [-step, -step, step, -step, 0.0])
+    found = difference(values, step=step)
+    interval, mean, variance = found.interval, values.mean(), values.var(ddof=1)
+    assert interval is not None and interval.method == "score"
+    z = scipy_stats.norm.ppf(0.975)
+    for end, atom in ((interval.low, -step), (interval.high, step)):
+        share = (mean - end) / (mean - atom)
+        mixed = (1 - share) * (variance + mean**2) + share * atom**2 - end**2
+        assert (mean - end) ** 2 == pytest.approx(z**2 * mixed / len(values))
+
+
+def test_a_few_small_moves_do_not_make_a_bound_much_closer_than_none_do() -> None:
+    ties = [0.0] * 39
+    none, one = difference([*ties, 0.0], binary=True), difference([*ties, 0.2], step=1.0)
+    assert none.lower is not None and one.lower is not None
+    assert none.lower < one.lower < none.lower + 0.01
+    plain = difference([*ties, 0.2])
+    assert plain.lower is not None and plain.lower > -0.01, "as t would have it"
+
+
+@pytest.mark.parametrize("shift", [0.0, -0.3, 0.3])
+def test_where_much_varies_or_fell_means_of_trials_have_students_bounds(shift: float) -> None:
+    values = [shift + (-1.0) ** number * number / 80 for number in range(40)]
+    score, plain = difference(values, step=0.05), difference(values)
+    assert score.lower == pytest.approx(plain.lower)
+    assert score.interval is not None and plain.interval is not None
+    assert (score.interval.low, score.interval.high) == pytest.approx((plain.interval.low, plain.interval.high))
+
+
 @pytest.mark.parametrize("q", [0.1, 0.5, 0.95])
 @pytest.mark.parametrize("n", [5, 59, 400])
 def test_each_bound_of_a_quantile_is_as_close_as_the_binomial_lets_it(n: int, q: float) -> None:

@@ -295,10 +295,10 @@ def stepwise(mean: float, sd: float, n: int, step: float, *, confidence: float =
 
     def distance(towards: float) -> float:
         room = step + towards
-        if room <= 0.0:
-            return 1.0 + towards
+        if room <= 0.0:  # the mean is further away than a step
+            return margin
         b = -k * ((step * step - sd * sd - mean * mean) / room + 2 * towards)
-        return max(margin, (-b + sqrt(b * b + 4 * (1 + k) * k * sd * sd)) / (2 * (1 + k)))
+        return max(margin, min(room, (-b + sqrt(b * b + 4 * (1 + k) * k * sd * sd)) / (2 * (1 + k))))
 
     return Interval(max(mean - distance(mean), -1.0), min(mean + distance(-mean), 1.0), "score")
 
