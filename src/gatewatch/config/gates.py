@@ -268,7 +268,10 @@ def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
     found = [f"gatewatch show {run} --case {quote(row.id)}" for row in first if row.effect in ("loss", "new")]
     if verdict.verdict == "REGRESSED":
         options = '--reason "..." --until DATE --owner NAME'
-        found += [f"gatewatch accept {options} -- {quote(row.id)}" for row in first if row.why]
+        for row in first:
+            if row.why:  # an id that looks like an option goes behind the others
+                words = [options, "--", quote(row.id)] if row.id.startswith("-") else [quote(row.id), options]
+                found.append(f"gatewatch accept {' '.join(words)}")
     if verdict.verdict == "UNDECIDED" and suite:
         found.append(f"gatewatch plan {suite}")
     if verdict.verdict == "PASS" and not after.stopped:

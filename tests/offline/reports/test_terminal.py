@@ -54,7 +54,7 @@ class TestVerdictLine:
                 "✕ REGRESSED  a must-pass case fails; 7 cases that always passed fail; helpful fell by 6.3 pp",
             ),
             (not_comparable(broken=True), "≠ NOT COMPARABLE  the candidate's run broke"),
-            (passed(identical=True), "✓ PASS  every output is the same, byte for byte"),
+            (passed(identical=True), "✓ PASS  what gates did not move"),
             (
                 passed(scorers={"exact": figures()}),
                 "✓ PASS  exact did not fall by 5 pp or more (+0.4 pp, 95 % interval −1.1 to +1.9)",

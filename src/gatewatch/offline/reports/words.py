@@ -134,7 +134,7 @@ def headline(verdict: Verdict) -> str:
         return "the two runs cannot be compared"
     if verdict.verdict == "PASS":
         if verdict.identical:
-            return "every output is the same, byte for byte"
+            return "what gates did not move" if verdict.rows else "nothing moved between the two"
         if len(gating) == 1:
             ((name, only),) = gating.items()
             return f"{plain(name, _SHOWN)} did not fall by {drop} or more{_around(only)}"
