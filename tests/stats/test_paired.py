@@ -25,7 +25,6 @@ from gatewatch.stats.paired import (
     sign_flip_test,
     tango,
 )
-from gatewatch.stats.quantiles import quantile_bounds
 from stats.vectors import hold
 
 
@@ -338,16 +337,6 @@ def test_too_few_have_no_interval() -> None:
     assert difference([0.5, 0.5], clusters="aa") == Difference(0.5, 0.0, 2, 1, None, None, "")
 
 
-def test_the_bounds_of_a_quantile_are_two_of_the_values() -> None:
-    values = list(range(1, 101))
-    Random(1).shuffle(values)
-    bounds = quantile_bounds(values, 0.5)
-    # P(Bin(100, 1/2) <= 41) = 0.0443 and P(Bin(100, 1/2) <= 42) = 0.0666.
-    assert bounds == Interval(42.0, 59.0, "order statistics")
-    assert quantile_bounds(np.array(values), 0.5) == bounds
-    assert quantile_bounds(values, 0.95) == Interval(91.0, 99.0, "order statistics")
-
-
 @pytest.mark.parametrize("step", [1.0, 1 / 3, 0.2])
 def test_means_of_trials_have_an_interval_that_solves_its_equation(step: float) -> None:
     values = np.array([0.0] * 50 + [-step, -step, step, -step, 0.0])
@@ -379,28 +368,6 @@ def test_where_much_varies_or_fell_means_of_trials_have_students_bounds(shift: f
     assert (score.interval.low, score.interval.high) == pytest.approx((plain.interval.low, plain.interval.high))
 
 
-@pytest.mark.parametrize("q", [0.1, 0.5, 0.95])
-@pytest.mark.parametrize("n", [5, 59, 400])
-def test_each_bound_of_a_quantile_is_as_close_as_the_binomial_lets_it(n: int, q: float) -> None:
-    bounds = quantile_bounds(range(1, n + 1), q)
-    places = np.arange(1, n + 1)
-    low = places[scipy_stats.binom.cdf(places - 1, n, q) <= 0.05 + 1e-9]
-    high = places[scipy_stats.binom.sf(places - 1, n, q) <= 0.05 + 1e-9]
-    if not len(low) and not len(high):
-        assert bounds is None
-        return
-    assert ends(bounds) == [low[-1] if len(low) else -math.inf, high[0] if len(high) else math.inf]
-
-
-def test_a_quantile_of_too_few_values_has_one_bound_or_none() -> None:
-    assert quantile_bounds([], 0.95) is None
-    assert quantile_bounds([3.0, 4.0], 0.5) is None
-    assert quantile_bounds([3.0], 0.95) == Interval(3.0, math.inf, "order statistics")
-    assert quantile_bounds([3.0], 0.05) == Interval(-math.inf, 3.0, "order statistics")
-    assert math.isinf(ends(quantile_bounds(range(58), 0.95))[1])
-    assert ends(quantile_bounds(range(59), 0.95))[1] == 58.0
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -419,9 +386,6 @@ def test_a_quantile_of_too_few_values_has_one_bound_or_none() -> None:
         (lambda: difference([0.5, math.inf]), "not a finite number"),
         (lambda: difference([0.5, 1.0], binary=True), "differences of binary scores are -1, 0 or 1"),
         (lambda: difference([0.5, 1.0], clusters="abc"), "needs one cluster to each difference, got 3 for 2"),
-        (lambda: quantile_bounds([1.0], 1.0), r"q must be between 0 and 1, got 1\.0"),
-        (lambda: quantile_bounds([1.0], 0.5, confidence=0.0), "confidence must be between 0 and 1"),
-        (lambda: quantile_bounds([math.nan], 0.5), "not a finite number"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call: Callable[[], object], message: str) -> None:
