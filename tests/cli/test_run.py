@@ -194,7 +194,7 @@ def test_a_run_that_a_budget_stops_is_4_and_goes_on(tmp_path: Path) -> None:
     again = gatewatch(tmp_path, "run", "main", "--resume", "--name", "with a 'quote'", "--budget", "9 USD", "--plain")
     assert again.returncode == 0
     said = again.stderr.splitlines()
-    assert said[0] == f"{run}: 6 rows to run (4 are done); about $0.0600 (as in {run})"
+    assert said[0] == f"{run}: 6 rows to run (4 done); about $0.0600 (as in {run})"
     # Score and cost are the whole run's.
     assert re.fullmatch(
         r"5/10 · exact 1\.000 \[0\.566, 1\.000\] · \$0\.0500 of about \$0\.100 · \d+ s, \d+ s left", said[1]

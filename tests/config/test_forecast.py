@@ -94,7 +94,7 @@ def test_as_in_an_earlier_run_and_what_is_left_of_one(tmp_path: Path) -> None:
         stopped = one(folder, budget="0.23 USD")
         assert stopped.summary.rows == 4
         assert said(folder) == f"10 rows to run; about $0.500 (as in {stopped.id})"
-        left = f"6 rows to run (4 are done); about $0.300 (as in {stopped.id})"
+        left = f"6 rows to run (4 done); about $0.300 (as in {stopped.id})"
         assert said(folder, resume=True, budget="9 USD") == left
         assert said(folder, resume=True, budget="0.35 USD") == (
             f"{left}; the budget of $0.350 will stop it at about 50%"

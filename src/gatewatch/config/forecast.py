@@ -19,7 +19,7 @@ def forecast(project: Project, ready: Prepared) -> str:
     """One line about money: how many rows are left, what they will probably cost, and where that figure comes from."""
     left = ready.plan.cells - (len(ready.done.finished) if ready.done else 0)
     rows = f"{left:,} {'row' if left == 1 else 'rows'} to run" + (
-        f" ({ready.plan.cells - left:,} are done)" if ready.done else ""
+        f" ({ready.plan.cells - left:,} done)" if ready.done else ""
     )
     per_row, source = _per_row(project, ready)
     if per_row is None:
