@@ -21,7 +21,7 @@ from gatewatch.offline.gate import decide
 from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, read_run
 from gatewatch.offline.plan import slice_name
-from gatewatch.offline.pooling import earlier_runs, pool_earlier
+from gatewatch.offline.pooling import earlier_runs, is_clean, pool_earlier
 from gatewatch.offline.reach import fewest_flips, reach_of, trials_of
 from gatewatch.offline.result import SUFFIX, Prepared, execute, find_run
 from gatewatch.offline.rule import Rule
@@ -170,7 +170,10 @@ class _Gating:
     ) -> Gated:
         self.notes += pooling_notes(self.project, after)
         spend = self.rule.undecided == "spend" and look is None
-        looks = self._looks(before, after) if spend and again is not None and self.maker.can_run(before) else ()
+        # What changed without a record of it would be bought for the baseline as well.
+        told = before.components != after.components or is_clean(before.components)
+        can = spend and again is not None and told and self.maker.can_run(before)
+        looks = self._looks(before, after) if can else ()
         first = Look(information=looks, number=0, bought=True) if looks else look
         verdict = decide(
             Comparison(before, after),

@@ -29,8 +29,7 @@ def same_version(one: Outcomes, other: Outcomes) -> bool:
 
 def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
     """The runs of a candidate's version before it, the oldest first; none where its tree is not clean."""
-    commit = after.components.get(COMMIT, "")
-    if not commit or commit.endswith(DIRTY):
+    if not is_clean(after.components):
         return []
     found = []
     for each in _stored(folder):
@@ -78,9 +77,13 @@ def one_version(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     changed with it. Where nothing but the address of a service is recorded, no two runs are known to be of one version,
     unless they are of one clean commit.
     """
-    commit = one.get(COMMIT, "")
-    clean = bool(commit) and not commit.endswith(DIRTY)
-    return dict(one) == dict(other) and (clean or bool(one.keys() - _PLACES))
+    return dict(one) == dict(other) and (is_clean(one) or bool(one.keys() - _PLACES))
+
+
+def is_clean(components: Mapping[str, str]) -> bool:
+    """Whether a run was made from a commit, and nothing but it."""
+    commit = components.get(COMMIT, "")
+    return bool(commit) and not commit.endswith(DIRTY)
 
 
 def _stored(folder: Path) -> list[Outcomes]:
