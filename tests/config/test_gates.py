@@ -338,3 +338,41 @@ def test_an_early_stop_says_partial_and_cannot_become_a_baseline(tmp_path: Path)
     assert sum(asked(folder).values()) == 40
     (found_problem,) = problems(lambda: pin(opened(folder), "latest"))
     assert "is not complete: 40 of 200 rows" in found_problem
+
+
+# What is no candidate
+
+
+def test_the_baselines_own_run_is_no_candidate(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    (run,) = [head.run for head in headers(folder) if not head.purpose]
+    (said,) = problems(lambda: gated(folder, run=run), folder)
+    assert said == f"{run}: is what it would be held against (name another run, or --against)"
+
+
+def test_a_run_of_another_suite_is_no_candidate(tmp_path: Path) -> None:
+    other = '[suites.other]\ndataset = "cases.jsonl"\ntask = "app:answer"\nscorers = ["exact"]\n'
+    folder = project(tmp_path, head=other)
+    result = one(folder, "other")
+    assert problems(lambda: gated(folder, run=result.id), folder) == [f"{result.id}: is a run of other, not of main"]
+
+
+def test_nothing_is_bought_for_a_baseline_from_what_changed_without_a_record(tmp_path: Path) -> None:
+    folder = project(tmp_path, 'gate = { undecided = "spend" }', trials=1)
+    forget(folder, "q3 9\n")
+    found = gated(folder).verdict
+    assert found.verdict == "UNDECIDED"
+    assert "No trials were bought: the version of the baseline cannot be run here." in found.remarks
+
+
+def test_nothing_is_bought_where_no_case_moved(tmp_path: Path) -> None:
+    folder = project(
+        tmp_path, 'gate = { undecided = "spend" }', trials=1, head=VERSIONS.replace('"2"', '"2", end = " "')
+    )
+    (folder / "app.py").write_text(
+        APP.replace('version="1"', 'version="1", end=""').replace("upper()", "upper() + end")
+    )
+    pin(opened(folder), one(folder).id)
+    found = gated(folder, task="new").verdict
+    assert found.verdict == "UNDECIDED", found.reasons
+    assert "No trials were bought: no case moved, so that only more cases can rule a fall out." in found.remarks

@@ -253,3 +253,17 @@ class TestGate:
         after = side(GOOD, more={"kind": numbered(200, 0.0)})
         exceptions = accepting(entry(scorer="kind"))
         assert decided(before, after, exceptions=exceptions, floors={"kind": 0.5}).verdict == "PASS"
+
+
+class TestRenewing:
+    def test_the_last_entry_for_one_thing_holds(self) -> None:
+        old, new = entry(case="c000", until=date(2026, 5, 1)), entry(case="c000", until=date(2026, 7, 1))
+        renewed = accepting(old, new)
+        assert renewed.expired_reasons() == []
+        assert renewed.under("exact") == {"c000"}
+        assert [where for where, _ in renewed.entries] == ["accepted.toml:2"]
+        assert accepting(new, old).expired_reasons(), "whatever it says"
+
+    def test_an_entry_for_less_or_more_is_another(self) -> None:
+        old, new = entry(case="c000", until=date(2026, 5, 1)), entry(case="c000", scorer="exact")
+        assert len(accepting(old, new).expired_reasons()) == 1

@@ -120,7 +120,7 @@ class TestRemarks:
     def test_cases_that_were_scored_on_one_side_only(self) -> None:
         before = baseline({"a": 1.0, "b": SKIPPED, "c": SKIPPED, "d": 1.0})
         after = side({"a": SKIPPED, "b": 1.0, "c": SKIPPED, "d": LOST})
-        said = "exact: 2 cases were scored on one side only, and are in neither mean."
+        said = "exact: 2 cases were scored on one side only, and in neither mean."
         assert self.said(before, after) == [said]
 
     def test_what_was_changed_about_cases_and_scorers(self) -> None:
@@ -131,6 +131,16 @@ class TestRemarks:
         assert found[1].startswith("2 cases are of another slice than in the baseline")
         assert [line for line in found if line.startswith("The pass mark")] == [
             "The pass mark of exact changed: 0.5 → none."
+        ]
+
+    def test_what_was_changed_about_cases_and_marks(self) -> None:
+        before = baseline(numbered(5), must_pass=["c001", "c002"], slices={"c003": "refund"}, pass_at=0.75)
+        after = side(numbered(5), must_pass=["c002", "c004"], clusters={"c000": "doc"}, pass_at=0.5)
+        assert self.said(before, after) == [
+            "No longer must-pass: c001.",
+            "1 case is of another slice than in the baseline.",
+            "1 case is of another cluster than in the baseline.",
+            "The pass mark of exact changed: 0.75 → 0.5.",
         ]
 
     def test_uncommitted_changes(self) -> None:

@@ -65,7 +65,8 @@ def remarks(comparison: Comparison) -> list[str]:
     for name in comparison.scorers if comparison.paired else ():
         one = _scored_once(comparison, name)
         if one:
-            found.append(f"{name}: {one} cases were scored on one side only, and are in neither mean.")
+            some = "1 case was" if one == 1 else f"{one} cases were"
+            found.append(f"{name}: {some} scored on one side only, and in neither mean.")
     gone = [case for case in comparison.removed if before.cases[case].must_pass]
     if gone:
         found.append(
@@ -88,7 +89,8 @@ def _relabelled(comparison: Comparison) -> list[str]:
     for what in ("slice", "cluster"):
         count = sum(getattr(one, what) != getattr(other, what) for _, one, other in sides)
         if count:
-            found.append(f"{count} cases are of another {what} than in the baseline.")
+            some = "1 case is" if count == 1 else f"{count} cases are"
+            found.append(f"{some} of another {what} than in the baseline.")
     for name in comparison.scorers:
         one, other = (side.scorers[name].pass_at for side in (before, after))
         if one != other:
