@@ -85,6 +85,8 @@ class TestTriedAgain:
         same = {"prompt": "v1"}
         found = rows(baseline({"a": 1.0, "b": 0.0}, components=same), side({"a": 0.0, "b": 1.0}, components=same))
         assert [row.flaky for row in found] == [True, True]
+        down = rows(baseline({"a": 1.0}, components=same), side({"a": [0.0, 0.0, 0.0]}, components=same))
+        assert [(row.confirmed, row.flaky) for row in down] == [(True, False)], "that is no flake"
         graded = rows(baseline({"a": 0.5}, components=same), side({"a": 0.4}, components=same))
         assert [row.flaky for row in graded] == [False], "a graded value that crosses nothing is only another value"
 

@@ -59,9 +59,10 @@ def _row(
         crossed = "broke" if after < bar <= before else "fixed" if before < bar <= after else ""
         values = outcome.tried(pairs.name)
         flaky = is_mixed(values, mark) or is_mixed(history_of(comparison.before.cases[case], pairs.name), mark)
-        flaky = flaky or (nothing_changed and bool(crossed))
         if len(values) > 1 and values[0] < mark:
             confirmed = failed_tries(outcome, pairs.name, mark) == TRIES
+        # What stays down is another version, whatever is recorded of it.
+        flaky = flaky or (nothing_changed and bool(crossed) and not confirmed)
     return RowDiff(
         id=case,
         scorer=pairs.name,
