@@ -91,7 +91,7 @@ def test_2_a_baseline_that_is_damaged(tmp_path: Path) -> None:
         (whole.replace('"case":"c1"', '"case":"c0"', 1), "main.jsonl:3"),
         (whole.replace('"version":1', '"version":2', 1), "was written by a newer Gatewatch"),
         (whole[:-20], "not JSON"),
-        ("", "not the header of a baseline"),
+        ("", "is empty"),
     ):
         path.write_text(damaged)
         done = gatewatch(folder, "gate", "main")

@@ -334,10 +334,10 @@ def test_an_early_stop_says_partial_and_cannot_become_a_baseline(tmp_path: Path)
     (folder / "app.py").write_text(APP.replace("question.upper()", 'f"{question.upper()}"'))
     found = gated(folder).verdict
     assert found.verdict == "PASS"
-    assert found.stopped == "stopped early: no fall that matters is to be expected after 40 of 200 rows"
-    assert sum(asked(folder).values()) == 40
+    assert found.stopped == "stopped early: no fall that matters is to be expected after 80 of 200 rows"
+    assert sum(asked(folder).values()) == 80
     (found_problem,) = problems(lambda: pin(opened(folder), "latest"))
-    assert "is not complete: 40 of 200 rows" in found_problem
+    assert "is not complete: 80 of 200 rows" in found_problem
 
 
 # What is no candidate

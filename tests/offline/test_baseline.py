@@ -210,8 +210,8 @@ class TestReading:
     @pytest.mark.parametrize(
         ("head", "said"),
         [
-            ("", "not the header of a baseline: Expecting value: line 1 column 1 (char 0)"),
-            ("[1]", "not the header of a baseline: Expected `object`, got `array`"),
+            ("", "is empty (pin the baseline anew)"),
+            ("[1]", "not the header of a baseline: Expected `object`, got `array` (pin the baseline anew)"),
             ("{}", "is a None, not a gatewatch.baseline"),
             ('{"kind":"gatewatch.run"}', "is a gatewatch.run, not a gatewatch.baseline"),
             (

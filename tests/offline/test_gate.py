@@ -163,7 +163,7 @@ class TestLost:
     def test_too_many_lost_pairs_are_no_verdict(self) -> None:
         verdict = decided(baseline(GOOD), side(with_last(GOOD, 11, LOST)))
         assert (verdict.verdict, verdict.refused, verdict.exit_code) == ("UNDECIDED", True, 3)
-        assert verdict.reasons == ("exact: 11 of 200 pairs were lost to scorer errors (6%)",)
+        assert verdict.reasons == ("exact: 11 of 200 pairs were lost to scorer errors (5.5%)",)
         assert decided(baseline(GOOD), side(with_last(GOOD, 10, LOST))).exit_code == 0
         every = decided(baseline(GOOD), side(numbered(200, LOST)))
         assert (every.verdict, every.exit_code) == ("NOT_COMPARABLE", 4)

@@ -9,7 +9,8 @@ from gatewatch.core.money import Cost
 from gatewatch.core.run import Row, RunEnd, ScorerRef
 from gatewatch.core.score import Score, Status
 from gatewatch.core.trace import Fault, Trace
-from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial, digest_of, read_run, row_at
+from gatewatch.offline.journal import row_at
+from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial, digest_of, read_run
 from offline.making import append_rows, header, problems, write_journal
 from offline.pairs import LOST, SKIPPED, numbered, side
 

@@ -70,7 +70,9 @@ def test_the_bounds_are_where_they_are_said_to_be() -> None:
 
 
 def test_equal_differences_are_not_certain() -> None:
-    assert look([0.0] * 40, 1, alpha=0.05, max_drop=0.05, planned=PLANNED) == "no drop"
+    assert look([0.0] * 40, 1, alpha=0.05, max_drop=0.05, planned=PLANNED) == "go on", "of 40 ties one in 8 hides it"
+    assert look([0.0] * 80, 2, alpha=0.05, max_drop=0.05, planned=PLANNED) == "no drop"
+    assert look([0.001] * 39 + [0.0], 1, alpha=0.05, max_drop=0.05, planned=PLANNED) == "no drop", "graded"
     assert look([0.0] * 40, 1, alpha=0.05, max_drop=0.005, planned=PLANNED) == "go on"
     assert look([-0.01] * 40, 1, alpha=0.05, max_drop=0.01, planned=PLANNED) == "go on"
     assert look([-0.1] * 40, 1, alpha=0.05, max_drop=0.01, planned=PLANNED) == "regressed"
@@ -105,7 +107,7 @@ def unchanged(kind: str, draw: "Generator") -> "NDArray[np.float64]":
 
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.025])
-@pytest.mark.parametrize(("kind", "share"), [("binary-lownoise", 0.39), ("binary-noisy", 0.55), ("score", 0.30)])
+@pytest.mark.parametrize(("kind", "share"), [("binary-lownoise", 0.42), ("binary-noisy", 0.55), ("score", 0.30)])
 def test_where_nothing_changed_few_runs_are_blocked_and_most_stop_early(kind: str, share: float, alpha: float) -> None:
     runs, blocked, judged, draw = 10_000, 0, 0, np.random.default_rng(20)
     for _ in range(runs):

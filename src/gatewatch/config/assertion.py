@@ -53,7 +53,7 @@ def gate(
     else:
         before = side_named(project, str(against), name)
     exceptions = exceptions_of(project, after.suite)
-    notes = pooling_notes(project, after)
+    notes = pooling_notes(project, before, after)
     again = run.again if isinstance(run, RunResult) else None
     why = "" if again else "the candidate is a stored run"
     verdict = decide(Comparison(before, after), rule, again=again, why_not_again=why, exceptions=exceptions)

@@ -112,7 +112,7 @@ class _Gating:
         after = read_run(find_run(self.project.runs, reference))
         if after.suite not in ("", self.name):
             raise InputError(Problem(after.run, f"is a run of {after.suite}, not of {self.name}"))
-        if after.run in before.runs:
+        if not set(after.runs).isdisjoint(before.runs):
             raise InputError(Problem(after.run, "is what it would be held against", "name another run, or --against"))
         return after
 
@@ -134,7 +134,7 @@ class _Gating:
         plan = ready.plan
         cases = [plan.dataset[index] for index in plan.chosen]
         why = ""
-        if earlier_runs(self.project.runs, Outcomes.of(ready.header)):
+        if earlier_runs(self.project.runs, Outcomes.of(ready.header), besides=before.runs):
             why = "the same commit was gated before"
         elif plan.trials > 1:
             why = "there are several trials"
@@ -168,7 +168,7 @@ class _Gating:
         places: dict[str, str],
         look: Look | None,
     ) -> Gated:
-        self.notes += pooling_notes(self.project, after)
+        self.notes += pooling_notes(self.project, before, after)
         spend = self.rule.undecided == "spend" and look is None
         # What changed without a record of it would be bought for the baseline as well.
         told = before.components != after.components or is_clean(before.components)
@@ -242,9 +242,9 @@ class _Gating:
         return Gated(verdict, before, after, journal=self.project.runs / f"{before.run}{SUFFIX}", places=places)
 
 
-def pooling_notes(project: Project, after: Outcomes) -> list[str]:
+def pooling_notes(project: Project, before: Outcomes, after: Outcomes) -> list[str]:
     """Put the trials of earlier runs of its version before a candidate's own, and say so."""
-    count = pool_earlier(after, earlier_runs(project.runs, after))
+    count = pool_earlier(after, earlier_runs(project.runs, after, besides=before.runs))
     runs = "1 earlier run" if count == 1 else f"{count} earlier runs"
     return [f"The same commit was gated before: the trials of {runs} count as well."] if count else []
 

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _plain_encoder = msgspec.json.Encoder()
+_MAX_BITS = 14_000  # Python reads integers of 4,300 digits at the most
 _MAX_DEPTH = 100
 
 
@@ -142,10 +143,11 @@ def plain(value: object, path: str = "$", depth: int = 0) -> Any:
     or a number (an enumeration's member, numpy's float64) becomes just that.
 
     Raises:
-        ValueError: for NaN, infinity, a cycle or a type that JSON has no word for; the message has the path.
+        ValueError: for NaN, infinity, a number of thousands of digits, a cycle or a type that JSON has no word for; the
+            message has the path.
     """
     kind = type(value)
-    if value is None or kind is str or kind is bool or kind is int:
+    if value is None or kind is str or kind is bool:
         return value
     if isinstance(value, float):
         if not isfinite(value):
@@ -154,7 +156,7 @@ def plain(value: object, path: str = "$", depth: int = 0) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        return int(value)
+        return _whole(int(value), path)
     if depth > _MAX_DEPTH:
         raise ValueError(f"nested more than {_MAX_DEPTH} deep, or a cycle, at {path[:80]}...")
     if isinstance(value, dict):
@@ -167,6 +169,12 @@ def plain(value: object, path: str = "$", depth: int = 0) -> Any:
     if isinstance(value, set | frozenset):
         return sorted((plain(item, f"{path}[...]", depth + 1) for item in value), key=repr)
     return plain(_opened(value, path), path, depth + 1)
+
+
+def _whole(value: int, path: str) -> int:
+    if value.bit_length() > _MAX_BITS:
+        raise ValueError(f"the number at {path} has more digits than can be read back")
+    return value
 
 
 def _opened(value: object, path: str) -> Any:

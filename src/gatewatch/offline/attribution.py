@@ -67,6 +67,10 @@ def remarks(comparison: Comparison) -> list[str]:
         if one:
             some = "1 case was" if one == 1 else f"{one} cases were"
             found.append(f"{name}: {some} scored on one side only, and in neither mean.")
+    left = len(before.cases) - len(comparison.paired) - len(comparison.altered)
+    if comparison.by_choice and left > 0:
+        why = after.stopped or f"its tier is {after.dataset.tier!r}"
+        found.append(f"Of the baseline's cases {left} were not run: {why}.")
     gone = [case for case in comparison.removed if before.cases[case].must_pass]
     if gone:
         found.append(
@@ -81,13 +85,12 @@ def remarks(comparison: Comparison) -> list[str]:
 def _relabelled(comparison: Comparison) -> list[str]:
     """What was changed about cases and scorers, rather than in them: it changes what can block."""
     before, after = comparison.before, comparison.after
-    sides = [(case, before.cases[case], after.cases[case]) for case in comparison.paired]
-    no_more = [case for case, one, other in sides if one.must_pass and not other.must_pass]
+    no_more = [case for case in comparison.differing("must_pass") if before.cases[case].must_pass]
     found = []
     if no_more:
         found.append(f"No longer must-pass: {', '.join(no_more[:10])}{' ...' if len(no_more) > 10 else ''}.")
     for what in ("slice", "cluster"):
-        count = sum(getattr(one, what) != getattr(other, what) for _, one, other in sides)
+        count = len(comparison.differing(what))
         if count:
             some = "1 case is" if count == 1 else f"{count} cases are"
             found.append(f"{some} of another {what} than in the baseline.")

@@ -234,7 +234,8 @@ def _header(path: Path, line: bytes) -> BaselineHeader:
     try:
         stated = codec.decode(line, dict[str, Any])
     except (ValueError, RecursionError) as error:
-        raise InputError(Problem(where, f"not the header of a baseline: {error}")) from None
+        what = "is empty" if not line.strip() else f"not the header of a baseline: {error}"
+        raise InputError(Problem(where, what, "pin the baseline anew")) from None
     if stated.get("kind") != BASELINE_KIND:
         raise InputError(Problem(where, f"is a {stated.get('kind')}, not a {BASELINE_KIND}"))
     version = stated.get("version", 1)

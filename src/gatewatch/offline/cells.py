@@ -19,6 +19,9 @@ from gatewatch.stats.multiple import benjamini_hochberg, holm
 
 _EXPLORED = PASS_LEVEL = 0.05
 
+LEAST_PAIRS = 20
+"""Below so many pairs, or groups of them, no bound that goes by their spread is to be trusted."""
+_EXACT = ("tango", "all equal")
 _SMALL_P = 0.0001
 
 Cells = dict[tuple[str, str], Figures]
@@ -46,6 +49,11 @@ def concluded(
     raw: Cells = {}
     level = PASS_LEVEL if look is None else look.pass_level(PASS_LEVEL)
     parts = {name: {"": each, **comparison.slices(each)} for name, each in pairs.items()}
+    for name in gating:  # a slice that gates and has no pair left is not to vanish, unless all of it was accepted
+        known = comparison.slices(comparison.pairs(name))
+        for part in rule.slices:
+            if part not in parts[name] and not (part in known and known[part].n):
+                parts[name][part] = comparison.nothing(pairs[name])
     gates = {(name, part) for name in gating for part in parts[name] if not part or part in rule.slices}
     for name, some in parts.items():
         for part, each in some.items():
@@ -68,9 +76,9 @@ def _evidence(name: str, found: Figures, rule: Rule, look: Look | None) -> float
     if look is not None and found.gating:  # the layer may use only a part of its error rate now
         alpha = rule.alpha if found.flips is None else rule.alpha / 2
         said = look.said.get(name)
-        if said is not None:  # the test of the early stop has the word, but for falls that are too small to matter
-            p = 0.0 if said == "regressed" and p < 1.0 else 1.0
-        else:
+        if said == "regressed":  # the test of the early stop has the word, but for falls that are too small to matter
+            p = 0.0 if p < 1.0 else 1.0
+        else:  # "no drop" too: what comes after may speak against it
             p = min(1.0, p * alpha / look.level(alpha))
     return p if found.flips is None else min(1.0, 2 * min(p, found.flips.p))
 
@@ -80,20 +88,27 @@ def _judged(
 ) -> Figures:
     name, part = cell
     where = f"{name} in {part}" if part else name
-    stopped = look is not None and found.gating and look.said.get(name) == "no drop"
+    stopped = look is not None and found.gating and look.said.get(name) == "no drop" and bool(comparison.after.stopped)
     ruled_out = found.lower is not None and found.lower > -rule.max_drop
     unmoved = comparison.identical and not found.wins and not found.losses
     if refused(found):
-        lost = f"{found.errors} of {found.n + found.errors} pairs were lost to scorer errors ({found.lost_share:.0%})"
+        every = max(found.n, round(found.errors / found.lost_share)) if found.errors else 0
+        lost = f"{found.errors} of {every} pairs were lost to scorer errors ({found.lost_share:.1%})"
         return _said(found, "UNDECIDED", f"{where}: {lost}" if found.errors else f"{where}: no pairs")
     found = replace(found, p_adjusted=adjusted)
     if adjusted <= rule.alpha:
         return _regressed(where, found, rule, look is not None and look.said.get(name) == "regressed")
-    if found.dropped > LOST_SHARE * (found.n + found.dropped):
-        said = f"{where}: it has nothing to say of {found.dropped} cases any more, {found.n} are left to compare"
+    gone = found.dropped + found.errors
+    if found.dropped and gone > LOST_SHARE * (found.n + gone):
+        lost = f" and {found.errors} were lost to scorer errors" if found.errors else ""
+        said = f"{where}: it has nothing to say of {found.dropped} cases any more{lost}, {found.n} are left to compare"
         return _said(found, "UNDECIDED", said)
-    if unmoved or stopped or ruled_out:
+    if unmoved or stopped or (ruled_out and (found.method in _EXACT or found.groups >= LEAST_PAIRS)):
         return _said(found, "PASS")
+    if ruled_out:
+        what = "groups of cases" if found.groups < found.n else "cases"
+        few = f"{found.groups} {what} are too few to rule a fall out (at least {LEAST_PAIRS} are needed)"
+        return _said(found, "UNDECIDED", f"{where}: {few}")
     return _said(found, "UNDECIDED", f"{where}: a fall of {rule.max_drop * 100:g} pp cannot be ruled out")
 
 

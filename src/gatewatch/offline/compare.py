@@ -5,7 +5,9 @@ A comparison says what there is to be seen; what may be concluded from it is the
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import compress
 from math import ceil
+from operator import attrgetter, ne
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,6 +25,7 @@ LEAST_PAIRED = 0.80
 COMMIT = "commit"
 RECORDING = "outputs"
 DIRTY = "+changes"
+_trials = attrgetter("trials")
 _TINY = 1e-12
 _MORE_THAN_HALF = 0.5 + _TINY
 
@@ -32,10 +35,11 @@ class Pairs(Struct, frozen=True, kw_only=True):
 
     `places` are their positions in the comparison's `paired`; `before` and `after` their values in 0..1 (means over
     trials). Of the pairs that a scorer's errors took, whole or in part, `lost_places` are the positions and
-    `lost_shares` the shares, in 0..1; `skipped_places` are those that it had nothing to say of on one side or both, and
-    `dropped_places` those of them that the baseline has a value of. `mark` is from which value on a trial passes, where
-    values can be called that, and `bar` the same for a mean over trials: of trials that are 0 or 1, more than half have
-    to pass. `step` is by how much one of the candidate's trials moves a case's mean then, if there are several.
+    `lost_shares` the shares, in 0..1. `skipped_places` are those that it had nothing to say of on one side or both;
+    `dropped_places` those that the baseline has a value of and the candidate, in a share of its trials, has not.
+    `mark` is from which value on a trial passes, where values can be called that, and `bar` the same for a mean over
+    trials: of trials that are 0 or 1, more than half have to pass. `step` is by how much one of the candidate's trials
+    moves a case's mean then, if there are several.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Pairs(Struct, frozen=True, kw_only=True):
     lost_shares: "NDArray[Any]"
     skipped_places: "NDArray[Any]"
     dropped_places: "NDArray[Any]"
+    dropped_shares: "NDArray[Any]"
     mark: float | None = None
     bar: float | None = None
     step: float | None = None
@@ -64,6 +69,11 @@ class Pairs(Struct, frozen=True, kw_only=True):
     def lost(self) -> int:
         """How many pairs scorer errors took, those that they took a part of counted by that, rounded up."""
         return ceil(float(self.lost_shares.sum()) - _TINY)
+
+    @property
+    def dropped(self) -> int:
+        """How many pairs of the baseline a scorer has nothing to say of any more, those in part counted by that."""
+        return ceil(float(self.dropped_shares.sum()) - _TINY)
 
     @property
     def lost_share(self) -> float:
@@ -96,6 +106,7 @@ class Pairs(Struct, frozen=True, kw_only=True):
             lost_shares=self.lost_shares[lost],
             skipped_places=self.skipped_places[keep[self.skipped_places]],
             dropped_places=self.dropped_places[keep[self.dropped_places]],
+            dropped_shares=self.dropped_shares[keep[self.dropped_places]],
         )
 
 
@@ -126,7 +137,7 @@ class Comparison:
         self.altered.sort()
         partial = self.by_choice or not (after.planned or after.complete)
         self.removed = [] if partial else sorted(before.cases.keys() - after.cases.keys())
-        self._single = all(len(each.trials) == 1 for side in (self._before, self._after) for each in side)
+        self._single = all(len(each) == 1 for side in (self._before, self._after) for each in map(_trials, side))
         self.changed = dict(_changes(before, after))
         self.rulers = {name: why for name in after.scorers if (why := _ruler(name, before, after))}
 
@@ -159,8 +170,8 @@ class Comparison:
 
     @cached_property
     def identical(self) -> bool:
-        """Whether every paired case has the same output, byte for byte, on both sides."""
-        return bool(self.paired) and all(map(_same_outputs, self._before, self._after))
+        """Whether the run is whole, and every paired case has the same output, byte for byte, on both sides."""
+        return not self.after.stopped and bool(self.paired) and all(map(_same_outputs, self._before, self._after))
 
     def why_not(self) -> list[str]:
         """Why the two cannot be compared at all, if they cannot."""
@@ -181,6 +192,11 @@ class Comparison:
             found.append("the two have no scorer in common")
         return found
 
+    def differing(self, field: str) -> list[str]:
+        """The paired cases of which a field of the outcome is not the same on both sides."""
+        get = attrgetter(field)
+        return list(compress(self.paired, map(ne, map(get, self._before), map(get, self._after))))
+
     def pairs(self, name: str) -> Pairs:
         """The pairs of one scorer."""
         if name not in self._pairs:
@@ -194,9 +210,12 @@ class Comparison:
         before, after = (_values(side, name, self._single) for side in sides)
         missing = np.isnan(before) | np.isnan(after)
         lost = np.zeros(len(missing))
+        dropped = np.isnan(after).astype(float)
         for place in missing.nonzero()[0] if self._single else range(len(missing)):
             lost[place] = max(side[place].lost(name) for side in sides)
+            dropped[place] = self._after[place].skipped(name)
         lost[missing & (lost > 0.0)] = 1.0
+        dropped[np.isnan(before) | (lost >= 1.0)] = 0.0
         found = Pairs(
             name=name,
             places=(~missing).nonzero()[0],
@@ -205,7 +224,8 @@ class Comparison:
             lost_places=lost.nonzero()[0],
             lost_shares=lost[lost.nonzero()[0]],
             skipped_places=(missing & (lost == 0.0)).nonzero()[0],
-            dropped_places=(np.isnan(after) & ~np.isnan(before) & (lost == 0.0)).nonzero()[0],
+            dropped_places=dropped.nonzero()[0],
+            dropped_shares=dropped[dropped.nonzero()[0]],
         )
         mark = self.after.scorers[name].pass_at
         if found.n and self._passes_or_fails(found):
@@ -226,6 +246,12 @@ class Comparison:
         before = (self._before[place].values(pairs.name) for place in pairs.places)
         differ = any(len(set(each)) > 1 for side in (values, before) for each in side)
         return 1.0 / min(map(len, values)) if differ else 1.0
+
+    def nothing(self, pairs: Pairs) -> Pairs:
+        """None of some pairs."""
+        import numpy as np
+
+        return pairs.where(np.zeros(len(self.paired), dtype=bool))
 
     def without(self, pairs: Pairs, cases: Collection[str]) -> Pairs:
         """Pairs without those of some cases."""

@@ -34,7 +34,7 @@ def figures(
         errors=pairs.lost,
         lost_share=pairs.lost_share,
         skipped=pairs.skipped,
-        dropped=len(pairs.dropped_places),
+        dropped=pairs.dropped,
     )
     if not n:
         return found
@@ -51,6 +51,7 @@ def figures(
         delta=moved.mean,
         interval=None if moved.interval is None else (moved.interval.low, moved.interval.high),
         lower=moved.lower,
+        groups=moved.clusters,
         method=moved.method,
         p=sign_flip(differences, clusters=clusters, seed=seed),
         wins=wins,

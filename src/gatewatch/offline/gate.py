@@ -25,7 +25,7 @@ from gatewatch.offline.rows import moved_rows
 from gatewatch.offline.rule import Rule
 from gatewatch.offline.stopping import Look
 from gatewatch.offline.summary import percentiles
-from gatewatch.offline.verdict import Figures, Side, Verdict, Word
+from gatewatch.offline.verdict import Figures, Flips, Side, Verdict, Word
 from gatewatch.offline.wording import churn, layers, rule_in_words
 
 
@@ -153,6 +153,7 @@ class _Gate:
                 for case in found[name]:
                     if failed_tries(self.after.cases[case], name, self.marks[name]) == TRIES:
                         why.setdefault((case, name), "B")
+        open_flips = self._open_flips(found, flip)
         floor = floors(self.after, {name: at for name, at in rule.floors.items() if not self._excepted(name)})
         limits = ceilings(self.after, rule.max_cost, rule.max_latency)
         blocks = [
@@ -162,7 +163,7 @@ class _Gate:
             *floor.blocks,
             *(each.said for each in limits if each.blocks),
         ]
-        unseen = [*contract.unseen, *floor.unseen, *(each.said for each in limits if each.value is None)]
+        unseen = [*contract.unseen, *open_flips, *floor.unseen, *(each.said for each in limits if each.value is None)]
         word, reasons = self._word(blocks, cells, gating, unseen)
         rows = moved_rows(comparison, every, self.exceptions, why)
         scorers = {name: cells[name, ""] for name in pairs}
@@ -186,13 +187,24 @@ class _Gate:
             reruns=self.reruns,
             rerun_cost=self.rerun_cost if self.reruns else None,
             identical=comparison.identical,
-            refused=word == "UNDECIDED" and (nothing_said or bool(contract.unseen)),
+            refused=word == "UNDECIDED" and (nothing_said or bool(contract.unseen or open_flips)),
         )
 
     def _excepted(self, scorer: str) -> bool:
         return self.exceptions.of_scorer(scorer) is not None
 
     # Layers A and B
+
+    def _open_flips(self, found: dict[str, dict[str, float]], flip: dict[str, Flips]) -> list[str]:
+        """Scorers under which cases fell and could not be tried three times, where those might have blocked."""
+        said = []
+        for name, each in flip.items():
+            waiting = len(to_try(self.after, found[name], name, self.marks[name]))
+            enough = each.fewest is not None and each.confirmed < each.fewest <= each.confirmed + waiting
+            if waiting and enough:
+                some = "1 case that always passed" if waiting == 1 else f"{waiting} cases that always passed"
+                said.append(f"{name}: {some} fell, and could not be tried three times")
+        return said
 
     def _chances(self, pairs: Pairs) -> dict[str, float]:
         """The cases that the flip layer looks at, each with its chance to fail three times; none where it is off."""
@@ -345,7 +357,7 @@ def _side(outcomes: Outcomes) -> Side:
         dataset=f"{outcomes.dataset.path}@{outcomes.dataset.version}",
         commit=outcomes.components.get(COMMIT, ""),
         cases=len(outcomes.cases),
-        trials=max((len(each.trials) for each in outcomes.cases.values()), default=outcomes.trials),
+        trials=outcomes.most_trials or outcomes.trials,
         rows=outcomes.rows,
         failed=outcomes.failed,
         cost=outcomes.task_cost,

@@ -8,7 +8,7 @@ together, at the end of that turn: rows that finish together cost one write, and
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -230,3 +230,16 @@ def _header(path: Path, payload: bytes) -> RunHeader:
     if not RUN_ID.fullmatch(found.run):  # it names files
         raise InputError(Problem(str(path), f"its first line is not that of a run: {found.run!r} is no run's id"))
     return found
+
+
+def row_at(path: Path, places: Sequence[int]) -> Row | None:
+    """The whole row whose records lie at some places of a journal."""
+    whole: Row | None = None
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            record = codec.unframe(file.readline())
+            if record is not None:
+                row = codec.decode(record[1], Row)
+                whole = row if whole is None else merged(whole, row)
+    return whole

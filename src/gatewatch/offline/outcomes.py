@@ -6,9 +6,10 @@ kept. The texts that a report shows are read again from where they lie.
 
 import gc
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from math import fsum
+from operator import attrgetter
 from pathlib import Path
 from zlib import crc32
 
@@ -17,7 +18,7 @@ from msgspec import Raw, Struct
 
 from gatewatch.core import codec
 from gatewatch.core.money import Cost
-from gatewatch.core.run import DatasetRef, Purpose, Row, RunHeader, ScorerRef, merged
+from gatewatch.core.run import DatasetRef, Purpose, RunHeader, ScorerRef
 from gatewatch.core.score import Status
 from gatewatch.core.trace import Fault
 from gatewatch.offline.journal import JournalReader
@@ -102,6 +103,11 @@ class CaseOutcome(Struct, gc=False):
         count = sum(scorer in awaits if mark is None else mark.status == "scorer_error" for mark, awaits in found)
         return count / len(self.trials)
 
+    def skipped(self, scorer: str) -> float:
+        """The share of trials that the scorer had nothing to say of, in 0..1."""
+        marks = [trial.scores.get(scorer) for trial in self.trials]
+        return sum(mark is not None and mark.status == "skipped" for mark in marks) / max(1, len(marks))
+
     def tried(self, scorer: str) -> list[float]:
         """The values of all that was tried, in order: what was tried again for having failed, too."""
         if not self.tries:
@@ -177,11 +183,16 @@ class Outcomes:
         """How many rows a complete run has."""
         return self.dataset.cases * self.trials
 
+    @property
+    def most_trials(self) -> int:
+        """The most trials of one case that there are."""
+        return max(map(len, map(attrgetter("trials"), self.cases.values())), default=0)
+
     def most_outcomes(self, scorer: str) -> int:
         """The most outcomes that are known of one case under a scorer."""
         cases = self.cases.values()
-        if not any(each.history for each in cases):
-            return max((len(each.trials) for each in cases), default=0)
+        if not any(map(attrgetter("history"), cases)):
+            return self.most_trials
         return max(len(each.history.get(scorer, ())) or len(each.trials) for each in cases)
 
     def mark(self, scorer: str) -> float | None:
@@ -381,16 +392,3 @@ def digest_of(output: Raw | bytes, error: Fault | None) -> str:
     if error is not None:
         found.update(error.message.encode(errors="surrogatepass"))
     return found.hexdigest()
-
-
-def row_at(path: Path, places: Sequence[int]) -> Row | None:
-    """The whole row whose records lie at some places of a journal."""
-    whole: Row | None = None
-    with path.open("rb") as file:
-        for place in places:
-            file.seek(place)
-            record = codec.unframe(file.readline())
-            if record is not None:
-                row = codec.decode(record[1], Row)
-                whole = row if whole is None else merged(whole, row)
-    return whole

@@ -5,7 +5,7 @@ their trials count, the first ones first: a case that failed three times of thre
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from gatewatch.core.baseline import MOST_OUTCOMES
@@ -27,15 +27,20 @@ def same_version(one: Outcomes, other: Outcomes) -> bool:
     return same and rulers[0] == rulers[1] and one.dataset.version == other.dataset.version
 
 
-def earlier_runs(folder: Path, after: Outcomes) -> list[Outcomes]:
-    """The runs of a candidate's version before it, the oldest first; none where its tree is not clean."""
+def earlier_runs(folder: Path, after: Outcomes, *, besides: Collection[str] = ()) -> list[Outcomes]:
+    """The runs of a candidate's version before it, the oldest first; none where its tree is not clean.
+
+    Those `besides` (what it is held against) are left out, with what was made for them; so is what the candidate was
+    scored anew from.
+    """
     if not is_clean(after.components):
         return []
     found = []
+    known = {*besides, *after.runs}
     for each in _stored(folder):
         if each.run == after.run:  # what is newer is no earlier trial
             break
-        if same_version(each, after) and each.purpose != "rescore":
+        if known.isdisjoint((*each.runs, each.made_for)) and same_version(each, after) and each.purpose != "rescore":
             found.append(each)
     return [read_run(each.path) for each in found if each.path is not None]
 

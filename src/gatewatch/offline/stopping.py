@@ -19,7 +19,7 @@ from gatewatch.offline.outcomes import Outcomes
 from gatewatch.stats.sequential import LOOKS, Spending, boundaries, look
 
 LEAST_CASES = 100
-"""Below so many cases there is too little to be saved."""
+"""Below so many pairs there is too little to be saved."""
 
 _LEAST = 1e-300
 
@@ -105,6 +105,8 @@ class Stopping:
         return ""
 
     def _look(self, name: str, planned: int) -> None:
+        if planned < LEAST_CASES:
+            return
         found = self._differences[name]
         number = self._number[name] + 1
         if number >= LOOKS or len(found) < max(2, ceil(planned * number / LOOKS)):

@@ -30,19 +30,20 @@ class Flips(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one scorer moved, over all paired cases or over one slice.
 
-    `delta` is candidate less baseline, `interval` its two-sided 95 % interval, `lower` its one-sided 95 % lower
-    bound. `p` is the one-sided mid-p of the sign-flip test that the mean fell; `p_adjusted` is after Holm over the
-    cells that it stands among. `wins` and `losses` count the cases whose value rose and fell, `fixed` and `broke`
-    those that crossed the pass mark, `errors` the pairs that scorer errors took (`lost_share` their share), `dropped`
-    those of which the scorer has nothing to say any more. `blocked_by` names the layers that found it regressed. `mde`
-    is the smallest fall that this many cases detect with 80 % power, `needed` how many cases would decide, if nothing
-    changed.
+    `n` pairs are of `groups` origins. `delta` is candidate less baseline, `interval` its two-sided 95 % interval,
+    `lower` its one-sided 95 % lower bound. `p` is the one-sided mid-p of the sign-flip test that the mean fell;
+    `p_adjusted` is after Holm over the cells that it stands among. `wins` and `losses` count the cases whose value rose
+    and fell, `fixed` and `broke` those that crossed the pass mark, `errors` the pairs that scorer errors took
+    (`lost_share` their share), `dropped` those of which the scorer has nothing to say any more. `blocked_by` names the
+    layers that found it regressed. `mde` is the smallest fall that this many cases detect with 80 % power, `needed` how
+    many cases would decide, if nothing changed.
     """
 
     verdict: Word
     gating: bool = True
     reasons: tuple[str, ...] = ()
     n: int = 0
+    groups: int = 0
     baseline: float | None = None
     candidate: float | None = None
     delta: float | None = None

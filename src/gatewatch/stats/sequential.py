@@ -76,7 +76,8 @@ def look(
         planned: how many differences there are when the run ends.
 
     Source: Jennison and Turnbull (2000), "Group sequential methods with applications to clinical trials", chapters 4
-    and 7. The variance has 0.02 / m added to it, lest the first equal differences seem certain.
+    and 7. The variance has 0.02 / m added to it, lest the first equal differences seem certain; and
+    where all are -1, 0 or 1, "no drop" is said by no less than the variance that a fall of max_drop has.
 
     Raises:
         ValueError: unless there are 2 to `planned` differences and the number is 1 to 5; or as `boundaries`.
@@ -88,11 +89,14 @@ def look(
     if not (2 <= m <= planned and 1 <= number <= LOOKS):
         raise ValueError(f"needs 2 to {planned} differences and look 1 to {LOOKS}, got {m} and look {number}")
     mean = float(values.mean())
-    se = sqrt((float(values.var(ddof=1)) + _FLOOR / m) / m)
+    variance = float(values.var(ddof=1)) + _FLOOR / m
+    se = sqrt(variance / m)
     bound = boundaries([m / planned * i / number for i in range(1, number + 1)], alpha=alpha)[-1]
     if mean / se <= -bound:
         return "regressed"
-    if number < LOOKS and (mean + max_drop) / se >= FUTILITY[number - 1]:
+    if np.isin(values, (-1.0, 0.0, 1.0)).all():  # as Wilson does: what it would be if the mean had fallen
+        variance = max(variance, max_drop * (1.0 - max_drop))
+    if number < LOOKS and (mean + max_drop) / sqrt(variance / m) >= FUTILITY[number - 1]:
         return "no drop"
     return "go on"
 

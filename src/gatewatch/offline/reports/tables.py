@@ -20,7 +20,21 @@ COLUMNS = (
 )
 FIGURES = (
     *("verdict", "gating", "baseline", "candidate", "delta", "interval", "lower", "method", "p", "p_adjusted", "wins"),
-    *("losses", "ties", "fixed", "broke", "errors", "lost_share", "skipped", "dropped", "n", "sd", "mde", "needed"),
+    *(
+        "losses",
+        "ties",
+        "fixed",
+        "broke",
+        "errors",
+        "lost_share",
+        "skipped",
+        "dropped",
+        "n",
+        "groups",
+        "sd",
+        "mde",
+        "needed",
+    ),
     *("flips", "blocked_by", "reasons"),
 )
 _MEASURES = ("cost", "judge_cost", "latency_s")

@@ -11,8 +11,8 @@ from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError
 from gatewatch.core.run import Row, merged
 from gatewatch.core.trace import Fault
-from gatewatch.offline.journal import JournalReader
-from gatewatch.offline.outcomes import Outcomes, Trial, row_at
+from gatewatch.offline.journal import JournalReader, row_at
+from gatewatch.offline.outcomes import Outcomes, Trial
 
 CAP = 65_536
 """How many characters of a text are kept."""

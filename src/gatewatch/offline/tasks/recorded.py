@@ -5,7 +5,8 @@ from pathlib import Path
 
 from gatewatch.core.case import Case
 from gatewatch.core.trace import Trace
-from gatewatch.offline.outcomes import Outcomes, row_at
+from gatewatch.offline.journal import row_at
+from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.task import TaskFailed
 
 
