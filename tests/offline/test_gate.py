@@ -159,48 +159,6 @@ class TestNotComparable:
         assert (old.reasons, old.exit_code) == (("the baseline's run is not complete",), 3)
 
 
-class TestLost:
-    def test_too_many_lost_pairs_are_no_verdict(self) -> None:
-        verdict = decided(baseline(GOOD), side(with_last(GOOD, 11, LOST)))
-        assert (verdict.verdict, verdict.refused, verdict.exit_code) == ("UNDECIDED", True, 3)
-        assert verdict.reasons == ("exact: 11 of 200 pairs were lost to scorer errors (5.5%)",)
-        assert decided(baseline(GOOD), side(with_last(GOOD, 10, LOST))).exit_code == 0
-        every = decided(baseline(GOOD), side(numbered(200, LOST)))
-        assert (every.verdict, every.exit_code) == ("NOT_COMPARABLE", 4)
-        assert every.reasons == ("the candidate's run has nothing but errors to show",)
-
-    def test_a_scorer_that_only_warns_may_lose_what_it_will(self) -> None:
-        more = {"kind": numbered(200, LOST)}
-        verdict = decided(baseline(GOOD, more={"kind": GOOD}), side(GOOD, more=more), primary=("exact",))
-        assert (verdict.verdict, verdict.refused) == ("PASS", False)
-
-    def test_what_was_skipped_is_not_lost(self) -> None:
-        verdict = decided(baseline(GOOD), side(with_last(GOOD, 10, SKIPPED)))
-        assert (verdict.verdict, verdict.scorers["exact"].skipped) == ("PASS", 10)
-
-    def test_what_a_scorer_has_nothing_to_say_of_any_more_is_no_pass(self) -> None:
-        verdict = decided(baseline(GOOD), side(with_last(GOOD, 20, SKIPPED)))
-        assert (verdict.verdict, verdict.scorers["exact"].dropped) == ("UNDECIDED", 20)
-        assert verdict.reasons == ("exact: it has nothing to say of 20 cases any more, 180 are left to compare",)
-        assert decided(baseline(GOOD), side({**numbered(160, 0.0), **numbered(40, SKIPPED, start=160)})).exit_code == 1
-        more = decided(baseline(with_last(GOOD, 20, SKIPPED)), side(GOOD))
-        assert more.verdict == "PASS", "what it says now, and did not then, is only more"
-
-    def test_what_the_baseline_alone_has_nothing_to_say_of_is_no_loss(self) -> None:
-        more = decided(baseline(GOOD), side(with_last(GOOD, 11, SKIPPED)))
-        assert more.reasons == ("exact: it has nothing to say of 11 cases any more, 189 are left to compare",)
-        assert decided(baseline(with_last(GOOD, 11, SKIPPED)), side(GOOD)).verdict == "PASS"
-
-    def test_a_crash_is_a_failure(self) -> None:
-        verdict = decided(baseline(GOOD), side(with_last(GOOD, 6, FAILED)))
-        assert (verdict.verdict, verdict.scorers["exact"].losses) == ("REGRESSED", 6)
-
-    def test_a_must_pass_case_that_was_not_scored_is_no_pass(self) -> None:
-        verdict = decided(baseline(GOOD), side(with_last(GOOD, 1, LOST), must_pass=["c199"]))
-        assert (verdict.verdict, verdict.exit_code) == ("UNDECIDED", 3)
-        assert verdict.reasons == ("must-pass case c199 could not be judged: exact failed on it",)
-
-
 class TestContract:
     MUST = ("c199",)
 

@@ -138,6 +138,19 @@ def test_stopping_early_saves_a_third_of_the_calls_and_keeps_the_rate(model: str
     assert calls / runs / n <= 0.65
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("drop", "most"), [(0.05, 0.28), (0.1, 0.07)])
+def test_stopping_early_misses_no_more_than_it_says(model: str, drop: float, most: float) -> None:
+    rng = np.random.default_rng(5)
+    words: Counter[str] = Counter()
+    for number in range(400):
+        system = System.drawn(200, model, rng)
+        before = outcomes(system, name="baseline", history=STORED, pass_at=mark_of(model))
+        words[gated_early(before, system.worse(drop), seed=number, pass_at=mark_of(model))[0].verdict] += 1
+    print(f"\n{model:9} early stop, every case worse by {drop * 100:g} pp in all: {dict(words)} of 400")
+    assert words["PASS"] / 400 <= most
+
+
 def test_cases_that_share_an_origin_do_not_count_as_many() -> None:
     rng = np.random.default_rng(7)
     groups, size, runs = 40, 5, 500

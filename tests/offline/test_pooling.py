@@ -86,6 +86,18 @@ class TestEarlierRuns:
         at(tmp_path / "mine.jsonl", 9)
         assert names(earlier_runs(tmp_path, after)) == ["one", "two"]
 
+    def test_what_it_is_held_against_is_no_try_of_it(self, tmp_path: Path) -> None:
+        stored(tmp_path, "pinned", {"a": 1.0})
+        stored(tmp_path, "more", {"a": 1.0}, purpose="trials", of="pinned")
+        stored(tmp_path, "one", {"a": 0.0})
+        after = stored(tmp_path, "mine", {"a": 1.0})
+        assert names(earlier_runs(tmp_path, after, besides=("pinned",))) == ["one"]
+
+    def test_outputs_that_were_scored_again_count_once(self, tmp_path: Path) -> None:
+        stored(tmp_path, "one", {"a": 0.0})
+        after = stored(tmp_path, "mine", {"a": 0.0}, purpose="rescore", of="one")
+        assert earlier_runs(tmp_path, after) == []
+
     def test_what_tells_two_versions_apart(self) -> None:
         one = side({"a": 1.0})
         assert same_version(one, side({"a": 1.0}))

@@ -168,7 +168,7 @@ class _Gate:
         rows = moved_rows(comparison, every, self.exceptions, why)
         scorers = {name: cells[name, ""] for name in pairs}
         self.notes += [*floor.notes, *self._unpaired(), *churn(scorers, rows)]
-        nothing_said = any(refused(cells[name, ""]) for name in gating) or not gating
+        nothing_said = any(refused(each) for each in cells.values() if each.gating) or not gating
         return replace(
             shell,
             verdict=word,
