@@ -85,3 +85,12 @@ class TestTooFew:
         verdict = decided(baseline(GOOD, history=5), side(with_last(GOOD, 1, 0.0)), again=Retries(more))
         assert (verdict.verdict, verdict.exit_code) == ("UNDECIDED", 3)
         assert "exact: 1 case that always passed fell, and could not be tried three times" in verdict.reasons
+
+    def test_a_must_pass_case_is_judged_by_all_that_judged_it(self) -> None:
+        more = {"kind": GOOD}
+        after = side(with_last(GOOD, 1, SKIPPED), more=more, must_pass=["c199"])
+        verdict = decided(baseline(GOOD, more=more), after, again=Retries(1.0))
+        assert (verdict.verdict, verdict.exit_code) == ("UNDECIDED", 3)
+        assert verdict.reasons == ("must-pass case c199 could not be judged: exact has nothing to say of it any more",)
+        never = decided(baseline(with_last(GOOD, 1, SKIPPED), more=more), after, again=Retries(1.0))
+        assert never.verdict == "PASS", "it never had anything to say of it"

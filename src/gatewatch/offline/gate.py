@@ -262,12 +262,21 @@ class _Gate:
                     unseen.append(f"must-pass case {case} failed ({name}), and could not be tried three times")
                 elif not outcome.tried(name) and outcome.lost(name):
                     unseen.append(f"must-pass case {case} could not be judged: {name} failed on it")
+                elif not outcome.tried(name) and self._was_judged(case, name):
+                    unseen.append(
+                        f"must-pass case {case} could not be judged: {name} has nothing to say of it any more"
+                    )
         if unjudged and self.marks and not unseen:
             some = ", ".join(sorted(unjudged)[:5]) + (" ..." if len(unjudged) > 5 else "")
             unseen.append(f"no scorer with a pass mark has a value for must-pass cases: {some}")
         tried = "three times of three" if self.again is not None else "each time, and cannot be tried again"
         said = [f"must-pass case {case} failed {tried} ({', '.join(names)})" for case, names in sorted(failed.items())]
         return _Contract(rows=tuple(rows), blocks=tuple(said), unseen=tuple(unseen))
+
+    def _was_judged(self, case: str, scorer: str) -> bool:
+        """Whether the baseline has a value for the same case."""
+        before = self.comparison.before.cases.get(case)
+        return before is not None and before.hash == self.after.cases[case].hash and before.value(scorer) is not None
 
     def _without_mark(self) -> list[str]:
         """Scorers that told passed from failed in the baseline, and do not any more where that matters."""
