@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import msgspec
+import numpy
 import pytest
 
 from gatewatch.core import codec
@@ -157,7 +158,6 @@ def test_plain(value: Any, expected: Any) -> None:
 
 def test_plain_makes_plain_types_of_what_derives_from_them() -> None:
     assert [type(each) for each in codec.plain([Colour.RED, Level.LOW, True])] == [str, int, bool]
-    numpy = pytest.importorskip("numpy")
     assert type(codec.plain(numpy.float64(0.5))) is float
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy
 import pytest
 
 from gatewatch.core import codec
@@ -119,7 +120,6 @@ class TestTraced:
                 traced(value)
 
     def test_numpy_values(self) -> None:
-        numpy = pytest.importorskip("numpy")
         assert traced(numpy.str_("x")).output == "x"
         assert traced({"p": numpy.float64(0.5)}).output == {"p": 0.5}
         assert type(traced({"p": numpy.float64(0.5)}).output["p"]) is float

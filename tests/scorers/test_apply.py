@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import numpy
 import pytest
 
 from gatewatch.core.case import Case
@@ -55,7 +56,6 @@ def test_a_number_is_a_score(result: Any, value: float) -> None:
 
 
 def test_numpy_scalars_are_numbers() -> None:
-    numpy = pytest.importorskip("numpy")
     for result, value in ((numpy.float32(0.5), 0.5), (numpy.bool_(True), 1.0), (numpy.int64(0), 0.0)):
         assert to_score(result, returning(result)) == Score(value)
     assert to_score(numpy.float64("nan"), returning(None)).status == "scorer_error"
