@@ -126,7 +126,7 @@ def _kept(value: Any) -> Any:
             return {key: _kept(item) for key, item in value.items()}
         try:
             return repr(value)
-        except Exception:
+        except Exception:  # even saying what it is may fail
             return f"({type(value).__name__})"
 
 

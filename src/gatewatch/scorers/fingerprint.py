@@ -177,7 +177,7 @@ def _stable(value: Any, root: Path | None = None, depth: int = 0) -> Any:
         return kind
     try:
         said = repr(value)
-    except Exception:
+    except Exception:  # a stranger's object may fail at saying what it is: then its type has to do
         return kind
     # A repr may hold an address, which changes from run to run: then the type has to do.
     return kind if " at 0x" in said else said
