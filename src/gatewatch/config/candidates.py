@@ -99,7 +99,7 @@ class Maker:
         result = self._counted(self._make(ready, closing=fresh.close))
         if result.summary.state != "complete":
             reason = result.summary.end.reason if result.summary.end else "cut off"
-            self.notes.append(f"Trying again ended early ({reason}): what is missing counts as not confirmed.")
+            self.notes.append(f"Trying again ended early ({reason}).")
         return read_run(result.path)
 
     def trials_of(self, side: Outcomes) -> Outcomes:

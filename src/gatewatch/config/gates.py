@@ -21,7 +21,7 @@ from gatewatch.offline.gate import decide
 from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, read_run
 from gatewatch.offline.plan import slice_name
-from gatewatch.offline.pooling import earlier_runs, is_clean, pool_earlier
+from gatewatch.offline.pooling import earlier_runs, is_clean, pool_earlier, was_run_before
 from gatewatch.offline.reach import fewest_flips, reach_of, trials_of
 from gatewatch.offline.result import SUFFIX, Prepared, execute, find_run
 from gatewatch.offline.rule import Rule
@@ -134,9 +134,7 @@ class _Gating:
         plan = ready.plan
         cases = [plan.dataset[index] for index in plan.chosen]
         why = ""
-        if earlier_runs(self.project.runs, Outcomes.of(ready.header), besides=before.runs):
-            why = "the same commit was gated before"
-        elif plan.trials > 1:
+        if plan.trials > 1:
             why = "there are several trials"
         elif len(cases) < LEAST_CASES:
             why = f"there are fewer than {LEAST_CASES} cases"
@@ -144,6 +142,8 @@ class _Gating:
             why = "slices gate as well"
         elif any(case.cluster for case in cases) and len({case.cluster or case.id for case in cases}) < len(cases):
             why = "cases share origins (cluster)"
+        elif was_run_before(self.project.runs, Outcomes.of(ready.header), besides=before.runs):
+            why = "the same commit was gated before"
         if why:
             self.notes.append(f"early_stop is off: {why}.")
             return ready, None

@@ -33,6 +33,15 @@ def earlier_runs(folder: Path, after: Outcomes, *, besides: Collection[str] = ()
     Those `besides` (what it is held against) are left out, with what was made for them; so is what the candidate was
     scored anew from.
     """
+    return [read_run(each.path) for each in _earlier(folder, after, besides) if each.path is not None]
+
+
+def was_run_before(folder: Path, after: Outcomes, *, besides: Collection[str] = ()) -> bool:
+    """Whether there are earlier runs of a candidate's version, without reading more of them than their headers."""
+    return bool(_earlier(folder, after, besides))
+
+
+def _earlier(folder: Path, after: Outcomes, besides: Collection[str]) -> list[Outcomes]:
     if not is_clean(after.components):
         return []
     found = []
@@ -42,7 +51,7 @@ def earlier_runs(folder: Path, after: Outcomes, *, besides: Collection[str] = ()
             break
         if known.isdisjoint((*each.runs, each.made_for)) and same_version(each, after) and each.purpose != "rescore":
             found.append(each)
-    return [read_run(each.path) for each in found if each.path is not None]
+    return found
 
 
 def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ()) -> list[Outcomes]:
