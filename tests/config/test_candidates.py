@@ -48,12 +48,15 @@ def test_a_slice_that_is_not_there_is_no_pass(tmp_path: Path) -> None:
 
 def test_a_baseline_of_a_few_cases_does_not_stand_for_all(tmp_path: Path) -> None:
     folder = write(tmp_path, suite(), app_py=APP, cases_jsonl=CASES)
-    pin(opened(folder), one(folder, limit=5).id)
-    found = gated(folder).verdict
+    first, few = one(folder, limit=5), one(folder, limit=5)
+    (said,) = problems(lambda: pin(opened(folder), first.id))
+    assert "is of the first 5 cases alone (--limit)" in said
+    found = gated(folder, against=first.id).verdict
     assert (found.verdict, found.exit_code) == ("NOT_COMPARABLE", 3)
-    few = one(folder, limit=5)
-    assert gated(folder, run=few.id).verdict.verdict == "PASS"  # the same few are compared
-    assert gated(folder, run=few.id).verdict.removed == ()
+    assert gated(folder, run=few.id, against=first.id).verdict.verdict == "PASS"  # the same few are compared
+    assert gated(folder, run=few.id, against=first.id).verdict.removed == ()
+    (folder / "cases.jsonl").write_text(CASES + '{"id": "new", "input": "new", "expected": "NEW"}\n')
+    assert gated(folder, against=first.id).verdict.verdict == "NOT_COMPARABLE", "nor where the dataset has grown since"
 
 
 def test_early_stop_is_off_where_slices_gate(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gatewatch.offline.stopping import Look
 from offline.pairs import FAILED, LOST, SKIPPED, Retries, Values, baseline, decided, numbered, side, with_last
 
 GOOD = numbered(200)
@@ -67,6 +68,12 @@ class TestLost:
         verdict = decided(baseline(GOOD), side(with_last(GOOD, 1, LOST), must_pass=["c199"]))
         assert (verdict.verdict, verdict.exit_code) == ("UNDECIDED", 3)
         assert verdict.reasons == ("must-pass case c199 could not be judged: exact failed on it",)
+
+
+def test_what_an_early_look_said_is_no_reason_of_a_run_that_went_on() -> None:
+    look = Look(information=(0.2, 0.4, 0.6, 0.8, 1.0), number=4, said={"exact": "no drop"})
+    verdict = decided(baseline(GOOD), side(GOOD), look=look)
+    assert verdict.reasons == ("a fall of 5 pp or more is ruled out (95 % lower bound −1.3 pp, exact)",)
 
 
 class TestTooFew:

@@ -34,12 +34,14 @@ def whole_run(path: Path) -> Outcomes:
     """A run that can stand for its version.
 
     Raises:
-        InputError: when it is partial, was stopped early, has nothing but errors, or is a part of another run.
+        InputError: when it is partial, limited, was stopped early, has nothing but errors, or is a part of another run.
     """
     run = read_run(path)
     why, hint = "", ""
     if run.purpose in ("flips", "trials"):
         why, hint = "is a part of another run", "name that one"
+    elif run.dataset.limit:
+        why, hint = f"is of the first {run.dataset.limit} cases alone (--limit)", "make a run of all of them"
     elif not run.complete:
         why = f"is not complete: {run.rows} of {run.expected_rows} rows"
         hint = "a run that was cut off or stopped early cannot be a baseline; --resume goes on with it"

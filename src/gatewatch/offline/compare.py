@@ -151,12 +151,13 @@ class Comparison:
         """The share of the cases that should pair which do.
 
         Where the candidate ran over fewer cases by choice (another tier, an early stop) they are its own. Of one and
-        the same dataset they are all. Of a dataset that has grown, or of another, they are the baseline's.
+        the same dataset, and where the baseline is a limited run, they are all. Of a dataset that has grown, or of
+        another, they are the baseline's.
         """
         before, after = len(self.before.cases), len(self.after.cases)
         if self.by_choice:
             most = min(before, after)
-        elif self.after.dataset.version == self.before.dataset.version:
+        elif self.before.dataset.limit or self.after.dataset.version == self.before.dataset.version:
             most = max(before, after)
         else:
             most = before
@@ -210,7 +211,7 @@ class Comparison:
         before, after = (_values(side, name, self._single) for side in sides)
         missing = np.isnan(before) | np.isnan(after)
         lost = np.zeros(len(missing))
-        dropped = np.isnan(after).astype(float)
+        dropped = np.zeros(len(missing))
         for place in missing.nonzero()[0] if self._single else range(len(missing)):
             lost[place] = max(side[place].lost(name) for side in sides)
             dropped[place] = self._after[place].skipped(name)

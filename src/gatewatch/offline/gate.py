@@ -75,6 +75,7 @@ class _Gate:
         self.reruns = 0
         self.rerun_cost = Cost()
         self.marks: dict[str, float] = {}
+        self.must_pass = sorted(case for case, outcome in self.after.cases.items() if outcome.must_pass)
 
     def verdict(self) -> Verdict:
         comparison, rule = self.comparison, self.rule
@@ -231,8 +232,7 @@ class _Gate:
     def _must_pass(self, scorer: str) -> list[str]:
         """The cases that must pass under a scorer, but for what was accepted."""
         excepted = self.exceptions.under(scorer)
-        cases = self.after.cases
-        return sorted(case for case, outcome in cases.items() if outcome.must_pass and case not in excepted)
+        return [case for case in self.must_pass if case not in excepted]
 
     def _marks(self, pairs: dict[str, Pairs]) -> dict[str, float]:
         """The pass mark of every scorer that can call a value passed or failed, but for those excepted."""
@@ -252,7 +252,8 @@ class _Gate:
         for name, mark in self.marks.items():
             for case in self._must_pass(name):
                 outcome = self.after.cases[case]
-                if outcome.tried(name):
+                judged = bool(outcome.tried(name))
+                if judged:
                     unjudged.discard(case)
                 times = failed_tries(outcome, name, mark)
                 if times == TRIES or (times and self.again is None):
@@ -260,9 +261,9 @@ class _Gate:
                     rows.append((case, name))
                 elif times:
                     unseen.append(f"must-pass case {case} failed ({name}), and could not be tried three times")
-                elif not outcome.tried(name) and outcome.lost(name):
+                elif not judged and outcome.lost(name):
                     unseen.append(f"must-pass case {case} could not be judged: {name} failed on it")
-                elif not outcome.tried(name) and self._was_judged(case, name):
+                elif not judged and self._was_judged(case, name):
                     unseen.append(
                         f"must-pass case {case} could not be judged: {name} has nothing to say of it any more"
                     )
@@ -306,7 +307,7 @@ class _Gate:
         if self.comparison.identical and not any(each.wins or each.losses for each in gates.values()):
             return "PASS", ["identical: every output is the same, byte for byte"]
         fall = f"a fall of {self.rule.max_drop * 100:g} pp"
-        if self.look is not None and "no drop" in self.look.said.values():
+        if self.comparison.after.stopped:
             return "PASS", [f"stopped early: {fall} is not to be expected any more"]
         lower = {cell: each.lower for cell, each in gates.items() if each.lower is not None}
         worst = min(lower, key=lambda cell: lower[cell])
