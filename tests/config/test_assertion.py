@@ -58,6 +58,20 @@ def test_a_run_that_is_named_is_not_run_again() -> None:
     assert gate(after, against=before.id).verdict.verdict == "REGRESSED"
 
 
+def test_the_baselines_own_run_is_no_candidate() -> None:
+    result = made()
+    pin(Project.open(required=False), result.id)
+    told = [f"{result.id}: is what it would be held against (name another run, or --against)"]
+    assert problems(lambda: gate(result.id)) == told
+    assert problems(lambda: gate(result, against=result)) == told
+
+
+def test_only_what_a_baseline_says_of_a_run_is_kept(here: Path) -> None:
+    before, after = made(), made(3, 7, 8, 9, 10, 11)
+    gate(after, against=before)
+    assert not (here / ".gatewatch" / "verdicts").exists()
+
+
 def test_undecided_warns_or_fails() -> None:
     before, after = made(), made(3, 7)
     with pytest.warns(GateUndecided, match="UNDECIDED"):

@@ -9,7 +9,7 @@ from gatewatch.config.gates import finished, pooling_notes
 from gatewatch.config.project import Project
 from gatewatch.config.rules import rule_of
 from gatewatch.config.settings import GateSettings
-from gatewatch.config.sides import exceptions_of, side_named
+from gatewatch.config.sides import exceptions_of, not_itself, side_named
 from gatewatch.config.verdicts import keep_verdict
 from gatewatch.core import shape
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
@@ -52,13 +52,15 @@ def gate(
         before = read_run(against.path)
     else:
         before = side_named(project, str(against), name)
+    not_itself(before, after)
     exceptions = exceptions_of(project, after.suite)
     notes = pooling_notes(project, before, after)
     again = run.again if isinstance(run, RunResult) else None
     why = "" if again else "the candidate is a stored run"
     verdict = decide(Comparison(before, after), rule, again=again, why_not_again=why, exceptions=exceptions)
     verdict = finished(verdict, after.suite, before, after, rule, notes)
-    keep_verdict(project, verdict)
+    if against == "baseline":
+        keep_verdict(project, verdict)
     return Gated(verdict, before, after, journal=project.runs / f"{before.run}{SUFFIX}")
 
 

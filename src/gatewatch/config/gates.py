@@ -12,7 +12,7 @@ from gatewatch.config.load import FILE
 from gatewatch.config.project import Project
 from gatewatch.config.rescore import prepare_rescore
 from gatewatch.config.rules import rule_of
-from gatewatch.config.sides import exceptions_of, side_named
+from gatewatch.config.sides import exceptions_of, not_itself, side_named
 from gatewatch.config.verdicts import keep_verdict
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.compare import Comparison
@@ -112,8 +112,7 @@ class _Gating:
         after = read_run(find_run(self.project.runs, reference))
         if after.suite not in ("", self.name):
             raise InputError(Problem(after.run, f"is a run of {after.suite}, not of {self.name}"))
-        if not set(after.runs).isdisjoint(before.runs):
-            raise InputError(Problem(after.run, "is what it would be held against", "name another run, or --against"))
+        not_itself(before, after)
         return after
 
     def _before_it_is_run(self, before: Outcomes, ready: Prepared) -> Verdict | None:

@@ -7,7 +7,7 @@ from gatewatch.config.load import FILE, shortest
 from gatewatch.config.project import Project
 from gatewatch.config.rules import rule_of
 from gatewatch.config.settings import SuiteSettings
-from gatewatch.core.errors import NoVerdict
+from gatewatch.core.errors import InputError, NoVerdict, Problem
 from gatewatch.offline.accept import FILE as ACCEPTED
 from gatewatch.offline.accept import Exceptions, read_exceptions
 from gatewatch.offline.baseline import baseline_name, baseline_path, is_baseline, read_baseline
@@ -37,6 +37,16 @@ def side_named(project: Project, reference: str, suite: str) -> Outcomes:
     if reference.endswith(SUFFIX) and named.is_file():
         return read_baseline(named) if is_baseline(named) else read_run(named)
     return read_run(find_run(project.runs, reference))
+
+
+def not_itself(before: Outcomes, after: Outcomes) -> None:
+    """Make sure that a candidate is none of the runs that it is held against, nor their outputs scored again.
+
+    Raises:
+        InputError: when it is.
+    """
+    if not set(after.runs).isdisjoint(before.runs):
+        raise InputError(Problem(after.run, "is what it would be held against", "name another run, or --against"))
 
 
 def compare_named(project: Project, one: str, other: str, *, suite: str = "") -> Gated:

@@ -78,7 +78,7 @@ def noise_of(before: Outcomes | None, name: str, verdict: Verdict | None = None)
     variance = components(rows).within
     steady = variance <= 0.0
     unseen = difference([0.0] * len(rows), binary=True).interval
-    if variance <= 0.0 and unseen is not None:
+    if steady and unseen is not None:
         half = (unseen.high - unseen.low) / 2 / normal_quantile(0.975)
         variance = half**2 * len(rows) / 2
     stored = round(fmean(len(row) for row in rows))
