@@ -10,7 +10,7 @@ import pytest
 
 from gatewatch.offline.dataset import open_dataset
 from gatewatch.offline.result import RunResult, run_paths
-from gatewatch.scorers.rubric import load_rubric
+from gatewatch.scorers.rubric_file import load_rubric
 
 FILES = [
     ".github/workflows/gatewatch.yml",

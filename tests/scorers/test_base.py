@@ -15,7 +15,16 @@ def given(fn: Callable[..., Any], trace: Trace, case: Case | None = None) -> dic
 
 
 def test_arguments_are_bound_by_name() -> None:
-    def everything(case: Any, trace: Any, context: Any, input: Any, expected: Any, output: Any) -> None:  # noqa: A002
+    def everything(
+        case: Any,
+        trace: Any,
+        context: Any,
+        input: Any,  # noqa: A002
+        expected: Any,
+        output: Any,
+        session: Any,
+        other: Any,
+    ) -> None:
         pass
 
     case = Case(input="asked", expected="right", context="known")
@@ -27,6 +36,8 @@ def test_arguments_are_bound_by_name() -> None:
         "context": ("seen",),
         "trace": trace,
         "case": case,
+        "session": (trace,),
+        "other": Trace(input="asked", output="right"),
     }
     assert set(given(everything, trace, case)) == set(ARGUMENTS)
 

@@ -15,8 +15,11 @@ from gatewatch.models.protocol import ChatReply, ChatRequest, Model
 from gatewatch.scorers.apply import apply
 from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.fingerprint import changed
-from gatewatch.scorers.judge import PROMPT_VERSION, judge, schema_for
-from gatewatch.scorers.rubric import Rubric, Scale, Shot, parse_scale
+from gatewatch.scorers.judge import judge
+from gatewatch.scorers.prompt import PROMPT_VERSION
+from gatewatch.scorers.reply import form_of
+from gatewatch.scorers.rubric import Rubric, Shot
+from gatewatch.scorers.scale import parse_scale
 
 PASS = '{"explanation": "It says when.", "verdict": "pass"}'
 FOUR = '{"explanation": "Nearly.", "score": 4}'
@@ -89,7 +92,7 @@ def test_the_request() -> None:
         "required": ["explanation", "score"],
         "additionalProperties": False,
     }
-    assert list(schema_for(Scale())["properties"]) == ["explanation", "verdict"]
+    assert list((form_of(POLITE).schema or {})["properties"]) == ["explanation", "verdict"]
     system, user = request.messages
     assert (system["role"], user["role"]) == ("system", "user")
     assert "How helpful is it?" in system["content"]

@@ -11,8 +11,10 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace, Usage
 from gatewatch.models.protocol import ChatReply, ChatRequest
 from gatewatch.scorers.apply import apply
-from gatewatch.scorers.judge import judge, read_verdict
-from gatewatch.scorers.rubric import Rubric, Scale, parse_scale
+from gatewatch.scorers.judge import judge
+from gatewatch.scorers.reply import form_of
+from gatewatch.scorers.rubric import Rubric
+from gatewatch.scorers.scale import parse_scale
 
 PASS = '{"explanation": "It says when.", "verdict": "pass"}'
 FOUR = '{"explanation": "Nearly.", "score": 4}'
@@ -131,7 +133,7 @@ def test_a_reply_that_cannot_be_read_is_unknown_and_never_a_guess(text: str, exp
 def test_a_verdict_is_one_of_two_words(verdict: str) -> None:
     text = f'{{"explanation": "x", "verdict": {verdict}}}'
     with pytest.raises(ValueError, match=r'^"verdict" must be "pass" or "fail", got '):
-        read_verdict(text, Scale())
+        form_of(POLITE).read(text)
 
 
 def test_a_reply_that_was_cut_says_so() -> None:

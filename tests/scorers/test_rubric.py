@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from gatewatch.core.errors import RubricError
-from gatewatch.scorers.rubric import Rubric, Scale, Shot, load_rubric, parse_scale
+from gatewatch.scorers.rubric import Rubric, Shot
+from gatewatch.scorers.rubric_file import load_rubric
+from gatewatch.scorers.scale import Scale, parse_scale
 
 GOOD = """\
 ---
@@ -105,11 +107,11 @@ def test_examples_may_be_written_inline(tmp_path: Path) -> None:
         ),
         (
             '---\nscale = "binray"\n---\nText',
-            'helpful.md:2: scale must be "binary" or a range such as "1-5", got \'binray\' (did you mean "binary"?)',
+            'helpful.md:2: scale must be "binary", "choice", "policy" or "pairwise", or a range such as "1-5", got \'binray\' (did you mean "binary"?)',
         ),
         (
             "---\nscale = 5\n---\nText",
-            'helpful.md:2: scale must be "binary" or a range such as "1-5", got 5',
+            'helpful.md:2: scale must be "binary", "choice", "policy" or "pairwise", or a range such as "1-5", got 5',
         ),
         (
             '---\nscale = "5-1"\n---\nText',

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
-from gatewatch.scorers.rubric import home
+from gatewatch.scorers.rubric_file import home
 
 
 def import_module(root: Path, name: str, where: str) -> ModuleType:

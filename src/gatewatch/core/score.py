@@ -17,7 +17,9 @@ class Score(Struct, frozen=True, omit_defaults=True):
 
     `value` is None when the scorer had nothing to say (`skipped`) or could not say it (`scorer_error`). A failure of
     the application (`task_error`, `timeout`) is a 0. `explanation` says why, in words; for an error, what went wrong.
-    `model` is the judge's model as the provider names it.
+    `model` is the judge's model as the provider names it; where several were asked, each by the name it is configured
+    under: "cheap=model-a, strong=model-b". `parts` are the scores that this one is made of, by name: those of a
+    composite, or of a policy's clauses.
     """
 
     value: float | None = None
@@ -30,8 +32,21 @@ class Score(Struct, frozen=True, omit_defaults=True):
     cost: Cost | None = None
     usage: Usage | None = None
     model: str = ""
+    parts: dict[str, "Score"] = {}
 
     @property
     def counts(self) -> bool:
         """Whether the value enters a mean: it does unless it is unknown or there is nothing to say."""
         return self.value is not None
+
+
+def models_named(text: str) -> dict[str, str]:
+    """What a score's `model` says: from the name a model is configured under to what its provider calls it.
+
+    A model that was asked alone stands under no name.
+    """
+    named: dict[str, str] = {}
+    for each in filter(None, text.split(", ")):
+        configured, separator, provider = each.partition("=")
+        named[configured if separator else ""] = provider if separator else each
+    return named

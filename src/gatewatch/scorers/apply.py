@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections.abc import Mapping
 from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from gatewatch.core.trace import Trace
 
 _GRACE_S = 1.0
+_NOTHING: Mapping[str, Any] = {}
 _PASSED, _FAILED = Score(1.0), Score(0.0)
 _SKIPPED = Score(status="skipped")
 _TASK_ERROR, _TASK_TIMEOUT = Score(0.0, status="task_error"), Score(0.0, status="timeout")
 
 
-def verdict_without_call(scorer: Scorer, trace: "Trace", case: "Case | None") -> tuple[Score | None, dict[str, Any]]:
+def verdict_without_call(
+    scorer: Scorer, trace: "Trace", case: "Case | None", beside: Mapping[str, Any] = _NOTHING
+) -> tuple[Score | None, dict[str, Any]]:
     """What can be said before the scorer is called: its arguments, or the score when there is no need to call it.
 
     A trace that failed scores 0 whatever the scorer would have said; a scorer with nothing to go by is skipped.
@@ -33,7 +37,7 @@ def verdict_without_call(scorer: Scorer, trace: "Trace", case: "Case | None") ->
     failed = trace.error is not None
     arguments: dict[str, Any] = {}
     for name, get in scorer.getters:
-        value = get(trace, case)
+        value = beside[name] if name in beside else get(trace, case)
         if value is not MISSING:
             arguments[name] = value
         elif name not in scorer.optional and not (failed and name == "context"):  # a failure leaves no context
@@ -43,9 +47,11 @@ def verdict_without_call(scorer: Scorer, trace: "Trace", case: "Case | None") ->
     return None, arguments
 
 
-def apply_inline(scorer: Scorer, trace: "Trace", case: "Case | None" = None) -> Score:
-    """Apply a synchronous scorer here and now, on the calling thread."""
-    early, arguments = verdict_without_call(scorer, trace, case)
+def apply_inline(
+    scorer: Scorer, trace: "Trace", case: "Case | None" = None, *, beside: Mapping[str, Any] = _NOTHING
+) -> Score:
+    """Apply a synchronous scorer here and now, on the calling thread; `beside` as in `apply`."""
+    early, arguments = verdict_without_call(scorer, trace, case, beside)
     return call_inline(scorer, arguments) if early is None else early
 
 
@@ -62,6 +68,7 @@ async def apply(
     trace: "Trace",
     case: "Case | None" = None,
     *,
+    beside: Mapping[str, Any] = _NOTHING,
     timeout: float | None = None,
     threads: DaemonPool | None = None,
 ) -> Score:
@@ -71,10 +78,11 @@ async def apply(
         scorer: the scorer; models it names must have been bound.
         trace: what is scored.
         case: the case the trace answers, where there is one.
+        beside: what neither of them tells: the traces of its `session`, the `other` trace it is held against.
         timeout: seconds after which the scorer is given up; its score is then a `scorer_error`.
         threads: where synchronous scorers of the user's run; without it they run on the calling thread.
     """
-    early, arguments = verdict_without_call(scorer, trace, case)
+    early, arguments = verdict_without_call(scorer, trace, case, beside)
     if early is not None:
         return early
     if scorer.is_async:

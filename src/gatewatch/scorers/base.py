@@ -9,13 +9,15 @@ where the trace came from. Its arguments are bound by name, as pytest binds fixt
     context     the passages the answer was built on: the trace's, else the case's
     trace       the whole trace
     case        the whole case
+    session     the traces of one session, in order; of a trace that stands alone, the turns of its conversation
+    other       a second trace that the first is held against; where there is none, what the case expects, as one
 
 `output: str` and `expected: str` ask for text: an output that is not text arrives as JSON, and of an `Expected`
 the `answer`. A scorer that asks for `expected` (or `case`) is reference-based: cases without one are skipped.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from gatewatch.core.trace import Trace
     from gatewatch.models.protocol import Model
 
-ARGUMENTS = ("input", "output", "expected", "context", "trace", "case")
+ARGUMENTS = ("input", "output", "expected", "context", "trace", "case", "session", "other")
 MISSING: Any = object()
 """What a getter gives when there is nothing to bind: the scorer has nothing to say of this trace."""
 
@@ -44,8 +46,9 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
 
     `inline` says that it is ours and bounded, so that it may run on the event loop; other synchronous scorers run on
     a thread, where they can be left behind when they do not come back. `optional` names arguments that have a default
-    and need not be there. `bind_models` gives the scorer with its model names resolved, for those that use models;
-    `prompt_length` is what such a scorer asks, in characters, without what is scored: for forecasts.
+    and need not be there. `models` are the names of the models it asks, each as often as it is asked; `bind_models`
+    gives the scorer with them resolved; `prompt_length` is what it asks, in characters, without what is scored: for
+    forecasts.
     """
 
     name: str
@@ -79,7 +82,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     @property
     def reference_based(self) -> bool:
         """Whether it needs what only a dataset has: what was expected."""
-        return not {"expected", "case"}.isdisjoint(set(self.needs) - self.optional)
+        return not {"expected", "case", "other", "criteria"}.isdisjoint(set(self.needs) - self.optional)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as written: for the scorer's own unit tests."""
@@ -122,6 +125,19 @@ def _case(_trace: "Trace", case: "Case | None") -> Any:
     return MISSING if case is None else case
 
 
+def _session(trace: "Trace", _case: "Case | None") -> Any:
+    from gatewatch.core.session import session_of
+
+    return session_of(trace)
+
+
+def _other(_trace: "Trace", case: "Case | None") -> Any:
+    from gatewatch.core.trace import Trace
+
+    answer = None if case is None else case.answer
+    return MISSING if answer is None else Trace(input=case.input if case else "", output=answer)
+
+
 _GETTERS: Mapping[str, Getter] = {
     "input": _input,
     "output": _output,
@@ -129,8 +145,15 @@ _GETTERS: Mapping[str, Getter] = {
     "context": _context,
     "trace": _trace,
     "case": _case,
+    "session": _session,
+    "other": _other,
 }
 _TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": _expected_text}
+
+
+def getters_named(names: Iterable[str]) -> tuple[tuple[str, Getter], ...]:
+    """How to bind arguments by these names, the output as text."""
+    return tuple((name, _output_text if name == "output" else _GETTERS[name]) for name in names)
 
 
 def getters_of(fn: Callable[..., Any], given: Mapping[str, Any] | None = None) -> tuple[tuple[str, Getter], ...]:
