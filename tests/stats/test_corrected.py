@@ -46,7 +46,7 @@ def test_rare_verdicts_are_put_together() -> None:
     verdicts = ["a"] * 30 + ["b"] * 20 + ["invalid"] * 2 + ["tie"] * 4
     values = [1.0, 0.0] * 28
     population = {"a": 300, "b": 200, "invalid": 10, "tie": 40, "never labelled": 1}
-    found = post_stratified(verdicts, values, population)
+    found = post_stratified(verdicts, values, dict(population))
     assert found.mean == pytest.approx(0.5)
     one = post_stratified(["a"] * 30 + ["invalid"] * 2, [1.0] * 30 + [0.0] * 2, {"a": 300, "invalid": 5})
     assert one.mean == pytest.approx(30 / 32)

@@ -55,7 +55,7 @@ def of_position(orders: Sequence[tuple[str | None, str | None]]) -> list[Bias]:
     """Whether a pairwise judge chooses by position: how often what stood first, and how often a swap changes nothing.
 
     `orders` are its choices with a shown first, and with b shown first, in terms of the pair: "a", "b", "tie", or
-    None where it could not be read. A tie is no choice; what could not be read was not chosen, and is not the same.
+    None where it could not be read. A tie is no choice; what could not be read did not choose what stood first.
     """
     shown = [
         (row, choice == first)
@@ -67,7 +67,7 @@ def of_position(orders: Sequence[tuple[str | None, str | None]]) -> list[Bias]:
         return []
     values = [float(first) for _, first in shown]
     share, bounds = sum(values) / len(values), cluster_t(values, [row for row, _ in shown])
-    kept = [float(one == other and one is not None) for one, other in orders]
+    kept = [float(one == other) for one, other in orders]
     same, swap = sum(kept) / len(kept), cluster_t(kept, list(range(len(kept))))
     far = share > TOO_FAR or share < 1 - TOO_FAR
     return [

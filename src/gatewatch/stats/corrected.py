@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from math import exp, log, sqrt
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,7 +26,7 @@ class Corrected(Struct, frozen=True):
 def post_stratified(
     verdicts: Sequence[Hashable],
     values: Sequence[float],
-    population: Mapping[Hashable, int],
+    population: Mapping[Any, int],
     *,
     weights: Sequence[float] | None = None,
 ) -> Corrected:
@@ -77,7 +78,7 @@ def post_stratified(
     return Corrected(theta, _interval(theta, variance, len(values), "post-stratified on the verdict"))
 
 
-def _strata(labels: Counter[Hashable], population: Mapping[Hashable, int]) -> dict[Hashable, int]:
+def _strata(labels: Counter[Hashable], population: Mapping[Any, int]) -> dict[Hashable, int]:
     """The stratum of each verdict: its own, or the one of those that are rare."""
     common = [verdict for verdict in population if labels[verdict] >= LEAST_OF_A_VERDICT]
     found: dict[Hashable, int] = {verdict: place for place, verdict in enumerate(common)}
