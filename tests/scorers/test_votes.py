@@ -6,7 +6,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Usage
 from gatewatch.scorers.scale import Scale, parse_scale
-from gatewatch.scorers.votes import Vote, agree, chosen_first, decided, escalated, of_both_orders
+from gatewatch.scorers.votes import Vote, agree, orders_of, decided, escalated, of_both_orders
 
 BINARY, GRADED = Scale(), parse_scale("1-5")
 LOST = Score(status="scorer_error", explanation="prose", source="judge", cost=Cost(0.01), model="m")
@@ -96,25 +96,25 @@ def test_a_dearer_model_decides_where_cheap_ones_do_not_agree() -> None:
 
 # first: what the model chose with ours shown first (1 is ours); second: with ours shown second (1 is the other)
 @pytest.mark.parametrize(
-    ("first", "second", "value", "label", "chosen"),
+    ("first", "second", "value", "label", "orders"),
     [
-        (1.0, 0.0, 1.0, "win", (2, 1)),
-        (0.0, 1.0, 0.0, "loss", (2, 1)),
-        (0.5, 0.5, 0.5, "tie", (0, 0)),
-        (1.0, 1.0, 0.5, "first", (2, 2)),
-        (0.0, 0.0, 0.5, "second", (2, 0)),
-        (1.0, 0.5, 0.75, "win/tie", (1, 1)),
-        (0.5, 0.0, 0.75, "tie/win", (1, 0)),
-        (0.5, 1.0, 0.25, "tie/loss", (1, 1)),
-        (0.0, 0.5, 0.25, "loss/tie", (1, 0)),
+        (1.0, 0.0, 1.0, "win", ("a", "a")),
+        (0.0, 1.0, 0.0, "loss", ("b", "b")),
+        (0.5, 0.5, 0.5, "tie", ("tie", "tie")),
+        (1.0, 1.0, 0.5, "first", ("a", "b")),
+        (0.0, 0.0, 0.5, "second", ("b", "a")),
+        (1.0, 0.5, 0.75, "win/tie", ("a", "tie")),
+        (0.5, 0.0, 0.75, "tie/win", ("tie", "a")),
+        (0.5, 1.0, 0.25, "tie/loss", ("tie", "b")),
+        (0.0, 0.5, 0.25, "loss/tie", ("b", "tie")),
     ],
 )
 def test_a_pair_is_judged_in_both_orders(
-    first: float, second: float, value: float, label: str, chosen: tuple[int, int]
+    first: float, second: float, value: float, label: str, orders: tuple[str, str]
 ) -> None:
     score = of_both_orders(said(first, "x"), said(second, "y"))
     assert (score.value, score.label, score.status) == (value, label, "scored")
-    assert chosen_first(label) == chosen
+    assert orders_of(label) == orders
     assert score.cost == Cost(0.02)
 
 

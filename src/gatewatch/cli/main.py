@@ -20,6 +20,7 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 COMMANDS = {
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
+    "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
     "demo": "Run a small support bot and gate three changes of it: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from gatewatch.config.calibrations import require_calibrated
 from gatewatch.config.gates import finished, pooling_notes
 from gatewatch.config.project import Project
 from gatewatch.config.rules import rule_of
@@ -38,16 +39,19 @@ def gate(
         against: "baseline" for the pinned one (`gatewatch baseline pin`), or another run.
         undecided: whether UNDECIDED warns (as it does unless the suite says otherwise) or fails.
         settings: any other key of a suite's `gate`: primary, slices, max_drop, min_effect, alpha, min, max_cost,
-            max_latency. What is not given is as the suite states it, if the run is of one.
+            max_latency, require_calibrated. What is not given is as the suite states it, if the run is of one.
 
     Raises:
-        NoVerdict: when there is no baseline.
+        NoVerdict: when there is no baseline, or a judge is not calibrated where that is required.
         InputError: when something given is wrong.
     """
     project = Project.open(required=False)
     after = read_run(run.path if isinstance(run, RunResult) else find_run(project.runs, str(run)))
     name = baseline_name(after) if against == "baseline" else ""
-    rule = rule_of(_settings(project, after, {"undecided": undecided, **settings}), tuple(after.scorers), "gate")
+    stated = _settings(project, after, {"undecided": undecided, **settings})
+    rule = rule_of(stated, tuple(after.scorers), "gate")
+    if stated.require_calibrated:
+        require_calibrated(project.root, after.scorers, after.judges)
     if isinstance(against, RunResult):
         before = read_run(against.path)
     else:

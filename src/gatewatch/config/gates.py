@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.config.calibrations import require_calibrated
 from gatewatch.config.candidates import TRIALS_MORE, Execute, Maker
 from gatewatch.config.forecast import forecast
 from gatewatch.config.load import FILE
@@ -58,7 +59,7 @@ def gate_suite(
 
     Raises:
         ConfigError: with all that is wrong in the project.
-        NoVerdict: when there is no baseline.
+        NoVerdict: when there is no baseline, or a judge is not calibrated where that is required.
         RunBroken: when a run could not go on.
     """
     maker = Maker(project, name, changes=changes or {}, make=make, tell=tell)
@@ -76,6 +77,7 @@ class _Gating:
         rule = rule_of(settings, suite.scorers, f"{FILE}: suites.{self.name}.gate")
         self.rule = replace(rule, seed=suite.seed)
         self.early_stop = settings.early_stop
+        self.calibrated = settings.require_calibrated
         self.exceptions = exceptions_of(self.project, self.name)
         self.notes = maker.notes
 
@@ -85,6 +87,8 @@ class _Gating:
             after = self._stored(run, before)
             return self._judged(before, after, None, "the candidate is a stored run", {}, None)
         ready = self.maker.prepared(task, label)
+        if self.calibrated:
+            require_calibrated(self.project.root, ready.header.scorers, {})
         early = self._before_it_is_run(before, ready)
         if early is not None:
             return self._gated(self._offering(early, before), before, Outcomes.of(ready.header))
@@ -93,6 +97,8 @@ class _Gating:
             ready, stopping = self._stopping(before, ready)
         result = self.maker.run(ready, stopping)
         after = read_run(result.path)
+        if self.calibrated:  # now it is known which models answered
+            require_calibrated(self.project.root, after.scorers, after.judges)
         if not after.complete:
             reason = result.summary.end.reason if result.summary.end else "it was cut off"
             if stopping is not None and stopping.said:
@@ -113,6 +119,8 @@ class _Gating:
         if after.suite not in ("", self.name):
             raise InputError(Problem(after.run, f"is a run of {after.suite}, not of {self.name}"))
         not_itself(before, after)
+        if self.calibrated:
+            require_calibrated(self.project.root, after.scorers, after.judges)
         return after
 
     def _before_it_is_run(self, before: Outcomes, ready: Prepared) -> Verdict | None:

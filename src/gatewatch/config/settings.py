@@ -80,6 +80,7 @@ class GateSettings(Struct, frozen=True):
     max_latency: the most seconds that the 95th percentile of latency may be; blocks as `max_cost` does.
     undecided: what UNDECIDED means: "warn" (exit code 0, and a notice), "fail" (exit code 3), or "spend" (more trials).
     early_stop: whether a run over 100 cases or more stops as soon as its outcome is clear.
+    require_calibrated: whether each judge must have a calibration (`gatewatch calibrate`) that says USABLE.
     """
 
     primary: str | tuple[str, ...] = ()
@@ -92,6 +93,7 @@ class GateSettings(Struct, frozen=True):
     max_latency: Seconds | None = None
     undecided: Literal["warn", "fail", "spend"] = "warn"
     early_stop: bool = False
+    require_calibrated: bool = False
 
 
 class SuiteSettings(Struct, frozen=True):

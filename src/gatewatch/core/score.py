@@ -1,5 +1,6 @@
 """A score: what anyone says about a trace, whether a rule, a judge, a user or a reviewer."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -50,3 +51,21 @@ def models_named(text: str) -> dict[str, str]:
         configured, separator, provider = each.partition("=")
         named[configured if separator else ""] = provider if separator else each
     return named
+
+
+def same_models(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether two sets of scores may be by the same models, given what their `model` says.
+
+    They are not when a name stands for one provider's model here and for another there. One that was not asked (a
+    judge's dearer model, where the cheaper ones agreed) does not matter.
+    """
+    mine, theirs = _by_name(one), _by_name(other)
+    return all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+
+
+def _by_name(texts: Iterable[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        for name, model in models_named(text).items():
+            found.setdefault(name, set()).add(model)
+    return found

@@ -20,7 +20,7 @@ from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.money import Cost
 from gatewatch.core.run import RUN_ID
-from gatewatch.core.score import Status
+from gatewatch.core.score import Status, same_models
 from gatewatch.offline.outcomes import CaseOutcome, Mark, Outcomes, Trial
 from gatewatch.offline.summary import percentiles
 
@@ -154,7 +154,7 @@ def _same(one: Outcomes, other: Outcomes, scorer: str) -> bool:
     """Whether two runs used the same ruler under a name."""
     ref = one.scorers.get(scorer)
     models = one.judges.get(scorer, set()), other.judges.get(scorer, set())
-    return ref is not None and ref.fingerprint == other.scorers[scorer].fingerprint and models[0] == models[1]
+    return ref is not None and ref.fingerprint == other.scorers[scorer].fingerprint and same_models(*models)
 
 
 def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineLine]) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.run import ScorerRef
+from gatewatch.core.score import same_models
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes
 from gatewatch.scorers.fingerprint import changed as changed_parts
 
@@ -361,6 +362,6 @@ def _ruler(name: str, before: Outcomes, after: Outcomes) -> str:
         parts = ", ".join(changed_parts(one.parts, other.parts)) or "version"
         return f"another ruler: {parts} changed ({one.fingerprint} → {other.fingerprint})"
     models = before.judges.get(name, set()), after.judges.get(name, set())
-    if all(models) and models[0] != models[1]:
+    if not same_models(*models):
         return f"another ruler: judged by {_listed(models[0])} → {_listed(models[1])}"
     return ""

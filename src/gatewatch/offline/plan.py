@@ -12,6 +12,7 @@ from gatewatch.core.errors import DatasetError, Problem, did_you_mean
 from gatewatch.core.run import Row
 from gatewatch.core.trace import Price
 from gatewatch.offline.dataset import Dataset
+from gatewatch.offline.steady import Judges
 from gatewatch.offline.task import Task
 from gatewatch.scorers.base import Scorer
 
@@ -53,13 +54,14 @@ class Plan(Struct, frozen=True, kw_only=True):
 class Done(Struct, frozen=True, kw_only=True):
     """What an earlier stretch of the run left: rows that are finished, rows that lack scores, money spent.
 
-    `dearest` is what the dearest row cost.
+    `dearest` is what the dearest row cost, `judges` which models gave the scores.
     """
 
     finished: frozenset[Key] = frozenset()
     started: Mapping[Key, Row] = {}
     spent: float = 0.0
     dearest: float = 0.0
+    judges: Judges = {}
 
 
 def paid(row: Row, *, task: bool = True) -> float:

@@ -242,6 +242,9 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             )
         elif lost:
             yield Text(clean(f"! {name}: all {lost} scores were lost to scorer errors"), style="yellow")
+        for model in floating(summary.header, scorer.models):
+            what = f"! {name}: judged by {model}, which was asked for by another name; if that can be moved to another model"
+            yield Text(clean(f"{what}, the scores move with it: ask for {model}"), style="yellow")
     for kinds in (summary.errors, summary.scorer_errors, summary.notes):
         for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
             yield Text(clean(f"! {count} x {message}"), style="yellow")
@@ -258,6 +261,12 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             clean(f"{summary.state.upper()}: {summary.rows} of {summary.expected_rows} rows; {why}"),
             style="bold yellow",
         )
+
+
+def floating(header: RunHeader, models: Iterable[str]) -> list[str]:
+    """The models that answered under another name than they were asked for: an alias, which the provider may move."""
+    asked = {prices.get("model") for prices in header.prices.values()}
+    return [model for model in models if model not in asked] if asked else []
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -311,6 +320,8 @@ def _scorer_json(header: RunHeader, name: str, scorer: ScorerSummary) -> dict[st
 
     plain = figure(scorer.figure)
     plain["fingerprint"] = header.scorers[name].fingerprint
+    if scorer.models:
+        plain["models"] = scorer.models
     if scorer.slices:
         plain["slices"] = {slice_name: figure(inner) for slice_name, inner in scorer.slices.items()}
     if scorer.passed is not None:

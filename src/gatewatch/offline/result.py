@@ -15,6 +15,7 @@ from msgspec import Struct
 from gatewatch.core.clock import now
 from gatewatch.core.errors import InputError, Problem, RunBroken
 from gatewatch.core.run import Row, RunHeader
+from gatewatch.core.score import models_named
 from gatewatch.offline.flips import Again
 from gatewatch.offline.journal import Journal, JournalReader, in_use
 from gatewatch.offline.plan import Done, Key, Plan, paid
@@ -195,13 +196,16 @@ def progress_of(path: Path, header: RunHeader, *, task_is_paid: bool = True) -> 
     finished: set[Key] = set()
     started: dict[Key, Row] = {}
     costs = [0.0]
+    judges: dict[str, dict[str, str]] = {}
     for row in reader.rows():
+        for name, score in row.scores.items():
+            judges.setdefault(name, {}).update(models_named(score.model) if score.counts else {})
         costs.append(paid(row, task=task_is_paid))
         if row.complete:
             finished.add(row.key)
         else:
             started[row.key] = row
-    return Done(finished=frozenset(finished), started=started, spent=sum(costs), dearest=max(costs))
+    return Done(finished=frozenset(finished), started=started, spent=sum(costs), dearest=max(costs), judges=judges)
 
 
 def _differences(before: RunHeader, after: RunHeader) -> Iterator[tuple[str, Any, Any]]:

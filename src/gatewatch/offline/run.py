@@ -22,6 +22,7 @@ from gatewatch.core.trace import Fault, Trace
 from gatewatch.offline.conversation import converse, is_regenerated
 from gatewatch.offline.journal import Journal
 from gatewatch.offline.plan import Done, Hook, Plan, paid, slice_name
+from gatewatch.offline.steady import Steady
 from gatewatch.offline.task import TaskFailed, fault_of, filled
 from gatewatch.scorers.apply import apply, apply_inline, scorer_error, verdict_without_call
 from gatewatch.scorers.base import Scorer
@@ -75,6 +76,7 @@ class Runner:
         self._rows = len(self._done.finished)
         self._spent = self._done.spent
         self._dearest = self._done.dearest
+        self._steady = Steady(self._done.judges)
         self._stuck = 0
         self._quick = 0
         self._reason = ""
@@ -374,6 +376,7 @@ class Runner:
             raise
         except BaseException as error:  # some libraries' errors are no Exception
             score = scorer_error(error)
+        score = self._steady.checked(scorer.name, score)
         self._journal.add(Row(case=row.case, trial=row.trial, scores={scorer.name: score}))
         return score
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gatewatch.core.money import Cost
 from gatewatch.core.run import Row, RunEnd, RunHeader
-from gatewatch.core.score import STATUSES, Score
+from gatewatch.core.score import STATUSES, Score, models_named
 from gatewatch.core.trace import Usage
 from gatewatch.stats.intervals import Interval, MeanEstimate, pass_at_k, pass_hat_k
 
@@ -44,6 +44,7 @@ class ScorerSummary(Struct, frozen=True, omit_defaults=True):
     """One scorer over a run: its figure, the same by slice, and its pass rate where it has a pass mark.
 
     `pass_hat_k[k-1]` is the probability that k trials of a case all pass (pass^k), `pass_at_k[k-1]` that one of k does.
+    `models` are a judge's models as their providers name them.
     """
 
     figure: Figure
@@ -53,6 +54,7 @@ class ScorerSummary(Struct, frozen=True, omit_defaults=True):
     pass_hat_k: tuple[float, ...] = ()
     pass_at_k: tuple[float, ...] = ()
     flaky: int = 0
+    models: tuple[str, ...] = ()
 
 
 class Tokens(Struct, frozen=True):
@@ -207,6 +209,7 @@ class Tally:
         self._task_tokens, self._judge_tokens = _TokenSum(), _TokenSum()
         self._errors, self._scorer_errors = _Kinds(), _Kinds()
         self._notes: Counter[str] = Counter()
+        self._models: dict[str, set[str]] = {}
 
     def add(self, row: Row) -> None:
         """Count one whole row."""
@@ -243,6 +246,8 @@ class Tally:
         passes = self._passes[name]
         if passes.counts is not None or passes.pass_at is not None:
             passes.add(row, score)
+        if score.model:
+            self._models.setdefault(name, set()).update(models_named(score.model).values())
         if score.cost is not None:
             self._judge_cost.add(score.cost)
             self._judge_tokens.add(score.usage)
@@ -263,6 +268,7 @@ class Tally:
                 pass_hat_k=hat,
                 pass_at_k=at,
                 flaky=flaky,
+                models=tuple(sorted(self._models.get(name, ()))),
             )
         expected = self.header.dataset.cases * self.header.trials
         order = (*STATUSES, "not_scored")

@@ -172,6 +172,12 @@ class _Judge(Struct, frozen=True, kw_only=True):
         return self.models[name].identity if name in self.models else name
 
 
+def rubric_of(scorer: Scorer) -> Rubric | None:
+    """The rubric that a scorer follows, if it is a judge that has one."""
+    made = getattr(scorer.fn, "__self__", None)
+    return made.rubric if isinstance(made, _Judge) else None
+
+
 def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
     """What a judge was given, with the conversation that the other trace tells of."""
     plain = dict(given)

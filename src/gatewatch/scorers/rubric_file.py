@@ -51,6 +51,11 @@ home: ContextVar[Path] = ContextVar("gatewatch_rubrics_home", default=Path())
 """Where relative paths start that lead nowhere from the current folder: the project's folder, while it is read."""
 
 
+def is_rubric_path(text: str) -> bool:
+    """Whether a text is meant as the path of a rubric, rather than as a name."""
+    return text.endswith(".md") or ".jsonl" in text
+
+
 def load_rubric(path: str | Path) -> Rubric:
     """Read a rubric file; the rubric's name is the file's, without its ending.
 

@@ -125,10 +125,10 @@ def of_both_orders(first: Score, second: Score) -> Score:
     return replace(paid, value=(first.value + 1.0 - second.value) / 2, status="scored", label=label, explanation=why)
 
 
-def chosen_first(label: str) -> tuple[int, int]:
-    """From the label of a pair to how many choices were made in it, and how many of them for what was shown first."""
+def orders_of(label: str) -> tuple[str, str]:
+    """From the label of a pair to what was chosen in each order, in terms of the pair: a is the judged output."""
     if label in ("first", "second"):
-        return 2, 2 if label == "first" else 0
+        return ("a", "b") if label == "first" else ("b", "a")
     one, _, other = label.partition("/")
-    other = other or one
-    return (one != "tie") + (other != "tie"), (one == "win") + (other == "loss")
+    sides = {"win": "a", "loss": "b", "tie": "tie"}
+    return sides[one], sides[other or one]

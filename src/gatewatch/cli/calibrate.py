@@ -1,0 +1,170 @@
+"""`gatewatch calibrate`: how far a judge may be trusted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gatewatch.cli.terminal import counted, only_json, print_json, shown, tell, while_heard
+
+if TYPE_CHECKING:
+    from gatewatch.config.calibrations import Kept
+    from gatewatch.offline.result import Prepared, RunResult
+    from gatewatch.scorers.calibrate import Calibration, Figure
+
+_CODES = {"USABLE": 0, "NOT USABLE": 1, "TOO FEW LABELS": 3}
+_SHOWN_SUSPECTS = 5
+
+
+@click.command(name="calibrate")
+@click.argument("scorer")
+@click.option("--labels", required=True, type=click.Path(path_type=Path), help="People's labels, as JSON lines.")
+@click.option("--run", default="", help="The run that was labelled; by default the newest that has the cases.")
+@click.option("--verdicts", type=click.Path(path_type=Path), help="Recorded verdicts as JSON lines: nothing is asked.")
+@click.option("--good", default="", help="The choice whose rate is meant, where people choose.")
+@click.option("--pass-at", type=click.FloatRange(0, 1), help="From which value on a grade is a pass.")
+@click.option("--all", "everything", is_flag=True, help="Ask about every row of the run, not only the labelled ones.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+@click.option("--plain", is_flag=True, help="Plain lines in the place of a live display.")
+def command(
+    scorer: str,
+    *,
+    labels: Path,
+    run: str,
+    verdicts: Path | None,
+    good: str,
+    pass_at: float | None,
+    everything: bool,
+    as_json: bool,
+    plain: bool,
+) -> int:
+    """Hold a SCORER's verdicts against people's labels, and keep what comes of it in calibrations/.
+
+    SCORER is a rubric's file, or the name of a scorer of the project. Its verdicts are those of the run that was
+    labelled, where it has them; else the stored outputs are judged now.
+
+    Exit codes: 0 USABLE, 1 NOT USABLE, 3 TOO FEW LABELS, 2 wrong usage.
+    """
+    from gatewatch.cli.run import shown_run
+    from gatewatch.config.calibrations import calibrate_scorer, write_calibration
+    from gatewatch.config.forecast import forecast
+    from gatewatch.config.load import shortest
+    from gatewatch.config.project import Project
+
+    with only_json(as_json):
+        project = Project.open(required=verdicts is None)
+
+        def make(ready: "Prepared") -> "RunResult":
+            tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
+            return shown_run(ready, plain=plain or as_json, closing=project.close)
+
+        kept = calibrate_scorer(
+            project,
+            scorer,
+            labels,
+            run=run,
+            verdicts=verdicts,
+            good=good,
+            pass_at=pass_at,
+            everything=everything,
+            make=make,
+        )
+        path = write_calibration(project.root, kept) if kept.fingerprint else None
+    with while_heard():
+        if as_json:
+            print_json(kept)
+        else:
+            for line in lines(kept):
+                click.echo(shown(line))
+            if path is not None:
+                click.echo(f"\nkept in {shown(shortest(path))}")
+    return _CODES[kept.found.word]
+
+
+def lines(kept: "Kept") -> Iterator[str]:
+    """A calibration in words, the verdict first."""
+    found = kept.found
+    yield f"{kept.scorer}: {found.word}"
+    yield f"  {found.why}"
+    yield ""
+    judged = f"of {kept.judged}" if kept.judged else ""
+    left = (
+        f"; {counted(kept.left_out, 'label')} left out: chosen for what they are, with no pi" if kept.left_out else ""
+    )
+    yield f"{counted(found.labels, 'label')} ({kept.labels}), verdicts {judged}{left}"
+    if found.missing:
+        yield f"! {counted(found.missing, 'verdict')} missing: unknown, and no loss to either side"
+    if found.split:
+        yield f"! people are split on {found.split}: in no figure of agreement"
+    yield ""
+    yield from _figures(found)
+    yield from _confusion(found)
+    yield from _rate(found)
+    for name, part in found.slices.items():
+        j = "" if part.youden is None else f"   J {_in_words(part.youden)}"
+        yield f"  slice {name}: {counted(part.labels, 'label')}, agreement {_in_words(part.agreement)}{j}"
+    for bias in found.biases:
+        mark = "!" if bias.warns else " "
+        yield f"{mark} {bias.kind}: {bias.value:.3f} [{bias.low:.3f}, {bias.high:.3f}] {bias.says} (n {bias.n})"
+    if found.suspects:
+        yield ""
+        yield f"labels to look at again ({len(found.suspects)}):"
+        for suspect in found.suspects[:_SHOWN_SUSPECTS]:
+            people = ", ".join(map(_value, suspect.people))
+            verdict = "missing" if suspect.verdict is None else _value(suspect.verdict)
+            yield f"  {suspect.id}: people say {people}; the verdict is {verdict} ({suspect.why})"
+
+
+def _figures(found: "Calibration") -> Iterator[str]:
+    if found.agreement is not None:
+        without = f" of {found.labels}" if found.missing or found.split else ""
+        yield f"  agreement     {_in_words(found.agreement)}   {found.agreed}{without}"
+    for name, figure in (
+        ("kappa", found.kappa),
+        ("sensitivity", found.sensitivity),
+        ("specificity", found.specificity),
+        ("PPV", found.ppv),
+        ("NPV", found.npv),
+        ("J", found.youden),
+        ("AUC", found.auc),
+    ):
+        if figure is not None:
+            yield f"  {name:<13} {_in_words(figure)}"
+    if found.weighted_kappa is not None:
+        yield f"  {'weighted kappa':<13} {found.weighted_kappa:.3f} (quadratic)"
+    if found.ceiling is not None:
+        alpha = "" if found.alpha is None else f"   Krippendorff's alpha {found.alpha:.3f}"
+        yield f"  {'people':<13} {found.ceiling:.3f}: how often two of them agree, the ceiling{alpha}"
+
+
+def _confusion(found: "Calibration") -> Iterator[str]:
+    if not found.confusion:
+        return
+    columns = sorted({column for row in found.confusion.values() for column in row})
+    width = max(map(len, [*columns, *found.confusion, "people"])) + 2
+    yield ""
+    yield "  people \\ verdict".ljust(width + 10) + "".join(name.rjust(width) for name in columns)
+    for name, row in sorted(found.confusion.items()):
+        yield f"  {name}".ljust(width + 10) + "".join(str(row.get(column, 0)).rjust(width) for column in columns)
+    yield ""
+
+
+def _rate(found: "Calibration") -> Iterator[str]:
+    if found.corrected is None:
+        return
+    of = counted(found.population, "verdict")
+    if found.rate is not None:
+        yield f"  the rate by the verdicts   {found.rate:.3f} of {of}, uncorrected"
+    if found.labelled_rate is not None:
+        yield f"  by the labels alone        {_in_words(found.labelled_rate)}"
+    yield f"  as people would say        {_in_words(found.corrected)}"
+    yield ""
+
+
+def _in_words(figure: "Figure") -> str:
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _value(value: object) -> str:
+    return {True: "good", False: "bad"}[value] if isinstance(value, bool) else str(value)
