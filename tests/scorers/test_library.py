@@ -74,7 +74,7 @@ def test_a_schema_may_be_a_path_or_a_table(tmp_path: Path) -> None:
         ("regex", {}, "regex needs the option 'pattern'"),
         ("json_schema", {"schema": 7}, "schema: expected true or false or text or a table, got a whole number"),
         ("judge", {"model": "small"}, "judge needs the option 'rubric'"),
-        ("judge", {"rubric": "a.md", "model": {}}, "model: expected text, got a table"),
+        ("judge", {"rubric": "a.md", "model": {}}, "model: expected text or a list, got a table"),
         ("pii", {"types": ["email"]}, "pii has no option 'types' (known: name)"),
     ],
 )

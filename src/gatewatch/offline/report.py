@@ -5,7 +5,7 @@ Names and messages may come from a model: they are put in as plain text, without
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.run import RunHeader
@@ -243,7 +243,7 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
         elif lost:
             yield Text(clean(f"! {name}: all {lost} scores were lost to scorer errors"), style="yellow")
         for model in floating(summary.header, scorer.models):
-            what = f"! {name}: judged by {model}, which was asked for by another name; if that can be moved to another model"
+            what = f"! {name}: judged by {model}, which was asked for by another name; if the provider moves that name"
             yield Text(clean(f"{what}, the scores move with it: ask for {model}"), style="yellow")
     for kinds in (summary.errors, summary.scorer_errors, summary.notes):
         for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
