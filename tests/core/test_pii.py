@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.core.pii import count, find
+from gatewatch.core.pii import count, find, redacted
 from shared import known_answers, rows
 
 TYPES = {"EMAIL_ADDRESS": "email", "CREDIT_CARD": "card", "IBAN_CODE": "iban", "US_SSN": "us_ssn", "IP_ADDRESS": "ip"}
@@ -143,3 +143,41 @@ def test_recorded_texts_with_known_places(file: str) -> None:
 def test_adversarial_text_is_read_to_its_end(part: str) -> None:
     for head in ("", "a@", "GB82 "):
         assert find(head + part * (40_000 // len(part)) + " jane@x.com")[-1].type == "email"
+
+
+# Redaction
+
+
+@pytest.mark.parametrize("file", ["synth_v2.jsonl.gz", "generated_large.jsonl.gz"])
+def test_after_redaction_nothing_that_has_a_form_is_left(file: str) -> None:
+    taken = 0
+    for row in rows("guard_pii", file):
+        text, counts = redacted(row["text"])
+        gold = [span["value"] for span in row["spans"] if span["type"] in TYPES]
+        assert not [value for value in gold if value in text]
+        taken += sum(counts.values())
+        if not row["spans"]:
+            assert text == row["text"]
+    assert taken > 0
+
+
+def test_redaction_takes_what_only_looks_like_it() -> None:
+    wrong = "card 4111111111111112, account GB82WEST12345698765433"
+    assert find(wrong) == []
+    assert redacted(wrong) == ("card [card], account [iban]", {"card": 1, "iban": 1})
+
+
+def test_a_value_is_redacted_wherever_it_holds_text() -> None:
+    value = {"mia@example.com": [4111111111111111, True, 1.5, None], "joe@example.com": "from 10.1.2.3", "n": 7}
+    whole, counts = redacted(value)
+    assert whole == {"[email]": ["[card]", True, 1.5, None], "[email] 2": "from [ip]", "n": 7}
+    assert counts == {"email": 2, "card": 1, "ip": 1}
+
+
+def test_telephone_numbers_are_found_where_they_are_asked_for() -> None:
+    text = "Call (212) 555-0123 or +49 30 901820."
+    assert find(text) == []
+    assert [each.type for each in find("call +49 30 901820 now", phone="US")] == ["phone"]
+    assert count(["+49 30 901820"], phone="US") == {"phone": 1}
+    with pytest.raises(ValueError, match="phone must be a region"):
+        find(text, phone="usa")

@@ -107,7 +107,8 @@ def test_examples_may_be_written_inline(tmp_path: Path) -> None:
         ),
         (
             '---\nscale = "binray"\n---\nText',
-            'helpful.md:2: scale must be "binary", "choice", "policy" or "pairwise", or a range such as "1-5", got \'binray\' (did you mean "binary"?)',
+            'helpful.md:2: scale must be "binary", "choice", "policy" or "pairwise", or a range such as "1-5", '
+            "got 'binray' (did you mean \"binary\"?)",
         ),
         (
             "---\nscale = 5\n---\nText",

@@ -6,7 +6,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Usage
 from gatewatch.scorers.scale import Scale, parse_scale
-from gatewatch.scorers.votes import Vote, agree, orders_of, decided, escalated, of_both_orders
+from gatewatch.scorers.votes import Vote, agree, decided, escalated, of_both_orders, orders_of
 
 BINARY, GRADED = Scale(), parse_scale("1-5")
 LOST = Score(status="scorer_error", explanation="prose", source="judge", cost=Cost(0.01), model="m")

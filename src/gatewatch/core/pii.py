@@ -9,8 +9,9 @@ What is found, by type:
                without spaces
     us_ssn     a US social security number written 123-45-6789, in a range that is or was given out
     ip         an IPv4 address, or an IPv6 address that shows at least three groups
+    phone      only where it is asked for: a telephone number that is valid in a region, or anywhere if it begins with +
 
-What is not: names, addresses, phone numbers, dates of birth, other countries' numbers, social security numbers without
+What is not: names, addresses, dates of birth, other countries' numbers, social security numbers without
 hyphens, anything spelled out ("jane at example dot com"), encoded or broken over lines. What looks the same is found,
 too: a version such as 1.2.3.4, a test card's number, an address at example.com.
 """
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Type = Literal["email", "card", "iban", "us_ssn", "ip"]
+Type = Literal["email", "card", "iban", "us_ssn", "ip", "phone"]
 
 
 class Found(Struct, frozen=True):
@@ -33,12 +34,31 @@ class Found(Struct, frozen=True):
     end: int
 
 
-def find(text: str) -> list[Found]:
+def find(text: str, *, phone: str = "", checked: bool = True) -> list[Found]:
     """Personal data in a text, in order, none overlapping; the time is linear in the text's length.
 
     Where two types overlap, the one that begins first stands, and of those the longer.
+
+    Args:
+        text: the text.
+        phone: a region such as "US", to look for telephone numbers as they are written there, too; those that begin
+        with +
+            are found whatever the region. It takes the extra `phone`.
+        checked: whether check digits must hold. Without, what merely looks like a card's or an account's number is
+            found: for redaction, which would rather take too much.
+
+    Raises:
+        ValueError: when telephone numbers are asked for and the library is not there, or for an unknown region.
     """
-    every = [*_emails(text), *_ibans(text), *_cards(text), *_social_security_numbers(text), *_ip_addresses(text)]
+    every = [
+        *_emails(text),
+        *_ibans(text, checked=checked),
+        *_cards(text, checked=checked),
+        *_social_security_numbers(text),
+        *_ip_addresses(text),
+    ]
+    if phone:
+        every += _phones(text, phone)
     found: list[Found] = []
     for each in sorted(every, key=lambda each: (each.start, -each.end)):
         if not found or each.start >= found[-1].end:
@@ -46,10 +66,10 @@ def find(text: str) -> list[Found]:
     return found
 
 
-def count(value: Any) -> Counter[Type]:
+def count(value: Any, *, phone: str = "") -> Counter[Type]:
     """How much personal data of each type a JSON value holds: every text, key and whole number is looked at by itself.
 
-    In the value's JSON text an escape (of a line's end, say) would hide what stands behind it.
+    In the value's JSON text an escape (of a line's end, say) would hide what stands behind it. `phone` as in `find`.
     """
     found: Counter[Type] = Counter()
     waiting = [value]
@@ -60,8 +80,47 @@ def count(value: Any) -> Counter[Type]:
         elif isinstance(part, list | tuple):
             waiting += part
         elif isinstance(part, str) or (isinstance(part, int) and not isinstance(part, bool)):
-            found.update(each.type for each in find(str(part)))
+            found.update(each.type for each in find(str(part), phone=phone))
     return found
+
+
+def redacted(value: Any, *, phone: str = "") -> tuple[Any, Counter[Type]]:
+    """A JSON value with its personal data replaced by the type's name in brackets, and how much of each type that was.
+
+    It takes more than `find` shows: check digits need not hold. Keys are redacted, too (two that become the same are
+    numbered), and a whole number that is a card's becomes text. `phone` as in `find`.
+    """
+    taken: Counter[Type] = Counter()
+
+    def text(part: str) -> str:
+        pieces, after = [], 0
+        for each in find(part, phone=phone, checked=False):
+            pieces += [part[after : each.start], f"[{each.type}]"]
+            after = each.end
+            taken[each.type] += 1
+        return "".join([*pieces, part[after:]]) if pieces else part
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, str):
+            return text(part)
+        if isinstance(part, int) and not isinstance(part, bool):
+            said = text(str(part))
+            return part if said == str(part) else said
+        if isinstance(part, list | tuple):
+            return [walk(item) for item in part]
+        if isinstance(part, dict):
+            whole: dict[str, Any] = {}
+            for key, item in part.items():
+                plain, number = text(key), 1
+                named = plain
+                while named in whole:
+                    number += 1
+                    named = f"{plain} {number}"
+                whole[named] = walk(item)
+            return whole
+        return part
+
+    return walk(value), taken
 
 
 # Repetitions are bounded, and a match begins where no word goes on: no place is read more than a few times.
@@ -90,28 +149,28 @@ _NETWORKS = tuple(
         ("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
         ("3[47]", (15,)),  # American Express
         ("30[0-5]|3[689]", (14, 16, 19)),  # Diners Club
-        ("352[89]|35[3-8]", (16, 17, 18, 19)),  # JCB
+        ("35", (16, 17, 18, 19)),  # JCB
         ("2131|1800", (15,)),  # JCB
-        ("50|5[6-9]|6", range(12, 20)),  # Maestro, Discover, UnionPay
+        ("0604|50|5[6-9]|6", range(12, 20)),  # Maestro, Discover, UnionPay
     )
 )
 _NO_LENGTH: frozenset[int] = frozenset()
 
 
-def _cards(text: str) -> Iterator[Found]:
+def _cards(text: str, *, checked: bool) -> Iterator[Found]:
     for match in _DIGIT_GROUPS.finditer(text):
         if match.end() - match.start() < _SHORTEST_CARD:
             continue
         groups = [group.span() for group in _GROUP.finditer(text, *match.span())]
         after = 0
         for first, (start, _) in enumerate(groups):
-            end = _card_end(text, groups[first : first + _LONGEST_CARD // 3]) if start >= after else 0
+            end = _card_end(text, groups[first : first + _LONGEST_CARD // 3], checked=checked) if start >= after else 0
             if end:
                 after = end
                 yield Found("card", start, end)
 
 
-def _card_end(text: str, groups: list[tuple[int, int]]) -> int:
+def _card_end(text: str, groups: list[tuple[int, int]], *, checked: bool) -> int:
     """Where the longest card number that begins with the first of some groups of digits ends, or 0."""
     digits, end = "", 0
     lengths: frozenset[int] | None = None
@@ -122,7 +181,7 @@ def _card_end(text: str, groups: list[tuple[int, int]]) -> int:
         if len(digits) >= _SHORTEST_CARD:
             if lengths is None:
                 lengths = next((found for prefix, found in _NETWORKS if prefix.match(digits)), _NO_LENGTH)
-            if len(digits) in lengths and _luhn(digits):
+            if len(digits) in lengths and (not checked or _luhn(digits)):
                 end = group[1]
     return end
 
@@ -150,7 +209,7 @@ _IBAN_LENGTH_LIST = """
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTH_LIST.split()}
 
 
-def _ibans(text: str) -> Iterator[Found]:
+def _ibans(text: str, *, checked: bool) -> Iterator[Found]:
     for head in _IBAN_HEAD.finditer(text):
         length = _IBAN_LENGTHS.get(head[1].upper())
         if length is None:
@@ -163,7 +222,7 @@ def _ibans(text: str) -> Iterator[Found]:
                 break
             end += 1
         ended = end == len(text) or not (text[end].isascii() and text[end].isalnum())
-        if len(taken) == length and ended and _mod_97(taken):
+        if len(taken) == length and ended and (not checked or _mod_97(taken)):
             yield Found("iban", head.start(), end)
 
 
@@ -203,3 +262,17 @@ def _ip_addresses(text: str) -> Iterator[Found]:
         except AddressValueError:
             continue
         yield Found("ip", match.start(), match.end())
+
+
+# Telephone numbers
+
+
+def _phones(text: str, region: str) -> Iterator[Found]:
+    try:
+        import phonenumbers
+    except ImportError:
+        raise ValueError('telephone numbers need a library: pip install "gatewatch[phone]"') from None
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f'phone must be a region of two capital letters, such as "US", got {region!r}')
+    for match in phonenumbers.PhoneNumberMatcher(text, region):
+        yield Found("phone", match.start, match.end)

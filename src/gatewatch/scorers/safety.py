@@ -1,28 +1,61 @@
-"""Scorers of safety: detectors, which give 1 when the output is clean."""
+"""Scorers of safety that look for what must not leak: detectors, which give 1 when the output is clean."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from gatewatch.core.pii import count
+from gatewatch.core import pii as personal
+from gatewatch.core import secrets as secret
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
 
-def pii(*, name: str = "pii") -> Scorer:
+def pii(*, name: str = "pii", phone: str = "") -> Scorer:
     """Make a detector of personal data that has a form: 1 when the output has none, else 0.
 
     It finds e-mail addresses, payment cards' numbers, IBANs, US social security numbers written with hyphens, and IP
     addresses, by pattern and checksum; `gatewatch.core.pii` says exactly which. It does not find names, postal
-    addresses, phone numbers, dates of birth or anything spelled out: 1 means that none of the five was found, not
-    that there is no personal data. Whose data it is, it cannot tell: a company's own address counts, too.
+    addresses, dates of birth or anything spelled out: 1 means that none of these was found, not that there is
+    no personal data. Whose data it is, it cannot tell: a company's own address counts, too.
 
     The label names the types and how many of each, never the values. In an output that is not text, every
     text, key and whole number is looked at.
+
+    Args:
+        name: the scorer's name.
+        phone: a region such as "US": telephone numbers as they are written there count, too. It takes the extra
+        `phone`.
+
+    Raises:
+        ValueError: for a region that there is none of, or when the extra is not installed.
+    """
+    if phone:
+        personal.find("", phone=phone)  # says now what would be wrong with every output
+
+    def score(output: Any) -> bool | Score:
+        return _clean(personal.count(output, phone=phone))
+
+    return built_in(name, score, version="pii 2", parameters={"phone": phone} if phone else {}, binary=True)
+
+
+def secrets(*, name: str = "secrets") -> Scorer:
+    """Make a detector of keys, tokens and passwords: 1 when the output has none, else 0.
+
+    It finds what has a form that its issuer gave it so that it can be found, private keys, signed web tokens,
+    passwords in addresses, and values that are set like a password and look like one; `gatewatch.core.secrets` says
+    exactly which. It does not find passwords in prose, or keys without a mark. Placeholders ("your-key-here",
+    EXAMPLE) are none. Whether a key is still valid, it does not try.
+
+    The label names the types and how many of each, never the values.
     """
 
     def score(output: Any) -> bool | Score:
-        found = count(output)
-        if not found:
-            return True
-        return Score(0.0, ", ".join(f"{number} {kind}" for kind, number in sorted(found.items())))
+        return _clean(secret.count(output))
 
-    return built_in(name, score, version="pii 1", binary=True)
+    return built_in(name, score, version="secrets 1", binary=True)
+
+
+def _clean(found: Mapping[Any, int]) -> bool | Score:
+    if not found:
+        return True
+    return Score(0.0, ", ".join(f"{number} {kind}" for kind, number in sorted(Counter(found).items())))
