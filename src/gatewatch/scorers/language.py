@@ -9,66 +9,11 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.scorers.base import Scorer, built_in
 
-SUPPORTED = frozenset(
-    [
-        "ar",
-        "az",
-        "be",
-        "bg",
-        "bn",
-        "ca",
-        "cs",
-        "cy",
-        "da",
-        "de",
-        "el",
-        "en",
-        "eo",
-        "es",
-        "et",
-        "eu",
-        "fa",
-        "fi",
-        "fr",
-        "gu",
-        "he",
-        "hi",
-        "hu",
-        "hy",
-        "id",
-        "is",
-        "it",
-        "ja",
-        "ka",
-        "kk",
-        "ko",
-        "lt",
-        "lv",
-        "mk",
-        "mn",
-        "mr",
-        "nl",
-        "no",
-        "pa",
-        "pl",
-        "pt",
-        "ro",
-        "ru",
-        "sk",
-        "sl",
-        "sq",
-        "sv",
-        "ta",
-        "te",
-        "th",
-        "tl",
-        "tr",
-        "uk",
-        "ur",
-        "vi",
-        "zh",
-    ]
-)
+_CODES = """
+ar az be bg bn ca cs cy da de el en eo es et eu fa fi fr gu he hi hu hy id is it ja ka kk ko lt lv mk mn mr nl
+no pa pl pt ro ru sk sl sq sv ta te th tl tr uk ur vi zh
+"""
+SUPPORTED = frozenset(_CODES.split())
 """Languages that the model tells apart, by their ISO 639-1 codes. Norwegian is one, and all others are unknown."""
 
 _LONGEST = 2000
