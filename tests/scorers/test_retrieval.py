@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytrec_eval import RelevanceEvaluator
+from sklearn.metrics import ndcg_score
 
 from gatewatch.core.case import Case, Expected
 from gatewatch.core.trace import Fault, Span, Trace
@@ -28,8 +30,6 @@ def rankings(draw: st.DrawFn) -> tuple[list[str], list[str]]:
 
 @given(rankings(), st.sampled_from([1, 3, 5, 10]))
 def test_equal_to_trec_eval(ranking: tuple[list[str], list[str]], k: int) -> None:
-    from pytrec_eval import RelevanceEvaluator
-
     found, relevant = ranking
     measures = {f"P.{k}", f"recall.{k}", "recip_rank", f"ndcg_cut.{k}"}
     evaluator = RelevanceEvaluator({"q": dict.fromkeys(relevant, 1)}, measures)
@@ -42,8 +42,6 @@ def test_equal_to_trec_eval(ranking: tuple[list[str], list[str]], k: int) -> Non
 
 @given(rankings())
 def test_ndcg_is_that_of_scikit_learn(ranking: tuple[list[str], list[str]]) -> None:
-    from sklearn.metrics import ndcg_score
-
     found, relevant = ranking
     every = [*found, *(each for each in relevant if each not in found)]
     if len(every) < 2 or len(every) > len(found):  # it has no place for what was not retrieved
@@ -95,7 +93,7 @@ def test_grounding_says_what_it_is() -> None:
     score = apply_inline(scorer, Trace(output="Mia lives in Paris since 2019", context="Mia moved to Rome in 2019."))
     assert scorer.name == "lexical_grounding"
     assert score.label == "heuristic"
-    assert score.value == pytest.approx(4 / 7)
+    assert score.value == 0.5
     assert "not calibrated on this dataset" in score.explanation
     assert score.explanation.endswith("not in the context: lives, Paris, since")
 

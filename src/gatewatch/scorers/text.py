@@ -245,7 +245,10 @@ def _decimal(parts: tuple[str | None, ...], point: str) -> Decimal:
     return Decimal(f"{sign.translate(_PLAIN)}{whole or 0}.{fraction or 0}E{powers}")
 
 
-def similarity(*, name: str = "similarity", kind: Literal["ratio", "token_sort_ratio"] = "ratio") -> Scorer:
+Likeness = Literal["ratio", "levenshtein", "token_sort_ratio", "token_set_ratio"]
+
+
+def similarity(*, name: str = "similarity", kind: Likeness = "ratio") -> Scorer:
     """Make a scorer of how alike the output and the expected text are, from 0 (nothing in common) to 1 (the same).
 
     The ratio is 1 - d / (m + n), with d the number of insertions and deletions that turn one text into the other and m
@@ -255,21 +258,29 @@ def similarity(*, name: str = "similarity", kind: Literal["ratio", "token_sort_r
 
     Args:
         name: the scorer's name.
-        kind: "ratio" compares the texts as they stand; "token_sort_ratio" their words, sorted.
+        kind: "ratio" compares the texts as they stand; "levenshtein" does, too, and counts a replaced character as one
+            edit: 1 - d / max(m, n); "token_sort_ratio" compares their words, sorted; "token_set_ratio" their words,
+            each once, and is 1 where one text has all words of the other.
 
     Raises:
         ValueError: for another kind.
     """
     from rapidfuzz import fuzz
+    from rapidfuzz.distance import Levenshtein
 
-    kinds = {"ratio": fuzz.ratio, "token_sort_ratio": fuzz.token_sort_ratio}
+    kinds: dict[str, tuple[Callable[[str, str], float], int]] = {
+        "ratio": (fuzz.ratio, 100),
+        "levenshtein": (Levenshtein.normalized_similarity, 1),
+        "token_sort_ratio": (fuzz.token_sort_ratio, 100),
+        "token_set_ratio": (fuzz.token_set_ratio, 100),
+    }
     if kind not in kinds:
-        raise ValueError(f'kind must be "ratio" or "token_sort_ratio", got {kind!r}')
-    ratio = kinds[kind]
+        raise ValueError(f"kind must be one of {', '.join(kinds)}, got {kind!r}")
+    ratio, most = kinds[kind]
 
     def score(output: str, expected: str) -> float | Score:
         one, other = normalize("NFC", output), normalize("NFC", expected)
-        value: float = ratio(one[:MOST_COMPARED], other[:MOST_COMPARED]) / 100
+        value = ratio(one[:MOST_COMPARED], other[:MOST_COMPARED]) / most
         if max(len(one), len(other)) > MOST_COMPARED:
             return Score(value, "cut", f"only the first {MOST_COMPARED:,} characters were compared")
         return value

@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+
+from gatewatch.core.trace import Trace
+from gatewatch.scorers.apply import apply_inline
+from gatewatch.scorers.syntax import parses, well_formed
+
+
+def value(scorer: Any, output: Any) -> float | None:
+    return apply_inline(scorer, Trace(output=output)).value
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("date", "2024-02-29", "2023-02-29"),
+        ("date-time", "2026-11-26T08:00:00Z", "2026-11-26 8 o'clock"),
+        ("email", " mia@example.com\n", "mia at example.com"),
+        ("uuid", "8d3c1f2e-1111-4111-8111-123456789abc", "8d3c1f2e"),
+        ("ipv4", "10.0.0.1", "10.0.0.256"),
+        ("ipv6", "2001:db8::1", "2001:db8:::1"),
+        ("uri", "https://example.com/a?b=c", "example"),
+        ("duration", "P3DT4H", "3 days"),
+        ("hostname", "db.example.com", "-db"),
+        ("regex", "a+b", "a(b"),
+    ],
+)
+def test_forms(kind: Any, right: str, wrong: str) -> None:
+    assert value(well_formed(kind), right) == 1.0
+    score = apply_inline(well_formed(kind), Trace(output=wrong))
+    assert (score.value, score.label) == (0.0, f"no {kind}")
+
+
+def test_a_form_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match=r"kind must be one of date, .*, got 'colour'"):
+        well_formed("colour")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("python", "def f(x):\n    return x", "def f(x)\n    return x"),
+        ("xml", '<?xml version="1.0"?><a><b c="1"/></a>', "<a><b></a>"),
+        ("toml", "[a]\nb = 1", "[a\nb = 1"),
+        ("sql", "SELECT a, count(*) FROM b WHERE c > 1 GROUP BY a", "SELECT FROM WHERE"),
+    ],
+)
+def test_code(language: Any, right: str, wrong: str) -> None:
+    assert value(parses(language), right) == 1.0
+    assert value(parses(language), f"```{language}\n{right}\n```") == 1.0
+    assert value(parses(language, fence=False), f"```{language}\n{right}\n```") == 0.0
+    score = apply_inline(parses(language), Trace(output=wrong))
+    assert (score.value, score.label) == (0.0, "does not parse")
+    assert score.explanation
+    assert apply_inline(parses(language), Trace(output="  ")).label == "empty"
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;</a>'
+
+
+@pytest.mark.parametrize(
+    ("language", "output"),
+    [
+        ("python", "(" * 50_000),
+        ("python", "-" * 90_000 + "1"),
+        ("python", "a" + ".b" * 40_000),
+        ("python", "\x00"),
+        ("python", "x = '\ud800'"),
+        ("xml", "<a>" * 30_000),
+        ("xml", BOMB),
+        ("xml", '<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x"><a/>'),
+        ("xml", "\ud800"),
+        ("toml", "a." * 30_000),
+        ("sql", "(" * 3_900),
+        ("sql", "SELECT '" + "x" * 3_000),
+    ],
+)
+def test_hostile_code_is_a_0_or_unknown(language: Any, output: str) -> None:
+    assert apply_inline(parses(language), Trace(output=output)).value in (0.0, None)
+
+
+def test_code_that_is_too_long_is_unknown() -> None:
+    score = apply_inline(parses("sql"), Trace(output="SELECT " + "a, " * 3000 + "b"))
+    assert (score.value, score.status) == (None, "scorer_error")
+    assert score.explanation == "9,008 characters are more than the 4,000 parsed"
+
+
+def test_dialects() -> None:
+    assert value(parses("sql", dialect="postgres"), "SELECT a::int FROM b") == 1.0
+    with pytest.raises(ValueError, match="dialect"):
+        parses("sql", dialect="klingon")
+    with pytest.raises(ValueError, match="dialect is for sql, and the language is 'xml'"):
+        parses("xml", dialect="postgres")
+    with pytest.raises(ValueError, match="language must be one of python, xml, sql, toml, got 'cobol'"):
+        parses("cobol")  # type: ignore[arg-type]
