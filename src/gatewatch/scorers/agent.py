@@ -39,9 +39,9 @@ def tool_calls(
 
     It needs `expected.tool_calls` and skips cases that have none; an empty list says that no call may be made, whatever
     the order. The calls made are those in the output's `tool_calls`, else the output itself when it is a list of calls,
-    else the trace's spans of kind "tool" (name and input). A call is `{"name", "arguments"}`, or OpenAI's
-    `{"function": {"name", "arguments"}}`; arguments are an object or its JSON text, and no text is no arguments.
-    A call that cannot be read equals none, and is not an error.
+    or those in it when it is a list of messages, else the trace's spans of kind "tool" (name and input). A call is
+    `{"name", "arguments"}`, or OpenAI's `{"function": {"name", "arguments"}}`; arguments are an object or its JSON
+    text, and no text is no arguments. A call that cannot be read equals none, and is not an error.
 
     A call is right when it has the name, every argument that is not `optional`, none that is not expected, and each
     value is the one in `arguments` or one in `accept`. An optional argument for which neither has a value may be
@@ -71,14 +71,16 @@ def tool_calls(
     options = {"order": order, "strings": strings}
     scorer = built_in(name, score, version="tool_calls 1", parameters=options, binary=True)
     # Bound to the expected calls, so that a case that states none is skipped even when its task failed.
-    return replace(scorer, getters=(("trace", _trace), ("expected", _expected_calls)))
+    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
 
 
-def _trace(trace: Trace, _case: Case | None) -> Any:
+def trace_itself(trace: Trace, _case: Case | None) -> Any:
+    """Bind the trace."""
     return trace
 
 
-def _expected_calls(_trace: Trace, case: Case | None) -> Any:
+def expected_calls(_trace: Trace, case: Case | None) -> Any:
+    """Bind the calls that a case expects, where it states any (or that there are none)."""
     expected = None if case is None else case.expected
     calls = expected.tool_calls if isinstance(expected, Expected) else None
     return MISSING if calls is None else calls
@@ -92,7 +94,14 @@ def calls_made(trace: Trace) -> list[Made]:
         return [_read(call) for call in calls] if isinstance(calls, list | tuple) else [_read(calls)]
     if isinstance(output, list | tuple) and output and all(map(_is_call, output)):
         return [_read(call) for call in output]
+    if isinstance(output, list | tuple) and any(map(_is_message, output)):
+        messages = [message for message in output if _is_message(message)]
+        return [_read(call) for message in messages for call in message.get("tool_calls") or ()]
     return [_read({"name": span.name, "arguments": span.input}) for span in trace.spans if span.kind == "tool"]
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str)
 
 
 def _is_call(value: Any) -> bool:
@@ -175,6 +184,11 @@ def _matched(edges: Sequence[Sequence[int]]) -> list[int | None]:
             owner[free] = left
             partner[left], free = free, partner[left]
     return partner
+
+
+def first_difference(right: ToolCall, call: Made) -> Difference | None:
+    """How a call differs from the one expected, texts compared exactly; None when it is right."""
+    return _differs(right, call, _composed)
 
 
 def _differs(right: ToolCall, call: Made, text: Text) -> Difference | None:

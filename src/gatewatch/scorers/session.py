@@ -1,0 +1,137 @@
+"""Scorers of a whole conversation, without a model: how long it took, how often people had to ask again, how it ended.
+
+They bind `session`, the traces of one conversation in order: live those that share a session id, offline the turns of
+the case's conversation. They are signals of frustration, by English words and by likeness, and miss what is said
+politely.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from unicodedata import normalize
+
+from gatewatch.core.codec import text_of
+from gatewatch.core.score import Score
+from gatewatch.core.trace import Trace
+from gatewatch.scorers.base import Scorer, built_in
+from gatewatch.scorers.guards import refusal_sign
+from gatewatch.scorers.signs import ASKED_AGAIN, SATISFIED, WANTS_A_HUMAN
+
+_MOST_COMPARED = 500
+_ALIKE = 75.0  # rapidfuzz's token_set_ratio, in 0..100
+_FEWEST_WORDS = 3
+_AGAIN, _HUMAN, _SATISFIED = (re.compile(each, re.IGNORECASE) for each in (ASKED_AGAIN, WANTS_A_HUMAN, SATISFIED))
+
+Session = Sequence[Trace]
+
+
+def turns(*, name: str = "turns", most: int = 10) -> Scorer:
+    """Make a scorer that gives 1 when a conversation took no more turns than a limit, else 0; the label counts them.
+
+    A turn is one message of the user and its answer.
+
+    Args:
+        name: the scorer's name.
+        most: the limit.
+
+    Raises:
+        ValueError: for a limit below 1.
+    """
+    if most < 1:
+        raise ValueError(f"most must be 1 or more, got {most}")
+
+    def score(session: Session) -> Score:
+        return Score(float(len(session) <= most), f"{len(session)} turns")
+
+    return built_in(name, score, version="turns 1", parameters={"most": most}, binary=True)
+
+
+def retries(*, name: str = "retries") -> Scorer:
+    """Make a scorer of how rarely the user had to ask again: 1 minus the share of turns that repeat an earlier request.
+
+    A turn is a retry when its words are nearly those of one of the three turns before (three words or more; rapidfuzz's
+    token set ratio of 75 or more), or when it says so: "that's not what I asked", "I meant", "try again". A
+    conversation of one turn is skipped.
+    """
+
+    def score(session: Session) -> Score | None:
+        asked = [_said(trace.input) for trace in session]
+        if len(asked) < 2:
+            return None
+        again = [place for place in range(1, len(asked)) if is_retry(asked, place)]
+        shown = f"turn {again[0] + 1}: {asked[again[0]][:120]!r}" if again else ""
+        return Score(1 - len(again) / (len(asked) - 1), f"{len(again)} of {len(asked) - 1} retried", shown)
+
+    return built_in(name, score, version="retries 1")
+
+
+def is_retry(asked: Sequence[str], place: int) -> bool:
+    """Whether a message repeats an earlier one of a conversation, or says that it was not understood."""
+    from rapidfuzz.fuzz import token_set_ratio
+
+    here = asked[place]
+    if _AGAIN.search(here):
+        return True
+    if len(here.split()) < _FEWEST_WORDS:
+        return False
+    before = (each for each in asked[max(0, place - 3) : place] if len(each.split()) >= _FEWEST_WORDS)
+    return any(token_set_ratio(here, each) >= _ALIKE for each in before)
+
+
+def abandonment(*, name: str = "abandonment") -> Scorer:
+    """Make a detector of conversations that the user gave up: 1 when there is no sign of it, else 0.
+
+    The signs: the last turn failed or was answered by nothing; or the last answer is a refusal, or the last message
+    repeats an earlier one or asks for a human, and the user says nothing more. Whoever leaves satisfied without a
+    word looks the same as whoever leaves content: of that it knows nothing, and it gives 1.
+    """
+
+    def score(session: Session) -> bool | Score:
+        last, asked = session[-1], [_said(trace.input) for trace in session]
+        if last.error is not None:
+            return Score(0.0, "failed", last.error.message[:200])
+        answer = text_of(last.output)
+        if not answer.strip():
+            return Score(0.0, "no answer")
+        if _SATISFIED.search(asked[-1]):
+            return True
+        if len(asked) > 1 and is_retry(asked, len(asked) - 1):
+            return Score(0.0, "asked again", repr(asked[-1][:120]))
+        if refusal_sign(answer) is not None:
+            return Score(0.0, "refused", repr(answer[:120]))
+        return Score(0.0, "wants a human", repr(asked[-1][:120])) if _HUMAN.search(asked[-1]) else True
+
+    return built_in(name, score, version="abandonment 1", binary=True)
+
+
+def escalation(*, name: str = "escalation") -> Scorer:
+    """Make a detector of conversations that were handed to a human, or in which one was asked for: 1 when not, else 0.
+
+    It looks for such words in what the user asked, and for tools whose name says so (transfer, escalate, handoff,
+    human).
+    """
+
+    def score(session: Session) -> bool | Score:
+        for place, trace in enumerate(session, 1):
+            asked = _said(trace.input)
+            if match := _HUMAN.search(asked):
+                return Score(0.0, "asked for", f"turn {place}: {match[0]!r}")
+            for span in trace.spans:
+                if span.kind == "tool" and _TRANSFER.search(span.name):
+                    return Score(0.0, "handed over", f"turn {place}: {span.name}")
+        return True
+
+    return built_in(name, score, version="escalation 1", binary=True)
+
+
+_TRANSFER = re.compile(r"transfer|escalat|hand_?-?off|human_agent|live_agent", re.IGNORECASE)
+
+
+def _said(value: Any) -> str:
+    """What the user said in a turn, made alike and bounded."""
+    if isinstance(value, dict) and isinstance(value.get("messages"), list | tuple):
+        users = [
+            each.get("content") for each in value["messages"] if isinstance(each, dict) and each.get("role") == "user"
+        ]
+        value = users[-1] if users else ""
+    return " ".join(normalize("NFKC", text_of(value)[: 4 * _MOST_COMPARED]).split())[:_MOST_COMPARED]

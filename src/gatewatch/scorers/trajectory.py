@@ -1,0 +1,230 @@
+"""Scorers of how an agent went about it: the calls it made against those expected, their number, errors and
+repetitions."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from gatewatch.core import codec
+from gatewatch.core.case import ToolCall
+from gatewatch.core.score import Score
+from gatewatch.core.trace import Span, Trace
+from gatewatch.scorers.agent import Made, calls_made, expected_calls, first_difference, trace_itself
+from gatewatch.scorers.base import Scorer, built_in
+
+Mode = Literal["exact", "in_order", "any_order", "precision", "recall"]
+_MODES = ("exact", "in_order", "any_order", "precision", "recall")
+_MOST = 500
+
+
+def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: bool = True) -> Scorer:
+    """Make a scorer of whether the calls that an agent made are those expected, as a sequence.
+
+    exact: the same calls in the same order and no others, 0 or 1. in_order: the share of the expected calls that were
+    made in their order, others between them allowed (the longest common subsequence over the expected). any_order: 1
+    when every expected call was made, whatever else was. precision and recall: the share of the calls made that were
+    expected, and of those expected that were made; each call counts once. It needs `expected.tool_calls`; what was
+    called, and when two calls are the same, is as for `tool_calls`. Beyond 500 calls nothing is compared.
+
+    Args:
+        name: the scorer's name.
+        mode: what is compared.
+        arguments: whether arguments count, or only the tools' names.
+
+    Raises:
+        ValueError: for another mode.
+    """
+    if mode not in _MODES:
+        raise ValueError(f"mode must be one of {', '.join(_MODES)}, got {mode!r}")
+
+    def score(trace: Trace, expected: Sequence[ToolCall]) -> Score:
+        made = calls_made(trace)
+        if len(made) > _MOST or len(expected) > _MOST:
+            return Score(status="scorer_error", explanation=f"more than {_MOST} calls are not compared")
+        alike = [[_same(right, call, arguments=arguments) for call in made] for right in expected]
+        value, said = _measured(mode, alike, len(expected), len(made))
+        return Score(value, said, f"made: {', '.join(call.name or '?' for call in made[:20]) or 'no call'}")
+
+    options = {"mode": mode, "arguments": arguments}
+    binary = mode in ("exact", "any_order")
+    scorer = built_in(name, score, version="trajectory 1", parameters=options, binary=binary)
+    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
+
+
+def _measured(mode: str, alike: list[list[bool]], wanted: int, made: int) -> tuple[float, str]:
+    if mode == "exact":
+        right = wanted == made and all(row[place] for place, row in enumerate(alike))
+        return float(right), "same" if right else "different"
+    if not wanted:
+        return float(not made or mode in ("any_order", "in_order", "recall")), "no call expected"
+    found = _common(alike) if mode == "in_order" else _paired(alike)
+    if mode == "any_order":
+        return float(found == wanted), f"{found} of {wanted}"
+    if mode == "precision":
+        return (found / made if made else 0.0), f"{found} of {made} made"
+    return found / wanted, f"{found} of {wanted}"
+
+
+def _common(alike: list[list[bool]]) -> int:
+    """The length of the longest sequence of expected calls that were made in order."""
+    best = [0] * (len(alike[0]) + 1)
+    for row in alike:
+        before = 0
+        for place, same in enumerate(row, 1):
+            here = best[place]
+            best[place] = before + 1 if same else max(best[place], best[place - 1])
+            before = here
+    return best[-1]
+
+
+def _paired(alike: list[list[bool]]) -> int:
+    """How many expected calls can each be given a call of its own that is the same (augmenting paths)."""
+    owner: dict[int, int] = {}
+    for start in range(len(alike)):
+        reached: dict[int, int] = {}
+        queue = [start]
+        free = -1
+        for left in queue:  # it grows as we go
+            for right, same in enumerate(alike[left]):
+                if not same or right in reached:
+                    continue
+                reached[right] = left
+                if right not in owner:
+                    free = right
+                    break
+                queue.append(owner[right])
+            if free >= 0:
+                break
+        before = {left: right for right, left in owner.items()}
+        while free >= 0:
+            left = reached[free]
+            owner[free] = left
+            free = before.get(left, -1)
+    return len(owner)
+
+
+def _same(right: ToolCall, call: Made, *, arguments: bool) -> bool:
+    if not arguments:
+        return call.name == right.name
+    return first_difference(right, call) is None
+
+
+def efficiency(*, name: str = "efficiency", most: int | None = None) -> Scorer:
+    """Make a scorer of how few calls an agent needed: those expected over those made, at most 1.
+
+    With `most` no reference is needed: it is 1 up to so many calls, then most over those made. An agent that made no
+    call where some were expected has 1: whether it did what was asked is not looked at here.
+
+    Args:
+        name: the scorer's name.
+        most: how many calls are no waste; by default as many as the case expects.
+
+    Raises:
+        ValueError: for a number below 1.
+    """
+    if most is not None and most < 1:
+        raise ValueError(f"most must be 1 or more, got {most}")
+
+    def share(trace: Trace, wanted: int) -> Score:
+        made = len(calls_made(trace))
+        return Score(min(1.0, wanted / made) if made else 1.0, f"{made} made, {wanted} needed")
+
+    def score(trace: Trace, expected: Sequence[ToolCall]) -> Score:
+        return share(trace, len(expected))
+
+    def score_alone(trace: Trace) -> Score:
+        assert most is not None
+        return share(trace, most)
+
+    if most is not None:
+        return built_in(name, score_alone, version="efficiency 1", parameters={"most": most})
+    scorer = built_in(name, score, version="efficiency 1")
+    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
+
+
+def steps(*, name: str = "steps", most: int = 20) -> Scorer:
+    """Make a scorer that gives 1 when an agent took no more than so many steps, else 0; the label counts them.
+
+    A step is a call of a tool or of a model, or a retrieval, that the trace tells of; calls in the output's messages
+    count where the trace has no steps.
+
+    Args:
+        name: the scorer's name.
+        most: how many steps are allowed.
+
+    Raises:
+        ValueError: for a number below 0.
+    """
+    if most < 0:
+        raise ValueError(f"most must be 0 or more, got {most}")
+
+    def score(trace: Trace) -> Score:
+        count = sum(span.kind in ("tool", "llm", "retrieval") for span in trace.spans) or len(calls_made(trace))
+        return Score(float(count <= most), f"{count} steps")
+
+    return built_in(name, score, version="steps 1", parameters={"most": most}, binary=True)
+
+
+def tool_errors(*, name: str = "tool_errors", graded: bool = False) -> Scorer:
+    """Make a detector of tool calls that failed: 1 when none did, else 0. A trace without a tool call is skipped.
+
+    A call failed when its step has an error, or when what it gave says so: an object with a true `error`, `is_error` or
+    `isError`, or text that begins with "error". Of an output that is a list of messages the tools' are looked at.
+
+    Args:
+        name: the scorer's name.
+        graded: whether the share of calls that worked is the score.
+    """
+
+    def score(trace: Trace) -> Score | None:
+        results = _results(trace)
+        if not results:
+            return None
+        failed = [tool for tool, bad in results if bad]
+        names = ", ".join(f"{count} x {tool}" for tool, count in Counter(failed).most_common(5))
+        value = 1 - len(failed) / len(results) if graded else float(not failed)
+        return Score(value, f"{len(failed)} of {len(results)} failed" if failed else "", names)
+
+    return built_in(name, score, version="tool_errors 1", parameters={"graded": graded}, binary=not graded)
+
+
+def _results(trace: Trace) -> list[tuple[str, bool]]:
+    spans = [(span.name, _failed(span)) for span in trace.spans if span.kind == "tool"]
+    if spans or not isinstance(trace.output, list | tuple):
+        return spans
+    tools = [each for each in trace.output if isinstance(each, dict) and each.get("role") == "tool"]
+    return [(str(each.get("name", "tool")), says_error(each.get("content"))) for each in tools]
+
+
+def _failed(span: Span) -> bool:
+    return span.error is not None or says_error(span.output)
+
+
+def says_error(value: Any) -> bool:
+    """Whether what a tool gave says that it failed."""
+    if isinstance(value, dict):
+        return any(bool(value.get(key)) for key in ("error", "is_error", "isError"))
+    return isinstance(value, str) and value.lstrip()[:5].casefold() == "error"
+
+
+def repeats(*, name: str = "repeats", most: int = 2) -> Scorer:
+    """Make a detector of loops: 1 when no call was made more than so often with the same arguments, else 0.
+
+    Args:
+        name: the scorer's name.
+        most: how often the same call may be made.
+
+    Raises:
+        ValueError: for a number below 1.
+    """
+    if most < 1:
+        raise ValueError(f"most must be 1 or more, got {most}")
+
+    def score(trace: Trace) -> bool | Score:
+        counts = Counter((call.name, codec.text_of(call.arguments)) for call in calls_made(trace))
+        worst = [(tool, count) for (tool, _), count in counts.most_common(1) if count > most]
+        return Score(0.0, "repeated", f"{worst[0][0]} was called {worst[0][1]} times alike") if worst else True
+
+    return built_in(name, score, version="repeats 1", parameters={"most": most}, binary=True)
