@@ -8,11 +8,12 @@ import pytest
 
 from config.building import model, one, opened, prepared, problems, rows, suite, write
 from gatewatch.checks import FakeProvider
+from gatewatch.config.composites import COMPOSITES
 from gatewatch.config.project import Problems, Project, runs_of
 from gatewatch.core.errors import ConfigError, Problem
 
 RUBRIC = '---\nscale = "binary"\nmodel = "judge"\n---\nIs it kind?\n'
-
+from gatewatch.scorers.library import BUILT_INS
 
 # The project
 
@@ -157,7 +158,7 @@ def test_files_of_tables_are_the_projects_wherever_we_are(tmp_path: Path, monkey
     assert list(opened(folder).scorers()) == ["own", "kind", "form"]
 
 
-KNOWN = "known: contains, exact, json_schema, judge, numeric, pii, regex, similarity, tool_calls, valid_json"
+KNOWN = f"known: {', '.join(sorted({*BUILT_INS, *COMPOSITES}))}"
 
 
 @pytest.mark.parametrize(

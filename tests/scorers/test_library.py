@@ -9,7 +9,12 @@ from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.library import BUILT_INS, make
 from gatewatch.scorers.text import contains, exact, numeric
 
-NEEDED: dict[str, dict[str, Any]] = {"regex": {"pattern": "a"}, "json_schema": {"schema": {"type": "object"}}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "regex": {"pattern": "a"},
+    "json_schema": {"schema": {"type": "object"}},
+    "well_formed": {"kind": "date"},
+    "parses": {"language": "python"},
+}
 RUBRIC = '---\nscale = "binary"\n---\nIs it right?\n'
 
 
@@ -75,7 +80,7 @@ def test_a_schema_may_be_a_path_or_a_table(tmp_path: Path) -> None:
         ("json_schema", {"schema": 7}, "schema: expected true or false or text or a table, got a whole number"),
         ("judge", {"model": "small"}, "judge needs the option 'rubric'"),
         ("judge", {"rubric": "a.md", "model": {}}, "model: expected text or a list, got a table"),
-        ("pii", {"types": ["email"]}, "pii has no option 'types' (known: name)"),
+        ("pii", {"types": ["email"]}, "pii has no option 'types' (known: name, phone)"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_may_have_been_meant(name: str, options: dict[str, Any], message: str) -> None:

@@ -10,7 +10,7 @@ from gatewatch.core.case import Case, Expected
 from gatewatch.core.trace import Fault, Span, Trace
 from gatewatch.scorers.apply import apply_inline
 from gatewatch.scorers.base import Scorer
-from gatewatch.scorers.retrieval import grounding, mrr, ndcg, precision_at_k, recall_at_k, retrieved
+from gatewatch.scorers.retrieval import lexical_grounding, mrr, ndcg, precision_at_k, recall_at_k, retrieved
 from gatewatch.stats.agreement import auc
 from shared import known_answers, rows
 
@@ -89,7 +89,7 @@ def test_k_is_1_or_more(make: Any) -> None:
 
 
 def test_grounding_says_what_it_is() -> None:
-    scorer = grounding()
+    scorer = lexical_grounding()
     score = apply_inline(scorer, Trace(output="Mia lives in Paris since 2019", context="Mia moved to Rome in 2019."))
     assert scorer.name == "lexical_grounding"
     assert score.label == "heuristic"
@@ -99,15 +99,15 @@ def test_grounding_says_what_it_is() -> None:
 
 
 def test_grounding_needs_a_context_and_words() -> None:
-    assert apply_inline(grounding(), Trace(output="Paris")).status == "skipped"
-    assert apply_inline(grounding(), Trace(output="it is", context="Paris")).status == "skipped"
+    assert apply_inline(lexical_grounding(), Trace(output="Paris")).status == "skipped"
+    assert apply_inline(lexical_grounding(), Trace(output="it is", context="Paris")).status == "skipped"
 
 
 def test_answers_with_unsupported_claims_are_told_from_others() -> None:
     scored = [
         (
             apply_inline(
-                grounding(),
+                lexical_grounding(),
                 Trace(
                     output=row["outputs"][0],
                     context=tuple({"title": p["title"], "text": " ".join(p["sentences"])} for p in row["passages"]),
@@ -125,7 +125,10 @@ def test_answers_with_unsupported_claims_are_told_from_others() -> None:
 def test_small_edits_of_facts_are_not_seen() -> None:
     documents = {row["source_id"]: row["doc"] for row in rows("summedits", "docs.jsonl.gz")}
     scored = [
-        (apply_inline(grounding(), Trace(output=row["summary"], context=documents[row["source_id"]])).value, row)
+        (
+            apply_inline(lexical_grounding(), Trace(output=row["summary"], context=documents[row["source_id"]])).value,
+            row,
+        )
         for row in rows("summedits", "summaries.jsonl.gz")
     ]
     found = auc(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewatch.config.composites import COMPOSITES, composite, composites_last
 from gatewatch.config.imports import import_module
 from gatewatch.config.load import FILE, find, load, shortest
 from gatewatch.config.settings import Settings
@@ -148,28 +149,32 @@ class Project:
                             problems.append(
                                 Problem(where, f"two scorers are named {each.name!r}", "name one otherwise")
                             )
-            for name, table in self.settings.scorers.items():
+            for name, table in composites_last(self.settings.scorers):
                 where = f"{FILE}: scorers.{name}"
                 if name in found:
                     problems.append(
                         Problem(where, f"is also in {self.settings.project.scorers}", "name one of the two otherwise")
                     )
                 with problems.gather():
-                    found[name] = self._configured_scorer(name, table, where)
+                    found[name] = self._configured_scorer(name, table, where, found)
             problems.raise_any()
             self._scorers = found
         return self._scorers
 
-    def _configured_scorer(self, name: str, table: dict[str, Any], where: str) -> Scorer:
+    def _configured_scorer(self, name: str, table: dict[str, Any], where: str, made: dict[str, Scorer]) -> Scorer:
         options = dict(table)
         if "name" in options:
             raise ConfigError(Problem(f"{where}.name", "unknown field", f"the scorer's name is {name!r}, the table's"))
         use = options.pop("use", "judge" if "rubric" in options else "")
         if not use:
-            raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", BUILT_INS)))
+            raise ConfigError(Problem(f"{where}.use", "missing", did_you_mean("", {*BUILT_INS, *COMPOSITES})))
         if not isinstance(use, str):
-            raise ConfigError(Problem(f"{where}.use", f"expected text, got {use!r}", did_you_mean("", BUILT_INS)))
-        for key in ("rubric", "schema"):
+            raise ConfigError(
+                Problem(f"{where}.use", f"expected text, got {use!r}", did_you_mean("", {*BUILT_INS, *COMPOSITES}))
+            )
+        if use in COMPOSITES:
+            return composite(name, use, options, where, made)
+        for key in ("rubric", "schema", "words"):
             if isinstance(options.get(key), str):
                 options[key] = shortest(self.root / options[key])
         try:

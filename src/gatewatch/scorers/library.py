@@ -10,22 +10,44 @@ from gatewatch.core import shape
 from gatewatch.core.errors import did_you_mean
 from gatewatch.scorers.agent import tool_calls
 from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.claims import context_precision, context_recall, faithfulness, task_success
+from gatewatch.scorers.guards import injection, refusal
 from gatewatch.scorers.judge import judge
-from gatewatch.scorers.safety import pii
+from gatewatch.scorers.language import language
+from gatewatch.scorers.ops import cost, latency, length, no_error, tokens
+from gatewatch.scorers.overlap import bleu, chrf, rouge_l, token_f1
+from gatewatch.scorers.profanity import profanity
+from gatewatch.scorers.retrieval import lexical_grounding, mrr, ndcg, precision_at_k, recall_at_k
+from gatewatch.scorers.safety import pii, secrets
+from gatewatch.scorers.session import abandonment, escalation, retries, turns
 from gatewatch.scorers.structure import json_schema, valid_json
+from gatewatch.scorers.syntax import parses, well_formed
 from gatewatch.scorers.text import contains, exact, numeric, regex, similarity
+from gatewatch.scorers.trajectory import efficiency, repeats, steps, tool_errors, trajectory
+
+GROUPS: Mapping[str, tuple[Callable[..., Scorer], ...]] = {
+    "text": (exact, contains, regex, numeric, similarity, token_f1, bleu, chrf, rouge_l),
+    "structure": (valid_json, json_schema, well_formed, parses),
+    "retrieval": (
+        precision_at_k,
+        recall_at_k,
+        mrr,
+        ndcg,
+        lexical_grounding,
+        faithfulness,
+        context_precision,
+        context_recall,
+    ),
+    "agent": (tool_calls, trajectory, efficiency, steps, tool_errors, repeats, task_success),
+    "safety": (pii, secrets, injection, refusal, profanity, language),
+    "ops": (latency, tokens, cost, no_error, length),
+    "session": (turns, retries, abandonment, escalation),
+    "judge": (judge,),
+}
+"""The scorers by what they look at."""
 
 BUILT_INS: Mapping[str, Callable[..., Scorer]] = {
-    "contains": contains,
-    "exact": exact,
-    "json_schema": json_schema,
-    "judge": judge,
-    "numeric": numeric,
-    "pii": pii,
-    "regex": regex,
-    "similarity": similarity,
-    "tool_calls": tool_calls,
-    "valid_json": valid_json,
+    factory.__name__: factory for factories in GROUPS.values() for factory in factories
 }
 """The scorers by name. Each value makes one from its options, which can all be given as keywords."""
 

@@ -158,7 +158,7 @@ _LETTERS = 5
 _NOTE = "a heuristic of words, not calibrated on this dataset: `gatewatch calibrate` says whether it can be used here"
 
 
-def grounding(*, name: str = "lexical_grounding") -> Scorer:
+def lexical_grounding(*, name: str = "lexical_grounding") -> Scorer:
     """Make a cheap signal of whether an answer stands on its context: the share of its words that the context holds.
 
     It is a heuristic, as its name says: no reading, only words. Names and numbers count twice, and words that every
@@ -193,7 +193,7 @@ def grounding(*, name: str = "lexical_grounding") -> Scorer:
         without = f"; not in the context: {', '.join(missing)}" if missing else ""
         return Score(held / total, "heuristic", _NOTE + without)
 
-    return built_in(name, score, version="grounding 1")
+    return built_in(name, score, version="lexical_grounding 1")
 
 
 def _folded(text: str) -> str:

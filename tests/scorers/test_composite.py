@@ -1,0 +1,98 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from gatewatch.core.case import Case
+from gatewatch.core.money import Cost
+from gatewatch.core.score import Score
+from gatewatch.core.trace import Fault, Trace, Usage
+from gatewatch.scorers.apply import apply, apply_inline
+from gatewatch.scorers.base import Scorer, scorer
+from gatewatch.scorers.composite import all_of, weighted
+from gatewatch.scorers.safety import pii
+from gatewatch.scorers.structure import valid_json
+from gatewatch.scorers.text import exact, similarity
+
+
+def gives(name: str, result: Any) -> Scorer:
+    def score(output: str) -> Any:
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return scorer(name=name, version="1")(score)
+
+
+def scored(made: Scorer, trace: Trace | None = None, case: Case | None = None) -> Score:
+    return asyncio.run(apply(made, trace or Trace(output="x"), case))
+
+
+def test_a_weighted_mean_with_its_parts() -> None:
+    score = scored(weighted([(gives("a", 1.0), 3), (gives("b", Score(0.5, "half", "so so")), 1)]))
+    assert score.value == pytest.approx(0.875)
+    assert score.explanation == "a 1.00, b 0.50"
+    assert score.parts == {"a": Score(1.0), "b": Score(0.5, "half", "so so")}
+
+
+def test_all_must_pass() -> None:
+    assert scored(all_of([gives("a", True), gives("b", 1.0)])).value == 1.0
+    score = scored(all_of([gives("a", True), gives("b", 0.9), gives("c", False)]))
+    assert (score.value, score.label) == (0.0, "failed: b, c")
+    assert scored(all_of([gives("a", True), gives("b", 0.9)], pass_at=0.8)).value == 1.0
+
+
+def test_a_part_that_cannot_be_told() -> None:
+    lost = gives("b", RuntimeError("boom"))
+    score = scored(weighted([(gives("a", 1.0), 1), (lost, 1)]))
+    assert (score.value, score.status) == (None, "scorer_error")
+    assert score.explanation.startswith("b: RuntimeError: boom")
+    assert set(score.parts) == {"a", "b"}
+    assert scored(all_of([gives("a", True), lost])).status == "scorer_error"
+    assert scored(all_of([gives("a", False), lost])).value == 0.0  # it fails, whatever the other is
+
+
+def test_a_part_that_has_nothing_to_say() -> None:
+    silent = gives("b", None)
+    assert scored(weighted([(gives("a", 1.0), 1), (silent, 1)])).status == "skipped"
+    assert scored(all_of([gives("a", True), silent])).value == 1.0
+    assert scored(all_of([silent])).status == "skipped"
+
+
+def test_what_parts_cost_adds_up() -> None:
+    paid = Score(1.0, cost=Cost(0.01), usage=Usage(10, 2), model="m-1", source="judge")
+    score = scored(all_of([gives("a", paid), gives("b", paid), gives("c", True)]))
+    assert (score.cost, score.usage, score.model) == (Cost(0.02), Usage(20, 4), "a=m-1, b=m-1")
+
+
+def test_ours_are_scored_inline() -> None:
+    made = all_of([valid_json(), pii()])
+    assert (made.inline, made.is_async, made.binary, made.reference_based) == (True, False, True, False)
+    assert apply_inline(made, Trace(output='{"a": 1}')).value == 1.0
+    assert apply_inline(made, Trace(output='{"a": "mia@example.com"}')).label == "failed: pii"
+    assert apply_inline(made, Trace(error=Fault("boom"))).status == "task_error"
+
+
+def test_parts_that_need_a_reference() -> None:
+    made = weighted([(exact(), 1), (similarity(), 1)])
+    assert made.reference_based
+    assert apply_inline(made, Trace(output="x"), Case(input="?")).status == "skipped"
+    assert apply_inline(made, Trace(output="x"), Case(input="?", expected="x")).value == 1.0
+
+
+def test_identity() -> None:
+    one = weighted([(exact(), 1), (similarity(), 1)])
+    assert one.fingerprint == weighted([(exact(), 1.0), (similarity(), 1.0)]).fingerprint
+    assert one.fingerprint != weighted([(exact(), 2), (similarity(), 1)]).fingerprint
+    assert one.fingerprint != weighted([(exact(ignore_case=True), 1), (similarity(), 1)]).fingerprint
+
+
+def test_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match="one part or more"):
+        all_of([])
+    with pytest.raises(ValueError, match="two parts have one name: exact, exact"):
+        all_of([exact(), exact()])
+    with pytest.raises(ValueError, match="the weight of exact must be above 0 and finite, got 0"):
+        weighted([(exact(), 0)])
+    with pytest.raises(ValueError, match=r"pass_at must be in 0\.\.1, got 2"):
+        all_of([exact()], pass_at=2)
