@@ -11,9 +11,9 @@ from gatewatch.checks import FakeProvider
 from gatewatch.config.composites import COMPOSITES
 from gatewatch.config.project import Problems, Project, runs_of
 from gatewatch.core.errors import ConfigError, Problem
+from gatewatch.scorers.library import BUILT_INS
 
 RUBRIC = '---\nscale = "binary"\nmodel = "judge"\n---\nIs it kind?\n'
-from gatewatch.scorers.library import BUILT_INS
 
 # The project
 

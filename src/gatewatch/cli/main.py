@@ -28,7 +28,9 @@ COMMANDS = {
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "rescore": "Score a run's stored outputs again, without calling the application.",
+    "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",
     "run": "Run a suite's task over its dataset and score every row.",
+    "scorers": "List the scorers that a suite may name here: needs, range, cost, fingerprint.",
     "show": "Show a run: its summary, its rows, or one case.",
 }
 

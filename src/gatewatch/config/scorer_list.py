@@ -1,0 +1,126 @@
+"""What scorers there are here: ours, and the project's, with what each needs, gives and costs."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from gatewatch.config.composites import COMPOSITES
+from gatewatch.config.project import Project
+from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.composite import all_of, weighted
+from gatewatch.scorers.library import BUILT_INS, GROUPS
+
+_GUESSED_CHARACTERS = 2000
+_GUESSED_OUTPUT_TOKENS = 300
+
+
+class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One scorer that can be named here.
+
+    `needs` are the arguments it asks for, `gives` its range, `cost` US dollars for one trace (a rough figure; None
+    where it is unknown, 0 where nothing is asked), `lacks` what must be given or installed before it can be used.
+    """
+
+    name: str
+    group: str
+    needs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    gives: str = ""
+    models: tuple[str, ...] = ()
+    cost: float | None = 0.0
+    fingerprint: str = ""
+    lacks: str = ""
+    says: str = ""
+    options: dict[str, str] = {}
+
+
+def list_scorers(project: Project) -> list[Listed]:
+    """Every scorer that a suite may name here: the project's first, then ours by group.
+
+    Raises:
+        ConfigError: with what is wrong in the project's scorers.
+    """
+    own = [_described(project, scorer, "project") for scorer in project.scorers().values()]
+    taken = {each.name for each in own}
+    ours = [_built_in(project, group, factory) for group, factory in _factories() if factory.__name__ not in taken]
+    return own + ours
+
+
+def find_scorer(project: Project, name: str) -> Listed:
+    """One scorer by its name, with what can be set on it.
+
+    Raises:
+        ConfigError: when there is none of that name.
+    """
+    for each in list_scorers(project):
+        if each.name == name:
+            return each
+    known = [*project.scorers(), *BUILT_INS, *COMPOSITES]
+    raise ConfigError(Problem("NAME", f"there is no scorer {name!r}", did_you_mean(name, known)))
+
+
+def _factories() -> Iterator[tuple[str, Callable[..., Scorer]]]:
+    for group, factories in GROUPS.items():
+        for factory in factories:
+            yield group, factory
+    yield "composite", weighted
+    yield "composite", all_of
+
+
+def _built_in(project: Project, group: str, factory: Callable[..., Scorer]) -> Listed:
+    parameters = inspect.signature(factory).parameters
+    required = [key for key, each in parameters.items() if each.default is each.empty]
+    says = inspect.cleandoc(factory.__doc__ or "").partition("\n\n")[0]
+    options = {key: _shown(each) for key, each in parameters.items() if key != "name"}
+    scorer, lacks = None, f"the option {', '.join(required)}" if required else ""
+    if not required:
+        try:
+            scorer = factory()
+        except ValueError as error:  # an extra that is not installed
+            lacks = str(error)
+    if scorer is None:
+        return Listed(name=factory.__name__, group=group, lacks=lacks, says=" ".join(says.split()), options=options)
+    return _described(project, scorer, group, says=" ".join(says.split()), options=options)
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    return "required" if parameter.default is parameter.empty else repr(parameter.default)
+
+
+def _described(
+    project: Project, scorer: Scorer, group: str, *, says: str = "", options: Mapping[str, str] | None = None
+) -> Listed:
+    doc = says or " ".join(inspect.cleandoc(getattr(scorer.fn, "__doc__", "") or "").partition("\n\n")[0].split())
+    return Listed(
+        name=scorer.name,
+        group=group,
+        needs=tuple(name for name in scorer.needs if name not in scorer.optional),
+        optional=tuple(name for name in scorer.needs if name in scorer.optional),
+        gives="0 or 1" if scorer.binary else "0..1",
+        models=tuple(dict.fromkeys(scorer.models)),
+        cost=_cost(project, scorer),
+        fingerprint=scorer.fingerprint,
+        lacks=", ".join(
+            f"[models.{name}]" for name in dict.fromkeys(scorer.models) if name not in project.settings.models
+        ),
+        says="" if group == "project" and scorer.source == "judge" else doc,
+        options=dict(options or {}),
+    )
+
+
+def _cost(project: Project, scorer: Scorer) -> float | None:
+    """About what one trace costs to score, by the prompt's length; None where a price is unknown."""
+    total = 0.0
+    for name in scorer.models:
+        settings: Any = project.settings.models.get(name)
+        if settings is None:
+            return None
+        length = scorer.prompt_length + _GUESSED_CHARACTERS
+        part = project.prices.estimate(settings.model, length, _GUESSED_OUTPUT_TOKENS, settings.base_url)
+        if part is None:
+            return None
+        total += part
+    return total
