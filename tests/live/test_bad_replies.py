@@ -73,7 +73,7 @@ TABLE: dict[str, tuple[Reply, str, int]] = {
     ),
     "rate limit": (
         Reply(status=429, text="slow down"),
-        WHO + " refuses calls for their rate: status 429: slow down",
+        WHO,  # either that it refuses calls, or that it asks for a longer pause than patience allows
         4,
     ),
     "500": (Reply(status=500, text="out of order"), WHO + ": status 500: out of order", 4),
@@ -81,7 +81,7 @@ TABLE: dict[str, tuple[Reply, str, int]] = {
     "cut body": (Reply(text="fine", cut=True), WHO + ": the body was cut short", 4),
     "hung": (Reply(hang=True), WHO + ": no whole answer within 1.5 s", 4),
     "unauthorised": (Reply(status=401, text="who are you"), WHO + ": status 401: who are you (no key is sent)", 4),
-    "slow": (Reply(text='{"explanation": "Well said.", "score": 4}', drip=True), "Well said.", 0),
+    "slow": (Reply(text='{"explanation": "Well said.", "score": 4}', delay=0.6), "Well said.", 0),
     "fenced JSON": (Reply(text='```json\n{"explanation": "Well said.", "score": 4}\n```'), "Well said.", 0),
 }
 

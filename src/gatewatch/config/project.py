@@ -16,6 +16,8 @@ from gatewatch.scorers.library import BUILT_INS, make
 
 if TYPE_CHECKING:
     from gatewatch.models.client import OpenAIClient
+    from gatewatch.models.embeddings import Embedder
+    from gatewatch.models.local import LocalEmbedder
     from gatewatch.models.prices import Prices
     from gatewatch.models.settings import ModelSettings
 
@@ -57,6 +59,7 @@ class Project:
         self.runs = root / RUNS
         self.fresh = fresh
         self.models: dict[str, OpenAIClient] = {}
+        self.embedders: dict[str, LocalEmbedder] = {}
         self._scorers: dict[str, Scorer] | None = None
 
     @classmethod
@@ -99,6 +102,9 @@ class Project:
             ConfigError: when none is, or it lacks what it needs (a key, an address).
         """
         if name not in self.models:
+            if self.model_settings(name).path:
+                what = "is a local model (path), which embeds texts: it cannot judge, or answer a prompt"
+                raise ConfigError(Problem(f"{FILE}: models.{name}", what, "name a provider's model"))
             from gatewatch.models.cache import ReplyCache
             from gatewatch.models.client import OpenAIClient, check
             from gatewatch.models.pace import Pace
@@ -112,6 +118,30 @@ class Project:
             pace = Pace(concurrency=settings.concurrency, rpm=settings.rpm, tpm=settings.tpm)
             self.models[name] = OpenAIClient(name, settings, pace=pace, cache=cache, prices=self.prices)
         return self.models[name]
+
+    def embedder(self, name: str) -> "Embedder":
+        """The model configured under a name, as one that embeds texts: a provider's, or one in a folder of this machine.
+
+        Raises:
+            ConfigError: when none is, or it lacks what it needs.
+        """
+        settings = self.model_settings(name)
+        if not settings.path:
+            return self.model(name)
+        if name not in self.embedders:
+            from gatewatch.models.local import LocalEmbedder, check_folder
+
+            where = f"{FILE}: models.{name}"
+            folder = self.root / settings.path
+            problems = [Problem(where, text) for text in check_folder(folder)]
+            if settings.model:
+                problems.append(
+                    Problem(where, "has model and path", "a model is a provider's or in a folder, not both")
+                )
+            if problems:
+                raise ConfigError(problems)
+            self.embedders[name] = LocalEmbedder(name, folder)
+        return self.embedders[name]
 
     @property
     def prices(self) -> "Prices":
@@ -208,4 +238,4 @@ class Project:
 
     def bound(self, scorer: Scorer) -> Scorer:
         """A scorer with the models that it names."""
-        return scorer if scorer.bind_models is None else scorer.bind_models(self.model)
+        return scorer if scorer.bind_models is None else scorer.bind_models(self)

@@ -5,7 +5,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -15,6 +15,16 @@ from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
 from gatewatch.core.spans import recorder, span
 from gatewatch.models.cache import ReplyCache, reply_key
+from gatewatch.models.embeddings import (
+    Batches,
+    Embedding,
+    EmbeddingReply,
+    embedding_key,
+    embeddings_of,
+    packed,
+    shared,
+    unpacked,
+)
 from gatewatch.models.pace import HaltTooLong, Pace, Turn
 from gatewatch.models.prices import CHARS_PER_TOKEN, Prices
 from gatewatch.models.protocol import ChatReply, ChatRequest
@@ -23,6 +33,8 @@ from gatewatch.models.wire import Malformed, body_of, error_of, reply_of, retry_
 
 if TYPE_CHECKING:
     import httpx
+
+Answer = TypeVar("Answer", ChatReply, EmbeddingReply)
 
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
@@ -35,7 +47,7 @@ _SHORTEST_SECRET = 4
 
 def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
     """What is wrong with a model's settings, before anything is sent: one text for each problem."""
-    problems = []
+    problems = [] if settings.model else ["model is missing: the provider's name of it, or path for a local one"]
     url = urlsplit(settings.base_url)
     if url.scheme not in ("http", "https") or not url.hostname:
         problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
@@ -92,7 +104,7 @@ class _Course:
 
 
 class OpenAIClient:
-    """A configured model behind an OpenAI-compatible `POST {base_url}/chat/completions`.
+    """A configured model behind an OpenAI-compatible provider: `POST {base_url}/chat/completions`, or `/embeddings`.
 
     One client serves one event loop at a time. `pace` is shared by all calls; it shows how the provider is coping.
     """
@@ -113,7 +125,8 @@ class OpenAIClient:
         self._cache = cache if settings.cache else None
         self._prices = prices
         self._sleep = sleep
-        self._url = settings.base_url.rstrip("/") + "/chat/completions"
+        self._base = settings.base_url.rstrip("/")
+        self._embeddings = Batches(self._embed)
         self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -136,7 +149,7 @@ class OpenAIClient:
 
     @property
     def _who(self) -> str:
-        return f"{self._name} ({self.settings.model} at {urlsplit(self._url).hostname})"
+        return f"{self._name} ({self.settings.model} at {urlsplit(self._base).hostname})"
 
     async def chat(self, request: ChatRequest) -> ChatReply:
         """Make one chat completion, however many attempts it takes.
@@ -163,6 +176,32 @@ class OpenAIClient:
                     current.waited_s += course.waited_s
         return reply
 
+    async def embed(self, text: str) -> Embedding:
+        """The embedding of a text (`POST {base_url}/embeddings`); texts asked for at the same time share a request.
+
+        Raises:
+            ModelError: when no usable answer came; the message never holds a key.
+        """
+        key = ""
+        if self._cache is not None:
+            key = embedding_key(self.settings.base_url, self.settings.model, self.settings.parameters, text)
+            kept = self._cache.get(key)
+            if kept is not None:
+                return unpacked(kept)
+        found = await self._embeddings.embed(text)
+        if self._cache is not None:
+            self._cache.set(key, packed(found))
+        return found
+
+    async def _embed(self, texts: list[str]) -> list[Embedding]:
+        """The embeddings of some texts, in one request."""
+        settings = self.settings
+        body = codec.encode({**settings.parameters, "model": settings.model, "input": texts})
+        reply = await self._persist(
+            body, len(body) // CHARS_PER_TOKEN, _Course(), "/embeddings", lambda data: embeddings_of(data, len(texts))
+        )
+        return shared(reply, texts, self._prices.cost(settings.model, reply.usage, settings.base_url))
+
     async def close(self) -> None:
         """Let go of connections and of the reply cache; both come back when needed."""
         if self._http is not None and self._loop is asyncio.get_running_loop():
@@ -181,7 +220,7 @@ class OpenAIClient:
                 return kept
         body = codec.encode(body_of(settings.model, parameters, request))
         tokens = len(body) // CHARS_PER_TOKEN + _most_output(parameters)
-        reply = await self._persist(body, tokens, course)
+        reply = await self._persist(body, tokens, course, "/chat/completions", reply_of)
         reply = replace(
             reply,
             cost=self._prices.cost(settings.model, reply.usage, settings.base_url),
@@ -193,15 +232,17 @@ class OpenAIClient:
             self._cache.set(key, reply)
         return reply
 
-    async def _persist(self, body: bytes, tokens: int, course: _Course) -> ChatReply:
-        """Make attempts until one is answered, or there is no sense in going on."""
+    async def _persist(
+        self, body: bytes, tokens: int, course: _Course, path: str, read: Callable[[bytes], Answer]
+    ) -> Answer:
+        """Make attempts until one is answered, or there is no sense in going on; `read` makes an answer of a body."""
         headers, secrets = self._headers()
         http = self._client()
         failures = 0
         while True:
             try:
                 async with self.pace.turn(tokens, patience=self._patience(course)) as turn:
-                    return await self._attempt(http, body, headers, secrets, turn, course)
+                    return await self._attempt(http, path, body, headers, secrets, turn, course, read)
             except _RateLimited as refusal:
                 if self._patience(course) <= 0:
                     raise ModelError("rate_limited", f"{self._who} refuses calls for their rate: {refusal}") from None
@@ -226,18 +267,20 @@ class OpenAIClient:
     async def _attempt(
         self,
         http: "httpx.AsyncClient",
+        path: str,
         body: bytes,
         headers: dict[str, str],
         secrets: list[str],
         turn: Turn,
         course: _Course,
-    ) -> ChatReply:
+        read: Callable[[bytes], Answer],
+    ) -> Answer:
         import httpx
 
         course.attempt_s, began = 0.0, monotonic()
         try:
             async with asyncio.timeout(self.settings.timeout):
-                status, answer, data = await self._post(http, body, headers)
+                status, answer, data = await self._post(http, path, body, headers)
         except TimeoutError:
             raise _Failed("timeout", f"no whole answer within {self.settings.timeout:g} s") from None
         except Malformed as error:
@@ -249,7 +292,7 @@ class OpenAIClient:
             course.attempt_s = monotonic() - began
         if 200 <= status < 300:
             try:
-                reply = reply_of(data)
+                reply = read(data)
             except Malformed as error:
                 raise _Failed("malformed", _masked(str(error), secrets)) from None
             if reply.usage is not None:
@@ -271,11 +314,11 @@ class OpenAIClient:
         raise ModelError("refused", f"{self._who}: {message}")
 
     async def _post(
-        self, http: "httpx.AsyncClient", body: bytes, headers: dict[str, str]
+        self, http: "httpx.AsyncClient", path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
         import httpx
 
-        async with http.stream("POST", self._url, content=body, headers=headers) as response:
+        async with http.stream("POST", self._base + path, content=body, headers=headers) as response:
             try:
                 data = await response.aread()
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError) as error:

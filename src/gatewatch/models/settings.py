@@ -10,6 +10,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         model: the provider's name of the model.
+        path: in the place of a provider, the folder of a sentence embedder on this machine.
         base_url: what `/chat/completions` is appended to.
         key_env: the environment variable that holds the key; empty when the provider wants none.
         headers: further headers; a value `$NAME` is taken from the environment variable NAME.
@@ -18,14 +19,14 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
         concurrency: calls that may be in flight at once.
         timeout: seconds that one attempt may take in all, however slowly its body drips in.
         retries: attempts beyond the first, after server errors, time-outs, broken connections and malformed replies.
-        A call
-            that was refused for its rate (429) is made again without using these up.
+            A call that was refused for its rate (429) is made again without using these up.
         patience: seconds that a call waits in all, from its first refusal for its rate, before it is given up.
         parameters: sent with every request (temperature, max_tokens, seed ...).
         cache: whether replies may come from, and go to, the reply cache.
     """
 
-    model: str
+    model: str = ""
+    path: str = ""
     base_url: str = "https://api.openai.com/v1"
     key_env: str = "OPENAI_API_KEY"
     headers: dict[str, str] = {}

@@ -19,7 +19,7 @@ the `answer`. A scorer that asks for `expected` (or `case`) is reference-based: 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from msgspec import Struct
 
@@ -31,6 +31,7 @@ from gatewatch.scorers.fingerprint import Identity, declared, of_function
 if TYPE_CHECKING:
     from gatewatch.core.case import Case
     from gatewatch.core.trace import Trace
+    from gatewatch.models.embeddings import Embedder
     from gatewatch.models.protocol import Model
 
 ARGUMENTS = ("input", "output", "expected", "context", "trace", "case", "session", "other")
@@ -38,7 +39,18 @@ MISSING: Any = object()
 """What a getter gives when there is nothing to bind: the scorer has nothing to say of this trace."""
 
 Getter = Callable[["Trace", "Case | None"], Any]
-ModelFor = Callable[[str], "Model"]
+
+
+class Models(Protocol):
+    """Where configured models are had by their names: those that chat, and those that embed."""
+
+    def model(self, name: str) -> "Model":
+        """The model that chats."""
+        ...
+
+    def embedder(self, name: str) -> "Embedder":
+        """The model that embeds."""
+        ...
 
 
 class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
@@ -62,7 +74,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     optional: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
     prompt_length: int = 0
-    bind_models: Callable[[ModelFor], "Scorer"] | None = None
+    bind_models: Callable[[Models], "Scorer"] | None = None
 
     @property
     def identity(self) -> Identity:

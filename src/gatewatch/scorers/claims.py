@@ -17,7 +17,7 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
-from gatewatch.scorers.base import MISSING, Getter, ModelFor, Scorer, getters_named
+from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, getters_named
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, as_text, fenced_request, steps_of
 from gatewatch.scorers.reply import Form, Verdict, must_be_text, must_have, object_schema, read_object
@@ -250,8 +250,8 @@ def _made(kind: _Kind, name: str, model: str | Model) -> Scorer:
 
 
 def _scorer(claims: _Claims) -> Scorer:
-    def bind(model_for: ModelFor) -> Scorer:
-        return _scorer(replace(claims, model=model_for(claims.model_name)))
+    def bind(models: Models) -> Scorer:
+        return _scorer(replace(claims, model=models.model(claims.model_name)))
 
     kind = claims.kind
     return Scorer(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gatewatch.core.score import Score
 from gatewatch.core.trace import total_usage
 from gatewatch.scorers.apply import apply, apply_inline
-from gatewatch.scorers.base import MISSING, ModelFor, Scorer
+from gatewatch.scorers.base import MISSING, Models, Scorer
 from gatewatch.scorers.fingerprint import Identity
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def _scorer(composite: _Composite) -> Scorer:
     parts = composite.parts
     waits = any(part.is_async or not part.inline for part in parts)
 
-    def bind(model_for: ModelFor) -> Scorer:
-        bound = tuple(part if part.bind_models is None else part.bind_models(model_for) for part in parts)
+    def bind(models: Models) -> Scorer:
+        bound = tuple(part if part.bind_models is None else part.bind_models(models) for part in parts)
         return _scorer(replace(composite, parts=bound))
 
     based = any(part.reference_based for part in parts)

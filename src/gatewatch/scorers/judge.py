@@ -17,7 +17,7 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
-from gatewatch.scorers.base import ModelFor, Scorer, getters_named
+from gatewatch.scorers.base import Models, Scorer, getters_named
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, messages_for
 from gatewatch.scorers.reply import Form, form_of
@@ -191,8 +191,10 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scorer(judge: _Judge) -> Scorer:
-    def bind(model_for: ModelFor) -> Scorer:
-        found = {name: model_for(name) for name in (*judge.panel, judge.escalate) if name and name not in judge.models}
+    def bind(models: Models) -> Scorer:
+        found = {
+            name: models.model(name) for name in (*judge.panel, judge.escalate) if name and name not in judge.models
+        }
         return _scorer(replace(judge, models={**judge.models, **found}))
 
     scale = judge.rubric.scale

@@ -19,6 +19,7 @@ from gatewatch.scorers.overlap import bleu, chrf, rouge_l, token_f1
 from gatewatch.scorers.profanity import profanity
 from gatewatch.scorers.retrieval import lexical_grounding, mrr, ndcg, precision_at_k, recall_at_k
 from gatewatch.scorers.safety import pii, secrets
+from gatewatch.scorers.semantic import semantic_similarity
 from gatewatch.scorers.session import abandonment, escalation, retries, turns
 from gatewatch.scorers.structure import json_schema, valid_json
 from gatewatch.scorers.syntax import parses, well_formed
@@ -27,6 +28,7 @@ from gatewatch.scorers.trajectory import efficiency, repeats, steps, tool_errors
 
 GROUPS: Mapping[str, tuple[Callable[..., Scorer], ...]] = {
     "text": (exact, contains, regex, numeric, similarity, token_f1, bleu, chrf, rouge_l),
+    "semantic": (semantic_similarity,),
     "structure": (valid_json, json_schema, well_formed, parses),
     "retrieval": (
         precision_at_k,
