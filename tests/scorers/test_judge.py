@@ -270,13 +270,17 @@ def test_a_named_model_is_bound_before_use() -> None:
     model = Scripted(PASS, identity="m-2")
     asked: list[str] = []
 
-    def model_for(name: str) -> Model:
-        asked.append(name)
-        return model
+    class Configured:
+        def model(self, name: str) -> Model:
+            asked.append(name)
+            return model
+
+        def embedder(self, name: str) -> Any:
+            raise AssertionError(name)
 
     unbound = judge(POLITE, model="strong", name="kind")
     assert unbound.bind_models is not None
-    bound = unbound.bind_models(model_for)
+    bound = unbound.bind_models(Configured())
     assert asked == ["strong"]
     assert (bound.name, bound.models, bound.bind_models) == ("kind", ("strong",), None)
     assert changed(unbound.identity.parts, bound.identity.parts) == ["model"]

@@ -167,6 +167,20 @@ def test_without_another_output_a_pair_is_held_against_what_is_expected() -> Non
 
 # Several votes
 
+
+class Configured:
+    """Models by the names that they are configured under."""
+
+    def __init__(self, *models: Answering) -> None:
+        self.models = {model.name: model for model in models}
+
+    def model(self, name: str) -> Answering:
+        return self.models[name]
+
+    def embedder(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
 POLITE = Rubric(name="polite", text="Is it polite?")
 
 
@@ -182,7 +196,7 @@ def test_a_panel() -> None:
     models = [Answering(said("pass"), "a"), Answering(said("fail"), "b"), Answering(said("pass"), "c")]
     scorer = judge(POLITE, model=["a", "b", "c"])
     assert scorer.bind_models is not None
-    bound = scorer.bind_models(lambda name: next(model for model in models if model.name == name))
+    bound = scorer.bind_models(Configured(*models))
     score = scored(bound, TRACE)
     assert (score.value, score.model) == (1.0, "a=a-2026, b=b-2026, c=c-2026")
     assert score.explanation.startswith("[a: pass, b: fail, c: pass]")

@@ -120,7 +120,7 @@ class Project:
         return self.models[name]
 
     def embedder(self, name: str) -> "Embedder":
-        """The model configured under a name, as one that embeds texts: a provider's, or one in a folder of this machine.
+        """The model configured under a name, as one that embeds texts: a provider's, or one of this machine.
 
         Raises:
             ConfigError: when none is, or it lacks what it needs.
