@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from benchmarks.measure import Report
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.models.client import OpenAIClient
 from gatewatch.models.pace import Pace
 from gatewatch.models.prices import Prices

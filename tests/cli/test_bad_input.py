@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.cli.main import status
 
 GOOD = {

@@ -7,7 +7,7 @@ import pytest
 
 import gatewatch
 from config.building import model, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.cli.main import status
 
 PRINTS = "print('imported')\n\ndef answer(question):\n    return question\n"

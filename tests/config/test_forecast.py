@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.building import model, one, opened, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.forecast import forecast
 from gatewatch.config.runs import prepare_suite
 from gatewatch.core.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.building import model, one, opened, problems, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.baselines import pin
 from gatewatch.config.gates import gate_suite
 from gatewatch.core.errors import NoVerdict

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.building import model, one, outputs, prepared, problems, rows, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.parts import commit_of
 
 MAIN = "gatewatch.toml: suites.main"

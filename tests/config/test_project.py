@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.building import model, one, opened, prepared, problems, rows, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.composites import COMPOSITES
 from gatewatch.config.project import Problems, Project, runs_of
 from gatewatch.core.errors import ConfigError, Problem

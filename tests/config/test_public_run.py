@@ -14,7 +14,7 @@ import pytest
 import gatewatch
 from config.building import model, outputs, problems, rows, suite, write
 from gatewatch import Case, Score, run, scorer
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.core.case import Tier
 from gatewatch.offline.result import RunResult, run_paths
 from gatewatch.scorers.text import exact

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.building import model, one, prepared, problems, ran, rows, suite, write
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.project import Project
 from gatewatch.offline.result import RunResult, run_paths
 

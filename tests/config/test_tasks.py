@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.building import model, one, outputs, prepared, problems, rows, suite, write
-from gatewatch.checks import FakeProvider, Reply
+from gatewatch.checks.provider import FakeProvider, Reply
 from gatewatch.offline.result import Prepared
 
 TASK = "gatewatch.toml: suites.main.task"

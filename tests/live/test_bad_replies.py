@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.checks import FakeProvider, Reply
+from gatewatch.checks.provider import FakeProvider, Reply
 from gatewatch.offline.result import RunResult, run_paths
 
 CONFIG = """

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.checks import FakeProvider
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.offline.result import RunResult, run_paths
 
 CASES = 120

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gatewatch.checks import FakeProvider, Reply
+from gatewatch.checks.provider import FakeProvider, Reply
 from gatewatch.core.errors import ModelError
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Usage

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from gatewatch.checks import FrozenClock
+from gatewatch.checks.clock import FrozenClock
 from gatewatch.models.pace import HaltTooLong, Pace
 
 

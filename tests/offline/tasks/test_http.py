@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.checks import FakeProvider, Reply
+from gatewatch.checks.provider import FakeProvider, Reply
 from gatewatch.core.case import Case
 from gatewatch.core.money import Cost
 from gatewatch.core.run import trace_id

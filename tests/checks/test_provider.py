@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gatewatch.checks import FakeProvider, FrozenClock, Reply
+from gatewatch.checks.clock import FrozenClock
+from gatewatch.checks.provider import FakeProvider, Reply
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:

@@ -1,31 +1,24 @@
-"""What scorers, tasks and models can be checked against without a provider or a real clock.
+"""A real HTTP server on this machine that answers like an LLM provider, or misbehaves like one.
 
-`FakeProvider` is a real HTTP server on this machine that answers like an LLM provider, or misbehaves like one.
-`FrozenClock` is a clock that moves only when it is told to, and an event loop that lives by it.
-
-    with FakeProvider(reply=lambda request: '{"score": 1}', rate=40) as provider:
-        ...  # base_url = provider.base_url
-    assert provider.refusals == 0
+with FakeProvider(reply=lambda request: '{"score": 1}', rate=40) as provider:
+    ...  # base_url = provider.base_url
+assert provider.refusals == 0
 """
 
-import asyncio
 import json
-import selectors
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 from threading import Event, Lock, Thread
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
 from gatewatch.core import codec
 from gatewatch.core.trace import Usage
-
-T = TypeVar("T")
 
 _CHARS_PER_TOKEN = 4
 _CHAT = "/chat/completions"
@@ -338,51 +331,3 @@ class _Handler(BaseHTTPRequestHandler):
         head: list[bytes] = self._headers_buffer  # type: ignore[attr-defined]
         head += [b"\r\n", body]
         self.flush_headers()
-
-
-class FrozenClock:
-    """A clock that moves only when it is told to, and runs coroutines in its own time.
-
-    Call it for the time in seconds. Inside `run`, everything that waits by the event loop (`asyncio.sleep`,
-    time-outs, `call_later`) waits in this clock's time: when nothing is left to do but wait, the clock jumps to the
-    next moment that something waits for, so that hours pass in milliseconds and in the same order every time.
-    """
-
-    def __init__(self, start: float = 0.0) -> None:
-        self.time = start
-
-    def __call__(self) -> float:
-        """The time, in seconds."""
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock on."""
-        self.time += seconds
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end in this clock's time."""
-        with asyncio.Runner(loop_factory=lambda: _FrozenLoop(self)) as runner:
-            return runner.run(work)
-
-
-class _FrozenLoop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: FrozenClock) -> None:
-        super().__init__(_JumpingSelector(clock))
-        self._frozen = clock
-
-    def time(self) -> float:
-        return self._frozen()
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    def __init__(self, clock: FrozenClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout is None:  # nothing is planned: only another thread can wake the loop
-            return super().select(None)
-        ready = super().select(0)
-        if not ready:
-            self._clock.advance(max(0.0, timeout))
-        return ready

@@ -1,0 +1,169 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewatch.checks.provider import FakeProvider
+from gatewatch.cli.main import status
+
+CONFIG = """
+[models.judge]
+model = "judge-1"
+base_url = "{url}"
+key_env = ""
+
+[prices.judge-1]
+input = 1.0
+output = 1.0
+
+[scorers.good]
+rubric = "good.md"
+
+[suites.main]
+dataset = "cases.jsonl"
+task = "replay:outputs.jsonl"
+scorers = ["valid_json"]
+
+[suites.judged]
+dataset = "cases.jsonl"
+task = "replay:outputs.jsonl"
+scorers = ["good"]
+gate = {{ require_calibrated = true }}
+"""
+COUNT = 80
+
+
+def judged(request: dict[str, Any]) -> str:
+    """Passes what says yes."""
+    verdict = "pass" if "\nyes\n" in request["messages"][1]["content"] else "fail"
+    return json.dumps({"explanation": "because", "verdict": verdict})
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.md").write_text('---\nscale = "binary"\n---\nIs it good?\n')
+    cases = [{"id": f"c{n}", "input": f"question {n}"} for n in range(COUNT)]
+    outputs = [{"id": f"c{n}", "output": "yes" if n % 2 else "no"} for n in range(COUNT)]
+    labels = [{"case": f"c{n}", "value": bool(n % 2) != (n % 20 == 0), "by": "ana"} for n in range(COUNT)]
+    for name, lines in (("cases", cases), ("outputs", outputs), ("labels", labels)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = status(list(words))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_stored_outputs_are_judged_and_held_against_labels(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "main")[0] == 0
+        code, out, err = run(capsys, "calibrate", "good", "--labels", "labels.jsonl", "--plain")
+        assert code == 0, err
+        assert out.startswith("good: USABLE\n  J is 0.91 ")
+        assert "agreement     0.950" in out
+        assert "kept in calibrations/good.json" in out
+        assert provider.accepted == COUNT
+        kept = json.loads((project / "calibrations" / "good.json").read_text())
+        assert (kept["kind"], kept["version"], kept["found"]["word"]) == ("gatewatch.calibration", 1, "USABLE")
+        assert kept["models"] == {"": "judge-1"}
+
+        code, out, _ = run(capsys, "calibrate", "good.md", "--labels", "labels.jsonl", "--json")
+        assert (code, json.loads(out)["found"]["agreed"]) == (0, 76)
+        assert provider.accepted == COUNT  # from the reply cache
+
+
+def test_a_gate_may_demand_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "judged")[0] == 0
+        assert run(capsys, "baseline", "pin", "latest")[0] == 0
+        code, _, err = run(capsys, "gate", "judged")
+        assert code == 3
+        assert "good: there is no calibration (`gatewatch calibrate good --labels FILE`)" in err
+        assert run(capsys, "calibrate", "good", "--labels", "labels.jsonl")[0] == 0
+        assert run(capsys, "gate", "judged")[0] == 0
+        (project / "good.md").write_text('---\nscale = "binary"\n---\nIs it very good?\n')
+        code, _, err = run(capsys, "gate", "judged")
+        assert code == 3
+        assert "good: its calibration is void: rubric changed" in err
+
+
+def test_recorded_verdicts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verdicts = [{"case": f"c{n}", "value": None if n == 3 else n % 3 == 0} for n in range(COUNT)]
+    (project / "verdicts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in verdicts))
+    code, out, _ = run(capsys, "calibrate", "elsewhere", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
+    assert code == 1
+    assert out.startswith("elsewhere: NOT USABLE")
+    assert "! 1 verdict missing: unknown, and no loss to either side" in out
+    assert not (project / "calibrations").exists()  # of which ruler they are is not known
+
+
+def test_labels_that_were_chosen_do_not_count_unless_their_probability_is_known(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in (project / "labels.jsonl").read_text().splitlines()]
+    for line in lines[:40]:
+        line["source"] = "thumbs_down"
+    lines[0]["pi"] = 0.5
+    (project / "labels.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (project / "verdicts.jsonl").write_text("".join(f'{{"case": "c{n}", "value": true}}\n' for n in range(COUNT)))
+    code, out, _ = run(capsys, "calibrate", "x", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
+    assert code == 3
+    assert "41 labels (labels.jsonl), verdicts of verdicts.jsonl; 39 labels left out" in out
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("", "labels.jsonl: is empty"),
+        ("{", "labels.jsonl:1: not JSON"),
+        (
+            '{"value": true}',
+            "labels.jsonl:1: names neither a case nor a trace",
+        ),
+        ('{"case": "a"}\n{"case": "b", "valu": 1}', "labels.jsonl:1: value: missing"),
+        ('{"case": "b", "valu": 1}', 'unknown field (did you mean "value"?)'),
+        ('{"case": "a", "value": true, "pi": 0}', "labels.jsonl:1: pi"),
+        ('{"case": "a", "value": 7}', "value must be in 0..1, got 7"),
+        ('{"case": "nobody", "value": true}', "none of the 1 labelled cases has a verdict"),
+    ],
+)
+def test_bad_labels(project: Path, capsys: pytest.CaptureFixture[str], labels: str, said: str) -> None:
+    (project / "labels.jsonl").write_text(labels)
+    (project / "verdicts.jsonl").write_text('{"case": "a", "value": true}\n')
+    code, out, err = run(capsys, "calibrate", "x", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_bad_verdicts(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "verdicts.jsonl").write_text('{"case": "a", "value": true}\n{"case": "a", "value": true}\n')
+    code, _, err = run(capsys, "calibrate", "x", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
+    assert code == 2
+    assert "verdicts.jsonl:2: the case 'a' is there twice" in err
+
+
+def test_a_later_version_is_refused_by_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        run(capsys, "run", "judged")
+        run(capsys, "baseline", "pin", "latest")
+        (project / "calibrations").mkdir()
+        (project / "calibrations" / "good.json").write_text('{"kind": "gatewatch.calibration", "version": 2}')
+        code, _, err = run(capsys, "gate", "judged")
+    assert code == 2
+    assert "calibrations/good.json: is of version 2, and this Gatewatch reads up to 1 (update Gatewatch)" in err
+
+
+def test_no_run_has_what_is_labelled(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        code, _, err = run(capsys, "calibrate", "good", "--labels", "labels.jsonl")
+    assert code == 2
+    assert "no run has one of the 80 labelled cases" in err

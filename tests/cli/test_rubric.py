@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewatch.checks.provider import FakeProvider
+from gatewatch.cli.main import status
+from gatewatch.scorers.library import BUILT_INS
+
+CONFIG = """
+[models.judge]
+model = "judge-1"
+base_url = "{url}"
+key_env = ""
+
+[prices.judge-1]
+input = 1.0
+output = 1.0
+
+[suites.main]
+dataset = "cases.jsonl"
+task = "replay:one.jsonl"
+scorers = ["valid_json"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cases", "one", "two"):
+        key = "input" if name == "cases" else "output"
+        lines = [json.dumps({"id": f"c{n}", key: f"{name} {n}"}) + "\n" for n in range(12)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    (tmp_path / "good.md").write_text('---\nscale = "1-5"\n---\nHow good is it?\n')
+    (tmp_path / "better.md").write_text('---\nscale = "pairwise"\n---\nWhich is better?\n')
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = status(list(words))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_few_traces_are_judged_with_what_that_costs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = json.dumps({"explanation": "Nearly.", "score": 4})
+    with FakeProvider(lambda _request: reply) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        run(capsys, "run", "main")
+        code, out, _ = run(capsys, "rubric", "try", "good.md", "--case", "c0", "--case", "c1")
+        assert code == 0
+        assert "\nc0  0.750  4  $" in out
+        assert "  output  one 0\n  why     Nearly.\n" in out
+        assert "mean 0.750" in out
+        assert provider.accepted == 2
+        code, out, _ = run(capsys, "rubric", "try", "good.md", "--case", "c7", "--json")
+        found = json.loads(out)["trial"]
+        assert [each["case"] for each in found["tried"]] == ["c7"]
+        assert found["cost"]["amount"] > 0
+        code, _, err = run(capsys, "rubric", "try", "good.md", "--case", "none")
+        assert code == 2
+        assert "has no trace of the cases none" in err
+
+
+def test_pairs_of_two_runs_with_the_lean_to_a_position(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = json.dumps({"explanation": "The first.", "verdict": "A"})
+    with FakeProvider(lambda _request: reply) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        run(capsys, "run", "main", "--name", "one")
+        run(capsys, "run", "main", "--task", "replay:two.jsonl", "--name", "two")
+        words = ("rubric", "try", "better.md", "--run", "two", "--other", "one", "--limit", "12")
+        code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert "c0  0.500  first" in out
+    assert "! position 1.000" in out
+    assert "mean 0.500" in out
+
+
+def test_nothing_but_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(lambda _request: "prose") as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        run(capsys, "run", "main")
+        code, out, _ = run(capsys, "rubric", "try", "good.md", "--limit", "1")
+    assert code == 4
+    assert "scorer_error" in out
+
+
+def test_what_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "gatewatch.toml").write_text(CONFIG.format(url="http://127.0.0.1:9"))
+    assert run(capsys, "rubric", "try", "none.md")[0] == 2
+    assert run(capsys, "rubric", "try", "good.md")[0] == 2  # no run yet
+
+
+# The list of scorers
+
+
+def test_the_list(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "gatewatch.toml").write_text(
+        CONFIG.format(url="http://127.0.0.1:9") + '[scorers.kind]\nrubric = "good.md"\n'
+    )
+    code, out, _ = run(capsys, "scorers", "--json")
+    listed: dict[str, dict[str, Any]] = {each["name"]: each for each in json.loads(out)["scorers"]}
+    assert code == 0
+    assert set(BUILT_INS) < set(listed)
+    kind = listed["kind"]
+    assert (kind["group"], kind["gives"], kind["models"], kind["needs"]) == (
+        "project",
+        "0..1",
+        ["judge"],
+        ["input", "output"],
+    )
+    assert kind["cost"] > 0
+    assert len(kind["fingerprint"]) == 12
+    assert listed["faithfulness"]["cost"] > 0
+    assert listed["regex"]["lacks"] == "the option pattern"
+    assert all(each.get("says") for each in listed.values() if each["group"] != "project")
+    code, out, _ = run(capsys, "scorers")
+    assert code == 0
+    assert out.count("\n") > len(listed)
+
+
+def test_one_of_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "scorers", "similarity")
+    assert code == 0
+    assert out.startswith("similarity (text)\n  Make a scorer of how alike")
+    assert "option       kind = 'ratio'" in out
+    code, _, err = run(capsys, "scorers", "similarty")
+    assert (code, 'did you mean "similarity"?' in err) == (2, True)
