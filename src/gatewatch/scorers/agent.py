@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
-from unicodedata import normalize
 
 from msgspec.structs import replace
 
 from gatewatch.core.case import Case, Expected, ToolCall
 from gatewatch.core.codec import text_of
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.scorers.base import MISSING, Scorer, built_in
@@ -235,11 +235,11 @@ def _same(value: Any, right: Any, text: Text) -> bool:
 
 
 def _composed(text: str) -> str:
-    return normalize("NFC", text)
+    return composed(text)
 
 
 def _loose(text: str) -> str:
-    return normalize("NFC", normalize("NFC", text).casefold().translate(_UNHEARD))
+    return composed(composed(text).casefold().translate(_UNHEARD))
 
 
 def _shown(value: Any) -> str:

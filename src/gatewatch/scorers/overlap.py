@@ -6,8 +6,8 @@ All are cheap signals of wording, not of meaning; each needs `expected`, and com
 import re
 from collections import Counter
 from typing import Any
-from unicodedata import normalize
 
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
@@ -120,7 +120,7 @@ def _sacrebleu(which: str) -> Any:
 
 
 def _compared(metric: Any, output: str, expected: str) -> float | Score:
-    given, wanted = normalize("NFC", output), normalize("NFC", expected)
+    given, wanted = composed(output), composed(expected)
     found = metric.sentence_score(given[:MOST_CHARACTERS], [wanted[:MOST_CHARACTERS]])
     value = min(1.0, max(0.0, float(found.score) / 100))
     if max(len(given), len(wanted)) > MOST_CHARACTERS:
@@ -129,7 +129,7 @@ def _compared(metric: Any, output: str, expected: str) -> float | Score:
 
 
 def _plain(text: str) -> str:
-    return normalize("NFC", text).casefold()
+    return composed(text).casefold()
 
 
 def _words(text: str) -> list[str]:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
-from unicodedata import normalize
 
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
@@ -28,7 +28,8 @@ _DISGUISES = str.maketrans(
     {"@": "a", "$": "s", "0": "o", "1": "i", "!": "i", "3": "e", "5": "s", "7": "t", "*": "", "#": ""}
 )
 _RUNS = re.compile(r"(\w)\1{2,}")
-_DISGUISED = re.compile(r"[\w@$!*#]*[@$!*#0-9][\w@$!*#]*")
+_TOKEN = re.compile(r"[\w@$!*#]+")
+_SIGN = re.compile(r"[@$!*#0-9]")
 
 Severity = Literal["mild", "strong"]
 
@@ -80,7 +81,7 @@ def bad_words(text: str, words: Iterable[str], *, disguised: bool = False) -> li
     plain = _plain(text)
     if disguised:
         plain = _RUNS.sub(r"\1\1", plain)
-        seen = [_shortest(match[0].translate(_DISGUISES)) for match in _DISGUISED.finditer(plain)]
+        seen = [_shortest(match[0].translate(_DISGUISES)) for match in _TOKEN.finditer(plain) if _SIGN.search(match[0])]
         stretched = _RUNS.sub(r"\1", _plain(text))
         plain = f"{plain} {' '.join(seen)} {stretched if stretched != plain else ''}"
     return [word for word in words if word in plain and _stands_alone(word, plain)]
@@ -105,7 +106,7 @@ def _shortest(word: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return normalize("NFKC", text).casefold().strip()
+    return composed(text, "NFKC").casefold().strip()
 
 
 def _forms(words: Iterable[str]) -> set[str]:

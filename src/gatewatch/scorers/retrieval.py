@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from math import log2
 from typing import Any
-from unicodedata import normalize
 
 from msgspec.structs import replace
 
 from gatewatch.core.case import Case, Expected
 from gatewatch.core.codec import text_of
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.scorers.base import MISSING, Scorer, built_in
@@ -178,7 +178,7 @@ def lexical_grounding(*, name: str = "lexical_grounding") -> Scorer:
         known = {_stem(token) for token in _TOKEN.findall(_folded(_all_text(context)))}
         total = held = 0.0
         missing: list[str] = []
-        for token in _TOKEN.findall(normalize("NFKC", output)):
+        for token in _TOKEN.findall(composed(output, "NFKC")):
             plain = token.casefold()
             if plain in _STOP:
                 continue
@@ -197,7 +197,7 @@ def lexical_grounding(*, name: str = "lexical_grounding") -> Scorer:
 
 
 def _folded(text: str) -> str:
-    return normalize("NFKC", text).casefold()
+    return composed(text, "NFKC").casefold()
 
 
 def _stem(token: str) -> str:

@@ -8,9 +8,9 @@ politely.
 import re
 from collections.abc import Sequence
 from typing import Any
-from unicodedata import normalize
 
 from gatewatch.core.codec import text_of
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.scorers.base import Scorer, built_in
@@ -134,4 +134,4 @@ def _said(value: Any) -> str:
             each.get("content") for each in value["messages"] if isinstance(each, dict) and each.get("role") == "user"
         ]
         value = users[-1] if users else ""
-    return " ".join(normalize("NFKC", text_of(value)[: 4 * _MOST_COMPARED]).split())[:_MOST_COMPARED]
+    return " ".join(composed(text_of(value)[: 4 * _MOST_COMPARED], "NFKC").split())[:_MOST_COMPARED]

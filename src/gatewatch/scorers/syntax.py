@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from gatewatch.core.compose import stream_safe
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
@@ -106,7 +107,7 @@ def _python(code: str) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the output's author should know, and nobody here
-        ast.parse(code)
+        ast.parse(stream_safe(code))  # it composes names, which takes the square of a run of marks
 
 
 def _xml(code: str) -> None:

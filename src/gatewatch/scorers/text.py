@@ -6,8 +6,8 @@ from math import inf
 from re import Pattern
 from re import compile as compile_pattern
 from typing import Any, Literal
-from unicodedata import normalize
 
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.scorers.base import Scorer, built_in
 
@@ -43,10 +43,10 @@ def exact(
         ValueError: for an empty marker.
     """
     marker = _marker(after)
-    dropped = dict.fromkeys(map(ord, normalize("NFC", drop)))
+    dropped = dict.fromkeys(map(ord, composed(drop)))
 
     def tidy(text: str) -> str:
-        text = _after(normalize("NFC", text), marker)
+        text = _after(composed(text), marker)
         if dropped:
             text = text.translate(dropped)
         if strip:
@@ -82,7 +82,7 @@ def contains(
     Raises:
         ValueError: for an empty list, or an empty text in one.
     """
-    tidy: Callable[[str], str] = _caseless if ignore_case else lambda text: normalize("NFC", text)
+    tidy: Callable[[str], str] = _caseless if ignore_case else composed
     options = {"ignore_case": ignore_case, "any_of": any_of, "all_of": all_of}
 
     def score(output: str, expected: str) -> bool | Score:
@@ -279,7 +279,7 @@ def similarity(*, name: str = "similarity", kind: Likeness = "ratio") -> Scorer:
     ratio, most = kinds[kind]
 
     def score(output: str, expected: str) -> float | Score:
-        one, other = normalize("NFC", output), normalize("NFC", expected)
+        one, other = composed(output), composed(expected)
         value = ratio(one[:MOST_COMPARED], other[:MOST_COMPARED]) / most
         if max(len(one), len(other)) > MOST_COMPARED:
             return Score(value, "cut", f"only the first {MOST_COMPARED:,} characters were compared")
@@ -291,13 +291,13 @@ def similarity(*, name: str = "similarity", kind: Likeness = "ratio") -> Scorer:
 def _caseless(text: str) -> str:
     if text.isascii():
         return text.lower()
-    return normalize("NFC", normalize("NFD", text).casefold())
+    return composed(composed(text, "NFD").casefold())
 
 
 def _marker(after: str | None) -> str | None:
     if after == "":
         raise ValueError("after must not be empty: leave it out to compare all of the text")
-    return None if after is None else normalize("NFC", after)
+    return None if after is None else composed(after)
 
 
 def _after(text: str, marker: str | None) -> str:
