@@ -159,7 +159,6 @@ def _rate(found: "Calibration") -> Iterator[str]:
     if found.labelled_rate is not None:
         yield f"  by the labels alone        {_in_words(found.labelled_rate)}"
     yield f"  as people would say        {_in_words(found.corrected)}"
-    yield ""
 
 
 def _in_words(figure: "Figure") -> str:
