@@ -1,9 +1,9 @@
 """The page of measured figures says what the command that writes it would say now."""
 
 import pytest
-
 from benchmarks.quality import figures, table
 from benchmarks.scorers import PAGE, deterministic
+
 from shared import shared_path
 
 pytestmark = pytest.mark.slow
