@@ -77,6 +77,19 @@ def test_stored_outputs_are_judged_and_held_against_labels(project: Path, capsys
         assert provider.accepted == COUNT  # from the reply cache
 
 
+def test_a_judges_rate_is_also_told_as_people_would(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "judged")[0] == 0
+        assert "as people would say" not in run(capsys, "show")[1]
+        assert run(capsys, "calibrate", "good", "--labels", "labels.jsonl")[0] == 0
+        _, out, _ = run(capsys, "show", "--json")
+        labelled = json.loads(out)["scorers"]["good"]["calibrated"]
+        assert labelled["mean"] == pytest.approx(0.55)  # of the run that was labelled, the labels' own rate
+        _, out, _ = run(capsys, "run", "judged")
+    assert "good: as people would say 0.5" in out
+
+
 def test_a_gate_may_demand_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(judged) as provider:
         (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gatewatch.cli.people import as_people_would, told
 from gatewatch.cli.terminal import only_json, print_json, print_summary, shown, tell, while_heard
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ def command(
         for ready in prepared:  # all of them before the first costs anything
             tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
         again = f"gatewatch run {suite} --resume" + (f" --name {shlex.quote(name)}" if name else "")
-        summaries = [_run(project, ready, again, plain=plain or as_json, quiet=as_json).summary for ready in prepared]
+        results = [_run(project, ready, again, plain=plain or as_json, quiet=as_json) for ready in prepared]
     if as_json:
-        objects = [to_json(summary) for summary in summaries]
+        objects = [told(to_json(result.summary), result) for result in results]
         with while_heard():
             print_json(objects[0] if len(objects) == 1 else {"kind": "gatewatch.runs", "version": 1, "runs": objects})
-    return max(exit_code(summary) for summary in summaries)
+    return max(exit_code(result.summary) for result in results)
 
 
 def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quiet: bool) -> "RunResult":
@@ -91,6 +92,7 @@ def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quie
     if not quiet:
         with while_heard():
             print_summary(result.summary)
+            as_people_would(result)
             more = f"go on with it:  {again}\n" if result.summary.state != "complete" else ""
             click.echo(f"\n{more}show it again:  gatewatch show {result.id}")
             click.echo(f"see its rows:   gatewatch show {result.id} --rows")

@@ -31,6 +31,7 @@ def command(
     run: str, *, show_rows: bool, failed: bool, case_id: str, limit: int, as_json: bool, as_csv: bool
 ) -> int | None:
     """Show a RUN: its id, the start of it, its name, a file, or "latest" (the default)."""
+    from gatewatch.cli.people import as_people_would, told
     from gatewatch.cli.terminal import print_json, print_summary
     from gatewatch.config.project import runs_of
     from gatewatch.core.errors import InputError, Problem
@@ -49,7 +50,7 @@ def command(
     listing = show_rows or failed or bool(case_id)
     rows = list(_chosen(result, failed=failed, case_id=case_id)) if listing else []
     if as_json:
-        whole = to_json(result.summary)
+        whole = told(to_json(result.summary), result)
         print_json(whole | {"rows": rows} if listing else whole)
     elif case_id:
         for row in rows:
@@ -58,6 +59,7 @@ def command(
         _print_rows(sorted(rows, key=_badness), scorers, limit)
     else:
         print_summary(result.summary)
+        as_people_would(result)
     return None
 
 
@@ -170,6 +172,9 @@ def _in_full(row: "Row", trace_id: str) -> "Iterator[tuple[str, str]]":
     for name, score in row.scores.items():
         said = " · ".join(part for part in (score.status, score.label, score.model, score.explanation) if part)
         yield f"  {name}", f"{number(score.value)}  {said}"
+        for part, inner in score.parts.items():
+            said = " · ".join(each for each in (inner.status, inner.label, inner.explanation) if each)
+            yield f"    {part}", f"{number(inner.value)}  {said}"
     for note in row.notes:
         yield "note", note
     cost = "unknown" if trace.cost is None else str(trace.cost)

@@ -25,14 +25,16 @@ from gatewatch.offline.dataset import open_dataset
 from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.outcomes import read_run
 from gatewatch.offline.result import Prepared, RunResult, find_run, run_paths
+from gatewatch.offline.summary import Summary
 from gatewatch.offline.tasks.recorded import RecordedTask
 from gatewatch.scorers.base import Scorer
-from gatewatch.scorers.calibrate import Calibration, calibrate
+from gatewatch.scorers.calibrate import Calibration, Figure, calibrate
 from gatewatch.scorers.fingerprint import changed
 from gatewatch.scorers.judge import judge, rubric_of
 from gatewatch.scorers.label_file import read_labels, read_verdicts
 from gatewatch.scorers.labels import Label
 from gatewatch.scorers.rubric_file import is_rubric_path
+from gatewatch.stats.corrected import rogan_gladen
 
 KIND, VERSION = "gatewatch.calibration", 1
 FOLDER = Path("calibrations")
@@ -287,6 +289,42 @@ def standing(root: Path, name: str, ref: ScorerRef, models: Iterable[str] = ()) 
     if kept.found.word != "USABLE":
         return kept, f"its calibration says {kept.found.word}: {kept.found.why}"
     return kept, ""
+
+
+def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
+    """What people would say of a run, by each judge that has a calibration to rely on: their pass rate, with its
+    interval.
+
+    Of the run that was labelled it is the calibration's own estimate; of another the judge's pass rate is corrected
+    by its errors there (Rogan and Gladen's estimate, Lee's interval), which assumes that it errs as often here.
+    """
+    found = {}
+    for name, scorer in summary.scorers.items():
+        ref = summary.header.scorers[name]
+        if ref.source != "judge":
+            continue
+        try:
+            kept, why = standing(root, name, ref, [", ".join(scorer.models)] if len(scorer.models) == 1 else ())
+        except InputError:  # it says so where it is demanded
+            continue
+        figure = scorer.passed if kept is not None and kept.pass_at is not None else scorer.figure
+        if kept is None or why or figure is None or figure.mean is None or kept.pass_at != scorer.pass_at:
+            continue
+        report = kept.found
+        if kept.judged == summary.header.run and report.corrected is not None:
+            found[name] = report.corrected
+        elif report.sensitivity is not None and report.specificity is not None and not kept.good:
+            good, bad = report.counts
+            corrected = rogan_gladen(
+                figure.mean,
+                figure.n,
+                sensitivity=report.sensitivity.value,
+                good=good,
+                specificity=report.specificity.value,
+                bad=bad,
+            )
+            found[name] = Figure(corrected.mean, corrected.interval.low, corrected.interval.high)
+    return found
 
 
 def require_calibrated(root: Path, scorers: Mapping[str, ScorerRef], judges: Mapping[str, Iterable[str]]) -> None:
