@@ -27,7 +27,7 @@ def test_the_word() -> None:
     assert calibrate(binary((45, 5, 5, 45))).word == "USABLE"
     assert calibrate(binary((30, 20, 25, 25))).word == "NOT USABLE"
     few = calibrate(binary((20, 2, 2, 20)))
-    assert (few.word, few.more, few.why) == ("TOO FEW LABELS", 6, "44 labels have a verdict, and it takes 50")
+    assert (few.word, few.more, few.why) == ("TOO FEW LABELS", 6, "labels with a verdict: 44, and it takes 50")
     open_ = calibrate(binary((22, 8, 8, 22)))
     assert open_.word == "TOO FEW LABELS"
     assert open_.more is not None
@@ -82,6 +82,20 @@ def test_grades_need_a_pass_mark() -> None:
     found = calibrate(graded, pass_at=0.75)
     assert found.weighted_kappa is not None
     assert found.agreement is not None
+
+
+def test_peoples_mean_grade_over_everything() -> None:
+    graded = [Label(id=str(n), people=(n % 5 / 4,), verdict=min(1.0, n % 5 / 4 + 0.25)) for n in range(60)]
+    population = Counter({0.25: 200, 0.5: 200, 0.75: 200, 1.0: 400})
+    found = calibrate(graded, population=population, pass_at=0.75)
+    assert found.mean is not None
+    assert found.mean.low < 0.5 < found.mean.high  # the scorer's own mean is 0.7
+    assert calibrate(graded, pass_at=0.75).mean is None  # all of it is labelled
+
+
+def test_what_cannot_be_held_against_each_other() -> None:
+    with pytest.raises(ValueError, match="must be choices, or not be, all of them: there are 'a', True"):
+        calibrate([Label(id="1", people=("a",), verdict=True)], good="a")
 
 
 def test_choices_need_to_be_told_which_is_good() -> None:

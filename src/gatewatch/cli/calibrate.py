@@ -132,7 +132,7 @@ def _figures(found: "Calibration") -> Iterator[str]:
         if figure is not None:
             yield f"  {name:<13} {_in_words(figure)}"
     if found.weighted_kappa is not None:
-        yield f"  {'weighted kappa':<13} {found.weighted_kappa:.3f} (quadratic)"
+        yield f"  {'kappa of grades':<13} {found.weighted_kappa:.3f} (weighted by the square of the difference)"
     if found.ceiling is not None:
         alpha = "" if found.alpha is None else f"   Krippendorff's alpha {found.alpha:.3f}"
         yield f"  {'people':<13} {found.ceiling:.3f}: how often two of them agree, the ceiling{alpha}"
@@ -159,6 +159,8 @@ def _rate(found: "Calibration") -> Iterator[str]:
     if found.labelled_rate is not None:
         yield f"  by the labels alone        {_in_words(found.labelled_rate)}"
     yield f"  as people would say        {_in_words(found.corrected)}"
+    if found.mean is not None:
+        yield f"  people's mean grade        {_in_words(found.mean)}"
 
 
 def _in_words(figure: "Figure") -> str:

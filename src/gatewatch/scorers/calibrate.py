@@ -21,7 +21,7 @@ from gatewatch.stats.agreement import (
     pairwise_agreement,
     weighted_kappa,
 )
-from gatewatch.stats.corrected import post_stratified
+from gatewatch.stats.corrected import post_stratified, prediction_powered
 from gatewatch.stats.intervals import Interval, cluster_se, newcombe_difference, wilson
 
 Word = Literal["USABLE", "NOT USABLE", "TOO FEW LABELS"]
@@ -65,8 +65,9 @@ class Calibration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `labels` is how many things have a label, of which `missing` have no verdict and on `split` of which people do not
     agree; neither is in a figure of agreement. On `agreed` of them the scorer says what people say. `confusion` counts
     people's values against verdicts. `ceiling` is how often two people agree. `rate` is the share that the scorer
-    passes, `labelled_rate` what the labels alone say of it, `corrected` people's rate over all that was scored.
-    `counts` are the labels of good and of bad things. `more` is about how many more labels would decide.
+    passes, `labelled_rate` what the labels alone say of it, `corrected` people's rate over all that was scored,
+    `mean` their mean grade over it. `counts` are the labels of good and of bad things. `more` is about how many more
+    labels would decide.
     """
 
     word: Word
@@ -91,6 +92,7 @@ class Calibration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rate: float | None = None
     labelled_rate: Figure | None = None
     corrected: Figure | None = None
+    mean: Figure | None = None
     population: int = 0
     slices: dict[str, Part] = {}
     biases: tuple[Bias, ...] = ()
@@ -163,6 +165,10 @@ def _is_graded(value: object) -> bool:
 
 def _reader(labels: Sequence[Label], good: str, pass_at: float | None) -> Callable[[Value], bool]:
     every = [value for label in labels for value in label.people]
+    said = [label.verdict for label in labels if label.verdict is not None]
+    if len({isinstance(value, str) for value in (*every, *said)}) > 1:
+        mixed = ", ".join(dict.fromkeys(repr(value) for value in (*every, *said)))
+        raise ValueError(f"labels and verdicts must be choices, or not be, all of them: there are {mixed[:200]}")
     if any(isinstance(value, str) for value in every):
         choices = sorted({str(value) for value in every})
         if good not in choices:
@@ -172,7 +178,9 @@ def _reader(labels: Sequence[Label], good: str, pass_at: float | None) -> Callab
     if pass_at is not None:
         return lambda value: float(value) >= pass_at
     if any(_is_graded(value) for value in every):
-        raise ValueError("people give grades, so that it has to be said from which on one is a pass: give pass_at")
+        raise ValueError(
+            "people give grades, so that it has to be said from which on one is a pass: give pass_at (--pass-at)"
+        )
     return bool
 
 
@@ -205,7 +213,7 @@ def _sight(
 def _word(n: int, youden: Figure | None, table: Confusion | None, *, ranked: bool) -> tuple[Word, str, int | None]:
     j = "2 AUC - 1" if ranked else "J"
     if n < FEWEST_LABELS:
-        return "TOO FEW LABELS", f"{n} labels have a verdict, and it takes {FEWEST_LABELS}", FEWEST_LABELS - n
+        return "TOO FEW LABELS", f"labels with a verdict: {n}, and it takes {FEWEST_LABELS}", FEWEST_LABELS - n
     if youden is None:
         return "TOO FEW LABELS", "all that is labelled is good, or all of it bad: label some of the other kind", None
     said = f"{j} is {youden.value:.2f} [{youden.low:.2f}, {youden.high:.2f}]"
@@ -289,12 +297,26 @@ def _rates(
     found["population"] = counts.total()
     if ranked:
         return found
+    if any(_is_graded(value) for label in labels for value in label.people) and len(set(weights)) == 1:
+        found["mean"] = _mean_grade(labels, counts)
     told = {verdict: count for verdict, count in counts.items() if verdict is not None}
     if told:
         found["rate"] = sum(count for verdict, count in told.items() if is_good(verdict)) / sum(told.values())
     corrected = post_stratified([label.verdict for label in labels], values, counts, weights=weights)
     found["corrected"] = _figure((corrected.mean, corrected.interval))
     return found
+
+
+def _mean_grade(labels: Sequence[Label], counts: Counter[Any]) -> Figure | None:
+    """People's mean grade over everything, from their grades on a part and the scorer's on the rest (PPI++)."""
+    both = [label for label in labels if label.verdict is not None]
+    rest = counts - Counter(label.verdict for label in both)
+    others = [float(verdict) for verdict in rest.elements() if verdict is not None]
+    if len(both) < 2 or not others:
+        return None
+    people = [sum(map(float, label.people)) / len(label.people) for label in both]
+    found = prediction_powered(people, [float(label.verdict or 0.0) for label in both], others)
+    return Figure(found.mean, max(0.0, found.interval.low), min(1.0, found.interval.high))
 
 
 def _alpha(labels: Sequence[Label]) -> float | None:
