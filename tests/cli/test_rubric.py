@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.checks.provider import FakeProvider
+from gatewatch.checks.provider import FakeProvider, Reply
 from gatewatch.cli.main import status
 from gatewatch.scorers.library import BUILT_INS
 
@@ -55,7 +55,7 @@ def test_a_few_traces_are_judged_with_what_that_costs(project: Path, capsys: pyt
         assert "mean 0.750" in out
         assert provider.accepted == 2
         code, out, _ = run(capsys, "rubric", "try", "good.md", "--case", "c7", "--json")
-        found = json.loads(out)["trial"]
+        found = json.loads(out)["tryout"]
         assert [each["case"] for each in found["tried"]] == ["c7"]
         assert found["cost"]["amount"] > 0
         code, _, err = run(capsys, "rubric", "try", "good.md", "--case", "none")
@@ -127,3 +127,28 @@ def test_one_of_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "option       kind = 'ratio'" in out
     code, _, err = run(capsys, "scorers", "similarty")
     assert (code, 'did you mean "similarity"?' in err) == (2, True)
+
+
+# What a judge's model is called
+
+
+def test_an_alias_is_told_and_a_change_in_mid_run_is_an_error(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(_request: dict[str, Any]) -> Reply:
+        asked.append("")
+        text = json.dumps({"explanation": "Nearly.", "score": 4})
+        return Reply(text=text, model="judge-1-2026-06" if len(asked) > 5 else "judge-1-2026-01")
+
+    with FakeProvider(answer) as provider:
+        text = CONFIG.format(url=provider.base_url).replace('["valid_json"]', '["good"]')
+        (project / "gatewatch.toml").write_text(text + 'concurrency = 1\n[scorers.good]\nrubric = "good.md"\n')
+        code, out, _ = run(capsys, "run", "main", "--json")
+        found = json.loads(out)["scorers"]["good"]
+        assert (code, found["states"]) == (0, {"scored": 5, "scorer_error": 7})
+        assert found["models"] == ["judge-1-2026-01", "judge-1-2026-06"]
+        _, out, _ = run(capsys, "show")
+    assert "judge-1-2026-01 answered, which was asked for by another name" in out
+    assert "the judge's model changed in the middle of the run: judge-1-2026-01 answered before" in out

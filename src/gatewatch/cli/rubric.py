@@ -9,7 +9,7 @@ import click
 from gatewatch.cli.terminal import only_json, print_json, shown, while_heard
 
 if TYPE_CHECKING:
-    from gatewatch.config.trial import Trial
+    from gatewatch.config.tryout import Tryout
 
 _SHOWN = 300
 
@@ -32,23 +32,23 @@ def try_(rubric: str, *, run: str, other: str, cases: tuple[str, ...], limit: in
     Nothing is kept but the replies, in the reply cache.
     """
     from gatewatch.config.project import Project
-    from gatewatch.config.trial import try_scorer
+    from gatewatch.config.tryout import try_scorer
 
     with only_json(as_json):
-        trial = try_scorer(Project.open(), rubric, run=run, other=other, cases=cases, limit=limit)
+        tryout = try_scorer(Project.open(), rubric, run=run, other=other, cases=cases, limit=limit)
     with while_heard():
         if as_json:
-            print_json({"kind": "gatewatch.trial", "version": 1, "trial": trial})
+            print_json({"kind": "gatewatch.tryout", "version": 1, "tryout": tryout})
         else:
-            for line in _lines(trial):
+            for line in _lines(tryout):
                 click.echo(shown(line))
-    return 4 if all(each.score.status == "scorer_error" for each in trial.tried) else 0
+    return 4 if all(each.score.status == "scorer_error" for each in tryout.tried) else 0
 
 
-def _lines(trial: "Trial") -> Iterator[str]:
-    against = f" against {trial.other}" if trial.other else ""
-    yield f"{trial.scorer} ({trial.fingerprint}) on {trial.run}{against}"
-    for each in trial.tried:
+def _lines(tryout: "Tryout") -> Iterator[str]:
+    against = f" against {tryout.other}" if tryout.other else ""
+    yield f"{tryout.scorer} ({tryout.fingerprint}) on {tryout.run}{against}"
+    for each in tryout.tried:
         score = each.score
         value = "-" if score.value is None else f"{score.value:.3f}"
         cost = "" if score.cost is None else f"  {score.cost}"
@@ -60,12 +60,12 @@ def _lines(trial: "Trial") -> Iterator[str]:
         if score.explanation and not score.parts:
             yield f"  why     {shorten(score.explanation, _SHOWN)}"
     yield ""
-    if trial.mean.mean is not None:
-        ends = trial.mean.interval
+    if tryout.mean.mean is not None:
+        ends = tryout.mean.interval
         interval = "" if ends is None else f" [{ends.low:.3f}, {ends.high:.3f}]"
-        yield f"mean {trial.mean.mean:.3f}{interval} of {trial.mean.n}   cost {trial.cost}"
+        yield f"mean {tryout.mean.mean:.3f}{interval} of {tryout.mean.n}   cost {tryout.cost}"
     else:
-        yield f"no score   cost {trial.cost}"
-    for bias in trial.biases:
+        yield f"no score   cost {tryout.cost}"
+    for bias in tryout.biases:
         mark = "!" if bias.warns else " "
         yield f"{mark} {bias.kind} {bias.value:.3f} [{bias.low:.3f}, {bias.high:.3f}]: {bias.says}"

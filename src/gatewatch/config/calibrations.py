@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatewatch.config.judged import Judged, from_file, from_run, spoken
 from gatewatch.config.load import shortest
 from gatewatch.config.parts import Parts
 from gatewatch.config.project import Project
 from gatewatch.config.runs import Part, prepare
 from gatewatch.config.settings import SuiteSettings
-from gatewatch.config.verdicts_of import Judged, from_file, from_run, spoken
 from gatewatch.core import codec
 from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import InputError, NoVerdict, Problem

@@ -5,7 +5,7 @@ Names and messages may come from a model: they are put in as plain text, without
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.run import RunHeader
@@ -242,9 +242,9 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             )
         elif lost:
             yield Text(clean(f"! {name}: all {lost} scores were lost to scorer errors"), style="yellow")
-        for model in floating(summary.header, scorer.models):
-            what = f"! {name}: judged by {model}, which was asked for by another name; if the provider moves that name"
-            yield Text(clean(f"{what}, the scores move with it: ask for {model}"), style="yellow")
+    for model, names in floating(summary).items():
+        what = f"! {', '.join(names)}: {model} answered, which was asked for by another name"
+        yield Text(clean(f"{what}: when that alias moves, so do the scores; ask for the dated name"), style="yellow")
     for kinds in (summary.errors, summary.scorer_errors, summary.notes):
         for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
             yield Text(clean(f"! {count} x {message}"), style="yellow")
@@ -263,10 +263,19 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
         )
 
 
-def floating(header: RunHeader, models: Iterable[str]) -> list[str]:
-    """The models that answered under another name than they were asked for: an alias, which the provider may move."""
-    asked = {prices.get("model") for prices in header.prices.values()}
-    return [model for model in models if model not in asked] if asked else []
+def floating(summary: Summary) -> dict[str, list[str]]:
+    """The models that answered judges under another name than they were asked for, each with those judges.
+
+    Such a name is an alias, which the provider may move to another model. A provider's own prefix does not count.
+    """
+    asked = {str(prices.get("model")) for prices in summary.header.prices.values()}
+    asked |= {name.rpartition("/")[2] for name in asked}
+    found: dict[str, list[str]] = {}
+    for name, scorer in summary.scorers.items():
+        for model in scorer.models if summary.header.prices else ():
+            if model.rpartition("/")[2] not in asked:
+                found.setdefault(model, []).append(name)
+    return found
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

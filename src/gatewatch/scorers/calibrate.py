@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.scorers.bias import Bias, biases, of_position
 from gatewatch.scorers.labels import Label, Value, majority
@@ -156,7 +157,7 @@ def calibrate(
         fields["slices"] = _slices(both, is_good)
         leans += biases([(label, value, is_good) for label, value in both])
     fields["biases"] = tuple(leans)
-    return Calibration(**{name: getattr(found, name) for name in found.__struct_fields__} | fields)
+    return replace(found, **fields)
 
 
 def _is_graded(value: object) -> bool:
@@ -194,8 +195,7 @@ def _table(both: Sequence[tuple[Label, Value]], people: Sequence[bool], is_good:
         _, clustered, groups = cluster_se(agreed, clusters)
         _, alone, _ = cluster_se(agreed, list(range(len(agreed))))
         if groups > 1 and clustered > alone > 0:
-            counts = {name: getattr(table, name) for name in table.__struct_fields__}
-            return Confusion(**counts | {"effective": table.effective * (alone / clustered) ** 2})
+            return replace(table, effective=table.effective * (alone / clustered) ** 2)
     return table
 
 

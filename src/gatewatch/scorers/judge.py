@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError
 from gatewatch.core.score import Score
+from gatewatch.core.session import session_of
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
@@ -183,8 +184,6 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
     plain = dict(given)
     other = plain.get("other")
     if isinstance(other, Trace):
-        from gatewatch.core.session import session_of
-
         plain["other"] = other.output
         plain["other_session"] = session_of(other)
     return plain

@@ -34,7 +34,7 @@ class Tried(Struct, frozen=True):
     score: Score
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class Tryout(Struct, frozen=True, kw_only=True):
     """A scorer tried on a few traces: each score, their mean with its interval, what they cost, and how it leans."""
 
     scorer: str
@@ -49,7 +49,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 
 def try_scorer(
     project: Project, reference: str, *, run: str = "latest", other: str = "", cases: Iterable[str] = (), limit: int = 5
-) -> Trial:
+) -> Tryout:
     """Score a few stored traces by a rubric's path, or a scorer's name.
 
     Args:
@@ -86,7 +86,7 @@ def try_scorer(
         if each.score.value is not None:
             mean.add(each.score.value)
         cost += each.score.cost or Cost()
-    return Trial(
+    return Tryout(
         scorer=scorer.name,
         fingerprint=scorer.fingerprint,
         run=path.stem,
