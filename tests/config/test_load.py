@@ -62,11 +62,15 @@ TABLE: dict[str, tuple[str | bytes, list[str]]] = {
     "a model": (
         "[models.m]\nrpm = 1.5\ncache = 'no'\nheaders = { a = 1 }\n",
         [
-            "gatewatch.toml: models.m.model: missing",
             "gatewatch.toml: models.m.headers.a: expected text, got a whole number",
             "gatewatch.toml: models.m.rpm: expected a whole number, got a number",
             "gatewatch.toml: models.m.cache: expected true or false, got text",
+            "gatewatch.toml: models.m.model: missing",
         ],
+    ),
+    "a model of two kinds": (
+        '[models.m]\nmodel = "m"\npath = "folder"\n',
+        ["gatewatch.toml: models.m: has model and path (it is a provider's or in a folder, not both)"],
     ),
     "prices": (
         "[prices.m]\ninput = 1.0\n[prices.n]\ninput = -1\noutput = nan\ncached_input = '2'\n",

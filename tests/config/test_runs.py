@@ -176,7 +176,7 @@ def test_each_problem_is_found_once(tmp_path: Path) -> None:
     assert [str(each).replace(str(folder), "DIR") for each in said] == [
         "gatewatch.toml: project.scorers: evals.py cannot be imported: TypeError: cites asks for 'contxt', which a "
         'scorer is not given (did you mean "context"?); a scorer may ask for input, output, expected, context, trace, '
-        "case (evals.py:3)",
+        "case, session, other (evals.py:3)",
         "gatewatch.toml: suites.other.task: app has no 'nothing' (known: answer)",
     ]
 

@@ -48,7 +48,9 @@ def load(path: Path) -> Settings:
         raise ConfigError(Problem(where, f"not TOML: {_AT.sub('', str(error))}")) from None
     settings = shape.convert(raw, Settings)
     flaws = settings if isinstance(settings, list) else []
-    flaws += [flaw for flaw in (*_odd_numbers(raw), *_names(raw)) if flaw[0] not in {at for at, _, _ in flaws}]
+    flaws += [
+        flaw for flaw in (*_odd_numbers(raw), *_names(raw), *_models(raw)) if flaw[0] not in {at for at, _, _ in flaws}
+    ]
     if isinstance(settings, list) or flaws:
         raise ConfigError(Problem(f"{path.name}: {at}", what, hint) for at, what, hint in flaws)
     return settings
@@ -75,3 +77,13 @@ def _names(raw: dict[str, Any]) -> Iterator[shape.Flaw]:
         for name in inner if isinstance(inner, dict) else ():
             if not NAME.fullmatch(name):
                 yield f"{table}.{name}", "not a usable name", rule
+
+
+def _models(raw: dict[str, Any]) -> Iterator[shape.Flaw]:
+    """Models that are neither a provider's nor in a folder, or both."""
+    tables = raw.get("models")
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if isinstance(table, dict) and not table.get("model") and not table.get("path"):
+            yield f"models.{name}.model", "missing", ""
+        elif isinstance(table, dict) and table.get("model") and table.get("path"):
+            yield f"models.{name}", "has model and path", "it is a provider's or in a folder, not both"

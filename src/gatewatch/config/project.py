@@ -134,10 +134,6 @@ class Project:
             where = f"{FILE}: models.{name}"
             folder = self.root / settings.path
             problems = [Problem(where, text) for text in check_folder(folder)]
-            if settings.model:
-                problems.append(
-                    Problem(where, "has model and path", "a model is a provider's or in a folder, not both")
-                )
             if problems:
                 raise ConfigError(problems)
             self.embedders[name] = LocalEmbedder(name, folder)

@@ -47,7 +47,7 @@ _SHORTEST_SECRET = 4
 
 def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
     """What is wrong with a model's settings, before anything is sent: one text for each problem."""
-    problems = [] if settings.model else ["model is missing: the provider's name of it, or path for a local one"]
+    problems = []
     url = urlsplit(settings.base_url)
     if url.scheme not in ("http", "https") or not url.hostname:
         problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
