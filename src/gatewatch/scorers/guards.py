@@ -1,4 +1,4 @@
-"""Heuristics of conduct: attempts to talk a model out of its instructions, refusals, profanity. English, no model.
+"""Heuristics of conduct: attempts to talk a model out of its instructions, and refusals. English, no model.
 
 Each is a set of patterns written down here, with what it was measured to catch in the reference (`measured`). They
 are cheap signals, to be sampled at 100 %; a judge says more.
