@@ -150,5 +150,6 @@ def test_an_alias_is_told_and_a_change_in_mid_run_is_an_error(
         assert (code, found["states"]) == (0, {"scored": 5, "scorer_error": 7})
         assert found["models"] == ["judge-1-2026-01", "judge-1-2026-06"]
         _, out, _ = run(capsys, "show")
+    out = " ".join(out.split())  # however wide it was drawn
     assert "judge-1-2026-01 answered, which was asked for by another name" in out
     assert "the judge's model changed in the middle of the run: judge-1-2026-01 answered before" in out
