@@ -181,6 +181,7 @@ def test_a_recorded_judge_of_pairs(judge: str) -> None:
     by_vote = calibrate([_pandalm(pair, judge, votes=True) for pair in pandalm()], good="b")
     assert by_vote.ceiling is not None
     assert round(by_vote.ceiling, 4) == known["mean pairwise human agreement"]
+    assert by_vote.alpha == pytest.approx(by_vote.fleiss, abs=0.001)
 
 
 def test_a_hundred_labels_and_a_judge_tell_more_than_the_labels_alone() -> None:

@@ -135,6 +135,7 @@ def _figures(found: "Calibration") -> Iterator[str]:
         yield f"  {'kappa of grades':<13} {found.weighted_kappa:.3f} (weighted by the square of the difference)"
     if found.ceiling is not None:
         alpha = "" if found.alpha is None else f"   Krippendorff's alpha {found.alpha:.3f}"
+        alpha += "" if found.fleiss is None else f", Fleiss' kappa {found.fleiss:.3f}"
         yield f"  {'people':<13} {found.ceiling:.3f}: how often two of them agree, the ceiling{alpha}"
 
 

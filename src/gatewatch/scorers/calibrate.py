@@ -18,6 +18,7 @@ from gatewatch.stats.agreement import (
     Confusion,
     auc,
     cohen_kappa,
+    fleiss_kappa,
     krippendorff_alpha,
     pairwise_agreement,
     weighted_kappa,
@@ -90,6 +91,7 @@ class Calibration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: tuple[int, int] = (0, 0)
     ceiling: float | None = None
     alpha: float | None = None
+    fleiss: float | None = None
     rate: float | None = None
     labelled_rate: Figure | None = None
     corrected: Figure | None = None
@@ -148,6 +150,7 @@ def calibrate(
         auc=area,
         ceiling=pairwise_agreement([label.people for label in labels]),
         alpha=_alpha(labels),
+        fleiss=_fleiss(labels),
         more=more,
         suspects=tuple(_suspects(decided, is_good, ranked=ranked)),
     )
@@ -325,6 +328,12 @@ def _alpha(labels: Sequence[Label]) -> float | None:
         return None
     graded = any(_is_graded(value) for each in ratings for value in each)
     return krippendorff_alpha(ratings, level="interval" if graded else "nominal")
+
+
+def _fleiss(labels: Sequence[Label]) -> float | None:
+    """Fleiss' kappa, where everything was labelled by as many people."""
+    raters = {len(label.people) for label in labels}
+    return fleiss_kappa([label.people for label in labels]) if len(raters) == 1 and raters != {1} else None
 
 
 def _slices(both: Sequence[tuple[Label, Value]], is_good: Callable[[Value], bool]) -> dict[str, Part]:
