@@ -1,6 +1,7 @@
 """`gatewatch calibrate`: how far a judge may be trusted."""
 
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def command(
 
     Exit codes: 0 USABLE, 1 NOT USABLE, 3 TOO FEW LABELS, 2 wrong usage.
     """
+    if pass_at is not None and isnan(pass_at):  # which no range keeps out
+        raise click.BadParameter("nan is not in 0..1", param_hint="--pass-at")
     from gatewatch.cli.run import shown_run
     from gatewatch.config.calibrations import calibrate_scorer, write_calibration
     from gatewatch.config.forecast import forecast

@@ -98,7 +98,7 @@ def calibrate_scorer(
         what = f"has no label for {name!r} that can be used"
         raise InputError(Problem(str(labels), what, "those that were mined count only where their pi is recorded"))
     if verdicts is not None:
-        judged, source = from_file(read_verdicts(verdicts)), str(shortest(verdicts))
+        judged, source = from_file(read_verdicts(verdicts), str(verdicts)), str(shortest(verdicts))
     else:
         assert scorer is not None
         path = _run_of(project, lines, run)

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from gatewatch.core.codec import text_of
+from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.label import Value, VerdictLine
 from gatewatch.core.score import Score, models_named
 from gatewatch.offline.journal import JournalReader
@@ -87,22 +88,33 @@ def spoken(scorer: Scorer | None) -> Spoken:
     return Spoken(scale)
 
 
-def from_file(lines: Mapping[str, VerdictLine]) -> Judged:
-    """Verdicts that were recorded elsewhere."""
+def from_file(lines: Mapping[str, VerdictLine], where: str) -> Judged:
+    """Verdicts that were recorded elsewhere, in the file `where`.
+
+    Raises:
+        InputError: with every value that is outside 0..1.
+    """
     speak = Spoken()
-    verdicts = {
-        line.case: Label(
+    verdicts = {}
+    problems = []
+    for line in lines.values():
+        try:
+            value = None if line.value is None else speak.value(line.value)
+        except ValueError as error:
+            problems.append(Problem(f"{where}: {line.case}", f"value {error}"))
+            continue
+        verdicts[line.case] = Label(
             id=line.case,
             people=(),
-            verdict=None if line.value is None else speak.value(line.value),
+            verdict=value,
             orders=line.orders,
             length=line.length,
             own=line.own,
             slice=line.slice,
             cluster=line.cluster,
         )
-        for line in lines.values()
-    }
+    if problems:
+        raise InputError(problems)
     return Judged(verdicts, Counter(label.verdict for label in verdicts.values()))
 
 

@@ -68,6 +68,8 @@ def _flaws(value: Any, kind: Any, path: str) -> list[Flaw]:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         return [_flaw(error, path)]
+    except UnicodeEncodeError:  # text where a number may stand is read as UTF-8
+        return [(path, "half of a surrogate pair is no text", "")]
     return []
 
 
