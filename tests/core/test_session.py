@@ -57,20 +57,69 @@ def test_regenerated_turns_are_what_the_application_said() -> None:
     assert said(Trace(input=given, output="Yes.", spans=spans)) == [("When?", "At noon."), ("Sure?", "Yes.")]
 
 
+def test_calls_stand_in_the_order_of_the_calls_not_of_the_answers() -> None:
+    calls = [{"id": name, "function": {"name": name, "arguments": "{}"}} for name in ("one", "two")]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "Both, please"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "two", "content": "2"},
+        {"role": "tool", "tool_call_id": "one", "content": "1"},
+        {"role": "tool", "tool_call_id": "none", "name": "three", "content": "3"},
+    ]
+    (turn,) = session_of(Trace(input={"messages": messages}, output="Done."))
+    assert [(span.name, span.output) for span in turn.spans] == [("one", "1"), ("two", "2"), ("three", "3")]
+
+
+def test_the_users_messages_in_a_row_are_turns_without_an_answer() -> None:
+    given = talk(("user", "When?"), ("user", "Hello?"))
+    assert said(Trace(input=given, output="Noon.")) == [("When?", None), ("Hello?", "Noon.")]
+
+
+def test_messages_that_are_none_are_passed_over() -> None:
+    messages = ["hello", None, {"role": "user"}, {"role": "assistant", "tool_calls": 5}, {"content": "x"}]
+    assert said(Trace(input={"messages": messages}, output="y")) == [("", "y")]
+
+
+def test_a_turn_of_many_calls_takes_no_longer_for_each() -> None:
+    calls = [{"id": str(n), "function": {"name": "f", "arguments": "{}"}} for n in range(20_000)]
+    answers = [{"role": "tool", "tool_call_id": str(n), "content": str(n)} for n in range(20_000)]
+    messages = [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": calls}, *answers]
+    (turn,) = session_of(Trace(input={"messages": messages}, output="y"))
+    assert [span.output for span in turn.spans] == [str(n) for n in range(20_000)]
+
+
 def test_recorded_dialogues() -> None:
+    """A turn of the data is what one side says; a turn of a session is what the user says, and its answer."""
     known = known_answers("sessions_tm4")
-    lengths, users = [], 0
+    lengths, called = [], 0
     for row in rows("sessions_tm4", "dialogs.jsonl.gz"):
         lengths.append(len(row["turns"]))
-        messages = [{"role": turn["speaker"], "content": turn["text"]} for turn in row["turns"]]
+        messages = [message for turn in row["turns"] for message in messages_of(turn)]
         turns = session_of(Trace(input={"messages": messages}))
-        expected = sum(turn["speaker"] == "user" for turn in row["turns"])
-        users += expected
-        assert len(turns) == max(1, expected)
+        assert len(turns) == sum(turn["speaker"] == "user" for turn in row["turns"])
+        assert sum(len(turn.spans) for turn in turns) == sum("api_call" in api for api in apis_of(row))
+        sides = sum(1 + (turn.output is not None) for turn in turns)
+        assert sides == len(row["turns"])
+        called += any(turn.spans for turn in turns)
     assert (len(lengths), sum(lengths), median(lengths), max(lengths)) == (
         known["sessions"],
         known["turns"],
         known["median turns"],
         known["max turns"],
     )
-    assert users > 1000
+    assert called == known["sessions with an API call"]
+
+
+def apis_of(row: dict[str, Any]) -> list[dict[str, Any]]:
+    return [api for turn in row["turns"] for api in turn["api"]]
+
+
+def messages_of(turn: dict[str, Any]) -> list[dict[str, Any]]:
+    """What one side says as messages: what it says, then the calls made for it."""
+    calls = [
+        {"id": api["context"], "function": {"name": api["api_call"], "arguments": api.get("request", "")}}
+        for api in turn["api"]
+        if "api_call" in api
+    ]
+    made = [{"role": "assistant", "content": None, "tool_calls": calls}] if calls else []
+    return [{"role": turn["speaker"], "content": turn["text"]}, *made]

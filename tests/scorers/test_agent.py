@@ -16,6 +16,7 @@ PARIS = ToolCall("weather", {"city": "Paris"})
 ROME = ToolCall("weather", {"city": "Rome"})
 DAY = ToolCall("weather", {"city": "Paris", "day": 1})
 NOW = ToolCall("clock")
+PARIS_CALL = {"id": "1", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
 
 
 def called(*calls: ToolCall) -> Trace:
@@ -57,6 +58,8 @@ def test_a_case_that_states_no_calls_is_skipped_even_when_its_task_failed() -> N
         },
         [{"name": "weather", "arguments": {"city": "Paris"}}],
         [{"type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}}],
+        [{"role": "user", "content": "?"}, {"role": "assistant", "tool_calls": [PARIS_CALL]}, {"role": "assistant"}],
+        {"messages": [{"role": "assistant", "tool_calls": [PARIS_CALL]}, "?", {"role": "tool", "tool_calls": 5}]},
     ],
 )
 def test_calls_are_read_from_the_output(output: Any) -> None:

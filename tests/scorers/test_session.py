@@ -43,9 +43,28 @@ def test_retries() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "again"),
+    [
+        ("Cancel my subscription now", "CANCEL MY SUBSCRIPTION, NOW!", True),
+        ("Book a table for two at noon", "a table for two, at noon, book it", True),
+        ("Where is my order 1182?", "So where is my order 1182", True),
+        ("Where is my order 1182?", "Where is my order 1190?", False),
+        ("Please cancel the order for the kettle", "Yes, cancel the order for the kettle", False),
+        ("Book a table for two at noon", "No, I meant a room", True),
+        ("Do it", "Do it", False),
+    ],
+)
+def test_what_a_retry_is(before: str, after: str, again: bool) -> None:
+    assert scored(retries(), talk((before, "Well."), (after, "Well."))).value == float(not again)
+
+
+@pytest.mark.parametrize(
     ("session", "label"),
     [
-        (talk(("Where is it?", "There."), ("Where is it now?", "")), "no answer"),
+        (talk(("Where is it?", "There."), ("And the other?", "")), "no answer"),
+        (talk(("Where is it?", "There."), ("Thanks, bye", "")), ""),
+        (talk(("Where is it?", "There."), ("Thanks, but that's not what I asked", "Oh.")), "asked again"),
+        (talk(("Delete my account, thank you", "I'm sorry, but I can't help with that.")), "refused"),
         (AGAIN, "asked again"),
         (talk(("Delete my account", "I'm sorry, but I can't help with that.")), "refused"),
         (talk(("Let me talk to a human", "Please hold.")), "wants a human"),

@@ -1,14 +1,19 @@
-from collections import defaultdict
+from collections import Counter, defaultdict
+from math import fsum
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewatch.core.case import Case, Expected, ToolCall
+from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault, Span, Trace
 from gatewatch.scorers.agent import calls_made
 from gatewatch.scorers.apply import apply_inline
 from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.ops import cost
 from gatewatch.scorers.trajectory import efficiency, repeats, steps, tool_errors, trajectory
 from gatewatch.stats.intervals import pass_at_k, pass_hat_k
 from shared import known_answers, rows
@@ -25,6 +30,7 @@ def scored(scorer: Scorer, made: list[dict[str, Any]], expected: list[str] | Non
 
 
 A, B, C = call("a"), call("b"), call("c")
+MODES: tuple[Any, ...] = ("exact", "in_order", "any_order", "precision", "recall")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,8 @@ def test_tool_errors() -> None:
     assert worked("fine", {"count": 3}).value == 1.0
     assert worked("fine", "Error: no such flight").label == "1 of 2 failed"
     assert worked({"error": "none left"}).value == 0.0
-    assert worked({"error": None}).value == 1.0
+    assert worked({"error": None}, '{"error": null}', "Errors found: 0", '{"error":').value == 1.0
+    assert worked('{"error": "no such flight"}').value == worked('\n{"isError": true}').value == 0.0
     assert worked("fine", error=Fault("boom")).value == 0.0
     assert worked().status == "skipped"
     graded = Trace(output="x", spans=(Span(name="t", kind="tool", output="Error"), Span(name="t", kind="tool")))
@@ -105,29 +112,72 @@ def test_repeats() -> None:
     score = scored(repeats(), [A, A, A])
     assert (score.value, score.explanation) == (0.0, "a was called 3 times alike")
     assert scored(repeats(), [call("a", x=n) for n in range(5)]).value == 1.0
+    unreadable = [{"name": "a", "arguments": [n]} for n in range(5)]
+    assert scored(repeats(), unreadable).value == 1.0
+    assert scored(repeats(), unreadable[:1] * 3).value == 0.0
+
+
+def test_messages_are_looked_at_wherever_they_are() -> None:
+    messages = [{"role": "tool", "content": "Error: no such flight"}, {"role": "assistant", "content": "Sorry."}]
+    for output in (messages, {"messages": messages}):
+        assert apply_inline(tool_errors(), Trace(output=output)).label == "1 of 1 failed"
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))
+def test_the_modes_agree_with_each_other(made: list[str], expected: list[str]) -> None:
+    calls = [call(each) for each in made]
+    value = {mode: scored(trajectory(mode=mode), calls, expected).value or 0.0 for mode in MODES}
+    assert value["in_order"] <= value["recall"]
+    assert (value["recall"] == 1.0) == (value["any_order"] == 1.0)
+    assert (value["exact"] == 1.0) == (made == expected)
+    if value["exact"] == 1.0:
+        assert set(value.values()) == {1.0}
+    shared = sum((Counter(made) & Counter(expected)).values())
+    if made and expected:
+        assert (value["precision"], value["recall"]) == (shared / len(made), shared / len(expected))
 
 
 # Recorded trials of an agent
 
 
-def test_every_recorded_call_is_read_and_counted() -> None:
-    calls = errors = 0
+def test_every_recorded_call_is_read_and_counted_task_by_task() -> None:
+    """Steps, errors and costs as the scorers' labels state them, against a count of the rows as they are."""
+    told: defaultdict[str, list[int]] = defaultdict(list)
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    failed: Counter[str] = Counter()
+    found_failed: Counter[str] = Counter()
+    costs: defaultdict[str, list[float | None]] = defaultdict(list)
+    summed: dict[str, Cost] = {}
+    for row in rows("agent_trials_tau", "trials.jsonl.gz"):
+        task, messages, paid = row["source_id"], row["trajectory"], row["user_cost"]
+        told[task].append(sum(len(message.get("tool_calls") or []) for message in messages))
+        answers = [message["content"] for message in messages if message["role"] == "tool"]
+        failed[task] += sum(answer.startswith("Error") for answer in answers)
+        costs[task].append(paid)
+
+        trace = Trace(output=messages, cost=Cost(unknown=1) if paid is None else Cost(paid))
+        assert not [each.flaw for each in calls_made(trace) if each.flaw]
+        found[task].append(int(apply_inline(steps(), trace).label.split()[0]))
+        errors = apply_inline(tool_errors(), trace)
+        assert errors.status == ("scored" if answers else "skipped")
+        found_failed[task] += int(errors.label.split()[0]) if errors.label else 0
+        priced = apply_inline(cost(), trace)
+        assert priced.label == ("" if paid is None else f"{paid:.6f} USD")
+        assert trace.cost is not None
+        summed[task] = summed.get(task, Cost()) + trace.cost
+    assert found == told
+    assert sum(map(sum, told.values())) == 1011
+    assert found_failed == failed
+    assert failed.total() > 50
+    for task, amounts in costs.items():
+        assert summed[task].amount == pytest.approx(fsum(amount for amount in amounts if amount is not None), abs=1e-12)
+        assert summed[task].unknown == amounts.count(None)
+
+
+def test_pass_hat_k_of_the_recorded_trials() -> None:
     by_task: defaultdict[str, list[bool]] = defaultdict(list)
     for row in rows("agent_trials_tau", "trials.jsonl.gz"):
-        trace = Trace(output=row["trajectory"])
-        made = calls_made(trace)
-        assert not [each.flaw for each in made if each.flaw]
-        told = sum(len(message.get("tool_calls") or []) for message in row["trajectory"])
-        said = [m["content"] for m in row["trajectory"] if m["role"] == "tool" and m["content"].startswith("Error")]
-        score = apply_inline(tool_errors(graded=True), trace)
-        if told:
-            assert score.value == pytest.approx(1 - len(said) / told)
-            assert apply_inline(steps(most=told), trace).value == 1.0
-            assert apply_inline(steps(most=told - 1), trace).value == 0.0
-        calls, errors = calls + told, errors + len(said)
         by_task[row["source_id"]].append(row["reward"] == 1.0)
-    assert calls == 1011
-    assert errors > 50
     known = known_answers("agent_trials_tau")
     counts = [(len(trials), sum(trials)) for trials in by_task.values()]
     assert len(counts) == known["tasks"]

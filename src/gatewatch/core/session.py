@@ -16,11 +16,11 @@ def session_of(trace: Trace) -> tuple[Trace, ...]:
     """The turns that a single trace tells of, each as a trace of its own.
 
     A trace whose input is a conversation (`{"messages": [...]}`, OpenAI-style) has one turn for each of the user's
-    messages: the user's text is the turn's input, what the assistant said before the next is its output, and the
-    tools called between are its spans. What comes before the user's first message (a system message, a greeting)
-    belongs to none. The last turn is answered by the trace's own output, and has its spans and its error. Where the
-    assistant's turns were regenerated, they are what the application said, not what the conversation has. Any other
-    trace is a session of one turn.
+    messages: the user's text is the turn's input, the last that the assistant said before the next is its output (None
+    when it said nothing), and the tools called between are its spans. What comes before the user's first message (a
+    system message, a greeting) belongs to none. The last turn is answered by the trace's own output, and has its spans
+    and its error. Where the assistant's turns were regenerated, they are what the application said, not what the
+    conversation has. Any other trace is a session of one turn.
     """
     messages = trace.input.get("messages") if isinstance(trace.input, dict) else None
     if not isinstance(messages, list | tuple):
@@ -43,32 +43,39 @@ def _regenerated(spans: Sequence[Span]) -> list[Trace]:
 
 
 def _recorded(messages: Sequence[Any]) -> list[Trace]:
-    turns: list[Trace] = []
-    calls: dict[str, Span] = {}
+    asked: list[str] = []
+    answers: list[Any] = []
+    steps: list[list[Span]] = []
+    places: dict[str, int] = {}  # where in its turn's steps a call stands, by its id
     for message in messages:
         if not isinstance(message, dict):
             continue
         role, content = message.get("role"), message.get("content")
         if role == "user":
-            turns.append(Trace(input=_text(content)))
-            calls = {}
-        elif not turns:
+            asked.append(_text(content))
+            answers.append(None)
+            steps.append([])
+            places = {}
+        elif not asked:
             continue
         elif role == "assistant":
-            for call in message.get("tool_calls") or ():
+            calls = message.get("tool_calls")
+            for call in calls if isinstance(calls, list | tuple) else ():
                 if isinstance(call, dict) and isinstance(function := call.get("function", call), dict):
-                    span = Span(name=str(function.get("name", "")), kind="tool", input=function.get("arguments"))
-                    calls[str(call.get("id"))] = span
-                    turns[-1] = replace(turns[-1], spans=(*turns[-1].spans, span))
+                    places[str(call.get("id"))] = len(steps[-1])
+                    steps[-1].append(
+                        Span(name=str(function.get("name", "")), kind="tool", input=function.get("arguments"))
+                    )
             if content:
-                turns[-1] = replace(turns[-1], output=content)
+                answers[-1] = content
         elif role == "tool":
-            asked = calls.get(str(message.get("tool_call_id")))
-            name = str(message.get("name", ""))
-            answered = replace(asked, output=content) if asked else Span(name=name, kind="tool", output=content)
-            kept = tuple(span for span in turns[-1].spans if span is not asked)
-            turns[-1] = replace(turns[-1], spans=(*kept, answered))
-    return turns
+            place = places.get(str(message.get("tool_call_id")))
+            if place is None:
+                steps[-1].append(Span(name=str(message.get("name", "")), kind="tool", output=content))
+            else:
+                steps[-1][place] = replace(steps[-1][place], output=content)
+    parts = zip(asked, answers, steps, strict=True)
+    return [Trace(input=said, output=answer, spans=tuple(spans)) for said, answer, spans in parts]
 
 
 def _text(content: Any) -> str:

@@ -39,9 +39,10 @@ def tool_calls(
 
     It needs `expected.tool_calls` and skips cases that have none; an empty list says that no call may be made, whatever
     the order. The calls made are those in the output's `tool_calls`, else the output itself when it is a list of calls,
-    or those in it when it is a list of messages, else the trace's spans of kind "tool" (name and input). A call is
-    `{"name", "arguments"}`, or OpenAI's `{"function": {"name", "arguments"}}`; arguments are an object or its JSON
-    text, and no text is no arguments. A call that cannot be read equals none, and is not an error.
+    or those in its messages when it is a list of them or `{"messages": [...]}`, else the trace's spans of kind "tool"
+    (name and input). A call is `{"name", "arguments"}`, or OpenAI's `{"function": {"name", "arguments"}}`; arguments
+    are an object or its JSON text, and no text is no arguments. A call that cannot be read equals none, and is not an
+    error.
 
     A call is right when it has the name, every argument that is not `optional`, none that is not expected, and each
     value is the one in `arguments` or one in `accept`. An optional argument for which neither has a value may be
@@ -69,7 +70,7 @@ def tool_calls(
         return True if difference is None else Score(0.0, *difference)
 
     options = {"order": order, "strings": strings}
-    scorer = built_in(name, score, version="tool_calls 1", parameters=options, binary=True)
+    scorer = built_in(name, score, version="tool_calls 2", parameters=options, binary=True)
     # Bound to the expected calls, so that a case that states none is skipped even when its task failed.
     return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
 
@@ -94,14 +95,19 @@ def calls_made(trace: Trace) -> list[Made]:
         return [_read(call) for call in calls] if isinstance(calls, list | tuple) else [_read(calls)]
     if isinstance(output, list | tuple) and output and all(map(_is_call, output)):
         return [_read(call) for call in output]
-    if isinstance(output, list | tuple) and any(map(_is_message, output)):
-        messages = [message for message in output if _is_message(message)]
-        return [_read(call) for message in messages for call in message.get("tool_calls") or ()]
+    if messages := messages_of(output):
+        return [_read(call) for message in messages for call in _listed(message.get("tool_calls"))]
     return [_read({"name": span.name, "arguments": span.input}) for span in trace.spans if span.kind == "tool"]
 
 
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str)
+def messages_of(output: Any) -> list[dict[str, Any]]:
+    """The messages of an output that is a conversation, as a list or as `{"messages": [...]}`; none of any other."""
+    listed = output.get("messages") if isinstance(output, dict) else output
+    return [each for each in _listed(listed) if isinstance(each, dict) and isinstance(each.get("role"), str)]
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _is_call(value: Any) -> bool:
@@ -137,7 +143,7 @@ def _difference(expected: Sequence[ToolCall], made: Sequence[Made], order: str, 
         pairs = zip(expected, made, strict=True)
         return next((found for right, call in pairs if (found := _differs(right, call, text))), None)
     edges = [[at for at, call in enumerate(made) if _differs(right, call, text) is None] for right in expected]
-    partner = _matched(edges)
+    partner = matched(edges)
     for right, at in zip(expected, partner, strict=True):
         if at is None:
             free = [call for at, call in enumerate(made) if at not in partner]
@@ -157,7 +163,7 @@ def _nearest(right: ToolCall, free: Sequence[Made], text: Text) -> Difference:
     return "wrong count", f"the call of {right.name} was expected once more than it was made"
 
 
-def _matched(edges: Sequence[Sequence[int]]) -> list[int | None]:
+def matched(edges: Sequence[Sequence[int]]) -> list[int | None]:
     """A largest matching: for each on the left its partner on the right, or None (augmenting paths, breadth first).
 
     Greedy would not do: where alternatives are accepted, the first call that fits may be the only one for another.

@@ -18,9 +18,12 @@ from gatewatch.scorers.guards import refusal_sign
 from gatewatch.scorers.signs import ASKED_AGAIN, SATISFIED, WANTS_A_HUMAN
 
 _MOST_COMPARED = 500
-_ALIKE = 75.0  # rapidfuzz's token_set_ratio, in 0..100
+_ALIKE = 70.0  # rapidfuzz's token_sort_ratio, in 0..100
 _FEWEST_WORDS = 3
+_BEGINNING = 15  # characters
 _AGAIN, _HUMAN, _SATISFIED = (re.compile(each, re.IGNORECASE) for each in (ASKED_AGAIN, WANTS_A_HUMAN, SATISFIED))
+_AGREES = re.compile(r"(?:yes|yeah|yep|sure|okay|ok|correct|exactly)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\d\w*")
 
 Session = Sequence[Trace]
 
@@ -49,9 +52,11 @@ def turns(*, name: str = "turns", most: int = 10) -> Scorer:
 def retries(*, name: str = "retries") -> Scorer:
     """Make a scorer of how rarely the user had to ask again: 1 minus the share of turns that repeat an earlier request.
 
-    A turn is a retry when its words are nearly those of one of the three turns before (three words or more; rapidfuzz's
-    token set ratio of 75 or more), or when it says so: "that's not what I asked", "I meant", "try again". A
-    conversation of one turn is skipped.
+    A turn is a retry when it says so ("that's not what I asked", "I meant", "try again"), or when its words are nearly
+    those of one of the three turns before, in whatever order and case (three words or more; rapidfuzz's token sort
+    ratio of 70 or more). Not so when it begins by agreeing ("yes, cancel it"), or has a number that the other has not:
+    that is another order, not the same asked again. What differs from an earlier request by one word that matters
+    ("open invoices for April" after March's) looks like a retry. A conversation of one turn is skipped.
     """
 
     def score(session: Session) -> Score | None:
@@ -67,41 +72,54 @@ def retries(*, name: str = "retries") -> Scorer:
 
 def is_retry(asked: Sequence[str], place: int) -> bool:
     """Whether a message repeats an earlier one of a conversation, or says that it was not understood."""
-    from rapidfuzz.fuzz import token_set_ratio
+    from rapidfuzz.fuzz import token_sort_ratio
+    from rapidfuzz.utils import default_process
 
     here = asked[place]
     if _AGAIN.search(here):
         return True
-    if len(here.split()) < _FEWEST_WORDS:
+    if len(here.split()) < _FEWEST_WORDS or _AGREES.match(here):
         return False
+    numbers = _numbers(here)
     before = (each for each in asked[max(0, place - 3) : place] if len(each.split()) >= _FEWEST_WORDS)
-    return any(token_set_ratio(here, each) >= _ALIKE for each in before)
+    alike = (each for each in before if token_sort_ratio(here, each, processor=default_process) >= _ALIKE)
+    return any(numbers <= _numbers(each) for each in alike)
+
+
+def _numbers(text: str) -> set[str]:
+    return {number.casefold() for number in _NUMBERED.findall(text)}
 
 
 def abandonment(*, name: str = "abandonment") -> Scorer:
     """Make a detector of conversations that the user gave up: 1 when there is no sign of it, else 0.
 
-    The signs: the last turn failed or was answered by nothing; or the last answer is a refusal, or the last message
-    repeats an earlier one or asks for a human, and the user says nothing more. Whoever leaves satisfied without a
-    word looks the same as whoever leaves content: of that it knows nothing, and it gives 1.
+    The signs, of which the label names the first: the last turn failed; the last message repeats an earlier one or says
+    that it was not understood; it was answered by nothing, or by a refusal; it asks for a human. A last message that
+    begins with thanks or praise, and neither asks nor complains, is no sign of it, whatever the answer. Whoever leaves
+    annoyed without a word looks the same as whoever leaves content: of that it knows nothing, and it gives 1.
     """
 
     def score(session: Session) -> bool | Score:
         last, asked = session[-1], [_said(trace.input) for trace in session]
         if last.error is not None:
             return Score(0.0, "failed", last.error.message[:200])
-        answer = text_of(last.output)
-        if not answer.strip():
-            return Score(0.0, "no answer")
-        if _SATISFIED.search(asked[-1]):
+        if _is_satisfied(asked[-1]):
             return True
         if len(asked) > 1 and is_retry(asked, len(asked) - 1):
             return Score(0.0, "asked again", repr(asked[-1][:120]))
+        answer = text_of(last.output)
+        if not answer.strip():
+            return Score(0.0, "no answer")
         if refusal_sign(answer) is not None:
             return Score(0.0, "refused", repr(answer[:120]))
         return Score(0.0, "wants a human", repr(asked[-1][:120])) if _HUMAN.search(asked[-1]) else True
 
     return built_in(name, score, version="abandonment 1", binary=True)
+
+
+def _is_satisfied(text: str) -> bool:
+    """Whether a message takes leave content: it begins so. A request often ends in thanks."""
+    return "?" not in text and not _AGAIN.search(text) and _SATISFIED.search(text, 0, _BEGINNING) is not None
 
 
 def escalation(*, name: str = "escalation") -> Scorer:

@@ -1,6 +1,7 @@
 """Scorers of how an agent went about it: the calls it made against those expected, their number, errors and
 repetitions."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,12 +12,22 @@ from gatewatch.core import codec
 from gatewatch.core.case import ToolCall
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Span, Trace
-from gatewatch.scorers.agent import Made, calls_made, expected_calls, first_difference, trace_itself
+from gatewatch.scorers.agent import (
+    Made,
+    calls_made,
+    expected_calls,
+    first_difference,
+    matched,
+    messages_of,
+    trace_itself,
+)
 from gatewatch.scorers.base import Scorer, built_in
+from gatewatch.scorers.structure import parse
 
 Mode = Literal["exact", "in_order", "any_order", "precision", "recall"]
 _MODES = ("exact", "in_order", "any_order", "precision", "recall")
 _MOST = 500
+_SAYS_ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 
 
 def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: bool = True) -> Scorer:
@@ -25,8 +36,10 @@ def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: 
     exact: the same calls in the same order and no others, 0 or 1. in_order: the share of the expected calls that were
     made in their order, others between them allowed (the longest common subsequence over the expected). any_order: 1
     when every expected call was made, whatever else was. precision and recall: the share of the calls made that were
-    expected, and of those expected that were made; each call counts once. It needs `expected.tool_calls`; what was
-    called, and when two calls are the same, is as for `tool_calls`. Beyond 500 calls nothing is compared.
+    expected, and of those expected that were made; each call counts once. Where no call was made but some are expected,
+    precision is 0; where none is expected, exact and precision are 1 when none was made, the others always. It needs
+    `expected.tool_calls`; what was called, and when two calls are the same, is as for `tool_calls`. Beyond 500 calls
+    nothing is compared.
 
     Args:
         name: the scorer's name.
@@ -59,7 +72,11 @@ def _measured(mode: str, alike: list[list[bool]], wanted: int, made: int) -> tup
         return float(right), "same" if right else "different"
     if not wanted:
         return float(not made or mode in ("any_order", "in_order", "recall")), "no call expected"
-    found = _common(alike) if mode == "in_order" else _paired(alike)
+    if mode == "in_order":
+        found = _common(alike)
+    else:
+        edges = [[place for place, same in enumerate(row) if same] for row in alike]
+        found = sum(partner is not None for partner in matched(edges))
     if mode == "any_order":
         return float(found == wanted), f"{found} of {wanted}"
     if mode == "precision":
@@ -77,32 +94,6 @@ def _common(alike: list[list[bool]]) -> int:
             best[place] = before + 1 if same else max(best[place], best[place - 1])
             before = here
     return best[-1]
-
-
-def _paired(alike: list[list[bool]]) -> int:
-    """How many expected calls can each be given a call of its own that is the same (augmenting paths)."""
-    owner: dict[int, int] = {}
-    for start in range(len(alike)):
-        reached: dict[int, int] = {}
-        queue = [start]
-        free = -1
-        for left in queue:  # it grows as we go
-            for right, same in enumerate(alike[left]):
-                if not same or right in reached:
-                    continue
-                reached[right] = left
-                if right not in owner:
-                    free = right
-                    break
-                queue.append(owner[right])
-            if free >= 0:
-                break
-        before = {left: right for right, left in owner.items()}
-        while free >= 0:
-            left = reached[free]
-            owner[free] = left
-            free = before.get(left, -1)
-    return len(owner)
 
 
 def _same(right: ToolCall, call: Made, *, arguments: bool) -> bool:
@@ -170,8 +161,9 @@ def steps(*, name: str = "steps", most: int = 20) -> Scorer:
 def tool_errors(*, name: str = "tool_errors", graded: bool = False) -> Scorer:
     """Make a detector of tool calls that failed: 1 when none did, else 0. A trace without a tool call is skipped.
 
-    A call failed when its step has an error, or when what it gave says so: an object with a true `error`, `is_error` or
-    `isError`, or text that begins with "error". Of an output that is a list of messages the tools' are looked at.
+    A call failed when its step has an error, or when what it gave says so: an object, or the JSON of one, with a true
+    `error`, `is_error` or `isError`, or text that begins with the word "error". Where the trace has no such steps, the
+    tools' messages in its output are looked at.
 
     Args:
         name: the scorer's name.
@@ -192,9 +184,9 @@ def tool_errors(*, name: str = "tool_errors", graded: bool = False) -> Scorer:
 
 def _results(trace: Trace) -> list[tuple[str, bool]]:
     spans = [(span.name, _failed(span)) for span in trace.spans if span.kind == "tool"]
-    if spans or not isinstance(trace.output, list | tuple):
+    if spans:
         return spans
-    tools = [each for each in trace.output if isinstance(each, dict) and each.get("role") == "tool"]
+    tools = [message for message in messages_of(trace.output) if message["role"] == "tool"]
     return [(str(each.get("name", "tool")), says_error(each.get("content"))) for each in tools]
 
 
@@ -204,13 +196,20 @@ def _failed(span: Span) -> bool:
 
 def says_error(value: Any) -> bool:
     """Whether what a tool gave says that it failed."""
-    if isinstance(value, dict):
-        return any(bool(value.get(key)) for key in ("error", "is_error", "isError"))
-    return isinstance(value, str) and value.lstrip()[:5].casefold() == "error"
+    if isinstance(value, str):
+        if not value.lstrip().startswith("{"):
+            return _SAYS_ERROR.match(value) is not None
+        try:
+            value = parse(value)
+        except ValueError:
+            return False
+    return isinstance(value, dict) and any(bool(value.get(key)) for key in ("error", "is_error", "isError"))
 
 
 def repeats(*, name: str = "repeats", most: int = 2) -> Scorer:
     """Make a detector of loops: 1 when no call was made more than so often with the same arguments, else 0.
+
+    Calls that cannot be read are the same when they are of one tool and flawed in the same words.
 
     Args:
         name: the scorer's name.
@@ -223,8 +222,8 @@ def repeats(*, name: str = "repeats", most: int = 2) -> Scorer:
         raise ValueError(f"most must be 1 or more, got {most}")
 
     def score(trace: Trace) -> bool | Score:
-        counts = Counter((call.name, codec.text_of(call.arguments)) for call in calls_made(trace))
-        worst = [(tool, count) for (tool, _), count in counts.most_common(1) if count > most]
+        counts = Counter((call.name, call.flaw or codec.text_of(call.arguments)) for call in calls_made(trace))
+        worst = [(tool or "?", count) for (tool, _), count in counts.most_common(1) if count > most]
         return Score(0.0, "repeated", f"{worst[0][0]} was called {worst[0][1]} times alike") if worst else True
 
     return built_in(name, score, version="repeats 1", parameters={"most": most}, binary=True)
