@@ -42,8 +42,7 @@ def find(text: str, *, phone: str = "", checked: bool = True) -> list[Found]:
     Args:
         text: the text.
         phone: a region such as "US", to look for telephone numbers as they are written there, too; those that begin
-        with +
-            are found whatever the region. It takes the extra `phone`.
+            with + are found whatever the region. It takes the extra `phone`.
         checked: whether check digits must hold. Without, what merely looks like a card's or an account's number is
             found: for redaction, which would rather take too much.
 
