@@ -142,9 +142,9 @@ def test_labels_that_were_chosen_do_not_count_unless_their_probability_is_known(
         ('{"case": "a"}\n{"case": "b", "valu": 1}', "labels.jsonl:1: value: missing"),
         ('{"case": "b", "valu": 1}', 'unknown field (did you mean "value"?)'),
         ('{"case": "a", "value": true, "pi": 0}', "labels.jsonl:1: pi"),
-        ('{"case": "a", "value": 7}', "value must be in 0..1, got 7"),
+        ('{"case": "a", "value": 7}', "labels.jsonl:1: value: must be in 0..1, got 7"),
         ('{"case": "a", "value": true, "pi": "\\ud800"}', "labels.jsonl:1: pi: half of a surrogate pair is no text"),
-        ('{"case": "nobody", "value": true}', "none of the 1 labelled cases has a verdict"),
+        ('{"case": "nobody", "value": true}', "none of its 1 labels is of what has a verdict"),
     ],
 )
 def test_bad_labels(project: Path, capsys: pytest.CaptureFixture[str], labels: str, said: str) -> None:
@@ -164,8 +164,8 @@ def test_bad_verdicts(project: Path, capsys: pytest.CaptureFixture[str]) -> None
     (project / "verdicts.jsonl").write_text('{"case": "a", "value": 2}\n{"case": "b", "value": -1}\n')
     code, _, err = run(capsys, "calibrate", "x", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
     assert code == 2
-    assert "verdicts.jsonl: a: value must be in 0..1, got 2" in err
-    assert "verdicts.jsonl: b: value must be in 0..1, got -1" in err
+    assert "verdicts.jsonl:1: value: must be in 0..1, got 2" in err
+    assert "verdicts.jsonl:2: value: must be in 0..1, got -1" in err
 
 
 def test_a_pass_mark_that_is_no_number(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,17 @@ from statistics import median
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatewatch.scorers.bias import of_position
 from gatewatch.scorers.calibrate import Calibration, Figure, calibrate
 from gatewatch.scorers.labels import Label, majority
 from shared import known_answers, rows
+
+
+def width(figure: Figure | None) -> float:
+    assert figure is not None
+    return figure.high - figure.low
 
 
 def label(good: bool, verdict: bool | None, place: int = 0, **more: Any) -> Label:
@@ -75,6 +81,19 @@ def test_labels_drawn_by_verdict_need_their_weights() -> None:
     assert found.labelled_rate.value == pytest.approx(0.894)
 
 
+def test_labels_drawn_by_verdict_speak_for_what_they_were_drawn_from() -> None:
+    # As above, but the scorer was asked of nothing else.
+    drawn = [
+        *(Label(id=f"p{n}", people=(n < 48,), verdict=True, weight=18.0) for n in range(50)),
+        *(Label(id=f"f{n}", people=(n < 15,), verdict=False, weight=2.0) for n in range(50)),
+    ]
+    found = calibrate(drawn)
+    assert found.corrected is not None
+    assert found.corrected.value == pytest.approx(0.894)
+    assert found.rate == pytest.approx(0.9)
+    assert found.population == 100
+
+
 def test_grades_need_a_pass_mark() -> None:
     graded = [Label(id=str(n), people=(n % 5 / 4,), verdict=(n * 3 % 5) / 4) for n in range(60)]
     with pytest.raises(ValueError, match="give pass_at"):
@@ -91,6 +110,47 @@ def test_peoples_mean_grade_over_everything() -> None:
     assert found.mean is not None
     assert found.mean.low < 0.5 < found.mean.high  # the scorer's own mean is 0.7
     assert calibrate(graded, pass_at=0.75).mean is None  # all of it is labelled
+
+
+def test_a_score_in_all_shades_is_known_by_its_side_of_the_pass_mark() -> None:
+    draw = random.Random(5)
+    people = [draw.random() < 0.6 for _ in range(1000)]
+    every = [
+        Label(id=str(n), people=(good,), verdict=draw.betavariate(5, 2) if good else draw.betavariate(2, 5))
+        for n, good in enumerate(people)
+    ]
+    population = Counter(each.verdict for each in every)
+    by_mark = calibrate(every[:100], population=population, pass_at=0.5)
+    by_rank = calibrate(every[:100], population=population)
+    for found in (by_mark, by_rank):
+        assert found.corrected is not None
+        assert found.labelled_rate is not None
+        assert found.corrected.low < sum(people) / 1000 < found.corrected.high
+        assert width(found.corrected) < 0.8 * width(found.labelled_rate)
+    assert by_mark.weighted_kappa is None  # people give no grades
+    assert (by_rank.sensitivity, by_rank.auc is None) == (None, False)
+
+
+def test_a_ranking_too_says_how_many_more() -> None:
+    draw = random.Random(4)
+    some = [label(n % 2 == 0, None, n) for n in range(60)]
+    some = [replace(each, verdict=draw.gauss(0.5 + 0.07 * bool(each.people[0]), 0.1) % 1.0) for each in some]
+    found = calibrate(some)
+    assert found.word == "TOO FEW LABELS"
+    assert found.more is not None
+    assert f"about {found.more:,} more would tell" in found.why
+
+
+def test_what_shares_an_origin_tells_less() -> None:
+    alone = binary((40, 10, 5, 45))
+    together = [replace(each, cluster=str(int(each.id) // 5)) for each in alone]
+    plain, clustered = calibrate(alone), calibrate(together)
+    for name in ("agreement", "kappa", "sensitivity", "youden", "labelled_rate", "corrected"):
+        one, other = getattr(plain, name), getattr(clustered, name)
+        assert one.value == other.value
+        assert width(other) > 1.2 * width(one), name
+    assert (plain.effective, plain.counts) == (100.0, (50, 50))
+    assert clustered.effective < 60
 
 
 def test_what_cannot_be_held_against_each_other() -> None:
@@ -276,7 +336,13 @@ def test_a_scorer_that_sees_nothing_is_called_unusable() -> None:
         return sum(word in documents[row["source_id"]] for word in words) / len(words)
 
     every = [
-        Label(id=row["id"], people=(bool(row["human_consistent"]),), verdict=share(row), cluster=row["source_id"])
+        Label(
+            id=row["id"],
+            people=(bool(row["human_consistent"]),),
+            verdict=share(row),
+            cluster=row["source_id"],
+            slice=row["domain"],
+        )
         for row in rows("summedits", "summaries.jsonl.gz")
     ]
     words = Counter(calibrate(random.Random(seed).sample(every, 100)).word for seed in range(20))
@@ -285,6 +351,10 @@ def test_a_scorer_that_sees_nothing_is_called_unusable() -> None:
     whole = calibrate(every)
     alone = calibrate([Label(id=str(n), people=e.people, verdict=e.verdict) for n, e in enumerate(every)])
     assert whole.word == "NOT USABLE"
-    assert whole.auc is not None
-    assert alone.auc is not None
-    assert whole.auc.high - whole.auc.low > alone.auc.high - alone.auc.low
+    assert width(whole.auc) > width(alone.auc)
+    assert width(whole.labelled_rate) > width(alone.labelled_rate)
+    known = known_answers("summedits")
+    assert value(whole.labelled_rate) == round(1 - known["inconsistent"] / known["summaries"], 4)
+    assert len(whole.slices) == len({row["domain"] for row in rows("summedits", "summaries.jsonl.gz")})
+    assert all(part.auc is not None and part.agreement is None for part in whole.slices.values())
+    assert sum(part.good for part in whole.slices.values()) == known["summaries"] - known["inconsistent"]

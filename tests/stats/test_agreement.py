@@ -1,3 +1,5 @@
+import random
+from math import sqrt
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from gatewatch.stats.agreement import (
     Confusion,
     auc,
     cohen_kappa,
+    design_effect,
     fleiss_kappa,
     krippendorff_alpha,
     pairwise_agreement,
@@ -25,7 +28,7 @@ def _kappa(inputs: dict[str, Any]) -> dict[str, Any]:
 def _weighted(inputs: dict[str, Any]) -> Any:
     if inputs["weights"] is None:
         return cohen_kappa(inputs["a"], inputs["b"]).value
-    return weighted_kappa(inputs["a"], inputs["b"], weights=inputs["weights"])
+    return weighted_kappa(inputs["a"], inputs["b"], weights=inputs["weights"]).value
 
 
 def _krippendorff(inputs: dict[str, Any]) -> Any:
@@ -49,15 +52,25 @@ def test_kappa_is_symmetric_and_at_most_1(pairs: list[tuple[int, int]]) -> None:
         assert kappa.value <= 1
         assert kappa.interval is not None
         assert kappa.interval.low - 1e-12 <= kappa.value <= kappa.interval.high + 1e-12
-    quadratic = weighted_kappa(one, other, weights="quadratic")
-    assert quadratic is None or quadratic <= 1
+    quadratic = weighted_kappa(one, other, weights="quadratic").value
+    assert quadratic is None or quadratic <= 1 + 1e-9
 
 
 def test_where_chance_agrees_always_there_is_no_kappa() -> None:
     assert cohen_kappa(["a", "a"], ["a", "a"]).value is None
-    assert weighted_kappa([3, 3], [3, 3]) is None
+    assert weighted_kappa([3, 3], [3, 3]).value is None
     assert fleiss_kappa([["a", "a"], ["a", "a"]]) is None
     assert krippendorff_alpha([["a", "a"], ["a", "a"]]) is None
+
+
+@given(st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=4), min_size=1, max_size=15))
+def test_alpha_is_at_most_1_and_of_two_values_the_same_at_every_level(ratings: list[list[int]]) -> None:
+    for level in ("nominal", "ordinal", "interval"):
+        alpha = krippendorff_alpha(ratings, level=level)
+        assert alpha is None or alpha <= 1 + 1e-9
+    halves = [[value > 2 for value in each] for each in ratings]
+    nominal, interval = (krippendorff_alpha(halves, level=level) for level in ("nominal", "interval"))
+    assert nominal == (None if interval is None else pytest.approx(interval))
 
 
 def test_raters_must_have_rated_the_same() -> None:
@@ -142,3 +155,67 @@ def test_auc_of_things_that_hang_together_is_less_certain() -> None:
     assert together is not None
     assert alone[0] == together[0]
     assert together[1].high - together[1].low > 1.5 * (alone[1].high - alone[1].low)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.integers(1, 4)), min_size=2, max_size=30))
+def test_a_weight_stands_for_as_many_things(rows: list[tuple[int, bool, int]]) -> None:
+    scores, good, weights = ([row[place] for row in rows] for place in range(3))
+    weighed = auc([float(s) for s in scores], [bool(g) for g in good], weights=[float(w) for w in weights])
+    copied = [(float(score), is_good) for score, is_good, weight in rows for _ in range(weight)]
+    plain = auc([score for score, _ in copied], [is_good for _, is_good in copied])
+    assert (weighed is None) == (plain is None)
+    if weighed is not None and plain is not None:
+        assert weighed[0] == pytest.approx(plain[0])
+
+
+def test_agreement_on_everything_is_no_certainty() -> None:
+    for kappa in (cohen_kappa([1, 0] * 15, [1, 0] * 15), weighted_kappa([1, 2, 3] * 10, [1, 2, 3] * 10)):
+        assert (kappa.value, kappa.interval is not None) == (1.0, True)
+        assert kappa.interval is not None
+        assert 0.6 < kappa.interval.low < 0.9
+        assert kappa.interval.high == 1.0
+
+
+def test_the_interval_of_weighted_kappa_is_that_of_leaving_one_out() -> None:
+    draw = random.Random(3)
+    people = [draw.randint(1, 5) for _ in range(400)]
+    judge = [min(5, max(1, grade + draw.choice((-2, -1, 0, 0, 0, 1)))) for grade in people]
+    found = weighted_kappa(people, judge, weights="quadratic")
+    without = [
+        weighted_kappa(people[:n] + people[n + 1 :], judge[:n] + judge[n + 1 :], weights="quadratic").value or 0.0
+        for n in range(400)
+    ]
+    mean = sum(without) / 400
+    se = sqrt(399 / 400 * sum((value - mean) ** 2 for value in without))
+    assert found.interval is not None
+    assert (found.interval.high - found.interval.low) / (2 * 1.96) == pytest.approx(se, rel=0.05)
+
+
+parts = st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 5)), min_size=2, max_size=40)
+
+
+@given(parts)
+def test_a_design_effect_is_no_gain(rows: list[tuple[float, int]]) -> None:
+    values, clusters = [value for value, _ in rows], [cluster for _, cluster in rows]
+    assert design_effect(values, clusters) >= 1
+    assert design_effect(values, range(len(values))) == 1
+
+
+def test_copies_tell_nothing() -> None:
+    values = [0.5, -0.5] * 20
+    copies = [value for value in values for _ in range(4)]
+    assert design_effect(copies, [n // 4 for n in range(160)]) == pytest.approx(4, rel=0.03)
+    assert design_effect([0.0] * 12, [n // 4 for n in range(12)]) == 4
+    assert design_effect([0.1, -0.1], ["one", "one"]) == 2
+
+
+def test_a_confusion_of_copies_is_as_wide_as_of_the_things() -> None:
+    good = [True] * 30 + [False] * 30
+    passed = [True] * 25 + [False] * 5 + [True] * 8 + [False] * 22
+    one = Confusion.of(good, passed)
+    thrice = Confusion.of(good * 3, passed * 3, clusters=list(range(60)) * 3)
+    assert one.youden is not None
+    assert thrice.youden is not None
+    assert thrice.youden[0] == pytest.approx(one.youden[0])
+    assert thrice.youden[1].low == pytest.approx(one.youden[1].low, abs=0.01)
+    assert Confusion.of(good, passed, clusters=list(range(60))) == one

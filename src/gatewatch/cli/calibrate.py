@@ -95,6 +95,7 @@ def lines(kept: "Kept") -> Iterator[str]:
     left = (
         f"; {counted(kept.left_out, 'label')} left out: chosen for what they are, with no pi" if kept.left_out else ""
     )
+    left += f"; {counted(kept.elsewhere, 'label')} of what has no verdict here" if kept.elsewhere else ""
     yield f"{counted(found.labels, 'label')} ({kept.labels}), verdicts {judged}{left}"
     if found.missing:
         yield f"! {counted(found.missing, 'verdict')} missing: unknown, and no loss to either side"
@@ -105,8 +106,9 @@ def lines(kept: "Kept") -> Iterator[str]:
     yield from _confusion(found)
     yield from _rate(found)
     for name, part in found.slices.items():
-        j = "" if part.youden is None else f"   J {_in_words(part.youden)}"
-        yield f"  slice {name}: {counted(part.labels, 'label')}, agreement {_in_words(part.agreement)}{j}"
+        figures = (("agreement", part.agreement), ("AUC", part.auc), ("J", None if part.auc else part.youden))
+        said = "".join(f"   {what} {_in_words(figure)}" for what, figure in figures if figure is not None)
+        yield f"  slice {name}: {counted(part.labels, 'label')}, {part.good} good by people's word{said}"
     for bias in found.biases:
         mark = "!" if bias.warns else " "
         yield f"{mark} {bias.kind}: {bias.value:.3f} [{bias.low:.3f}, {bias.high:.3f}] {bias.says} (n {bias.n})"
@@ -135,7 +137,7 @@ def _figures(found: "Calibration") -> Iterator[str]:
         if figure is not None:
             yield f"  {name:<13} {_in_words(figure)}"
     if found.weighted_kappa is not None:
-        yield f"  {'kappa of grades':<13} {found.weighted_kappa:.3f} (weighted by the square of the difference)"
+        yield f"  {'kappa by grade':<13} {_in_words(found.weighted_kappa)}, weighted by the square of the difference"
     if found.ceiling is not None:
         alpha = "" if found.alpha is None else f"   Krippendorff's alpha {found.alpha:.3f}"
         alpha += "" if found.fleiss is None else f", Fleiss' kappa {found.fleiss:.3f}"
@@ -155,14 +157,12 @@ def _confusion(found: "Calibration") -> Iterator[str]:
 
 
 def _rate(found: "Calibration") -> Iterator[str]:
-    if found.corrected is None:
-        return
-    of = counted(found.population, "verdict")
     if found.rate is not None:
-        yield f"  the rate by the verdicts   {found.rate:.3f} of {of}, uncorrected"
+        yield f"  the rate by the verdicts   {found.rate:.3f} of {counted(found.population, 'verdict')}, uncorrected"
     if found.labelled_rate is not None:
         yield f"  by the labels alone        {_in_words(found.labelled_rate)}"
-    yield f"  as people would say        {_in_words(found.corrected)}"
+    if found.corrected is not None:
+        yield f"  as people would say        {_in_words(found.corrected)}"
     if found.mean is not None:
         yield f"  people's mean grade        {_in_words(found.mean)}"
 

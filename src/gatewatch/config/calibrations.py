@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.config.judged import Judged, from_file, from_run, spoken
+from gatewatch.config.judged import Judged, Spoken, from_file, from_run, spoken, thing_of
 from gatewatch.config.load import shortest
 from gatewatch.config.parts import Parts
 from gatewatch.config.project import Project
@@ -44,7 +44,11 @@ Make = Callable[[Prepared], RunResult]
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """A calibration as it is kept in `calibrations/SCORER.json`: of which ruler it is, and what it found."""
+    """A calibration as it is kept in `calibrations/SCORER.json`: of which ruler it is, and what it found.
+
+    `left_out` are labels of what was chosen with a probability that is not known, `elsewhere` those of what has no
+    verdict line or row at all.
+    """
 
     kind: str = KIND
     version: int = VERSION
@@ -58,6 +62,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     good: str = ""
     pass_at: float | None = None
     left_out: int = 0
+    elsewhere: int = 0
     found: Calibration
 
 
@@ -91,23 +96,26 @@ def calibrate_scorer(
     """
     scorer = None if verdicts is not None and not _names_scorer(project, reference) else named(project, reference)
     name = Path(reference).stem if scorer is None else scorer.name
-    lines = [line for line in read_labels(labels) if line.scorer in ("", name)]
-    chosen = [line for line in lines if line.pi is None and line.source not in ("", "random")]
-    lines = [line for line in lines if line not in chosen]
+    every = [(number, line) for number, line in read_labels(labels) if line.scorer in ("", name)]
+    lines = [(number, line) for number, line in every if line.pi is not None or line.source in ("", "random")]
     if not lines:
         what = f"has no label for {name!r} that can be used"
         raise InputError(Problem(str(labels), what, "those that were mined count only where their pi is recorded"))
+    speak = spoken(scorer)
     if verdicts is not None:
-        judged, source = from_file(read_verdicts(verdicts), str(verdicts)), str(shortest(verdicts))
+        judged, source = from_file(read_verdicts(verdicts), str(verdicts), speak), str(shortest(verdicts))
     else:
         assert scorer is not None
-        path = _run_of(project, lines, run)
-        judged, source = _verdicts(project, scorer, path, lines, everything=everything, make=make)
+        only = [line for _, line in lines]
+        path = _run_of(project, only, run)
+        judged, source = _verdicts(project, scorer, path, only, everything=everything, make=make)
     rubric = None if scorer is None else rubric_of(scorer)
-    found = _labels(lines, judged, scorer, str(labels))
-    good = good or spoken(scorer).good
+    found, elsewhere = _labels(lines, judged, speak, str(labels))
+    good = good or speak.good
     try:
-        report = calibrate(found, population=judged.population, good=good, pass_at=pass_at)
+        # Where the scorer was asked of nothing but what is labelled, the labels' weights say what they stand for.
+        population = judged.population if len(judged.verdicts) > len(found) else None
+        report = calibrate(found, population=population, good=good, pass_at=pass_at)
     except ValueError as error:
         raise InputError(Problem(str(labels), str(error))) from None
     return Kept(
@@ -120,7 +128,8 @@ def calibrate_scorer(
         judged=source,
         good=good if rubric is None or rubric.scale.kind in ("choice", "pairwise") else "",
         pass_at=pass_at,
-        left_out=len(chosen),
+        left_out=len(every) - len(lines),
+        elsewhere=elsewhere,
         found=report,
     )
 
@@ -187,41 +196,42 @@ def _verdicts(
     return from_run(made.path, scorer), made.id
 
 
-def _labels(lines: Iterable[LabelLine], judged: Judged, scorer: Scorer | None, where: str) -> list[Label]:
-    """Labels by thing, with the verdict on each; of a person who spoke twice the later word counts."""
-    speak = spoken(scorer)
+def _labels(
+    lines: Iterable[tuple[int, LabelLine]], judged: Judged, speak: Spoken, where: str
+) -> tuple[list[Label], int]:
+    """Labels by thing, with the verdict on each, and how many are of what has none.
+
+    Of a person who spoke twice the later word counts.
+    """
     by_thing: dict[str, dict[str, Value]] = {}
     first: dict[str, LabelLine] = {}
-    problems = []
-    for number, line in enumerate(lines, 1):
-        thing = line.case if line.case else judged.cases.get(line.trace, line.trace)
-        first.setdefault(thing, line)
+    problems, elsewhere = [], 0
+    for number, line in lines:
         try:
             value = speak.value(line.value)
         except ValueError as error:
-            problems.append(Problem(f"{where}: {thing}", f"value {error}"))
+            problems.append(Problem(f"{where}:{number}: value", str(error)))
             continue
-        by_thing.setdefault(thing, {})[line.by or f"#{number}"] = value
+        thing = thing_of(line.case, line.trial or 0) if line.case else judged.things.get(line.trace, line.trace)
+        if thing not in judged.verdicts:
+            elsewhere += 1
+            continue
+        first.setdefault(thing, line)
+        by_thing.setdefault(thing, {})[line.by or f"line {number}"] = value
     if problems:
         raise InputError(problems)
-    missing = [thing for thing in by_thing if thing not in judged.verdicts]
-    if len(missing) == len(by_thing):
-        raise InputError(Problem(where, f"none of the {len(missing)} labelled cases has a verdict", "is it this run?"))
-    found = []
-    for thing, people in by_thing.items():
-        if thing not in judged.verdicts:
-            continue
-        verdict, line = judged.verdicts[thing], first[thing]
-        found.append(
-            replace(
-                verdict,
-                people=tuple(people.values()),
-                slice=line.slice or verdict.slice,
-                cluster=line.cluster or verdict.cluster,
-                weight=1.0 if line.pi is None else 1 / line.pi,
-            )
+    if not by_thing:
+        raise InputError(Problem(where, f"none of its {elsewhere} labels is of what has a verdict", "is it this run?"))
+    return [
+        replace(
+            judged.verdicts[thing],
+            people=tuple(people.values()),
+            slice=first[thing].slice or judged.verdicts[thing].slice,
+            cluster=first[thing].cluster or judged.verdicts[thing].cluster,
+            weight=1 / (first[thing].pi or 1.0),
         )
-    return found
+        for thing, people in by_thing.items()
+    ], elsewhere
 
 
 # As files
@@ -293,10 +303,11 @@ def standing(root: Path, name: str, ref: ScorerRef, models: Iterable[str] = ()) 
 
 def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
     """What people would say of a run, by each judge that has a calibration to rely on: their pass rate, with its
-    interval.
+    interval. Rows whose task gave no answer are bad, by anybody's word.
 
     Of the run that was labelled it is the calibration's own estimate; of another the judge's pass rate is corrected
-    by its errors there (Rogan and Gladen's estimate, Lee's interval), which assumes that it errs as often here.
+    by its errors there (Rogan and Gladen's estimate, Lee's interval), which assumes that it errs as often here. A
+    choice has no pass rate, and no figure here.
     """
     found = {}
     for name, scorer in summary.scorers.items():
@@ -307,24 +318,32 @@ def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
             kept, why = standing(root, name, ref, [", ".join(scorer.models)] if len(scorer.models) == 1 else ())
         except InputError:  # it says so where it is demanded
             continue
-        figure = scorer.passed if kept is not None and kept.pass_at is not None else scorer.figure
-        if kept is None or why or figure is None or figure.mean is None or kept.pass_at != scorer.pass_at:
+        if kept is None or why or kept.good or kept.pass_at != scorer.pass_at:
             continue
-        report = kept.found
-        if kept.judged == summary.header.run and report.corrected is not None:
-            found[name] = report.corrected
-        elif report.sensitivity is not None and report.specificity is not None and not kept.good:
-            good, bad = report.counts
-            corrected = rogan_gladen(
-                figure.mean,
-                figure.n,
-                sensitivity=report.sensitivity.value,
-                good=good,
-                specificity=report.specificity.value,
-                bad=bad,
-            )
-            found[name] = Figure(corrected.mean, corrected.interval.low, corrected.interval.high)
+        figure = scorer.figure if scorer.passed is None else scorer.passed
+        told = figure.states.get("scored", 0)
+        if figure.mean is None or not told or kept.found.sensitivity is None:
+            continue
+        answered = told / (told + figure.states.get("task_error", 0) + figure.states.get("timeout", 0))
+        if kept.judged == summary.header.run and kept.found.corrected is not None:
+            of_answers = kept.found.corrected
+        elif kept.found.specificity is not None:
+            of_answers = _carried(kept.found, min(1.0, figure.mean / answered), max(1, round(figure.n * answered)))
+        else:
+            continue
+        found[name] = Figure(*(answered * end for end in (of_answers.value, of_answers.low, of_answers.high)))
     return found
+
+
+def _carried(report: Calibration, rate: float, n: int) -> Figure:
+    """A judge's pass rate in another run, corrected by its errors on the labels."""
+    assert report.sensitivity is not None
+    assert report.specificity is not None
+    alone = report.effective / sum(report.counts)
+    good, bad = (count * alone for count in report.counts)
+    sensitivity, specificity = report.sensitivity.value, report.specificity.value
+    found = rogan_gladen(rate, n, sensitivity=sensitivity, good=good, specificity=specificity, bad=bad)
+    return Figure(found.mean, found.interval.low, found.interval.high)
 
 
 def require_calibrated(root: Path, scorers: Mapping[str, ScorerRef], judges: Mapping[str, Iterable[str]]) -> None:

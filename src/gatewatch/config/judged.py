@@ -1,7 +1,7 @@
 """What a scorer said of things, in the terms in which people label them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,21 @@ _PAIR_WORDS = {"win": "a", "loss": "b", "tie": "tie", "a": "a", "b": "b"}
 
 
 class Judged(Struct, frozen=True):
-    """Verdicts by case (labels without people), how often each was given, and the models that gave them.
+    """Verdicts by thing (labels without people), how often each was given, and the models that gave them.
 
-    `cases` has the case of each trace that has a verdict.
+    A thing is the answer to a case in one trial: of the first it has the case's name (`thing_of`). `things` has the
+    thing of each trace that has a verdict.
     """
 
     verdicts: dict[str, Label]
     population: Mapping[Any, int]
     models: dict[str, str] = {}
-    cases: dict[str, str] = {}
+    things: dict[str, str] = {}
+
+
+def thing_of(case: str, trial: int) -> str:
+    """What the answer to a case in one trial is called, which are counted from 0."""
+    return f"{case} (trial {trial})" if trial else case
 
 
 class Spoken(Struct, frozen=True):
@@ -88,20 +94,19 @@ def spoken(scorer: Scorer | None) -> Spoken:
     return Spoken(scale)
 
 
-def from_file(lines: Mapping[str, VerdictLine], where: str) -> Judged:
-    """Verdicts that were recorded elsewhere, in the file `where`.
+def from_file(lines: Iterable[tuple[int, VerdictLine]], where: str, speak: Spoken) -> Judged:
+    """Verdicts that were recorded elsewhere, in the file `where`, in the terms of a scorer.
 
     Raises:
-        InputError: with every value that is outside 0..1.
+        InputError: with every value that is not on its scale.
     """
-    speak = Spoken()
     verdicts = {}
     problems = []
-    for line in lines.values():
+    for number, line in lines:
         try:
             value = None if line.value is None else speak.value(line.value)
         except ValueError as error:
-            problems.append(Problem(f"{where}: {line.case}", f"value {error}"))
+            problems.append(Problem(f"{where}:{number}: value", str(error)))
             continue
         verdicts[line.case] = Label(
             id=line.case,
@@ -119,30 +124,31 @@ def from_file(lines: Mapping[str, VerdictLine], where: str) -> Judged:
 
 
 def from_run(path: Path, scorer: Scorer) -> Judged:
-    """What a scorer said of the first trial of each case of a run."""
+    """What a scorer said of a run. The trials of a case are of one origin."""
     rubric = rubric_of(scorer)
     kind = None if rubric is None else rubric.scale.kind
     verdicts: dict[str, Label] = {}
     models: dict[str, str] = {}
-    cases: dict[str, str] = {}
+    things: dict[str, str] = {}
     for row in JournalReader(path).rows():
         score = row.scores.get(scorer.name)
-        if score is None or row.trial != 0 or score.status in ("task_error", "timeout", "skipped"):
+        if score is None or score.status in ("task_error", "timeout", "skipped"):
             continue
         models |= models_named(score.model)
         output = None if row.trace is None else row.trace.output
+        thing = thing_of(row.case, row.trial)
         if row.trace is not None and row.trace.id:
-            cases[row.trace.id] = row.case
-        verdicts[row.case] = Label(
-            id=row.case,
+            things[row.trace.id] = thing
+        verdicts[thing] = Label(
+            id=thing,
             people=(),
             verdict=_verdict(score, kind, binary=scorer.binary),
             orders=orders_of(score.label) if kind == "pairwise" and score.value is not None else None,
             length=None if output is None else len(text_of(output)),
             slice=row.slice,
-            cluster=row.cluster,
+            cluster=row.cluster or row.case,
         )
-    return Judged(verdicts, Counter(label.verdict for label in verdicts.values()), models, cases)
+    return Judged(verdicts, Counter(label.verdict for label in verdicts.values()), models, things)
 
 
 def _verdict(score: Score, kind: str | None, *, binary: bool) -> Value | None:

@@ -10,8 +10,8 @@ from gatewatch.core.label import LabelLine, VerdictLine
 T = TypeVar("T", LabelLine, VerdictLine)
 
 
-def read_labels(path: Path) -> list[LabelLine]:
-    """The labels of a file.
+def read_labels(path: Path) -> list[tuple[int, LabelLine]]:
+    """The labels of a file, each with the number of its line.
 
     Raises:
         InputError: with all that is wrong in it.
@@ -24,27 +24,27 @@ def read_labels(path: Path) -> list[LabelLine]:
     ]
     if problems:
         raise InputError(problems)
-    return [line for _, line in found]
+    return found
 
 
-def read_verdicts(path: Path) -> dict[str, VerdictLine]:
-    """The recorded verdicts of a file, by case.
+def read_verdicts(path: Path) -> list[tuple[int, VerdictLine]]:
+    """The recorded verdicts of a file, one to a case, each with the number of its line.
 
     Raises:
         InputError: with all that is wrong in it.
     """
     found = _read(path, VerdictLine, '{"case": "refund-1", "value": true}')
-    by_case: dict[str, VerdictLine] = {}
+    cases: set[str] = set()
     problems = []
     for number, line in found:
-        if line.case in by_case:
+        if line.case in cases:
             problems.append(
                 Problem(f"{path}:{number}", f"the case {line.case!r} is there twice", "keep one of the two")
             )
-        by_case[line.case] = line
+        cases.add(line.case)
     if problems:
         raise InputError(problems)
-    return by_case
+    return found
 
 
 def _read(path: Path, kind: type[T], example: str) -> list[tuple[int, T]]:

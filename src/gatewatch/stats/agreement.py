@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from math import exp, log, sqrt
-from typing import TYPE_CHECKING, Literal
+from math import fsum, log, sqrt, tanh
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from gatewatch.stats.intervals import Interval, newcombe_difference, wilson
+from gatewatch.stats.intervals import ROUNDING, Interval, newcombe_difference, wilson
 from gatewatch.stats.special import normal_quantile
 
 if TYPE_CHECKING:
@@ -29,47 +29,74 @@ def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable]) -> Kappa:
     """Cohen's kappa of two raters over the same things, with its 95 % interval.
 
     Source: Cohen (1960), "A coefficient of agreement for nominal scales"; the variance is that of Fleiss, Cohen and
-    Everitt (1969), for large samples: below 50 things the interval is wide, and rough.
+    Everitt (1969), for large samples: below 50 things the interval is wide, and rough. Where that variance is 0, as it
+    is when they agree on everything, the interval is Wilson's of the agreement, at the agreement that chance gives.
 
     Raises:
         ValueError: unless both have rated the same number of things, at least one.
     """
-    n = _paired(one, other)
-    table = Counter(zip(one, other, strict=True))
-    rows, columns = Counter(one), Counter(other)
-    kinds = list(dict.fromkeys([*one, *other]))
-    agreed = sum(table[each, each] for each in kinds) / n
-    chance = sum(rows[each] * columns[each] for each in kinds) / n**2
-    if chance >= 1.0:
-        return Kappa(None)
-    kappa = (agreed - chance) / (1 - chance)
-    term_a = sum(
-        table[each, each] / n * ((1 - chance) - (rows[each] + columns[each]) / n * (1 - agreed)) ** 2 for each in kinds
-    )
-    term_b = (1 - agreed) ** 2 * sum(
-        count / n * ((rows[b] + columns[a]) / n) ** 2 for (a, b), count in table.items() if a != b
-    )
-    term_c = (agreed * chance - 2 * chance + agreed) ** 2
-    half = _Z * sqrt(max(0.0, (term_a + term_b - term_c) / n)) / (1 - chance) ** 2
-    return Kappa(kappa, Interval(max(-1.0, kappa - half), min(1.0, kappa + half), "Fleiss-Cohen-Everitt"))
+    return _kappa(one, other, lambda a, b: float(a == b))
 
 
 def weighted_kappa(
-    one: Sequence[int], other: Sequence[int], *, weights: Literal["linear", "quadratic"] = "linear"
-) -> float | None:
-    """Cohen's kappa of grades, which counts by how much two raters differ; None where chance alone agrees always.
+    one: Sequence[float], other: Sequence[float], *, weights: Literal["linear", "quadratic"] = "linear"
+) -> Kappa:
+    """Cohen's kappa of grades, which counts by how much two raters differ, with its 95 % interval.
 
-    Source: Cohen (1968), "Weighted kappa". Grades are whole numbers; those that nobody gave do not matter.
+    Source: Cohen (1968), "Weighted kappa"; the interval is as for `cohen_kappa`. Grades are numbers, of which the
+    distance is their difference.
 
     Raises:
         ValueError: unless both have rated the same number of things, at least one.
     """
-    n = _paired(one, other)
     power = 1 if weights == "linear" else 2
-    observed = sum(abs(a - b) ** power for a, b in zip(one, other, strict=True)) / n
+    widest = max([*one, *other], default=0.0) - min([*one, *other], default=0.0) or 1.0
+    return _kappa(one, other, lambda a, b: 1 - (abs(a - b) / widest) ** power)
+
+
+def _kappa(one: Sequence[Any], other: Sequence[Any], weight: Callable[[Any, Any], float]) -> Kappa:
+    """Kappa where two values agree by a weight in 0..1."""
+    n = _paired(one, other)
     rows, columns = Counter(one), Counter(other)
-    chance = sum(rows[a] * columns[b] * abs(a - b) ** power for a in rows for b in columns) / n**2
-    return None if chance == 0 else 1 - observed / chance
+    of_row = {a: sum(count * weight(a, b) for b, count in columns.items()) / n for a in rows}
+    of_column = {b: sum(count * weight(a, b) for a, count in rows.items()) / n for b in columns}
+    table = Counter(zip(one, other, strict=True))
+    agreed = sum(count * weight(a, b) for (a, b), count in table.items()) / n
+    chance = sum(count * of_row[a] for a, count in rows.items()) / n
+    if chance >= 1.0 - ROUNDING:
+        return Kappa(None)
+    kappa = (agreed - chance) / (1 - chance)
+    squares = sum(
+        count / n * (weight(a, b) * (1 - chance) - (of_row[a] + of_column[b]) * (1 - agreed)) ** 2
+        for (a, b), count in table.items()
+    )
+    variance = (squares - (agreed * chance - 2 * chance + agreed) ** 2) / n
+    if variance <= ROUNDING:
+        ends = wilson(min(max(agreed, 0.0), 1.0) * n, n)
+        low, high = ((end - chance) / (1 - chance) for end in (ends.low, ends.high))
+        return Kappa(kappa, Interval(max(-1.0, low), min(1.0, high), "Wilson"))
+    half = _Z * sqrt(variance) / (1 - chance) ** 2
+    return Kappa(kappa, Interval(max(-1.0, kappa - half), min(1.0, kappa + half), "Fleiss-Cohen-Everitt"))
+
+
+def design_effect(parts: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """By how much the variance of a sum grows, 1 or more, when only clusters are independent.
+
+    `parts` are what each thing adds to the estimate's error, with a sum of about 0. Where no part differs from 0, the
+    clusters count as one thing each.
+
+    Source: Kish, Survey Sampling (1965), section 5.4; the variance is that of `cluster_se`.
+    """
+    n, groups = len(parts), len(set(clusters))
+    if groups == n:
+        return 1.0
+    alone = sum(part**2 for part in parts) * n / (n - 1)
+    if groups < 2 or alone <= ROUNDING:
+        return n / groups
+    sums: dict[Hashable, float] = {}
+    for part, cluster in zip(parts, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + part
+    return max(1.0, sum(each**2 for each in sums.values()) * groups / (groups - 1) / alone)
 
 
 def fleiss_kappa(ratings: Sequence[Sequence[Hashable]]) -> float | None:
@@ -123,23 +150,29 @@ def krippendorff_alpha(ratings: Sequence[Sequence[float | str]], *, level: Level
     totals: Counter[float | str] = Counter()
     for (a, _), count in coincidences.items():
         totals[a] += count
-    n = sum(totals.values())
-    distance = _distance(totals, level)
-    observed = sum(count * distance(a, b) for (a, b), count in coincidences.items())
-    chance = sum(totals[a] * totals[b] * distance(a, b) for a in totals for b in totals)
-    return None if chance == 0 else 1 - (n - 1) * observed / chance
-
-
-def _distance(totals: Counter[float | str], level: Level) -> Callable[[float | str, float | str], float]:
+    if len(totals) < 2:
+        return None
+    n = fsum(totals.values())
     if level == "nominal":
-        return lambda a, b: float(a != b)
+        observed = fsum(count for (a, b), count in coincidences.items() if a != b)
+        chance = n**2 - fsum(count**2 for count in totals.values())
+    else:
+        at = _positions(totals, level)
+        middle = sum(count * at[value] for value, count in totals.items()) / n
+        observed = sum(count * (at[a] - at[b]) ** 2 for (a, b), count in coincidences.items())
+        chance = 2 * n * sum(count * (at[value] - middle) ** 2 for value, count in totals.items())
+    return 1 - (n - 1) * observed / chance
+
+
+def _positions(totals: Counter[float | str], level: Level) -> dict[float | str, float]:
+    """Where values lie: of ordinal ones, at the middle of their ranks."""
     if level == "interval":
-        return lambda a, b: (float(a) - float(b)) ** 2
+        return {value: float(value) for value in totals}
     below, at = 0.0, {}
-    for value in sorted(totals, key=float):  # the middle of a value's ranks
+    for value in sorted(totals, key=float):
         at[value] = below + totals[value] / 2
         below += totals[value]
-    return lambda a, b: (at[a] - at[b]) ** 2
+    return at
 
 
 class Confusion(Struct, frozen=True):
@@ -155,14 +188,26 @@ class Confusion(Struct, frozen=True):
     effective: float = 0.0
 
     @classmethod
-    def of(cls, good: Sequence[bool], passed: Sequence[bool], weights: Sequence[float] | None = None) -> "Confusion":
-        """Count things, each with a weight (1 over its probability of having been labelled), scaled to their number."""
+    def of(
+        cls,
+        good: Sequence[bool],
+        passed: Sequence[bool],
+        weights: Sequence[float] | None = None,
+        clusters: Sequence[Hashable] | None = None,
+    ) -> "Confusion":
+        """Count things, each with a weight (1 over its probability of having been labelled), scaled to their number.
+
+        Things of one cluster, a document say, tell less than as many that are independent: `effective` is less by the
+        design effect on J (on the agreement, where all is good or all bad).
+        """
         weights = weights or [1.0] * len(good)
         total = sum(weights)
         cells = Counter[tuple[bool, bool]]()
         for is_good, has_passed, weight in zip(good, passed, weights, strict=True):
             cells[is_good, has_passed] += weight * len(good) / total  # type: ignore[assignment]
         effective = total**2 / sum(weight**2 for weight in weights) if weights else 0.0
+        if clusters is not None and good:
+            effective /= design_effect(_parts(good, passed, weights), clusters)
         return cls(
             good_passed=float(cells[True, True]),
             good_failed=float(cells[True, False]),
@@ -223,60 +268,77 @@ class Confusion(Struct, frozen=True):
         return j, newcombe_difference(self.good_passed * s, good * s, self.bad_passed * s, bad * s)
 
 
+def _parts(good: Sequence[bool], passed: Sequence[bool], weights: Sequence[float]) -> list[float]:
+    """What each thing adds to the error of J, or of the agreement where there is no J."""
+    rows = list(zip(good, passed, weights, strict=True))
+    sizes = {side: sum(weight for is_good, _, weight in rows if is_good is side) for side in (True, False)}
+    if not all(sizes.values()):
+        sizes = dict.fromkeys(sizes, sum(weights))
+    rates = {side: sum(w for is_good, p, w in rows if is_good is side and p) / sizes[side] for side in sizes}
+    return [w * (p - rates[is_good]) / sizes[is_good] * (1 if is_good else -1) for is_good, p, w in rows]
+
+
 def auc(
-    scores: Sequence[float], good: Sequence[bool], clusters: Sequence[Hashable] | None = None
+    scores: Sequence[float],
+    good: Sequence[bool],
+    clusters: Sequence[Hashable] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> tuple[float, Interval] | None:
     """The probability that something good is scored above something bad (ties count half), with its 95 % interval.
 
-    The variance is nonparametric and allows for clusters, things of one origin; without clusters it is DeLong's. The
-    interval is symmetric on the logit scale. None where all is good, or all bad.
+    The variance is nonparametric and allows for clusters, things of one origin, and for weights (1 over a thing's
+    probability of having been labelled); without either it is DeLong's. The interval is symmetric on the logit scale.
+    None where all is good, or all bad.
 
     Source: Obuchowski (1997), "Nonparametric analysis of clustered ROC curve data"; DeLong et al. (1988).
     """
     import numpy as np
 
-    x = np.asarray([score for score, is_good in zip(scores, good, strict=True) if is_good], dtype=float)
-    y = np.asarray([score for score, is_good in zip(scores, good, strict=True) if not is_good], dtype=float)
-    if not len(x) or not len(y):
+    values, flags = np.asarray(scores, dtype=float), np.asarray(good, dtype=bool)
+    weighed = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=float)
+    if flags.all() or not flags.any():
         return None
-    above = _placed(x, y)
-    below = 1 - _placed(y, x)
-    area = float(above.mean())
-    groups = list(range(len(scores))) if clusters is None else list(clusters)
+    of_good, of_bad = weighed[flags] / weighed[flags].sum(), weighed[~flags] / weighed[~flags].sum()
+    above = _placed(values[flags], values[~flags], of_bad)
+    below = 1 - _placed(values[~flags], values[flags], of_good)
+    area = min(1.0, float(above @ of_good))
+    groups = range(len(values)) if clusters is None else clusters
     each = {group: place for place, group in enumerate(dict.fromkeys(groups))}
     where = np.asarray([each[group] for group in groups])
-    flags = np.asarray(list(good), dtype=bool)
-    a = np.bincount(where[flags], weights=above - area, minlength=len(each))
-    b = np.bincount(where[~flags], weights=below - area, minlength=len(each))
-    of_good, of_bad = (len(np.unique(where[mask])) for mask in (flags, ~flags))
-    variance = (
-        _spread(of_good) * float(a @ a) / len(x) ** 2
-        + _spread(of_bad) * float(b @ b) / len(y) ** 2
-        + 2 * _spread(len(each)) * float(a @ b) / (len(x) * len(y))
-    )
-    return area, _logit_interval(area, variance, min(of_good, of_bad))
+    a = np.bincount(where[flags], weights=of_good * (above - area), minlength=len(each))
+    b = np.bincount(where[~flags], weights=of_bad * (below - area), minlength=len(each))
+    goods, bads = (len(np.unique(where[mask])) for mask in (flags, ~flags))
+    variance = _spread(goods) * float(a @ a) + _spread(bads) * float(b @ b) + 2 * _spread(len(each)) * float(a @ b)
+    return area, logit_interval(area, variance, min(goods, bads))
 
 
-def _placed(values: "NDArray[np.float64]", others: "NDArray[np.float64]") -> "NDArray[np.float64]":
+def _placed(
+    values: "NDArray[np.float64]", others: "NDArray[np.float64]", shares: "NDArray[np.float64]"
+) -> "NDArray[np.float64]":
     """For each value the share of the others that it is above, ties counting half."""
     import numpy as np
 
-    ranked = np.sort(others)
+    order = np.argsort(others)
+    ranked, below = others[order], np.concatenate(([0.0], np.cumsum(shares[order])))
     low, high = np.searchsorted(ranked, values, "left"), np.searchsorted(ranked, values, "right")
-    return np.asarray((low + high) / (2 * len(others)))
+    return np.asarray((below[low] + below[high]) / 2)
 
 
 def _spread(groups: int) -> float:
     return groups / (groups - 1) if groups > 1 else 1.0
 
 
-def _logit_interval(p: float, variance: float, n: int) -> Interval:
-    if not 0 < p < 1 or variance <= 0:
-        bounds = wilson(p * n, n)
-        return Interval(bounds.low, bounds.high, "Wilson")
-    half = _Z * sqrt(variance) / (p * (1 - p))
-    at = log(p / (1 - p))
-    return Interval(1 / (1 + exp(half - at)), 1 / (1 + exp(-half - at)), "logit")
+def logit_interval(p: float, variance: float, n: float, method: str = "logit") -> Interval:
+    """The 95 % interval of an estimate in 0..1, symmetric on the logit scale; at the ends of 0..1 Wilson's of n."""
+    if not ROUNDING < p < 1 - ROUNDING or variance <= 0:
+        ends = wilson(p * n, n)
+        return Interval(ends.low, ends.high, method)
+    half, at = _Z * sqrt(variance) / (p * (1 - p)), log(p / (1 - p))
+    return Interval(_share(at - half), _share(at + half), method)
+
+
+def _share(logit: float) -> float:
+    return 0.5 * (1 + tanh(logit / 2))
 
 
 def _paired(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
