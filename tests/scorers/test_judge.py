@@ -289,7 +289,7 @@ def test_a_named_model_is_bound_before_use() -> None:
 
 def test_a_judge_without_its_model_says_what_to_add() -> None:
     unbound = judge(Rubric(name="helpful", text="T"))
-    message = r"^judge 'helpful' names the model 'judge', which is not configured: add \[models\.judge\]$"
+    message = r"^'helpful' names the model 'judge', which is not configured: add \[models\.judge\]$"
     with pytest.raises(GatewatchError, match=message):
         asyncio.run(unbound(input="a", output="b"))
     assert scored(unbound).status == "scorer_error"

@@ -52,6 +52,8 @@ def test_retries() -> None:
         ("Please cancel the order for the kettle", "Yes, cancel the order for the kettle", False),
         ("Book a table for two at noon", "No, I meant a room", True),
         ("Do it", "Do it", False),
+        ("Can it wait until Monday?", "That is not a problem", False),
+        ("Can it wait until Monday?", "That is not the question", True),
     ],
 )
 def test_what_a_retry_is(before: str, after: str, again: bool) -> None:
@@ -89,6 +91,8 @@ def test_a_failed_last_turn_is_a_failure_of_the_application() -> None:
         (talk(("Connect me with an agent please", "Sure.")), "asked for"),
         ((Trace(input="x", output="y", spans=(Span(name="transfer_to_human", kind="tool"),)),), "handed over"),
         (talk(("Which person won the race?", "Mia.")), ""),
+        (talk(("Please get a seat for one person", "Done.")), ""),
+        (talk(("Get me a manager", "Please hold.")), "asked for"),
     ],
 )
 def test_escalation(session: tuple[Trace, ...], label: str) -> None:

@@ -23,6 +23,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from gatewatch.core.spots import apart, leaves
+
 Type = Literal["email", "card", "iban", "us_ssn", "ip", "phone"]
 
 
@@ -58,11 +60,7 @@ def find(text: str, *, phone: str = "", checked: bool = True) -> list[Found]:
     ]
     if phone:
         every += _phones(text, phone)
-    found: list[Found] = []
-    for each in sorted(every, key=lambda each: (each.start, -each.end)):
-        if not found or each.start >= found[-1].end:
-            found.append(each)
-    return found
+    return apart(every)
 
 
 def count(value: Any, *, phone: str = "") -> Counter[Type]:
@@ -71,14 +69,8 @@ def count(value: Any, *, phone: str = "") -> Counter[Type]:
     In the value's JSON text an escape (of a line's end, say) would hide what stands behind it. `phone` as in `find`.
     """
     found: Counter[Type] = Counter()
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting += [*part.keys(), *part.values()]
-        elif isinstance(part, list | tuple):
-            waiting += part
-        elif isinstance(part, str) or (isinstance(part, int) and not isinstance(part, bool)):
+    for part in leaves(value):
+        if isinstance(part, str) or (isinstance(part, int) and not isinstance(part, bool)):
             found.update(each.type for each in find(str(part), phone=phone))
     return found
 

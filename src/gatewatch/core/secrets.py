@@ -33,6 +33,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from gatewatch.core.spots import apart, leaves
+
 _END = r"(?![A-Za-z0-9_-])"
 _START = r"(?<![A-Za-z0-9_-])"
 
@@ -86,25 +88,14 @@ _LEAST_BITS = 3.0
 
 def find(text: str) -> list[Secret]:
     """Secrets in a text, in order, none overlapping; the time is linear in the text's length."""
-    every = [*_by_form(text), *_tokens(text), *_addresses(text), *_assigned(text)]
-    found: list[Secret] = []
-    for each in sorted(every, key=lambda each: (each.start, -each.end)):
-        if not found or each.start >= found[-1].end:
-            found.append(each)
-    return found
+    return apart([*_by_form(text), *_tokens(text), *_addresses(text), *_assigned(text)])
 
 
 def count(value: Any) -> Counter[str]:
     """How many secrets of each type a JSON value holds; every text and key is looked at by itself."""
     found: Counter[str] = Counter()
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting += [*part.keys(), *part.values()]
-        elif isinstance(part, list | tuple):
-            waiting += part
-        elif isinstance(part, str):
+    for part in leaves(value):
+        if isinstance(part, str):
             found.update(each.type for each in find(part))
     return found
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from msgspec import Struct
 
 from gatewatch.core.codec import text_of
-from gatewatch.core.errors import did_you_mean
+from gatewatch.core.errors import GatewatchError, did_you_mean
 from gatewatch.core.score import Source
 from gatewatch.scorers.fingerprint import Identity, declared, of_function
 
@@ -99,6 +99,11 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as written: for the scorer's own unit tests."""
         return self.fn(*args, **kwargs)
+
+
+def not_configured(scorer: str, model: str) -> GatewatchError:
+    """What is wrong when a scorer is asked before the model that it names is bound."""
+    return GatewatchError(f"{scorer!r} names the model {model!r}, which is not configured: add [models.{model}]")
 
 
 def _input(trace: "Trace", case: "Case | None") -> Any:

@@ -12,12 +12,11 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.case import Case, Expected
-from gatewatch.core.errors import GatewatchError
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
-from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, getters_named
+from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, getters_named, not_configured
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, as_text, fenced_request, steps_of
 from gatewatch.scorers.reply import Form, Verdict, must_be_text, must_have, object_schema, read_object
@@ -179,8 +178,7 @@ class _Claims(Struct, frozen=True, kw_only=True):
 
     async def score(self, **given: Any) -> Score:
         if self.model is None:
-            what = f"{self.name!r} names the model {self.model_name!r}, which is not configured"
-            raise GatewatchError(f"{what}: add [models.{self.model_name}]")
+            raise not_configured(self.name, self.model_name)
         kind = self.kind
         sections = {_HEADINGS[name]: _section(given[name]) for name in kind.needs if name in given}
         count = len(_listed(given[kind.numbered])) if kind.numbered else None

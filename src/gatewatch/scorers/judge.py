@@ -12,13 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError
 from gatewatch.core.score import Score
 from gatewatch.core.session import session_of
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
-from gatewatch.scorers.base import Models, Scorer, getters_named
+from gatewatch.scorers.base import Models, Scorer, getters_named, not_configured
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, messages_for
 from gatewatch.scorers.reply import Form, form_of
@@ -106,8 +105,7 @@ class _Judge(Struct, frozen=True, kw_only=True):
     async def score(self, **given: Any) -> Score:
         missing = [name for name in (*self.panel, self.escalate) if name and name not in self.models]
         if missing:
-            what = f"judge {self.name!r} names the model {missing[0]!r}, which is not configured"
-            raise GatewatchError(f"{what}: add [models.{missing[0]}]")
+            raise not_configured(self.name, missing[0])
         try:
             requests = [messages_for(self.rubric, each) for each in self._orders(_plain(given))]
         except LookupError as error:

@@ -8,12 +8,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError, ModelError
+from gatewatch.core.errors import ModelError
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import total_usage
 from gatewatch.models.embeddings import Embedder
-from gatewatch.scorers.base import Models, Scorer, getters_named
+from gatewatch.scorers.base import Models, Scorer, getters_named, not_configured
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import as_text
 
@@ -60,8 +60,7 @@ class _Semantic(Struct, frozen=True, kw_only=True):
 
     async def score(self, **given: Any) -> Score:
         if self.model is None:
-            what = f"{self.name!r} names the model {self.model_name!r}, which is not configured"
-            raise GatewatchError(f"{what}: add [models.{self.model_name}]")
+            raise not_configured(self.name, self.model_name)
         output, other = as_text(given["output"]), as_text(given[self.against])
         if not other.strip():
             return Score(status="scorer_error", explanation=f"the {self.against} is empty")

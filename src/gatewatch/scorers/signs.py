@@ -109,11 +109,11 @@ REFUSALS = "|".join(
 )
 """How a refusal begins."""
 
-ASKED_AGAIN = r"\b(?:that(?:'s| is| was) (?:not|wrong|incorrect)|not what i (?:asked|meant|said|want\w{0,2})|i (?:said|meant|already (?:said|told|asked|gave))|no,? i (?:want\w{0,2}|need\w{0,2}|meant|said|asked)|you (?:didn't|did not|don't|do not) (?:answer|understand|listen)|try again|(?:still|again) (?:not|wrong|doesn't|does not)|as i (?:said|told)|let me rephrase|in other words)\b"
-"""How people say that they were not understood."""
+ASKED_AGAIN = r"\b(?:that(?:'s| is| was) (?:not(?! (?:an? |at all |so |really )?(?:problem|issue|bad|big|necessary|needed|important|urgent)\b)|wrong|incorrect)|not what i (?:asked|meant|said|want\w{0,2})|i (?:said|meant|already (?:said|told|asked|gave))|no,? i (?:want\w{0,2}|need\w{0,2}|meant|said|asked)|you (?:didn't|did not|don't|do not) (?:answer|understand|listen)|try again|(?:still|again) (?:not|wrong|doesn't|does not)|as i (?:said|told)|let me rephrase|in other words)\b"
+"""How people say that they were not understood; "that is not a problem" is none."""
 
-WANTS_A_HUMAN = r"\b(?:(?:speak|talk|chat|connect\w{0,3}|transfer\w{0,4}|get|give|put|pass|hand\w{0,3}|escalat\w{1,4}|refer\w{0,4})\b(?:\W{1,3}\w{1,15}){0,4}\W{1,3}(?:human|person|agent|representative|operator|manager|supervisor|someone|somebody|specialist|colleague)|(?:real|actual|live|human) (?:person|human|agent|being|operator|representative|support))\b"
-"""How people ask for somebody else."""
+WANTS_A_HUMAN = r"\b(?:(?:speak|talk|chat|connect\w{0,3}|transfer\w{0,4}|(?:get|give)\W{1,3}(?:me|us|hold|through)|put|pass|hand\w{0,3}|escalat\w{1,4}|refer\w{0,4})\b(?:\W{1,3}\w{1,15}){0,4}\W{1,3}(?:human|person|agent|representative|operator|manager|supervisor|someone|somebody|specialist|colleague)|(?:real|actual|live|human) (?:person|human|agent|being|operator|representative|support))\b"
+"""How people ask for somebody else; "get a seat for one person" is none."""
 
 SATISFIED = r"\b(?:thanks?|thank you|great|perfect|awesome|got it|that works|solved|cheers)\b"
 """How people say that they have what they wanted."""
