@@ -4,19 +4,12 @@ from typing import Any
 
 import pytest
 
+from cli.building import JUDGE, run
 from gatewatch.checks.provider import FakeProvider
-from gatewatch.cli.main import status
 
-CONFIG = """
-[models.judge]
-model = "judge-1"
-base_url = "{url}"
-key_env = ""
-
-[prices.judge-1]
-input = 1.0
-output = 1.0
-
+CONFIG = (
+    JUDGE
+    + """
 [scorers.good]
 rubric = "good.md"
 
@@ -31,6 +24,7 @@ task = "replay:outputs.jsonl"
 scorers = ["good"]
 gate = {{ require_calibrated = true }}
 """
+)
 COUNT = 80
 
 
@@ -50,12 +44,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, lines in (("cases", cases), ("outputs", outputs), ("labels", labels)):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = status(list(words))
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def test_stored_outputs_are_judged_and_held_against_labels(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,25 +4,19 @@ from typing import Any
 
 import pytest
 
+from cli.building import JUDGE, run
 from gatewatch.checks.provider import FakeProvider, Reply
-from gatewatch.cli.main import status
 from gatewatch.scorers.library import BUILT_INS
 
-CONFIG = """
-[models.judge]
-model = "judge-1"
-base_url = "{url}"
-key_env = ""
-
-[prices.judge-1]
-input = 1.0
-output = 1.0
-
+CONFIG = (
+    JUDGE
+    + """
 [suites.main]
 dataset = "cases.jsonl"
 task = "replay:one.jsonl"
 scorers = ["valid_json"]
 """
+)
 
 
 @pytest.fixture
@@ -35,12 +29,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "good.md").write_text('---\nscale = "1-5"\n---\nHow good is it?\n')
     (tmp_path / "better.md").write_text('---\nscale = "pairwise"\n---\nWhich is better?\n')
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = status(list(words))
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def test_a_few_traces_are_judged_with_what_that_costs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
