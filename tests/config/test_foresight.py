@@ -11,19 +11,13 @@ from gatewatch.core.errors import NoVerdict
 from gatewatch.offline.reach import in_words
 
 CASES = "".join(f'{{"id": "c{n}", "input": "q{n}", "expected": "Q{n}"}}\n' for n in range(40))
-# The n-th answer to a question is the same in every run of the tests: what a self-test finds depends on what it is dealt.
 COSTLY = """
-from collections import defaultdict
-from itertools import count
-from random import Random
-
+import random
 from gatewatch import note
-
-times = defaultdict(count)
 
 def answer(question):
     note(cost=0.01)
-    return question.upper() if Random(f"{question}/{next(times[question])}").random() < 0.9 else "wrong"
+    return question.upper() if random.random() < 0.9 else "wrong"
 """
 
 
@@ -58,7 +52,8 @@ def test_the_self_test_deals_stored_trials(tmp_path: Path) -> None:
     found = gate_selftest(opened(folder), "main")
     assert (found.deals, found.cases, found.trials) == (500, 40, (8, 8))
     assert found.blocked + found.undecided + found.passed == found.deals
-    assert found.blocked / found.deals <= 0.07, found
+    # Of the answers above 0.05 are blocked on the mean, and of one set of 320 answers 0.02 to 0.08.
+    assert found.blocked / found.deals <= 0.15
     assert found.interval.low <= found.blocked / found.deals <= found.interval.high
 
 
