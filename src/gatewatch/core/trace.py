@@ -62,12 +62,26 @@ class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     attributes: dict[str, Any] = {}
 
 
+class Redaction(Struct, frozen=True):
+    """What was taken out of a trace before it was kept: how much of a type ("email", "aws_key") in a field."""
+
+    type: str
+    field: str
+    count: int = 1
+
+
 class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request end to end: the one thing that a scorer looks at, whichever mode it came from.
 
     `output` is text or any JSON value. `latency_s` is the time the application took, in seconds, without our own
     waiting (for a place, a rate limit or a retry), which is in `waited_s`. `versions` names the component versions
     that produced it (prompt, model, parameters, retriever, knowledge_base, tools, commit, or any the user names).
+
+    Of live requests only: `started` is in seconds since the epoch by the application's clock; `first_token_s` the time
+    to the first part of a stream; `user` a keyed hash; `external_id` the application's own name for the request (a
+    message, a ticket); `variant` the arm of an A/B test; `marks` what the application said of it (`core.marks`);
+    `span_id` and `parent_id` its place in a distributed trace (W3C, 16 hex digits); `redacted` what was taken out, and
+    `cut` how many bytes a field had that was too long to be kept whole; `flaws` what could not be written as it was.
     """
 
     id: str = ""
@@ -85,6 +99,17 @@ class Trace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flow: str = ""
     slice: str = ""
     versions: dict[str, str] = {}
+    first_token_s: float | None = None
+    user: str = ""
+    external_id: str = ""
+    variant: str = ""
+    tags: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    span_id: str = ""
+    parent_id: str = ""
+    redacted: tuple[Redaction, ...] = ()
+    cut: dict[str, int] = {}
+    flaws: tuple[str, ...] = ()
 
 
 def moved(spans: Iterable[Span], by: int) -> tuple[Span, ...]:
