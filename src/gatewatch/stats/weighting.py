@@ -1,0 +1,103 @@
+"""Means of what was sampled with known, unequal probabilities: what online numbers are estimated with.
+
+Every value weighs 1 / pi, where pi is the probability with which it came to be in the sample. So a sample that takes
+all that went wrong and a twentieth of the rest tells of all traffic, without bias.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from math import fsum, sqrt
+
+from msgspec import Struct
+
+from gatewatch.stats.agreement import design_effect, logit_interval
+from gatewatch.stats.intervals import Estimate
+
+
+class Cell(Struct, frozen=True):
+    """Values that were sampled with one probability `pi`: how many, their sum, and the sum of their squares."""
+
+    pi: float
+    n: int
+    total: float
+    squares: float
+
+
+def hajek(values: Sequence[float], probabilities: Sequence[float]) -> tuple[float, float, float]:
+    """The weighted mean of independent values, its linearised standard error, and Kish's effective sample size.
+
+    Source: Hajek (1971); Särndal, Swensson and Wretman (1992), "Model assisted survey sampling", section 5.7. The
+    standard error is that of a weighted least-squares mean, HC0.
+
+    Raises:
+        ValueError: without values, or for a probability out of (0, 1]: what could not be sampled is not estimated.
+    """
+    weights = _weights(probabilities)
+    every = fsum(weights)
+    mean = fsum(w * x for w, x in zip(weights, values, strict=True)) / every
+    squares = fsum((w * (x - mean)) ** 2 for w, x in zip(weights, values, strict=True))
+    return mean, sqrt(squares) / every, every**2 / fsum(w * w for w in weights)
+
+
+def weighted_mean(
+    values: Sequence[float], probabilities: Sequence[float], clusters: Sequence[Hashable] | None = None
+) -> Estimate:
+    """The mean of values in 0..1 over all that they were sampled from, with its 95 % interval on the logit scale.
+
+    Args:
+        values: what was sampled.
+        probabilities: with which each came to be sampled, in (0, 1]: the final ones, not those of the day.
+        clusters: what each belongs to, such as its session: only clusters are independent. By default each is alone.
+
+    Returns:
+        The estimate. Where the values do not differ its interval is Wilson's of the effective size; there is none for
+        fewer than two values.
+
+    Source: as `hajek`, times n / (n - 1), and the design effect of the clusters (Kish, Survey Sampling, 1965).
+
+    Raises:
+        ValueError: for a probability out of (0, 1].
+    """
+    if not values:
+        return Estimate(None, 0)
+    mean, se, effective = hajek(values, probabilities)
+    return _estimate(mean, se, effective, len(values), spread_by(values, probabilities, clusters))
+
+
+def weighted_mean_of_cells(cells: Iterable[Cell], *, design: float = 1.0) -> Estimate:
+    """As `weighted_mean`, from sums; `design` is by how much clusters, of which sums know nothing, widen the variance.
+
+    Raises:
+        ValueError: for a probability out of (0, 1].
+    """
+    kept = [cell for cell in cells if cell.n]
+    if not kept:
+        return Estimate(None, 0)
+    weights = _weights([cell.pi for cell in kept])
+    every = fsum(w * cell.n for w, cell in zip(weights, kept, strict=True))
+    mean = fsum(w * cell.total for w, cell in zip(weights, kept, strict=True)) / every
+    about = [max(0.0, cell.squares - 2 * mean * cell.total + cell.n * mean * mean) for cell in kept]
+    squares = fsum(w * w * each for w, each in zip(weights, about, strict=True))
+    effective = every**2 / fsum(w * w * cell.n for w, cell in zip(weights, kept, strict=True))
+    return _estimate(mean, sqrt(squares) / every, effective, sum(cell.n for cell in kept), design)
+
+
+def spread_by(values: Sequence[float], probabilities: Sequence[float], clusters: Sequence[Hashable] | None) -> float:
+    """By how much clusters widen the variance of a weighted mean: the design effect, 1 or more."""
+    if clusters is None or len(values) < 2:
+        return 1.0
+    mean, _, _ = hajek(values, probabilities)
+    return design_effect([(x - mean) / pi for x, pi in zip(values, probabilities, strict=True)], clusters)
+
+
+def _weights(probabilities: Sequence[float]) -> list[float]:
+    if not all(0.0 < pi <= 1.0 for pi in probabilities):
+        raise ValueError("a probability of inclusion is in (0, 1]: what could not be sampled is not estimated")
+    return [1.0 / pi for pi in probabilities]
+
+
+def _estimate(mean: float, se: float, effective: float, n: int, design: float) -> Estimate:
+    mean = min(1.0, max(0.0, mean))
+    if n < 2:
+        return Estimate(mean, n)
+    variance = se * se * design * n / (n - 1)
+    return Estimate(mean, n, logit_interval(mean, variance, effective / design, "weighted logit"))
