@@ -1,11 +1,14 @@
 import asyncio
+import threading
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatewatch.core.case import Case
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
+from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Fault, Trace, Usage
 from gatewatch.scorers.apply import apply, apply_inline
 from gatewatch.scorers.base import Scorer, scorer
@@ -96,3 +99,63 @@ def test_what_cannot_be() -> None:
         weighted([(exact(), 0)])
     with pytest.raises(ValueError, match=r"pass_at must be in 0\.\.1, got 2"):
         all_of([exact()], pass_at=2)
+
+
+class Slow:
+    """A scorer of the user's that is at work until it is `released`, or for so long that the test has failed."""
+
+    def __init__(self) -> None:
+        self.begun, self.released = threading.Event(), threading.Event()
+
+    @property
+    def scorer(self) -> Scorer:
+        @scorer(name="slow", version="1")
+        def slow(output: str) -> bool:
+            self.begun.set()
+            return self.released.wait(5)
+
+        return slow
+
+
+@pytest.mark.parametrize("others", [[], [valid_json()], [gives("a", True)]])
+def test_a_part_of_the_users_that_takes_its_time_holds_nobody_up(others: list[Scorer]) -> None:
+    slow, threads = Slow(), DaemonPool(3)
+
+    async def both() -> Score:
+        call = asyncio.ensure_future(apply(all_of([slow.scorer, *others]), Trace(output="1"), threads=threads))
+        await asyncio.to_thread(slow.begun.wait, 5)
+        slow.released.set()
+        return await call
+
+    assert asyncio.run(both()).value == 1.0
+
+
+def test_a_part_that_does_not_come_back_is_given_up_and_the_others_are_not() -> None:
+    slow, threads = Slow(), DaemonPool(2)
+    made = all_of([slow.scorer, gives("a", True)])
+    score = asyncio.run(apply(made, Trace(output="x"), timeout=0.05, threads=threads))
+    slow.released.set()
+    assert (score.status, score.explanation) == ("scorer_error", "slow: no answer within 0.05 s")
+    assert score.parts["a"].value == 1.0
+    assert threads.abandoned == 1
+
+
+def test_a_part_that_asks_a_model_is_waited_for_while_another_is_given_up() -> None:
+    slow, given_up = Slow(), asyncio.Event()
+
+    class Telling(DaemonPool):
+        async def call(self, *args: Any, **options: Any) -> Any:
+            try:
+                return await super().call(*args, **options)
+            finally:
+                given_up.set()
+
+    @scorer(name="asks", version="1")
+    async def asks(output: str) -> bool:
+        return await given_up.wait()
+
+    made = all_of([weighted([(slow.scorer, 1), (replace(asks, models=("judge",)), 1)])])
+    score = asyncio.run(apply(made, Trace(output="x"), timeout=0.05, threads=Telling(2), patient=True))
+    slow.released.set()
+    parts = score.parts["weighted"].parts
+    assert (parts["slow"].status, parts["asks"].value) == ("scorer_error", 1.0)

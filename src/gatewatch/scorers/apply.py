@@ -71,8 +71,9 @@ async def apply(
     beside: Mapping[str, Any] = _NOTHING,
     timeout: float | None = None,
     threads: DaemonPool | None = None,
+    patient: bool = False,
 ) -> Score:
-    """Apply any scorer to a trace.
+    """Apply any scorer to a trace; of a composite, each part by itself, with a time of its own.
 
     Args:
         scorer: the scorer; models it names must have been bound.
@@ -81,10 +82,17 @@ async def apply(
         beside: what neither of them tells: the traces of its `session`, the `other` trace it is held against.
         timeout: seconds after which the scorer is given up; its score is then a `scorer_error`.
         threads: where synchronous scorers of the user's run; without it they run on the calling thread.
+        patient: whether a scorer that asks models is never given up: they have deadlines of their own, and that it
+            waits for its turn is nobody's fault.
     """
     early, arguments = verdict_without_call(scorer, trace, case, beside)
     if early is not None:
         return early
+    if scorer.parts and not scorer.inline:
+        score: Score = await scorer.fn(**arguments, timeout=timeout, threads=threads, patient=patient)
+        return score
+    if patient and scorer.models:
+        timeout = None
     if scorer.is_async:
         return await _call_async(scorer, arguments, timeout, threads)
     if scorer.inline or threads is None:

@@ -60,7 +60,8 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     a thread, where they can be left behind when they do not come back. `optional` names arguments that have a default
     and need not be there. `models` are the names of the models it asks, each as often as it is asked; `bind_models`
     gives the scorer with them resolved; `prompt_length` is what it asks, in characters, without what is scored: for
-    forecasts.
+    forecasts. `parts` are what a composite is made of; unless it is `inline`, its function is also given how to apply
+    them: `timeout`, `threads` and `patient`, as `apply` has them.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     optional: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
     prompt_length: int = 0
+    parts: tuple["Scorer", ...] = ()
     bind_models: Callable[[Models], "Scorer"] | None = None
 
     @property

@@ -83,8 +83,8 @@ class _Composite(Struct, frozen=True, kw_only=True):
     def score(self, trace: "Trace", case: "Case | None" = None) -> Score:
         return self.whole([(part.name, apply_inline(part, trace, case)) for part in self.parts])
 
-    async def score_async(self, trace: "Trace", case: "Case | None" = None) -> Score:
-        found = await asyncio.gather(*(apply(part, trace, case) for part in self.parts))
+    async def score_async(self, trace: "Trace", case: "Case | None" = None, **how: Any) -> Score:
+        found = await asyncio.gather(*(apply(part, trace, case, **how) for part in self.parts))
         return self.whole(list(zip((part.name for part in self.parts), found, strict=True)))
 
     def whole(self, scores: Sequence[tuple[str, Score]]) -> Score:
@@ -130,7 +130,7 @@ def _made(
 
 def _scorer(composite: _Composite) -> Scorer:
     parts = composite.parts
-    waits = any(part.is_async or not part.inline for part in parts)
+    inline = all(part.inline for part in parts)
 
     def bind(models: Models) -> Scorer:
         bound = tuple(part if part.bind_models is None else part.bind_models(models) for part in parts)
@@ -139,16 +139,17 @@ def _scorer(composite: _Composite) -> Scorer:
     based = any(part.reference_based for part in parts)
     return Scorer(
         name=composite.name,
-        fn=composite.score_async if waits else composite.score,
+        fn=composite.score if inline else composite.score_async,
         getters=(("trace", _trace), ("case", _case)),
         identify=lambda: composite.identity,
         source="judge" if any(part.source == "judge" for part in parts) else "rule",
-        is_async=waits,
-        inline=not waits,
+        is_async=not inline,
+        inline=inline,
         binary=composite.every,
         optional=frozenset() if based and not composite.every else frozenset({"case"}),
         models=tuple(model for part in parts for model in part.models),
         prompt_length=max((part.prompt_length for part in parts), default=0),
+        parts=parts,
         bind_models=bind if any(part.bind_models is not None for part in parts) else None,
     )
 
