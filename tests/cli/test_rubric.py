@@ -65,6 +65,19 @@ def test_pairs_of_two_runs_with_the_lean_to_a_position(project: Path, capsys: py
     assert "mean 0.500" in out
 
 
+def test_a_composite_is_tried_beside_the_other_run_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = json.dumps({"explanation": "The first.", "verdict": "A"})
+    composite = '[scorers.better]\nrubric = "better.md"\n[scorers.all]\nuse = "all_of"\nparts = ["better"]\n'
+    with FakeProvider(lambda _request: reply) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url) + composite)
+        run(capsys, "run", "main", "--name", "one")
+        run(capsys, "run", "main", "--task", "replay:two.jsonl", "--name", "two")
+        code, _, _ = run(capsys, "rubric", "try", "all", "--run", "two", "--other", "one", "--case", "c0")
+    shown = [json.dumps(each) for each in provider.requests]
+    assert (code, len(shown)) == (0, 2)
+    assert all("one 0" in each and "two 0" in each for each in shown)
+
+
 def test_nothing_but_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(lambda _request: "prose") as provider:
         (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))

@@ -14,6 +14,7 @@ from gatewatch.scorers.apply import apply, apply_inline
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.composite import all_of, weighted
 from gatewatch.scorers.safety import pii
+from gatewatch.scorers.session import retries
 from gatewatch.scorers.structure import valid_json
 from gatewatch.scorers.text import exact, similarity
 
@@ -99,6 +100,30 @@ def test_what_cannot_be() -> None:
         weighted([(exact(), 0)])
     with pytest.raises(ValueError, match=r"pass_at must be in 0\.\.1, got 2"):
         all_of([exact()], pass_at=2)
+
+
+@scorer(version="1")
+def like(output: str, other: Trace) -> bool:
+    return bool(output == other.output)
+
+
+@scorer(version="1")
+async def second(session: tuple[Trace, ...]) -> bool:
+    return len(session) == 2
+
+
+@pytest.mark.parametrize("others", [[], [valid_json()], [gives("b", True)]])
+def test_parts_are_given_what_lies_beside_the_trace(others: list[Scorer]) -> None:
+    trace, case = Trace(output="1"), Case(input="?", expected="2")
+    for beside, value in (({"other": Trace(output="1")}, 1.0), ({"other": Trace(output="3")}, 0.0), ({}, 0.0)):
+        made = all_of([all_of([replace(like, inline=True), *others])])
+        assert asyncio.run(apply(made, trace, case, beside=beside)).value == value
+    session = {"session": (Trace(output="0"), trace)}
+    assert asyncio.run(apply(all_of([second]), trace, beside=session)).value == 1.0
+    assert asyncio.run(apply(all_of([second]), trace)).value == 0.0
+    assert apply_inline(weighted([(retries(), 1)]), trace, beside=session).status == "scored"
+    assert second.needs == ("session",)
+    assert all_of([second]).needs == ("trace", "case", "session")
 
 
 class Slow:
