@@ -126,6 +126,42 @@ def test_parts_are_given_what_lies_beside_the_trace(others: list[Scorer]) -> Non
     assert all_of([second]).needs == ("trace", "case", "session")
 
 
+def test_a_case_that_is_skipped_is_skipped_when_its_task_failed_too() -> None:
+    failed, bare, stated = Trace(error=Fault("boom")), Case(input="?"), Case(input="?", expected="x")
+    mean, both = weighted([(exact(), 1), (pii(), 1)]), all_of([exact(), similarity()])
+    for made in (mean, both, weighted([(both, 1), (gives("a", 1), 1)])):
+        for trace in (Trace(output="x"), failed):
+            assert scored(made, trace, bare).status == scored(made, trace).status == "skipped"
+        assert scored(made, failed, stated).status == "task_error"
+    either = all_of([exact(), pii()])
+    assert scored(either, Trace(output="x"), bare).value == 1.0
+    assert scored(either, failed, bare).status == "task_error"
+    assert scored(mean, Trace(output="x"), bare).explanation == "nothing to say: exact"
+
+
+def test_nothing_is_asked_where_a_mean_will_have_nothing_to_say() -> None:
+    asked: list[str] = []
+
+    @scorer
+    async def dear(output: str) -> bool:
+        asked.append(output)
+        return True
+
+    made = weighted([(dear, 1), (exact(), 1)])
+    assert scored(made, case=Case(input="?")).status == "skipped"
+    assert scored(made, case=Case(input="?", expected="x")).value == 1.0
+    assert asked == ["x"]
+
+
+def test_what_is_made_of_references_alone_needs_one() -> None:
+    assert all_of([exact(), similarity()]).reference_based
+    assert not all_of([exact(), pii()]).reference_based
+    assert weighted([(exact(), 1), (pii(), 1)]).reference_based
+    pair = {"other": Trace(output="x")}
+    assert asyncio.run(apply(weighted([(like, 1)]), Trace(output="x"), beside=pair)).value == 1.0
+    assert asyncio.run(apply(weighted([(like, 1)]), Trace(output="x"))).status == "skipped"
+
+
 class Slow:
     """A scorer of the user's that is at work until it is `released`, or for so long that the test has failed."""
 

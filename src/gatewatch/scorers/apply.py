@@ -40,11 +40,21 @@ def verdict_without_call(
         value = beside[name] if name in beside else get(trace, case)
         if value is not MISSING:
             arguments[name] = value
-        elif name not in scorer.optional and not (failed and name == "context"):  # a failure leaves no context
+        elif failed and name == "context":  # a failure leaves none
+            continue
+        elif name not in scorer.optional and not scorer.parts:
             return Score(status="skipped", explanation=f"no {name}"), arguments
+    silent = [part.name for part in scorer.parts if _is_silent(part, trace, case, beside)]
+    if silent and (scorer.needs_all or len(silent) == len(scorer.parts)):
+        return Score(status="skipped", explanation=f"nothing to say: {', '.join(silent)}"), arguments
     if trace.error is not None:
         return (_TASK_TIMEOUT if trace.error.kind == "timeout" else _TASK_ERROR), arguments
     return None, arguments
+
+
+def _is_silent(part: Scorer, trace: "Trace", case: "Case | None", beside: Mapping[str, Any]) -> bool:
+    early, _ = verdict_without_call(part, trace, case, beside)
+    return early is not None and early.status == "skipped"
 
 
 def apply_inline(

@@ -61,7 +61,8 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     and need not be there. `models` are the names of the models it asks, each as often as it is asked; `bind_models`
     gives the scorer with them resolved; `prompt_length` is what it asks, in characters, without what is scored: for
     forecasts. `parts` are what a composite is made of; unless it is `inline`, its function is also given how to apply
-    them: `timeout`, `threads` and `patient`, as `apply` has them.
+    them: `timeout`, `threads` and `patient`, as `apply` has them. One that `needs_all` has nothing to say where one
+    of its parts has not; any other where none has.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     models: tuple[str, ...] = ()
     prompt_length: int = 0
     parts: tuple["Scorer", ...] = ()
+    needs_all: bool = False
     bind_models: Callable[[Models], "Scorer"] | None = None
 
     @property

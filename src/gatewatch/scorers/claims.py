@@ -225,7 +225,7 @@ def _context(trace: Trace, case: Case | None) -> Any:
 def _criteria(_trace: Trace, case: Case | None) -> Any:
     expected = None if case is None else case.expected
     criteria = expected.criteria if isinstance(expected, Expected) else None
-    return MISSING if criteria is None else criteria
+    return criteria or MISSING
 
 
 def _answer(_trace: Trace, case: Case | None) -> Any:

@@ -152,7 +152,7 @@ def _scorer(composite: _Composite) -> Scorer:
         return _scorer(replace(composite, parts=bound))
 
     beside = [name for name in ("session", "other") if any(name in part.needs for part in parts)]
-    based = any(part.reference_based for part in parts)
+    based = (all if composite.every else any)(part.reference_based for part in parts)
     return Scorer(
         name=composite.name,
         fn=composite.score if inline else composite.score_async,
@@ -162,9 +162,10 @@ def _scorer(composite: _Composite) -> Scorer:
         is_async=not inline,
         inline=inline,
         binary=composite.every,
-        optional=frozenset(beside if based and not composite.every else ("case", *beside)),
+        optional=frozenset(beside if based else ("case", *beside)),
         models=tuple(model for part in parts for model in part.models),
         prompt_length=max((part.prompt_length for part in parts), default=0),
         parts=parts,
+        needs_all=not composite.every,
         bind_models=bind if any(part.bind_models is not None for part in parts) else None,
     )

@@ -97,8 +97,6 @@ def _ranked(name: str, kind: str, k: int, measure: Measure) -> Scorer:
 
     def score(trace: Trace, expected: Sequence[str]) -> Score:
         relevant = set(expected)
-        if not relevant:
-            return Score(status="skipped", explanation="no document is relevant")
         found = [document in relevant for document in retrieved(trace)]
         label = f"{sum(found[:k])} of {len(relevant)} in {min(k, len(found))}"
         return Score(min(1.0, measure(found, len(relevant))), label if found else "nothing retrieved")
@@ -114,7 +112,7 @@ def _trace(trace: Trace, _case: Case | None) -> Any:
 def _relevant(_trace: Trace, case: Case | None) -> Any:
     expected = None if case is None else case.expected
     relevant = expected.relevant if isinstance(expected, Expected) else None
-    return MISSING if relevant is None else relevant
+    return relevant or MISSING
 
 
 def retrieved(trace: Trace) -> list[str]:
