@@ -121,6 +121,25 @@ def test_the_list(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("\n") > len(listed)
 
 
+def test_what_a_scorer_costs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        CONFIG.format(url="http://127.0.0.1:9")
+        + '[models.here]\npath = "mini"\n[models.dear]\nmodel = "nobody-knows"\n'
+    )
+    text += '[scorers.near]\nuse = "semantic_similarity"\nmodel = "here"\n'
+    (project / "gatewatch.toml").write_text(text + '[scorers.far]\nuse = "semantic_similarity"\nmodel = "dear"\n')
+    costs = {
+        name: run(capsys, "scorers", name)[1].partition("costs")[2].split("\n")[0] for name in ("near", "far", "pii")
+    }
+    assert {name: said.strip() for name, said in costs.items()} == {
+        "near": "free (here)",
+        "far": "unknown (dear)",
+        "pii": "free",
+    }
+    rows = {line.split()[0]: line for line in run(capsys, "scorers")[1].splitlines() if line.strip()}
+    assert ("free" in rows["near"], "dear" in rows["far"]) == (True, True)
+
+
 def test_one_of_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "scorers", "similarity")
     assert code == 0
