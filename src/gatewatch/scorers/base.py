@@ -127,7 +127,8 @@ def _expected(_trace: "Trace", case: "Case | None") -> Any:
     return MISSING if case is None or case.expected is None else case.expected
 
 
-def _expected_text(_trace: "Trace", case: "Case | None") -> Any:
+def expected_text(_trace: "Trace", case: "Case | None") -> Any:
+    """Bind the answer that a case expects, as text."""
     answer = None if case is None else case.answer
     return MISSING if answer is None else answer
 
@@ -169,7 +170,7 @@ _GETTERS: Mapping[str, Getter] = {
     "session": _session,
     "other": _other,
 }
-_TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": _expected_text}
+_TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": expected_text}
 
 
 def getters_named(names: Iterable[str]) -> tuple[tuple[str, Getter], ...]:

@@ -12,7 +12,7 @@ from gatewatch.core.codec import text_of
 from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.base import MISSING, Scorer, built_in
+from gatewatch.scorers.base import MISSING, Scorer, built_in, getters_named
 
 Measure = Callable[[Sequence[bool], int], float]
 """From which of the ranking's places are relevant, and how many documents are relevant in all, to a value in 0..1."""
@@ -102,11 +102,7 @@ def _ranked(name: str, kind: str, k: int, measure: Measure) -> Scorer:
         return Score(min(1.0, measure(found, len(relevant))), label if found else "nothing retrieved")
 
     scorer = built_in(name, score, version=f"{kind} 1", parameters={"k": k})
-    return replace(scorer, getters=(("trace", _trace), ("expected", _relevant)))
-
-
-def _trace(trace: Trace, _case: Case | None) -> Any:
-    return trace
+    return replace(scorer, getters=(*getters_named(("trace",)), ("expected", _relevant)))
 
 
 def _relevant(_trace: Trace, case: Case | None) -> Any:
