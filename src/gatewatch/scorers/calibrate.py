@@ -133,7 +133,8 @@ def calibrate(
     """
     if not labels:
         raise ValueError("there are no labels")
-    is_good = _reader(labels, good, pass_at)
+    said = [label.verdict for label in labels if label.verdict is not None]
+    is_good = what_is_good([value for label in labels for value in label.people], said, good=good, pass_at=pass_at)
     decided = [(label, majority(label.people)) for label in labels]
     split = sum(value is None for _, value in decided)
     both = [(label, value) for label, value in decided if value is not None and label.verdict is not None]
@@ -169,9 +170,14 @@ def _is_graded(value: object) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool) and value not in (0, 1)
 
 
-def _reader(labels: Sequence[Label], good: str, pass_at: float | None) -> Callable[[Value], bool]:
-    every = [value for label in labels for value in label.people]
-    said = [label.verdict for label in labels if label.verdict is not None]
+def what_is_good(
+    every: Sequence[Value], said: Sequence[Value] = (), *, good: str = "", pass_at: float | None = None
+) -> Callable[[Value], bool]:
+    """Which values are good: of people's (`every`), and of the verdicts that they are held against (`said`).
+
+    Raises:
+        ValueError: when they do not go together, or it is not said what is good.
+    """
     if len({isinstance(value, str) for value in (*every, *said)}) > 1:
         mixed = ", ".join(dict.fromkeys(repr(value) for value in (*every, *said)))
         raise ValueError(f"labels and verdicts must be choices, or not be, all of them: there are {mixed[:200]}")
@@ -214,7 +220,11 @@ def _sight(
 
 def _word(n: int, youden: Figure | None, table: Confusion | None) -> tuple[Word, str, int | None]:
     if n < FEWEST_LABELS:
-        return "TOO FEW LABELS", f"labels with a verdict: {n}, and it takes {FEWEST_LABELS}", FEWEST_LABELS - n
+        return (
+            "TOO FEW LABELS",
+            f"labelled outputs with a verdict: {n}, and it takes {FEWEST_LABELS}",
+            FEWEST_LABELS - n,
+        )
     if youden is None:
         return "TOO FEW LABELS", "all that is labelled is good, or all of it bad: label some of the other kind", None
     j = "2 AUC - 1" if table is None else "J"

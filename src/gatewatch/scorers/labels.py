@@ -15,7 +15,7 @@ class Label(Struct, frozen=True, kw_only=True):
     not be read): true or false, a number in 0..1, or a choice. `weight` is 1 over the probability with which the thing
     was drawn to be labelled. `orders` are a pairwise judge's choices when shown one way round and the other, in terms
     of the pair. `length` is the output's, or the two outputs' of a pair; `own` says that the output is of the judge's
-    own model, or which of a pair's ("a" or "b").
+    own model, or which of a pair's ("a" or "b"). `explanation` is the scorer's.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Label(Struct, frozen=True, kw_only=True):
     orders: tuple[str | None, str | None] | None = None
     length: int | tuple[int, int] | None = None
     own: bool | str | None = None
+    explanation: str = ""
 
 
 def majority(people: Sequence[Value]) -> Value | None:
