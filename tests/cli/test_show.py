@@ -17,6 +17,7 @@ from gatewatch.cli.main import status
 from gatewatch.core.codec import frame
 from gatewatch.core.money import Cost
 from gatewatch.offline.result import RunResult
+from gatewatch.scorers.base import Scorer
 
 CASES = [
     {"id": "good", "input": "q", "expected": "fine", "slice": "easy"},
@@ -189,7 +190,7 @@ def test_many_scorers_take_several_tables_each_with_the_case(
     monkeypatch.setenv("COLUMNS", columns)
     long = "a-case-whose-name-takes-more-than-half-of-what-there-is"
     names = ["exact", "contains", "numeric", "similarity", "token_f1", "pii", "secrets", "valid_json", "profanity", "f"]
-    scorers = [*names[:-1], scorer(name="f")(lambda output: True)]
+    scorers: list[Scorer | str] = [*names[:-1], scorer(name="f")(lambda output: True)]
     run(bot, on=[CASES[0], {"id": long, "input": "q", "expected": "fine"}], scorers=scorers)
     said = show("--rows")
     assert all(len(line) <= int(columns) for line in said.splitlines())

@@ -18,6 +18,7 @@ from gatewatch.config.calibrations import (
     read_calibration,
     require_calibrated,
     standing,
+    unreliable,
     write_calibration,
 )
 from gatewatch.core.errors import NoVerdict
@@ -85,6 +86,24 @@ def test_standing(tmp_path: Path) -> None:
     assert standing(tmp_path, "helpful", changed)[1] == "its calibration is void: rubric changed"
     write_calibration(tmp_path, a_calibration("NOT USABLE"))
     assert standing(tmp_path, "helpful", REF)[1].startswith("its calibration says NOT USABLE: J is 0.04 ")
+
+
+def test_a_run_says_which_of_its_judges_no_calibration_bears_out(judged: tuple[Path, RunResult]) -> None:
+    folder, run = judged
+    assert unreliable(folder, run.summary) == {
+        "good": "not held against people's labels yet (gatewatch calibrate good --labels FILE)"
+    }
+    ref = run.summary.header.scorers["good"]
+    write_calibration(folder, replace(a_calibration("NOT USABLE"), scorer="good", fingerprint=ref.fingerprint))
+    told = unreliable(folder, run.summary)["good"]
+    assert told.startswith("its calibration says NOT USABLE: J is 0.04 ")
+    assert told.endswith("calibrations/good.json)")
+    write_calibration(folder, replace(a_calibration(), scorer="good", fingerprint="another"))
+    assert "its calibration is void: " in unreliable(folder, run.summary)["good"]
+    write_calibration(folder, replace(a_calibration(), scorer="good", fingerprint=ref.fingerprint))
+    assert unreliable(folder, run.summary) == {}
+    (folder / "calibrations" / "good.json").write_text("{")
+    assert "is no calibration" in unreliable(folder, run.summary)["good"]
 
 
 def test_a_gate_names_every_judge_that_is_not_calibrated(tmp_path: Path) -> None:

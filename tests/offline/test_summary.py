@@ -289,8 +289,10 @@ class TestState:
         summary = counted(rows)
         assert summary.errors["no stock"] == 5
         assert len(summary.errors) == 20
-        assert max(map(len, summary.errors)) == 120
+        assert max(map(len, summary.errors)) == 160
         assert summary.failed == 45
+        (cut,) = counted([row("a", trace=Trace(error=Fault("word " * 60)))]).errors
+        assert cut == "word " * 31 + "…"
 
     def test_notes(self) -> None:
         assert counted([row("a", notes=("x", "y")), row("b", notes=("x",))]).notes == {"x": 2, "y": 1}

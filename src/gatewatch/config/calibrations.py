@@ -14,7 +14,7 @@ from gatewatch.core import codec
 from gatewatch.core.errors import InputError, NoVerdict, Problem
 from gatewatch.core.run import ScorerRef
 from gatewatch.core.score import models_named
-from gatewatch.offline.summary import Summary
+from gatewatch.offline.summary import ScorerSummary, Summary
 from gatewatch.scorers.calibrate import Calibration, Figure
 from gatewatch.scorers.fingerprint import changed
 from gatewatch.stats.corrected import rogan_gladen
@@ -154,6 +154,30 @@ def standing(root: Path, name: str, ref: ScorerRef, models: Iterable[str] = ()) 
     return kept, ""
 
 
+def unreliable(root: Path, summary: Summary) -> dict[str, str]:
+    """The judges of a run that no calibration bears out, each with why, and where that stands."""
+    found = {}
+    for name, scorer in summary.scorers.items():
+        ref = summary.header.scorers[name]
+        if ref.source != "judge":
+            continue
+        try:
+            kept, why = standing(root, name, ref, _models(scorer))
+        except InputError as error:
+            found[name] = str(error)
+            continue
+        if kept is None:
+            found[name] = f"not held against people's labels yet (gatewatch calibrate {name} --labels FILE)"
+        elif why:
+            found[name] = f"{why} ({shortest(calibration_path(root, name))})"
+    return found
+
+
+def _models(scorer: ScorerSummary) -> list[str]:
+    """What answered for a scorer, as a score names it; of several nothing is said."""
+    return list(scorer.models) if len(scorer.models) == 1 else []
+
+
 def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
     """What people would say of a run, by each judge that has a calibration to rely on: their pass rate, with its
     interval. Rows whose task gave no answer are bad, by anybody's word.
@@ -168,7 +192,7 @@ def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
         if ref.source != "judge":
             continue
         try:
-            kept, why = standing(root, name, ref, [", ".join(scorer.models)] if len(scorer.models) == 1 else ())
+            kept, why = standing(root, name, ref, _models(scorer))
         except InputError:  # it says so where it is demanded
             continue
         if kept is None or why or kept.good or kept.pass_at != scorer.pass_at:
