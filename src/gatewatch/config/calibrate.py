@@ -154,7 +154,8 @@ def named(project: Project, reference: str) -> Scorer:
     Raises:
         InputError: when there is none.
     """
-    if is_rubric_path(reference):
+    folder = Path(reference).is_dir() and reference not in project.scorers()
+    if is_rubric_path(reference) or folder:  # which says of itself that it is none
         return project.bound(judge(reference))
     return project.scorer(reference, "SCORER")
 

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from gatewatch.config.composites import COMPOSITES
 from gatewatch.config.project import Project
-from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, Problem, among_many
 from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.composite import all_of, weighted
-from gatewatch.scorers.library import BUILT_INS, GROUPS
+from gatewatch.scorers.library import BUILT_INS, GROUPS, LISTED
 
 _GUESSED_CHARACTERS = 2000
 _GUESSED_OUTPUT_TOKENS = 300
@@ -61,7 +61,7 @@ def find_scorer(project: Project, name: str) -> Listed:
         if each.name == name:
             return each
     known = [*project.scorers(), *BUILT_INS, *COMPOSITES]
-    raise ConfigError(Problem("NAME", f"there is no scorer {name!r}", did_you_mean(name, known)))
+    raise ConfigError(Problem("NAME", f"there is no scorer {name!r}", among_many(name, known, LISTED)))
 
 
 def _factories() -> Iterator[tuple[str, Callable[..., Scorer]]]:

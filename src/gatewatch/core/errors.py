@@ -115,6 +115,17 @@ def nearest(word: str, choices: Iterable[str], most: int = 3) -> list[str]:
     return get_close_matches(word, names, n=most, cutoff=0.6) or list(islice(inside, most))
 
 
+def among_many(word: str, choices: Iterable[str], listed: str) -> str:
+    """As `did_you_mean`, where there are too many choices to name: the nearest few, and what lists the rest."""
+    from difflib import get_close_matches
+
+    names = sorted(set(choices))
+    if near := nearest(word, names, 1):
+        return f'did you mean "{near[0]}"?'
+    few = get_close_matches(word, names, n=3, cutoff=0.3)
+    return f"the nearest are {', '.join(few)}; {listed}" if few else listed
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """A hint naming the choice nearest to a mistyped word, or all choices when none is near."""
     from difflib import get_close_matches
