@@ -122,7 +122,7 @@ def among_many(word: str, choices: Iterable[str], listed: str) -> str:
     names = sorted(set(choices))
     if near := nearest(word, names, 1):
         return f'did you mean "{near[0]}"?'
-    few = get_close_matches(word, names, n=3, cutoff=0.3)
+    few = get_close_matches(word, names, n=3, cutoff=0.45)
     return f"the nearest are {', '.join(few)}; {listed}" if few else listed
 
 
