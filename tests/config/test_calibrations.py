@@ -13,6 +13,7 @@ from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.calibrate import calibrate_scorer
 from gatewatch.config.calibrations import (
     Kept,
+    better_kept,
     calibration_path,
     on_human_scale,
     read_calibration,
@@ -56,6 +57,22 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     assert path.read_text() == json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=False) + "\n"
     assert read_calibration(tmp_path, "another") is None
     assert calibration_path(tmp_path, "../up").parent == tmp_path / "calibrations"
+
+
+def test_a_calibration_that_says_more_of_the_same_ruler_is_better(tmp_path: Path) -> None:
+    kept = a_calibration(models={"": "judge-1"})
+    few = replace(kept, found=calibrate([Label(id=str(n), people=(n < 5,), verdict=n < 5) for n in range(10)]))
+    assert better_kept(tmp_path, few) is None  # there is none
+    write_calibration(tmp_path, kept)
+    assert better_kept(tmp_path, few) == kept
+    assert better_kept(tmp_path, kept) is None
+    for otherwise in ({"pass_at": 0.5}, {"good": "a"}, {"fingerprint": "f2"}, {"models": {"": "judge-2"}}):
+        assert better_kept(tmp_path, replace(few, **otherwise)) is None
+    lost = [Label(id=str(n), people=(True,), verdict=None) for n in range(900)]
+    wide = replace(kept, found=calibrate([*lost, Label(id="x", people=(False,), verdict=True)]))
+    assert better_kept(tmp_path, wide) == kept  # what is missing says nothing
+    write_calibration(tmp_path, few)
+    assert better_kept(tmp_path, kept) is None
 
 
 @pytest.mark.parametrize(
