@@ -18,7 +18,7 @@ from gatewatch.core.trace import Usage
 from gatewatch.scorers.votes import was_shown_both_ways
 from gatewatch.stats.intervals import Interval, MeanEstimate, pass_at_k, pass_hat_k
 
-_ERROR_LENGTH = 160
+_ERROR_LENGTH = 240
 _LONG_NUMBER = re.compile(r"[0-9a-f]*[0-9][0-9a-f]{3,}|[0-9]{4,}")
 LOST_SHARE = 0.05
 """The share of scores lost to scorer errors above which a mean is called unreliable."""
