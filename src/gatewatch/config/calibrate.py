@@ -24,11 +24,11 @@ from gatewatch.offline.outcomes import read_run
 from gatewatch.offline.result import Prepared, RunResult, find_run
 from gatewatch.offline.tasks.recorded import RecordedTask
 from gatewatch.scorers.base import Scorer
-from gatewatch.scorers.calibrate import calibrate, what_is_good
+from gatewatch.scorers.calibrate import calibrate
 from gatewatch.scorers.fingerprint import changed
 from gatewatch.scorers.judge import judge, rubric_of
 from gatewatch.scorers.label_file import read_labels, read_verdicts
-from gatewatch.scorers.labels import Label
+from gatewatch.scorers.labels import Label, what_is_good
 from gatewatch.scorers.rubric_file import is_rubric_path
 
 Make = Callable[[Prepared], RunResult]
