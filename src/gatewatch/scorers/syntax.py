@@ -23,8 +23,13 @@ nested that takes a power of the depth. A plain statement of 4,000 characters ta
 MOST_PARSED = 100_000
 """How many characters of other languages are parsed."""
 
+MOST_KEY_PARTS = 50
+"""How many parts, with dots between them, a key of TOML may have: the parser takes the square of their number."""
+
 _SHOWN = 200
 _FENCE = re.compile(r"```[A-Za-z0-9+-]{0,20}[ \t]*\r?\n(.*)```", re.DOTALL)
+_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_.-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{MOST_KEY_PARTS},}}")
 
 
 class _TooLong(Exception):  # noqa: N818 - never leaves this file
@@ -69,8 +74,8 @@ def parses(language: Language, *, name: str = "parses", dialect: str = "", fence
     python: this Python's own grammar. xml: well-formed XML 1.0; a document type is refused, since it can define
     entities that grow without bound. toml: TOML 1.0. sql: statements as sqlglot reads them, which knows some thirty
     dialects and is lenient: an unknown function is none of its business; it takes the extra `sql`. An empty output does
-    not parse. SQL of more than 4,000 characters, or nested so that the parser would guess for long, and other code of
-    more than 100,000, is an error of the scorer: it would take too long.
+    not parse. An error of the scorer, since it would take too long, is SQL of more than 4,000 characters, or nested so
+    that the parser would guess for long; TOML with a key of more than 50 dotted parts; other code of more than 100,000.
 
     Args:
         language: which language.
@@ -138,6 +143,8 @@ def _xml(code: str) -> None:
 def _toml(code: str) -> None:
     import tomllib
 
+    if _LONG_KEY.search(code):
+        raise _TooLong(f"a key of more than {MOST_KEY_PARTS} dotted parts would take too long to parse")
     tomllib.loads(code)
 
 
