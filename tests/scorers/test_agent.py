@@ -1,3 +1,4 @@
+import time
 from collections import Counter
 from typing import Any
 
@@ -233,6 +234,25 @@ def test_the_nearest_call_is_named() -> None:
     assert score((PARIS, PARIS), called(PARIS), order="subset").explanation.startswith("the call of weather")
     long = score((PARIS,), called(ToolCall("weather", {"city": "x" * 10_000})))
     assert len(long.explanation) < 500
+
+
+@pytest.mark.parametrize("order", ["any", "subset"])
+@pytest.mark.parametrize("strings", ["exact", "loose"])
+def test_many_calls_are_compared_in_no_time(order: str, strings: str) -> None:
+    expected = tuple(ToolCall("lookup", {"sku": ["\u00e9" * 50] * 5, "n": n}) for n in range(300))
+    made = [ToolCall("lookup", {"sku": ["e\u0301" * 50] * 5, "n": -n}) for n in range(300)]
+    began = time.process_time()
+    assert score(expected, called(*made), order=order, strings=strings).label == "wrong value"
+    assert time.process_time() - began < 0.5  # it took 1 to 4 s
+
+
+def test_too_many_calls_are_unknown() -> None:
+    calls = tuple(ToolCall("lookup", {"n": n}) for n in range(320))
+    found = apply_inline(tool_calls(), called(*calls), Case(input="?", expected=Expected(tool_calls=calls)))
+    assert (found.value, found.status) == (None, "scorer_error")
+    assert found.explanation == "320 calls expected and 320 made are more than the 100,000 pairs compared"
+    assert score(calls, called(*calls), order="strict").value == 1.0
+    assert score(calls, called(*calls, NOW)).label == "wrong count"
 
 
 def test_options() -> None:
