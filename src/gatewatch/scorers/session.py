@@ -60,7 +60,7 @@ def retries(*, name: str = "retries") -> Scorer:
     """
 
     def score(session: Session) -> Score | None:
-        asked = [_said(trace.input) for trace in session]
+        asked = [said(trace.input) for trace in session]
         if len(asked) < 2:
             return None
         again = [place for place in range(1, len(asked)) if is_retry(asked, place)]
@@ -100,7 +100,7 @@ def abandonment(*, name: str = "abandonment") -> Scorer:
     """
 
     def score(session: Session) -> bool | Score:
-        last, asked = session[-1], [_said(trace.input) for trace in session]
+        last, asked = session[-1], [said(trace.input) for trace in session]
         if last.error is not None:
             return Score(0.0, "failed", last.error.message[:200])
         if _is_satisfied(asked[-1]):
@@ -131,7 +131,7 @@ def escalation(*, name: str = "escalation") -> Scorer:
 
     def score(session: Session) -> bool | Score:
         for place, trace in enumerate(session, 1):
-            asked = _said(trace.input)
+            asked = said(trace.input)
             if match := _HUMAN.search(asked):
                 return Score(0.0, "asked for", f"turn {place}: {match[0]!r}")
             for span in trace.spans:
@@ -145,7 +145,7 @@ def escalation(*, name: str = "escalation") -> Scorer:
 _TRANSFER = re.compile(r"transfer|escalat|hand_?-?off|human_agent|live_agent", re.IGNORECASE)
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
     """What the user said in a turn, made alike and bounded."""
     if isinstance(value, dict) and isinstance(value.get("messages"), list | tuple):
         users = [

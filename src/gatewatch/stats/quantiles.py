@@ -28,14 +28,24 @@ def quantile_bounds(values: "Sequence[float] | NDArray[Any]", q: float, *, confi
         raise ValueError(f"q must be between 0 and 1, got {q}")
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
-    ordered, tail = np.sort(np.asarray(values, dtype=float)), (1.0 - confidence) / 2
+    ordered = np.sort(np.asarray(values, dtype=float))
     if not np.isfinite(ordered).all():
         raise ValueError("not a finite number")
-    below, above = _below(len(ordered), q, tail), _below(len(ordered), 1.0 - q, tail)
+    below, above = quantile_places(len(ordered), q, confidence=confidence)
     if not below and not above:
         return None
     low = float(ordered[below - 1]) if below else -inf
-    return Interval(low, float(ordered[-above]) if above else inf, "order statistics")
+    return Interval(low, float(ordered[above - 1]) if above else inf, "order statistics")
+
+
+def quantile_places(n: int, q: float, *, confidence: float = 0.90) -> tuple[int, int]:
+    """Between which of n ordered values, counted from 1, the q-quantile lies; 0 for an end that has too few values.
+
+    Source: as `quantile_bounds`.
+    """
+    tail = (1.0 - confidence) / 2
+    above = _below(n, 1.0 - q, tail)
+    return _below(n, q, tail), n - above + 1 if above else 0
 
 
 def _below(n: int, q: float, tail: float) -> int:
