@@ -101,6 +101,28 @@ def test_a_reply_that_cannot_be_read_is_unknown(text: str, why: str) -> None:
     assert why in score.explanation
 
 
+@pytest.mark.parametrize("number", ["1", 1.0, True, None, [1], {"n": 1}])
+def test_a_number_is_a_whole_number(number: Any) -> None:
+    text = reply("criteria", "number", (number, "met"), (2, "met"))
+    assert "criterion 1 has the number " + json.dumps(number) in scored(task_success, text, DONE, CASE).explanation
+
+
+@pytest.mark.parametrize("claim", [None, ["At noon"], 5, {"claim": "At noon"}])
+def test_a_claim_is_text(claim: Any) -> None:
+    score = scored(faithfulness, reply("claims", "claim", (claim, "supported")))
+    assert (score.value, score.status) == (None, "scorer_error")
+    assert '"claim of claim 1" must be text, got ' + json.dumps(claim) in score.explanation
+
+
+@pytest.mark.parametrize("again", ["At noon", "AT  NOON ", "Cafe\u0301"])
+def test_a_claim_counts_once(again: str) -> None:
+    first = "Caf\u00e9" if "Caf" in again else "At noon"
+    claims = [(first, "supported"), ("On Mondays", "not found"), (again, "supported")]
+    score = scored(faithfulness, reply("claims", "claim", *claims))
+    assert score.status == "scorer_error"
+    assert "claim 3 says the same as claim 1" in score.explanation
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=12))
 def test_average_precision(held: list[bool]) -> None:
     value = average_precision(held)

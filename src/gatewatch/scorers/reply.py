@@ -81,7 +81,7 @@ def _answer_form(
         try:
             return Verdict(value(answer), str(answer), explanation)
         except ValueError as error:
-            raise ValueError(f'"{field}" {error}, got {_shown(answer)}') from None
+            raise ValueError(f'"{field}" {error}, got {beginning(answer)}') from None
 
     return Form(
         shape=f'{{"explanation": "...", "{field}": {shown}}}',
@@ -115,13 +115,13 @@ def _policy_form(clauses: list[str]) -> Form:
         for clause in clauses:
             answer = found[clause]
             if not isinstance(answer, dict):
-                raise ValueError(f"{_shown(clause)} must be an object with an explanation and a verdict")
-            must_have(answer, ("explanation", "verdict"), f" of {_shown(clause)}")
+                raise ValueError(f"{beginning(clause)} must be an object with an explanation and a verdict")
+            must_have(answer, ("explanation", "verdict"), f" of {beginning(clause)}")
             must_be_text("explanation", answer["explanation"])
             label = answer["verdict"]
             if label not in _CLAUSE_VERDICTS:
                 raise ValueError(
-                    f"the verdict on {_shown(clause)} must be {listed(_CLAUSE_VERDICTS)}, got {_shown(label)}"
+                    f"the verdict on {beginning(clause)} must be {listed(_CLAUSE_VERDICTS)}, got {beginning(label)}"
                 )
             said = answer["explanation"]
             parts[clause] = (
@@ -229,7 +229,7 @@ def must_have(found: Mapping[str, Any], fields: tuple[str, ...], of: str = "") -
     """
     for key in found:
         if key not in fields:
-            raise ValueError(f"the field {_shown(key)}{of} was not asked for")
+            raise ValueError(f"the field {beginning(key)}{of} was not asked for")
     for key in fields:
         if key not in found:
             raise ValueError(f'the field "{key}"{of} is missing')
@@ -242,8 +242,9 @@ def must_be_text(field: str, value: object) -> None:
         ValueError: when it does not.
     """
     if not isinstance(value, str):
-        raise ValueError(f'"{field}" must be text, got {_shown(value)}')
+        raise ValueError(f'"{field}" must be text, got {beginning(value)}')
 
 
-def _shown(value: Any) -> str:
+def beginning(value: Any) -> str:
+    """The beginning of a value that came from a reply, as JSON: it may be long, and say anything."""
     return json.dumps(value)[:_SHOWN_OF_VALUE]
