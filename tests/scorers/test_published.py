@@ -57,9 +57,10 @@ def test_a_published_rating(prompts: Path) -> None:
     ("reply", "why"),
     [
         ("I would say seven.", "no verdict stands in double brackets"),
-        ("[[7]] or rather [[8]]", "several verdicts stand in double brackets: 7, 8"),
-        ("[[11]]", "the rating must be a number in 1..10, got '11'"),
-        ("[[rating]]", "the rating must be a number in 1..10, got 'rating'"),
+        ("[[7]] or rather [[8]]", 'several verdicts stand in double brackets: "7", "8"'),
+        ("".join(f"[[{n}]]" for n in range(90_000)), 'double brackets: "0", "1", "2", "3", "4" and 89995 more: '),
+        ("[[11]]", 'the rating must be a number in 1..10, got "11"'),
+        ("[[rating]]", 'the rating must be a number in 1..10, got "rating"'),
         ("", "it is empty"),
     ],
 )
@@ -68,6 +69,7 @@ def test_a_published_rating_that_cannot_be_read(prompts: Path, reply: str, why: 
     score = scored(judge(f"{prompts}#single-x", model=model), TRACE)
     assert score.status == "scorer_error"
     assert why in score.explanation
+    assert len(score.explanation) < 600
     assert "end with one verdict in double brackets" in model.asked[1].messages[-1]["content"]
 
 

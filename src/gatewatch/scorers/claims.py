@@ -300,7 +300,9 @@ def _form(kind: _Kind, count: int | None) -> Form:
             elif type(piece[first]) is not int or piece[first] != place:
                 raise ValueError(f"{kind.piece} {place} has the number {beginning(piece[first])}")
             if piece["verdict"] not in kind.verdicts:
-                raise ValueError(f"the verdict{where} must be {listed(kind.verdicts)}, got {piece['verdict']!r}")
+                raise ValueError(
+                    f"the verdict{where} must be {listed(kind.verdicts)}, got {beginning(piece['verdict'])}"
+                )
             held = piece["verdict"] == kind.good
             said = piece["explanation"] if kind.numbered else f"{piece[first]}: {piece['explanation']}"
             parts[f"{kind.piece} {place}"] = Score(float(held), piece["verdict"], said)

@@ -7,6 +7,7 @@ then counts as unknown.
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -156,6 +157,7 @@ def of_clauses(parts: Mapping[str, Score]) -> Verdict:
 _BRACKETS = re.compile(r"\[\[([^\[\]]{1,20})\]\]")
 _RATING = re.compile(r"\d{1,2}(?:\.\d{1,4})?")
 _LOWEST, _HIGHEST = 1, 10
+_VERDICTS_SHOWN = 5
 
 
 def read_rating(text: str) -> Verdict:
@@ -166,7 +168,7 @@ def read_rating(text: str) -> Verdict:
     """
     rating = _bracketed(text)
     if not _RATING.fullmatch(rating) or not _LOWEST <= float(rating) <= _HIGHEST:
-        raise ValueError(f"the rating must be a number in {_LOWEST}..{_HIGHEST}, got {rating!r}")
+        raise ValueError(f"the rating must be a number in {_LOWEST}..{_HIGHEST}, got {beginning(rating)}")
     return Verdict((float(rating) - _LOWEST) / (_HIGHEST - _LOWEST), rating, text.strip())
 
 
@@ -178,7 +180,7 @@ def read_preference(text: str) -> Verdict:
     """
     answer = _bracketed(text)
     if answer not in ("A", "B", "C"):
-        raise ValueError(f"the verdict must be [[A]], [[B]] or [[C]], got {answer!r}")
+        raise ValueError(f"the verdict must be [[A]], [[B]] or [[C]], got {beginning(answer)}")
     label = "tie" if answer == "C" else answer
     return Verdict(_PICKS[label], label, text.strip())
 
@@ -188,7 +190,9 @@ def _bracketed(text: str) -> str:
     if not found:
         raise ValueError("no verdict stands in double brackets" if text.strip() else "it is empty")
     if len(found) > 1:
-        raise ValueError(f"several verdicts stand in double brackets: {', '.join(found)}")
+        some = ", ".join(map(beginning, islice(found, _VERDICTS_SHOWN)))
+        more = f" and {len(found) - _VERDICTS_SHOWN} more" if len(found) > _VERDICTS_SHOWN else ""
+        raise ValueError(f"several verdicts stand in double brackets: {some}{more}")
     return str(next(iter(found))).strip()
 
 
