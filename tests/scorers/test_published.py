@@ -59,6 +59,11 @@ def test_a_published_rating(prompts: Path) -> None:
         ("I would say seven.", "no verdict stands in double brackets"),
         ("[[7]] or rather [[8]]", 'several verdicts stand in double brackets: "7", "8"'),
         ("".join(f"[[{n}]]" for n in range(90_000)), 'double brackets: "0", "1", "2", "3", "4" and 89995 more: '),
+        (
+            "The answer says [[10]]. [[1, since it is plainly wrong]]",
+            'double brackets: "10", "1, since it is plainly wrong"',
+        ),
+        ("[[2 of 10, as it says nothing new]]", 'got "2 of 10, as it says nothing new"'),
         ("[[11]]", 'the rating must be a number in 1..10, got "11"'),
         ("[[rating]]", 'the rating must be a number in 1..10, got "rating"'),
         ("", "it is empty"),
@@ -71,6 +76,12 @@ def test_a_published_rating_that_cannot_be_read(prompts: Path, reply: str, why: 
     assert why in score.explanation
     assert len(score.explanation) < 600
     assert "end with one verdict in double brackets" in model.asked[1].messages[-1]["content"]
+
+
+def test_a_verdict_may_be_said_twice(prompts: Path) -> None:
+    score = scored(judge(f"{prompts}#single-x", model=Answering("Rating: [[7]]. So it is [[ 7 ]].")), TRACE)
+    assert score.label == "7"
+    assert score.value == pytest.approx(6 / 9)
 
 
 def test_a_published_pair(prompts: Path) -> None:

@@ -154,7 +154,7 @@ def of_clauses(parts: Mapping[str, Score]) -> Verdict:
 
 # Published prompts: a verdict in double brackets at the end of prose.
 
-_BRACKETS = re.compile(r"\[\[([^\[\]]{1,20})\]\]")
+_BRACKETS = re.compile(r"\[\[([^\[\]]+)\]\]")
 _RATING = re.compile(r"\d{1,2}(?:\.\d{1,4})?")
 _LOWEST, _HIGHEST = 1, 10
 _VERDICTS_SHOWN = 5
@@ -186,14 +186,14 @@ def read_preference(text: str) -> Verdict:
 
 
 def _bracketed(text: str) -> str:
-    found = dict.fromkeys(_BRACKETS.findall(text))
+    found: dict[str, None] = dict.fromkeys(verdict.strip() for verdict in _BRACKETS.findall(text))
     if not found:
         raise ValueError("no verdict stands in double brackets" if text.strip() else "it is empty")
     if len(found) > 1:
         some = ", ".join(map(beginning, islice(found, _VERDICTS_SHOWN)))
         more = f" and {len(found) - _VERDICTS_SHOWN} more" if len(found) > _VERDICTS_SHOWN else ""
         raise ValueError(f"several verdicts stand in double brackets: {some}{more}")
-    return str(next(iter(found))).strip()
+    return next(iter(found))
 
 
 # One JSON object, and nothing else.
