@@ -109,7 +109,9 @@ def test_what_is_wrong_is_said(name: str, tmp_path: Path) -> None:
     assert problems(lambda: load(path)) == said
 
 
-@pytest.mark.parametrize("content", [f"x = {'9' * 5000}", "x = " + "[" * 5000, "x = " + "{ a = " * 3000])
+@pytest.mark.parametrize(
+    "content", [f"x = {'9' * 5000}", "x = " + "[" * 5000, "x = " + "{ a = " * 3000, "a." * 3000 + "a = 1"]
+)
 def test_what_is_beyond_measure_is_no_fault_of_ours(tmp_path: Path, content: str) -> None:
     path = tmp_path / "gatewatch.toml"
     path.write_text(content)

@@ -1,14 +1,13 @@
 """Reading gatewatch.toml: every problem at once, each with its path."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from gatewatch.config.settings import Settings
-from gatewatch.core import shape
+from gatewatch.core import shape, toml
 from gatewatch.core.errors import ConfigError, Problem
 from gatewatch.offline.result import NAME
 
@@ -37,12 +36,12 @@ def load(path: Path) -> Settings:
         ConfigError: with every key that is unknown, of the wrong type, or missing.
     """
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        raw = toml.parse(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(Problem(path.name, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError as error:
         raise ConfigError(Problem(path.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure, too
+    except ValueError as error:  # a number or a nesting beyond all measure, too
         at = _AT.search(str(error))
         where = f"{path.name}:{at[1]}:{at[2]}" if at and at[1] else path.name
         raise ConfigError(Problem(where, f"not TOML: {_AT.sub('', str(error))}")) from None

@@ -24,13 +24,13 @@ A file that ends in .jsonl holds published judge prompts (see `published`): `pro
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gatewatch.core import toml
 from gatewatch.core.errors import Problem, RubricError, did_you_mean
 from gatewatch.scorers.published import load_published
 from gatewatch.scorers.rubric import PLACEHOLDER, PLACEHOLDERS, Clause, Rubric, Shot
@@ -77,8 +77,8 @@ def load_rubric(path: str | Path) -> Rubric:
     if not end:
         raise RubricError(Problem(f"{path}:1", "the header is not closed", "end it with a line that is ---"))
     try:
-        table = tomllib.loads("\n".join(lines[1:end]))
-    except tomllib.TOMLDecodeError as error:
+        table = toml.parse("\n".join(lines[1:end]))
+    except ValueError as error:
         raise RubricError(_broken_header(path, error)) from None
     header = _Header(path, lines[:end], table)
     scale, model, version = header.scale(), header.text("model"), header.text("version")
@@ -119,9 +119,9 @@ def _read(path: Path) -> str:
         raise RubricError(Problem(f"{path}:{line}", what, "save the file as UTF-8")) from None
 
 
-def _broken_header(path: Path, error: tomllib.TOMLDecodeError) -> Problem:
+def _broken_header(path: Path, error: ValueError) -> Problem:
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
-    if found is None:  # at the very end of the header
+    if found is None:  # at the very end of the header, or beyond all measure
         return Problem(f"{path}:1", f"the header is not TOML: {error}")
     return Problem(f"{path}:{int(found[2]) + 1}:{found[3]}", f"the header is not TOML: {found[1]}")
 
