@@ -194,6 +194,8 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
         raise ConfigError(Problem(at, f"cannot be split into words: {error}")) from None
     if not argv or not argv[0]:
         raise ConfigError(Problem(at, "names no program"))
+    if any("\0" in word for word in argv):
+        raise ConfigError(Problem(at, "holds a null character, which no command may"))
     here = "/" in argv[0]  # such a one is looked for from the folder that it is started in
     path = task.environment.get("PATH", os.environ.get("PATH"))
     if shutil.which(root / argv[0] if here else argv[0], path=path) is None:
@@ -270,6 +272,8 @@ def _from_environment(value: str, where: str) -> str:
 def _read(root: Path, name: str, where: str) -> str:
     try:
         return (root / name).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
+    except UnicodeDecodeError:
+        raise ConfigError(Problem(where, f"{name} cannot be read: not UTF-8")) from None
+    except (OSError, ValueError) as error:  # a null character is a ValueError
+        reason = getattr(error, "strerror", error)
         raise ConfigError(Problem(where, f"{name} cannot be read: {reason}")) from None

@@ -66,7 +66,7 @@ def load_rubric(path: str | Path) -> Rubric:
     """
     path, _, prompt = str(path).partition("#") if ".jsonl" in str(path) else (path, "", "")
     path = Path(path)
-    if not path.is_absolute() and not path.exists():
+    if not path.is_absolute() and not _is_there(path):
         path = home.get() / path
     if path.suffix == ".jsonl":
         return load_published(path, _read(path), prompt)
@@ -102,6 +102,13 @@ def load_rubric(path: str | Path) -> Rubric:
     )
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long, say
+        return False
+
+
 def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
@@ -109,8 +116,8 @@ def _read(path: Path) -> str:
         near = get_close_matches(path.name, [each.name for each in path.parent.glob("*.md")], n=1)
         hint = did_you_mean(path.name, near) if near else "relative paths start at the current directory"
         raise RubricError(Problem(str(path), "there is no such file", hint)) from None
-    except OSError as error:
-        raise RubricError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+    except (OSError, ValueError) as error:  # a null character is a ValueError
+        raise RubricError(Problem(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
