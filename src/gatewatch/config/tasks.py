@@ -18,6 +18,7 @@ from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.core import codec, shape
 from gatewatch.core.codec import text_of
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.threads import DaemonPool
 from gatewatch.models.protocol import Model
 from gatewatch.offline.task import Task
@@ -207,14 +208,13 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
 
 
 def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask:
-    try:
-        url = urlsplit(task.url)
-    except ValueError as error:
-        raise ConfigError(Problem(at, f"{task.url!r} is no URL: {error}")) from None
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ConfigError(Problem(at, f"must begin with http:// or https:// and name a host, got {task.url!r}"))
-    if url.username or url.password:
+    if flaw := url_flaw(task.url):
+        raise ConfigError(Problem(at, flaw))
+    if "@" in urlsplit(task.url).netloc:
         raise ConfigError(Problem(at, "holds a name or password", "put the secret into headers, as $NAME"))
+    headers = {name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()}
+    for flaw in filter(None, map(header_flaw, headers, headers.values())):
+        raise ConfigError(Problem(f"{where}.headers", flaw))
     for name in task.paths:
         if name not in PATHS:
             raise ConfigError(Problem(f"{where}.paths.{name}", "unknown", did_you_mean(name, PATHS)))
@@ -222,7 +222,7 @@ def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask
         raise ConfigError(Problem(f"{where}.paths.output", "missing", "say where in the reply the output lies"))
     made = HttpTask(
         task.url,
-        headers={name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()},
+        headers=headers,
         body=task.body,
         paths=task.paths,
         method=task.method,
