@@ -12,6 +12,7 @@ from gatewatch.core.errors import ConfigError, Problem
 from gatewatch.offline.result import NAME
 
 FILE = "gatewatch.toml"
+_DEAREST = 1_000_000
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -56,7 +57,7 @@ def load(path: Path) -> Settings:
 
 
 def _odd_numbers(value: Any, at: str = "") -> Iterator[shape.Flaw]:
-    """Numbers that TOML has and no key of ours can mean: NaN, infinity, a price below 0."""
+    """Numbers that TOML has and no key of ours can mean: NaN, infinity, a price below 0 or beyond all prices."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
@@ -66,6 +67,8 @@ def _odd_numbers(value: Any, at: str = "") -> Iterator[shape.Flaw]:
         yield at, f"must be a finite number, got {value}", ""
     elif isinstance(value, int | float) and value < 0 and at.startswith("prices."):
         yield at, f"must be 0 or more, got {value}", ""
+    elif isinstance(value, int | float) and value > _DEAREST and at.startswith("prices."):
+        yield at, f"must be at most {_DEAREST:,}, got {value}", "US dollars per million tokens"
 
 
 def _names(raw: dict[str, Any]) -> Iterator[shape.Flaw]:
