@@ -118,6 +118,15 @@ def test_a_published_conversation(prompts: Path) -> None:
     ("line", "name", "said"),
     [
         ("{", "x", "prompts.jsonl:1: not a JSON object"),
+        ("", "", "prompts.jsonl: is empty (a published judge prompt is one JSON object a line)"),
+        (" \n", "x", "prompts.jsonl: is empty"),
+        (
+            f'{{"name": "x"}}\n{{"name": "single-x"}}\n{json.dumps(SINGLE)}',
+            "single-x",
+            "prompts.jsonl:3: the prompt 'single-x' is in line 2 already (give each a name of its own)",
+        ),
+        ('{"name": "x"}\n{"name": "x"}', "", "prompts.jsonl:2: the prompt 'x' is in line 1 already"),
+        ('{"name": "x"}\n{"name": "x"}\n{"name": "y"}', "y", "prompts.jsonl:3: type: missing"),
         (json.dumps(SINGLE), "singl-x", "there is no prompt 'singl-x' (did you mean \"single-x\"?)"),
         (json.dumps(SINGLE | {"system_prompt": 3}), "single-x", "system_prompt: must be text"),
         (json.dumps({"name": "x"}), "x", "prompt_template: missing"),
