@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,26 @@ def test_a_schema_and_tools_are_sent_and_tool_calls_read() -> None:
     assert reply.tool_calls == calls
     assert sent["tools"] == [tool]
     assert sent["response_format"]["json_schema"]["schema"] == schema
+
+
+def test_a_provider_that_knows_no_schema(tmp_path: Path) -> None:
+    schema = {"type": "object", "required": ["verdict"]}
+    asked = ChatRequest(messages=HELLO.messages, schema=schema)
+
+    def answer(request: dict[str, Any]) -> Reply:
+        if "response_format" in request:
+            return Reply(status=400, text="response_format json_schema is not supported")
+        return Reply(text='```json\n{"verdict": "pass"}\n```')
+
+    with FakeProvider(reply=answer) as provider:
+        with pytest.raises(ModelError, match=r"supported \(json_schema = false in \[models.app\] leaves response_f"):
+            ask(client(provider), asked)
+        cache = ReplyCache(tmp_path / "cache.db")
+        model = client(provider, cache, json_schema=False)
+        assert ask(model, asked).text.startswith("```json")
+        assert ask(model, asked).cached
+        assert model.identity == {**client(provider).identity, "json_schema": False}
+        assert provider.calls == 2
 
 
 @pytest.mark.parametrize(

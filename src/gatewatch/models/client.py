@@ -15,7 +15,7 @@ from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
 from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.spans import recorder, span
-from gatewatch.models.cache import ReplyCache, reply_key
+from gatewatch.models.cache import ReplyCache, reply_key, worth_keeping
 from gatewatch.models.embeddings import (
     Batches,
     Embedding,
@@ -143,12 +143,14 @@ class OpenAIClient:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides its answers: the provider's name of the model, the base URL and the parameters."""
-        return {
+        """What decides its answers: the provider's name of the model, the base URL and the parameters; and that it is
+        not held to a schema, where it is not."""
+        found = {
             "model": self.settings.model,
             "base_url": self.settings.base_url,
             "parameters": self.settings.parameters,
         }
+        return found if self.settings.json_schema else {**found, "json_schema": False}
 
     @property
     def _who(self) -> str:
@@ -217,11 +219,13 @@ class OpenAIClient:
         settings = self.settings
         key = ""
         if self._cache is not None:
-            key = reply_key(settings.base_url, settings.model, parameters, request)
+            held = {} if settings.json_schema else {"json_schema": False}
+            key = reply_key(settings.base_url, settings.model, {**parameters, **held}, request)
             kept = self._cache.get(key)
             if kept is not None:
                 return kept
-        body = codec.encode(body_of(settings.model, parameters, request))
+        asked = request if settings.json_schema else replace(request, schema=None)
+        body = codec.encode(body_of(settings.model, parameters, asked))
         tokens = len(body) // CHARS_PER_TOKEN + _most_output(parameters)
         reply = await self._persist(body, tokens, course, "/chat/completions", reply_of)
         reply = replace(
@@ -231,7 +235,7 @@ class OpenAIClient:
             waited_s=course.waited_s,
             retries=course.retries,
         )
-        if self._cache is not None and _worth_keeping(request, reply):
+        if self._cache is not None and worth_keeping(request, reply):
             self._cache.set(key, reply)
         return reply
 
@@ -314,6 +318,8 @@ class OpenAIClient:
         if status in (401, 403):
             held = f"the variable {self.settings.key_env} holds the key" if self.settings.key_env else "no key is sent"
             message += f" ({held})"
+        if b'"response_format"' in body and ("response_format" in message or "json_schema" in message):
+            message += f" (json_schema = false in [models.{self._name}] leaves response_format out)"
         raise ModelError("refused", f"{self._who}: {message}")
 
     async def _post(
@@ -367,20 +373,6 @@ class OpenAIClient:
         if not value:
             raise ModelError("refused", f"{self._who}: the variable {name} is not set")
         return value
-
-
-def _worth_keeping(request: ChatRequest, reply: ChatReply) -> bool:
-    """Whether a reply may be given again: one that was cut off, or is not of the schema asked for, is asked anew."""
-    if reply.finish == "length":
-        return False
-    if request.schema is None:
-        return True
-    from jsonschema_rs import is_valid
-
-    try:
-        return is_valid(request.schema, codec.parse(reply.text.encode()))
-    except (ValueError, RecursionError):
-        return False
 
 
 def _most_output(parameters: Mapping[str, Any]) -> int:

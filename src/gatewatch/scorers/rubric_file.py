@@ -32,6 +32,7 @@ from typing import Any
 
 from gatewatch.core import toml
 from gatewatch.core.errors import Problem, RubricError, did_you_mean
+from gatewatch.core.names import OTHERWISE
 from gatewatch.scorers.published import load_published
 from gatewatch.scorers.rubric import PLACEHOLDER, PLACEHOLDERS, Clause, Rubric, Shot
 from gatewatch.scorers.scale import Scale, parse_scale
@@ -116,6 +117,8 @@ def _read(path: Path) -> str:
         near = get_close_matches(path.name, [each.name for each in path.parent.glob("*.md")], n=1)
         hint = did_you_mean(path.name, near) if near else "relative paths start at the current directory"
         raise RubricError(Problem(str(path), "there is no such file", hint)) from None
+    except IsADirectoryError:
+        raise RubricError(Problem(str(path), "is a directory", "name a rubric's file in it")) from None
     except (OSError, ValueError) as error:  # a null character is a ValueError
         raise RubricError(Problem(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")) from None
     try:
@@ -134,13 +137,16 @@ def _broken_header(path: Path, error: ValueError) -> Problem:
 
 
 def _misspelt(path: Path, lines: list[str], start: int) -> Iterator[Problem]:
-    """What the text mentions in braces that is nearly, but not quite, something a judge is shown."""
+    """What the text mentions in braces that is nothing a judge is shown: it would be given the braces."""
     for number, line in enumerate(lines[start:], start + 1):
         for name in PLACEHOLDER.findall(line):
-            near = get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.75)
-            if near and name not in PLACEHOLDERS:
-                hint = f"did you mean {{{near[0]}}}? In double braces it stands for itself"
-                yield Problem(f"{path}:{number}", f"{{{name}}} is not shown to a judge", hint)
+            if name in PLACEHOLDERS or name[0].isdigit():  # as in a regular expression
+                continue
+            near = [OTHERWISE[name]] if name in OTHERWISE else get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.6)
+            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            hint = f"did you mean {{{near[0]}}}?" if near else f"known: {known}."
+            hint += " In double braces it stands for itself"
+            yield Problem(f"{path}:{number}", f"{{{name}}} is not shown to a judge", hint)
 
 
 class _Header:
