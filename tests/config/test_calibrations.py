@@ -55,6 +55,9 @@ def test_what_is_kept_is_read_back(tmp_path: Path) -> None:
     assert read_calibration(tmp_path, "helpful") == kept
     assert [each.name for each in path.parent.iterdir()] == ["helpful.json"]
     assert path.read_text() == json.dumps(json.loads(path.read_text()), indent=2, ensure_ascii=False) + "\n"
+    half = replace(kept, scorer="half", judged="run-\ud800")
+    write_calibration(tmp_path, half)
+    assert read_calibration(tmp_path, "half") == half
     assert read_calibration(tmp_path, "another") is None
     assert calibration_path(tmp_path, "../up").parent == tmp_path / "calibrations"
 

@@ -215,6 +215,15 @@ def test_cached_replies_cost_nothing_and_each_trial_has_its_own(tmp_path: Any) -
             ["rpm must be at least 1, got 0", "timeout must be a number of seconds above 0, got 0"],
         ),
         ({}, []),
+        ({"base_url": "http://[::1:80/v1"}, ["base_url is no URL: Invalid IPv6 URL"]),
+        ({"base_url": "http://a:70000/v1"}, ["base_url is no URL: Port out of range 0-65535"]),
+        (
+            {"headers": {"a\r\nb": "c", "x": "s3cret\r\ny: z", "t": "as it is"}},
+            [
+                "headers: 'a\\r\\nb' is no name that a header can have",
+                "headers: the value of 'x' holds characters that cannot be sent in a header",
+            ],
+        ),
     ],
 )
 def test_settings_are_checked_before_anything_is_sent(settings: dict[str, Any], said: list[str]) -> None:

@@ -198,6 +198,14 @@ note = "c"
     ]
 
 
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 5000])
+def test_a_header_beyond_measure_is_no_fault_of_ours(tmp_path: Path, value: str) -> None:
+    (said,) = problems(write(tmp_path, f'---\nscale = "binary"\nmodel = {value}\n---\nText'))
+    assert said.startswith("helpful.md:1: the header is not TOML: ")
+    (said,) = problems(write(tmp_path, f'---\nscale = "binary"\n{"a." * 3000}a = 1\n---\nText'))
+    assert said == "helpful.md:1: the header is not TOML: it is nested deeper than 100"
+
+
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     assert problems(tmp_path / "helpfull.md") == [

@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from gatewatch.config.load import shortest
@@ -64,7 +63,7 @@ def write_calibration(root: Path, kept: Kept) -> Path:
     path = calibration_path(root, kept.scorer)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(msgspec.json.format(codec.encode(kept), indent=2) + b"\n")
+    aside.write_bytes(codec.indented(kept).encode() + b"\n")
     aside.replace(path)
     return path
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Value = bool | int | float | str
-Probability = Annotated[float, Meta(gt=0, le=1)]
+Probability = Annotated[float, Meta(ge=1e-9, le=1)]
+"""One over it is a weight: of much less, sums of weights are no numbers any more."""
 
 
 class LabelLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
+from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.spans import recorder, span
 from gatewatch.models.cache import ReplyCache, reply_key, worth_keeping
 from gatewatch.models.embeddings import (
@@ -48,13 +49,15 @@ _SHORTEST_SECRET = 4
 def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
     """What is wrong with a model's settings, before anything is sent: one text for each problem."""
     problems = []
-    url = urlsplit(settings.base_url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
-    elif url.username or url.password:
+    if flaw := url_flaw(settings.base_url):
+        problems.append(f"base_url {flaw}")
+    elif "@" in urlsplit(settings.base_url).netloc:
         problems.append(
             "base_url holds a name or password: put the secret into the variable named by key_env or headers"
         )
+    for name, value in settings.headers.items():
+        if flaw := header_flaw(name, "" if value.startswith("$") else value):
+            problems.append(f"headers: {flaw}")
     variables = [settings.key_env] if settings.key_env else []
     variables += [value[1:] for value in settings.headers.values() if value.startswith("$")]
     for variable in variables:
