@@ -22,6 +22,8 @@ COMMANDS = {
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
+    "costs": "What live traffic costs in a month: by flow, scorer, model, day.",
+    "db": "The store of live traffic: what is in it, and bringing it up to date.",
     "demo": "Run a small support bot and gate three changes of it: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
@@ -32,6 +34,9 @@ COMMANDS = {
     "run": "Run a suite's task over its dataset and score every row.",
     "scorers": "List the scorers that a suite may name here: needs, range, cost, fingerprint.",
     "show": "Show a run: its summary, its rows, or one case.",
+    "trends": "How a flow of live traffic is doing: signals, and scores with their intervals.",
+    "why": "What became of a live request with each scorer, and why.",
+    "work": "Take in what was captured, sample it, score it, keep it. Any number may run.",
 }
 
 

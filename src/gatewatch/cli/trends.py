@@ -1,0 +1,150 @@
+"""`gatewatch trends`: how a flow of live traffic is doing."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatewatch.cli.terminal import console, counted, print_json, shown
+
+if TYPE_CHECKING:
+    from gatewatch.online.trends import Figure, Quantile, Signals, Trend
+
+_SHOWN_POINTS = 31
+_FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
+
+
+@click.command(name="trends")
+@click.argument("flow", default="")
+@click.option("--days", type=click.FloatRange(0, min_open=True), default=7.0, show_default=True, help="How far back.")
+@click.option("--by", type=click.Choice(["minute", "hour", "day"]), default=None, help="How long a bucket is.")
+@click.option("--slice", "part", default="", help="Only requests of this slice.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def command(flow: str, *, days: float, by: Any, part: str, as_json: bool) -> None:
+    """Say how a FLOW is doing: its signals over every request, and its scores, each with its interval.
+
+    Without a FLOW, every flow that a scorer watches is shown.
+    """
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+    from gatewatch.online.trends import trend
+
+    project = Project.open()
+    store = store_of(project)
+    try:
+        now = wall()
+        flows = [flow] if flow else sorted({work.flow for work in store.works()})
+        since = now - days * 86_400
+        found = [trend(store, each, since=since, until=now + 1, tier=by, part=part) for each in flows]
+    finally:
+        store.close()
+    if as_json:
+        import msgspec
+
+        flows_told = [msgspec.to_builtins(each) for each in found]
+        print_json({"kind": "gatewatch.trends", "version": 1, "flows": flows_told})
+        return
+    if not found:
+        click.echo("no flow is watched yet: a worker takes requests in (`gatewatch work`)")
+    for place, each in enumerate(found):
+        if place:
+            click.echo("")
+        _print(each)
+
+
+def _print(found: "Trend") -> None:
+    from datetime import UTC, datetime
+
+    def moment(at: float) -> str:
+        return datetime.fromtimestamp(at, UTC).strftime(_FORMATS[found.tier])
+
+    click.echo(shown(f"{found.flow}  {moment(found.since)} to {moment(found.until)} UTC, by {found.tier}"))
+    if not found.signals.n:
+        click.echo("  no request in this time")
+        return
+    for line in _signals(found.signals):
+        click.echo(shown(line))
+    click.echo("")
+    _scorers(found)
+    if len(found.points) > 1:
+        click.echo("")
+        _points(found, moment)
+
+
+def _signals(signals: "Signals") -> Iterator[str]:
+    from gatewatch.core.money import dollars
+
+    rate, ends = signals.errors.mean, signals.errors.interval
+    errors = "" if rate is None else f" \u00b7 errors {rate:.2%}"
+    errors += "" if ends is None else f" [{ends.low:.2%}, {ends.high:.2%}]"
+    yield f"{counted(signals.n, 'request')}{errors} \u00b7 {signals.timeouts} timed out"
+    for name, quantiles in (("latency", signals.latency_s), ("first token", signals.first_token_s)):
+        if quantiles:
+            yield f"{name}  " + " \u00b7 ".join(f"{key} {_seconds(each)}" for key, each in quantiles.items())
+    known = signals.n - signals.unknown_cost
+    cost = f"{dollars(signals.cost)} ({dollars(signals.cost / known)} a request)" if known else "unknown"
+    cost += f", unknown of {signals.unknown_cost:,}" if known and signals.unknown_cost else ""
+    yield f"cost  {cost} \u00b7 tokens {signals.input_tokens:,} in, {signals.output_tokens:,} out"
+
+
+def _seconds(each: "Quantile") -> str:
+    high = f"{each.high:.3g}" if each.high is not None else "?"
+    return f"{each.value:.3g} s [{each.low:.3g}, {high}]"
+
+
+def _scorers(found: "Trend") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not found.scorers:
+        click.echo("no score yet")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scorer")
+    for heading in ("of all", "95 % interval", "scored", "errors", "waiting", "lost"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in found.scorers:
+        total = each.total
+        mean, ends = _mean(total)
+        name = f"{each.scorer} ({each.source})" if each.source not in ("rule", "judge") else each.scorer
+        cells = (name, mean, ends, total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
+        table.add_row(*(Text(shown(cell)) for cell in cells))
+    console(100).print(table)
+    for each in found.scorers:
+        if each.total.incomplete:
+            click.echo(shown(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}"))
+
+
+def _mean(figure: "Figure") -> tuple[str, str]:
+    estimate = figure.estimate
+    if figure.incomplete:
+        return "incomplete", ""
+    if estimate.mean is None:
+        return "\u2014", ""
+    ends = estimate.interval
+    return f"{estimate.mean:.3f}", "" if ends is None else f"[{ends.low:.3f}, {ends.high:.3f}]"
+
+
+def _points(found: "Trend", moment: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(found.tier, no_wrap=True)
+    for heading in ("requests", "errors", "p95"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in found.scorers:
+        table.add_column(Text(shown(each.scorer)), justify="right")
+    figures = [dict(each.points) for each in found.scorers]
+    for bucket, signals in found.points[-_SHOWN_POINTS:]:
+        p95 = signals.latency_s.get("p95")
+        rate = signals.errors.mean
+        cells = [moment(bucket), f"{signals.n:,}", "" if rate is None else f"{rate:.1%}"]
+        cells.append("" if p95 is None else f"{p95.value:.3g} s")
+        cells += [" ".join(_mean(each[bucket])).rstrip() if bucket in each else "" for each in figures]
+        table.add_row(*(Text(shown(cell)) for cell in cells))
+    console(120).print(table)
+    more = len(found.points) - _SHOWN_POINTS
+    if more > 0:
+        click.echo(f"... and {more} before (--json has all)")

@@ -1,0 +1,116 @@
+"""`gatewatch work`: a worker that scores live traffic."""
+
+import asyncio
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatewatch.cli.terminal import counted, print_json, shown, tell
+
+if TYPE_CHECKING:
+    from gatewatch.online.worker import Done, Worker
+
+_HEALTHY_S = 60.0
+
+
+@click.command(name="work")
+@click.option("--once", is_flag=True, help="Do what there is to do now, and end.")
+@click.option("--check", is_flag=True, help="Say whether workers are at work (exit code 1 if not), and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def command(*, once: bool, check: bool, as_json: bool) -> int | None:
+    """Take in what was captured, sample it, score it, keep it. Any number of workers may run.
+
+    SIGTERM and Ctrl-C let what is under way finish, for as long as a scorer may take.
+    """
+    from gatewatch.config.monitors import online, store_of
+    from gatewatch.config.project import Project
+
+    project = Project.open()
+    if check:
+        return _check(project, as_json=as_json)
+    found = online(project)
+    store = store_of(project)
+    from gatewatch.core.clock import wall
+    from gatewatch.online.worker import Worker
+
+    try:
+        worker = Worker(
+            store,
+            found.monitors,
+            spools=[found.spool],
+            ways=found.ways,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            clock=wall,
+            concurrency=found.concurrency,
+            scorer_timeout=found.scorer_timeout,
+            keeping=found.keeping,
+        )
+        if not once and not as_json:
+            watched = ", ".join(f"{each.flow} ({counted(len(each.watches), 'scorer')})" for each in found.monitors)
+            tell(shown(f"at work: {found.spool} -> {project.settings.project.store}; {watched or 'no monitor'}"))
+        done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
+    finally:
+        store.close()
+    _say(done, as_json=as_json)
+    return 128 + heard if heard else None
+
+
+async def _run(worker: "Worker", *, once: bool, closing: Any) -> "tuple[Done, int]":
+    stop = asyncio.Event()
+    heard: list[int] = []
+
+    def told(number: int) -> None:
+        heard.append(number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told, number)
+    try:
+        return await worker.run(stop, once=once), heard[0] if heard else 0
+    finally:
+        await closing()
+
+
+def _say(done: "Done", *, as_json: bool) -> None:
+    if as_json:
+        print_json({"kind": "gatewatch.work", "version": 1, **_plain(done)})
+        return
+    taken = done.ingested
+    click.echo(
+        f"took in {counted(taken.traces, 'request')}, {taken.said} of feedback ({taken.parked} without a request)"
+    )
+    if taken.repeated or taken.lost:
+        click.echo(f"  {taken.repeated} were there already, {taken.lost} records were lost or damaged")
+    click.echo(f"scored {done.scored}, put off {done.put_off}, given up {done.given_up}")
+
+
+def _plain(done: "Done") -> dict[str, Any]:
+    import msgspec
+
+    return dict(msgspec.to_builtins(done))
+
+
+def _check(project: Any, *, as_json: bool) -> int:
+    from gatewatch.config.monitors import store_of
+    from gatewatch.core.clock import wall
+
+    now = wall()
+    store = store_of(project)
+    try:
+        workers, counts = store.workers(now - _HEALTHY_S), store.counts()
+    finally:
+        store.close()
+    if as_json:
+        at_work = {name: {"seconds_ago": now - at, "note": note} for name, (at, note) in workers.items()}
+        print_json({"kind": "gatewatch.workers", "version": 1, "workers": at_work, "tasks": dict(counts.tasks)})
+    else:
+        for name, (at, note) in sorted(workers.items()):
+            click.echo(shown(f"{name}: {note}, {now - at:.0f} s ago"))
+        click.echo(shown(f"tasks: {', '.join(f'{n} {state}' for state, n in sorted(counts.tasks.items())) or 'none'}"))
+        if not workers:
+            tell(f"no worker was heard of for {_HEALTHY_S:.0f} s: start one with `gatewatch work`")
+    return 0 if workers else 1

@@ -1,0 +1,185 @@
+"""From `[monitors]` and `[online]` to what a worker needs: monitors, a store, how requests are taken in."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+
+from gatewatch.config import units
+from gatewatch.config.load import FILE
+from gatewatch.config.parts import project_slice
+from gatewatch.config.project import Problems, Project
+from gatewatch.config.settings import MonitoredScorer, MonitorSettings
+from gatewatch.core import marks
+from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.money import parse_budget
+from gatewatch.core.rates import Rule
+from gatewatch.core.trace import Trace
+from gatewatch.online.housekeeping import Keeping
+from gatewatch.online.ingest import Ways
+from gatewatch.online.monitor import Monitor, Watch
+from gatewatch.online.outage import WatchedModels
+from gatewatch.online.redact import Rules, redact
+from gatewatch.scorers.base import Scorer
+
+if TYPE_CHECKING:
+    from gatewatch.store.base import Store
+
+T = TypeVar("T")
+
+HIGH_COST = "high_cost"
+_GUESS_USD = 0.001
+"""What one judgement is taken to cost until one was made, where its price cannot be told."""
+
+
+class Online(Struct, frozen=True, kw_only=True):
+    """What a worker of a project needs."""
+
+    monitors: tuple[Monitor, ...]
+    spool: Path
+    ways: Ways
+    keeping: Keeping
+    concurrency: int
+    scorer_timeout: float
+
+
+def online(project: Project) -> Online:
+    """All that the project says of live traffic, ready to be used.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    problems = Problems()
+    monitors = tuple(_monitors(project, problems))
+    settings, where = project.settings.online, f"{FILE}: online"
+    keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
+    hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
+    room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
+    slice_of: Callable[[Any], Any] | None = None
+    with problems.gather():
+        slice_of = project_slice(project)
+    problems.raise_any()
+    return Online(
+        monitors=monitors,
+        spool=project.root / settings.spool,
+        ways=Ways(slice_of=slice_of, price=project.prices.cost, redact=redaction(project)),
+        keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
+        concurrency=settings.concurrency,
+        scorer_timeout=settings.scorer_timeout,
+    )
+
+
+def redaction(project: Project) -> Callable[[Trace], Trace]:
+    """What takes out of a trace what the project does not want to be kept."""
+    settings = project.settings.online
+    rules = Rules(pii=settings.redact == "pii", drop_fields=settings.drop_fields)
+    return partial(redact, rules=rules)
+
+
+def store_of(project: Project, *, migrate: bool = False) -> "Store":
+    """The project's store of live traffic.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        GatewatchError: when the store cannot be opened.
+    """
+    from gatewatch.store.sqlite import open_store
+
+    address = project.settings.project.store
+    scheme, separator, path = address.partition(":///")
+    if scheme != "sqlite" or not separator or not path:
+        what = f"expected sqlite:///PATH, got {address!r}"
+        raise ConfigError(Problem(f"{FILE}: project.store", what, "PostgreSQL is not there yet"))
+    return open_store(project.root / path, migrate=migrate)
+
+
+def _monitors(project: Project, problems: Problems) -> Iterator[Monitor]:
+    flows: dict[str, str] = {}
+    for name, settings in project.settings.monitors.items():
+        where = f"{FILE}: monitors.{name}"
+        if settings.flow in flows:
+            what = f"the flow {settings.flow!r} has a monitor already, {flows[settings.flow]!r}"
+            problems.append(Problem(f"{where}.flow", what, "put the scorers of a flow into one monitor"))
+        flows.setdefault(settings.flow, name)
+        always = _always(settings, where, problems)
+        named = [each.use for each in settings.scorers]
+        watches = []
+        for place, each in enumerate(settings.scorers):
+            at = f"{where}.scorers[{place}]"
+            if each.use in named[:place]:
+                problems.append(Problem(at, f"{each.use!r} is given twice"))
+            with problems.gather():
+                watches.append(_watch(monitored(project, each.use, at), each, always, at))
+        budget = None
+        if settings.budget:
+            budget = _read(units.dollars_per_day, settings.budget, f"{where}.budget", problems, 0.0)
+        yield Monitor(
+            name=name,
+            flow=settings.flow,
+            watches=tuple(watches),
+            always=always,
+            budget=budget,
+            hold_s=_read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0),
+            payload_rate=settings.payload_rate,
+            session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
+        )
+
+
+def _always(settings: MonitorSettings, where: str, problems: Problems) -> tuple[Rule, ...]:
+    found = []
+    known = (*marks.MARKS, HIGH_COST)
+    for place, name in enumerate(settings.always):
+        if name not in known:
+            what = f"{name!r} is no mark of a request"
+            problems.append(Problem(f"{where}.always[{place}]", what, did_you_mean(name, known)))
+        elif name != HIGH_COST:
+            found.append(Rule(1.0, marks=marks.bits([name])))
+        elif not settings.high_cost:
+            problems.append(Problem(f"{where}.high_cost", "missing", 'always has "high_cost": say from which cost on'))
+        else:
+            limit = _read(parse_budget, settings.high_cost, f"{where}.high_cost", problems, 0.0)
+            found.append(Rule(1.0, cost_over=limit))
+    return tuple(found)
+
+
+def monitored(project: Project, name: str, where: str) -> Scorer:
+    """A scorer that is to look at live traffic, by its name, with its models.
+
+    Raises:
+        ConfigError: when there is none, or it needs what live traffic does not have.
+    """
+    scorer = project.named(name, where)
+    if scorer.reference_based:
+        what = f"{name!r} needs what was expected, which live traffic does not have"
+        raise ConfigError(Problem(where, what, "use it in a suite, and here one that looks at the output alone"))
+    for model in scorer.models:
+        project.model_settings(model)
+    return scorer if scorer.bind_models is None else scorer.bind_models(WatchedModels(project))
+
+
+def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], where: str) -> Watch:
+    per_day, share = None, 1.0
+    if isinstance(settings.sample, str):
+        try:
+            per_day = units.per_day(settings.sample)
+        except ValueError as error:
+            raise ConfigError(Problem(f"{where}.sample", str(error))) from None
+    else:
+        share = settings.sample
+    rules = [Rule(share)]
+    rules += [Rule(rate, slice=name) for name, rate in settings.slices.items()]
+    rules += [Rule(rate, tag=name) for name, rate in settings.tags.items()]
+    rules += [Rule(rate, variant=name) for name, rate in settings.variants.items()]
+    if share < 1.0 or per_day is not None:
+        rules += always
+    return Watch(scorer=scorer, rules=tuple(rules), per_day=per_day, guess=_GUESS_USD if scorer.models else 0.0)
+
+
+def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        problems.append(Problem(where, str(error)))
+        return instead

@@ -1,0 +1,56 @@
+"""What keeps a store from growing for ever: payloads thinned after their hold, old requests let go of."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from gatewatch.core.rates import rate
+from gatewatch.online.monitor import DAY_S, Monitor
+from gatewatch.online.sample import facts_of
+from gatewatch.store.base import Store
+from gatewatch.store.rows import Row
+
+_AT_ONCE = 2000
+
+
+class Keeping(Struct, frozen=True, kw_only=True):
+    """For how long things are kept, in seconds, and how much room payloads may take, in bytes.
+
+    Feedback that names no known request waits for `feedback_s`; work that nobody does for `work_s`. `hold_s` and
+    `payload_rate` are of requests that no monitor watches.
+    """
+
+    traces_s: float = 90 * DAY_S
+    feedback_s: float = 7 * DAY_S
+    work_s: float = 7 * DAY_S
+    hold_s: float = DAY_S
+    payload_rate: float = 0.1
+    payload_bytes: int = 20 << 30
+
+
+def keep_house(store: Store, monitors: Iterable[Monitor], keeping: Keeping, *, now: float) -> dict[str, int]:
+    """Thin and let go of what is due, and say how much that was."""
+    by_flow = {monitor.flow: monitor for monitor in monitors}
+    thinned = 0
+    longest = max([keeping.hold_s, *(monitor.hold_s for monitor in by_flow.values())])
+    while True:
+        full = store.payload_bytes() > keeping.payload_bytes
+        rows = store.held(now if full else now - longest, _AT_ONCE)
+        if not rows:
+            break
+        kept = {row.seq: _kept(row, by_flow, keeping) for row in rows}
+        gone = [row.seq for row in rows if row.u >= kept[row.seq]]
+        store.thin(rows[-1].seq, kept, gone)
+        thinned += len(gone)
+        if full and len(gone) == 0:
+            break
+    expired = store.expire(now - keeping.traces_s, now - keeping.feedback_s, now - keeping.work_s)
+    return {"payloads": thinned, **expired}
+
+
+def _kept(row: Row, monitors: Mapping[str, Monitor], keeping: Keeping) -> float:
+    """The probability with which a request's payload outlives the hold window: a nested sample, and all `always`."""
+    monitor = monitors.get(row.flow)
+    if monitor is None:
+        return keeping.payload_rate
+    return max(monitor.payload_rate, rate(monitor.always, facts_of(row), row.marks))

@@ -1,0 +1,94 @@
+"""The ledger: what became of each request with each scorer, and why. It is not kept: it follows from what is."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from gatewatch.core.rates import Epoch, probability
+from gatewatch.core.score import Score
+from gatewatch.online.sample import facts_of
+from gatewatch.store.base import Store
+from gatewatch.store.rows import KeptScore, Row, Work
+
+Fate = Literal[
+    "scored", "scorer error", "sampled out", "waiting", "over budget", "failed", "no payload", "expired", "not decided"
+]
+
+
+class Entry(Struct, frozen=True):
+    """What became of a request with one scorer: with what probability it was to be scored, and why it was or was not.
+
+    A request was to be scored if its `u` is below `pi`.
+    """
+
+    scorer: str
+    fingerprint: str
+    fate: Fate
+    pi: float
+    why: str = ""
+    score: Score | None = None
+
+
+class Ledger(Struct, frozen=True):
+    """A request, what became of it with each scorer, and all that others said of it."""
+
+    row: Row
+    entries: tuple[Entry, ...]
+    said: tuple[KeptScore, ...]
+
+
+def ledger(store: Store, row: Row) -> Ledger:
+    """What became of a request."""
+    kept = store.scores(row.seq)
+    tasks = {(task.scorer, task.fingerprint): task for task in store.tasks(row.seq)}
+    by_ruler = {(each.score.name, each.score.fingerprint): each for each in kept}
+    entries = []
+    for work in store.works():
+        if work.flow != row.flow:
+            continue
+        epochs = [each for each in store.epochs(work.id, row.seq, row.seq) if each.first <= row.seq <= each.last]
+        pi = probability(facts_of(row), epochs, kept=row.kept)
+        ruler = work.scorer, work.fingerprint
+        if ruler in by_ruler:
+            score = by_ruler.pop(ruler).score
+            fate: Fate = "scorer error" if score.status == "scorer_error" else "scored"
+            entries.append(Entry(*ruler, fate, pi, _shares(row, epochs), score))
+        elif ruler in tasks:
+            task = tasks[ruler]
+            states: dict[str, Fate] = {
+                "leased": "waiting", "over_budget": "over budget", "no_payload": "no payload", "waiting": "waiting",
+                "failed": "failed", "expired": "expired",
+            }  # fmt: skip
+            entries.append(Entry(*ruler, states[task.state], pi, task.reason or f"try {task.attempts + 1}"))
+        else:
+            entries.append(Entry(*ruler, *_not_made(row, work, epochs, pi)))
+    rest = [each for each in kept if (each.score.name, each.score.fingerprint) in by_ruler]
+    return Ledger(row, tuple(entries), tuple(rest))
+
+
+def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple[Fate, float, str]:
+    if not epochs:
+        if row.seq > work.planned:
+            return "not decided", pi, "no worker has come to it yet"
+        return "not decided", pi, "looks at whole sessions, or was not here when this was decided"
+    if row.u >= pi:
+        return "sampled out", pi, _shares(row, epochs)
+    if row.payload in ("gone", "none"):
+        return (
+            "no payload",
+            pi,
+            "its payload was gone when a rule matched" if row.payload == "gone" else "none was captured",
+        )
+    return "waiting", pi, "decided, and not begun"
+
+
+def _shares(row: Row, epochs: Sequence[Epoch]) -> str:
+    """By which shares a request was decided on."""
+    said = []
+    for epoch in epochs:
+        matching = [rule for rule in epoch.rules if rule.matches(facts_of(row), row.marks | row.late)]
+        most = max((rule.rate for rule in matching), default=0.0)
+        lowered = f", lowered to {most * epoch.multiplier:.3g} by the budget" if epoch.multiplier < 1 else ""
+        said.append(f"share {most:.3g}{lowered}")
+    return "; ".join(dict.fromkeys(said))

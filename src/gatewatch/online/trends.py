@@ -1,0 +1,229 @@
+"""How a flow is doing: signals over every request, and what scorers say of all of it, by weighted means with intervals.
+
+A window in which something was capped hard, or lost, is not estimated: it is incomplete, and says why.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from gatewatch.core.rates import Rule
+from gatewatch.core.score import Source
+from gatewatch.online.monitor import DAY_S, HOUR_S
+from gatewatch.stats.intervals import Estimate, wilson
+from gatewatch.stats.quantiles import quantile_places
+from gatewatch.stats.weighting import Cell, spread_by, weighted_mean, weighted_mean_of_cells
+from gatewatch.store.base import Store
+from gatewatch.store.bins import quantile
+from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Value, Work
+
+T = TypeVar("T", ScoreCell, SignalCell)
+
+EXACT = 20_000
+"""Up to so many values, an estimate is made from the values themselves, which know their sessions."""
+_LOST_SHARE = 0.05
+
+
+class Figure(Struct, frozen=True):
+    """What a scorer says of a window. `unknown` are scorer errors; `waiting` is work that is not done; `lost` is work
+    that will not be, by state. `incomplete` says why there is no estimate although there are values.
+    """
+
+    estimate: Estimate
+    unknown: int = 0
+    skipped: int = 0
+    waiting: int = 0
+    lost: Mapping[str, int] = {}
+    incomplete: str = ""
+
+
+class ScorerTrend(Struct, frozen=True):
+    """A scorer by one fingerprint: over the whole window, and by bucket."""
+
+    scorer: str
+    fingerprint: str
+    source: Source
+    total: Figure
+    points: tuple[tuple[float, Figure], ...]
+
+
+class Quantile(Struct, frozen=True):
+    """A quantile of durations in seconds, to within 1.1 %, with its bounds; `high` is None where too few tell."""
+
+    value: float
+    low: float
+    high: float | None
+
+
+class Signals(Struct, frozen=True):
+    """Operational signals of a window, over every request. Times are in seconds, each with its 90 % bounds."""
+
+    n: int = 0
+    errors: Estimate = Estimate(None, 0)
+    timeouts: int = 0
+    cost: float = 0.0
+    unknown_cost: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_s: Mapping[str, Quantile] = {}
+    first_token_s: Mapping[str, Quantile] = {}
+
+
+class Trend(Struct, frozen=True):
+    """A flow over a window, in seconds since the epoch."""
+
+    flow: str
+    since: float
+    until: float
+    tier: Tier
+    signals: Signals
+    points: tuple[tuple[float, Signals], ...]
+    scorers: tuple[ScorerTrend, ...]
+
+
+def tier_of(seconds: float) -> Tier:
+    """The tier whose buckets suit a window: some 60 at the most."""
+    if seconds <= HOUR_S:
+        return "minute"
+    return "hour" if seconds <= 2.5 * DAY_S else "day"
+
+
+def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | None = None, part: str = "") -> Trend:
+    """How a flow did in a window; its cost is in the number of buckets, not of requests.
+
+    Args:
+        store: where it is kept.
+        flow: the flow.
+        since: the window's start; its bucket is taken in whole.
+        until: the window's end.
+        tier: how long buckets are; by default as suits the window.
+        part: only this slice.
+    """
+    tier = tier or tier_of(until - since)
+    since -= since % TIER_S[tier]
+    signals = [cell for cell in store.signals(flow, tier, since, until) if not part or cell.slice == part]
+    cells = [cell for cell in store.cells(flow, tier, since, until) if not part or cell.slice == part]
+    undone = store.unsettled(flow, since, until)
+    works = {(work.scorer, work.fingerprint): work for work in store.works() if work.flow == flow}
+    by_scorer: dict[tuple[str, str], list[ScoreCell]] = {}
+    for cell in cells:
+        by_scorer.setdefault((cell.scorer, cell.fingerprint), []).append(cell)
+    scorers = []
+    for (scorer, fingerprint), mine in sorted(by_scorer.items()):
+        work = works.get((scorer, fingerprint))
+        values = store.values(flow, scorer, fingerprint, since, until, EXACT + 1)
+        window = _Window(
+            [value for value in values if not part or value.slice == part],
+            whole=len(values) <= EXACT,
+            undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
+            partial=_never(store, work),
+            tier=tier,
+        )
+        points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
+        scorers.append(ScorerTrend(scorer, fingerprint, mine[0].source, window.figure(mine), tuple(points)))
+    return Trend(
+        flow,
+        since,
+        until,
+        tier,
+        signals_of(signals),
+        tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
+        tuple(scorers),
+    )
+
+
+def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
+    found: dict[float, list[T]] = {}
+    for cell in cells:
+        found.setdefault(cell.bucket, []).append(cell)
+    return sorted(found.items())
+
+
+def _never(store: Store, work: Work | None) -> str:
+    """Why a scorer's values cannot speak for all requests, where they cannot: some were never to be sampled."""
+    if work is None or not work.planned:
+        return ""
+    epochs = store.epochs(work.id, work.planned, work.planned)
+    rules = epochs[-1].rules if epochs else ()
+    if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in rules) or not rules:
+        return ""
+    return "some requests are never sampled (a share of 0)"
+
+
+class _Window(Struct, frozen=True):
+    values: list[Value]
+    whole: bool
+    undone: list[tuple[float, str, int]]
+    partial: str
+    tier: Tier
+
+    def figure(self, cells: Sequence[ScoreCell], bucket: float | None = None) -> Figure:
+        """What a scorer says of the window, or of one of its buckets."""
+        length = TIER_S[self.tier]
+        values = [v for v in self.values if bucket is None or bucket <= v.at < bucket + length]
+        states: Counter[str] = Counter()
+        for at, state, n in self.undone:  # by hour: a minute shares its hour's
+            if bucket is None or (bucket <= at < bucket + length) or (length < HOUR_S and at <= bucket < at + HOUR_S):
+                states[state] += n
+        waiting = states.pop("waiting", 0) + states.pop("leased", 0)
+        n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
+        lost = dict(states)
+        gone = sum(lost.values()) + unknown
+        incomplete = self.partial
+        if gone > _LOST_SHARE * (n + gone):
+            said = [f"{number} {state.replace('_', ' ')}" for state, number in sorted(lost.items())]
+            incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])
+        estimate = Estimate(None, n) if incomplete else self._estimate(cells, values)
+        return Figure(estimate, unknown, sum(cell.skipped for cell in cells), waiting, lost, incomplete)
+
+    def _estimate(self, cells: Sequence[ScoreCell], values: Sequence[Value]) -> Estimate:
+        known = [v for v in values if v.pi > 0]
+        columns = [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
+        if self.whole:
+            return weighted_mean(*columns)
+        sums = [Cell(cell.pi, cell.n, cell.total, cell.squares) for cell in cells]
+        return weighted_mean_of_cells(sums, design=spread_by(*columns))
+
+
+def signals_of(cells: Iterable[SignalCell]) -> Signals:
+    """Signals of some buckets put together."""
+    n = errors = timeouts = unknown = tokens_in = tokens_out = 0
+    cost = 0.0
+    latency: Counter[int] = Counter()
+    first: Counter[int] = Counter()
+    for cell in cells:
+        n += cell.n
+        errors += cell.errors + cell.timeouts
+        timeouts += cell.timeouts
+        cost += cell.cost
+        unknown += cell.unknown_cost
+        tokens_in += cell.input_tokens
+        tokens_out += cell.output_tokens
+        latency.update(cell.latency)
+        first.update(cell.first_token)
+    rate = Estimate(errors / n, n, wilson(errors, n)) if n > 1 else Estimate(None, n)
+    return Signals(
+        n,
+        rate,
+        timeouts,
+        cost,
+        unknown,
+        tokens_in,
+        tokens_out,
+        _quantiles(latency),
+        _quantiles(first),
+    )
+
+
+def _quantiles(histogram: Mapping[int, int]) -> dict[str, Quantile]:
+    n, found = sum(histogram.values()), {}
+    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        at = quantile(histogram, q)
+        if at is not None:
+            below, above = quantile_places(n, q)
+            low = quantile(histogram, below / n) if below else None
+            high = quantile(histogram, above / n) if above else None
+            found[name] = Quantile(at[0], 0.0 if low is None else low[1], None if high is None else high[2])
+    return found

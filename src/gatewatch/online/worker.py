@@ -1,0 +1,229 @@
+"""The worker: takes in what was captured, decides what is to be scored, scores it, keeps it. Any number may run.
+
+Nothing is handed from step to step in memory that could be forgotten: each step looks at what is stored, and a worker
+that is killed leaves a lease behind that runs out. A score is kept once, however often it was made.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from gatewatch.core import codec
+from gatewatch.core.errors import GatewatchError
+from gatewatch.core.threads import DaemonPool
+from gatewatch.core.trace import Trace
+from gatewatch.online.attempt import Attempts
+from gatewatch.online.housekeeping import Keeping, keep_house
+from gatewatch.online.ingest import Ingested, Ways, ingest
+from gatewatch.online.monitor import Monitor, Watch
+from gatewatch.online.outage import Breaker
+from gatewatch.online.sample import cost_of, plan_requests, plan_sessions
+from gatewatch.online.sessions import told_by
+from gatewatch.store.base import Store
+from gatewatch.store.rows import Leased, Row, Said, Session, Settled
+
+LEASE_S = 120.0
+_IDLE_S = 0.25
+_BEAT_S = 5.0
+_HOUSE_S = 60.0
+_AT_ONCE = 200
+_MOST_ABANDONED = 4
+
+
+class Done(Struct, frozen=True):
+    """What a worker did: what it took in, how many decisions it made, how many tasks it settled, and with what."""
+
+    ingested: Ingested = Ingested()
+    planned: int = 0
+    scored: int = 0
+    put_off: int = 0
+    given_up: int = 0
+
+    def __add__(self, other: "Done") -> "Done":
+        return Done(*(getattr(self, each) + getattr(other, each) for each in self.__struct_fields__))
+
+
+class Worker:
+    """One worker over a store.
+
+    Args:
+        store: where requests and scores are kept.
+        monitors: what is watched.
+        spools: folders that capture writes to.
+        ways: how requests are taken in.
+        owner: a name of its own among the workers.
+        clock: the time, in seconds since the epoch.
+        concurrency: how many scores are waited for at once.
+        scorer_timeout: seconds a scorer may take for one request.
+        keeping: for how long things are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        monitors: Iterable[Monitor],
+        *,
+        spools: Iterable[Path],
+        ways: Ways,
+        owner: str,
+        clock: Callable[[], float],
+        concurrency: int = 32,
+        scorer_timeout: float = 60.0,
+        keeping: Keeping | None = None,
+    ) -> None:
+        self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
+        self.owner, self.clock, self.concurrency = owner, clock, concurrency
+        self.keeping = keeping or Keeping()
+        self.breaker = Breaker(clock)
+        self.threads = DaemonPool(concurrency)
+        self.attempts = Attempts(
+            store=store, breaker=self.breaker, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
+        )
+        self._watched: dict[int, tuple[Monitor, Watch, float]] = {}  # by work, with what one score costs
+        self._waiting: dict[asyncio.Task[Settled], Leased] = {}
+        self._settled: list[Settled] = []
+        self._wake = asyncio.Event()
+        self._beat = self._house = self._extended = 0.0
+
+    async def run(self, stop: asyncio.Event, *, once: bool = False) -> Done:
+        """Work until told to stop, or with `once` until there is nothing to do now. What is under way is finished.
+
+        Raises:
+            GatewatchError: when several scorers did not come back: their threads cannot be ended, the process can.
+        """
+        total = Done()
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                done = self._step()
+                total += done
+                if self.threads.abandoned >= _MOST_ABANDONED:
+                    what = f"{self.threads.abandoned} scorers did not come back: this worker ends, start another"
+                    raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
+                if once and done == Done() and not self._waiting:
+                    break
+                await self._something(stop, 0.0 if done != Done() else _IDLE_S)
+        finally:
+            total += await self._drained()
+            self.threads.close()
+        return total
+
+    def _step(self) -> Done:
+        now = self.clock()
+        total = self._settle(now)
+        for spool in self.spools:
+            total += Done(ingest(self.store, spool, self.ways, clock=self.clock))
+        total += Done(planned=self._plan(now))
+        self._lease(now)
+        total += self._settle(now)
+        if now - self._beat >= _BEAT_S:
+            self._beat = now
+            self.store.heartbeat(self.owner, now, self._note())
+        if self._waiting and now - self._extended >= LEASE_S / 3:
+            self._extended = now
+            self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + LEASE_S)
+        if now - self._house >= _HOUSE_S:
+            self._house = now
+            keep_house(self.store, self.monitors, self.keeping, now=now)
+        return total
+
+    def _note(self) -> str:
+        return f"judges paused: {self.breaker.reason}"[:300] if self.breaker.open else f"{len(self._waiting)} at work"
+
+    async def _something(self, stop: asyncio.Event, seconds: float) -> None:
+        """Wait until a score is there, it is time to look again, or to stop."""
+        if not seconds:
+            await asyncio.sleep(0)
+            return
+        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+
+    # Deciding
+
+    def _plan(self, now: float) -> int:
+        planned = 0
+        for monitor in self.monitors:
+            of_sessions = [each for each in monitor.watches if each.of_session]
+            planned += plan_sessions(self.store, monitor, of_sessions, now=now, said_by=self._told_by)
+            for watch in monitor.watches:
+                scorer = watch.scorer
+                work = self.store.work(monitor.flow, scorer.name, scorer.fingerprint, scorer.source)
+                cost = cost_of(self.store, monitor, watch, now)
+                self._watched[work.id] = monitor, watch, cost
+                if not watch.of_session:
+                    planned += plan_requests(self.store, monitor, watch, now=now, guess=cost)
+        return planned
+
+    def _told_by(self, session: Session, rows: Sequence[Row]) -> tuple[Said, ...]:
+        payloads = [self.store.payload(row.seq) for row in rows]
+        traces = [codec.decode(each, Trace) for each in payloads if each]
+        return told_by(session, rows, traces) if rows and len(traces) == len(rows) else ()
+
+    # Scoring
+
+    def _lease(self, now: float) -> None:
+        """Lease what is due: of scorers that are done at once many, of others as many as may be waited for."""
+        quick = [work for work, (_, watch, _) in self._watched.items() if watch.scorer.inline]
+        slow = [work for work, (_, watch, _) in self._watched.items() if not watch.scorer.inline]
+        asking = {work for work in slow if self._watched[work][1].scorer.models}
+        free = self.concurrency - len(self._waiting)
+        if self.breaker.open:
+            slow = [work for work in slow if work not in asking]
+        elif self.breaker.trying:  # one score tells whether the models answer again
+            slow = [work for work in slow if work not in asking]
+            if not any(each.work in asking for each in self._waiting.values()):
+                self._start(self.store.lease(sorted(asking), self.owner, 1, now, now + LEASE_S))
+        if quick:
+            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + LEASE_S))
+        if slow and free > 0:
+            self._start(self.store.lease(slow, self.owner, free, now, now + LEASE_S))
+
+    def _start(self, leased: Iterable[Leased]) -> None:
+        traces: dict[int, Trace] = {}
+        for each in leased:
+            monitor, watch, cost = self._watched[each.work]
+            early = self.attempts.early(each, monitor, watch, cost)
+            if early is not None:
+                self._settled.append(early)
+                continue
+            if each.row.seq not in traces:
+                assert each.payload is not None
+                traces[each.row.seq] = codec.decode(each.payload, Trace)
+            trace = traces[each.row.seq]
+            if watch.scorer.inline:
+                self._settled.append(self.attempts.inline(each, watch, trace))
+                continue
+            task = asyncio.ensure_future(self.attempts.wait_for(each, watch, trace))
+            self._waiting[task] = each
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Settled]") -> None:
+        leased = self._waiting.pop(task)
+        if not task.cancelled() and task.exception() is None:
+            self._settled.append(task.result())
+        else:  # it goes back at once
+            self._settled.append(Settled(leased.task, leased.attempt, retry_at=self.clock(), counts=False))
+        self._wake.set()
+
+    def _settle(self, now: float) -> Done:
+        settled, self._settled = self._settled, []
+        if not settled:
+            return Done()
+        self.store.settle(settled, now)
+        put_off = sum(each.retry_at is not None for each in settled)
+        given_up = sum(each.retry_at is None and each.score is None for each in settled)
+        return Done(scored=len(settled) - put_off - given_up, put_off=put_off, given_up=given_up)
+
+    async def _drained(self) -> Done:
+        """Wait for what is under way, for as long as a scorer may take; what is not done by then goes back."""
+        if self._waiting:
+            await asyncio.wait(list(self._waiting), timeout=self.attempts.timeout)
+        for task in list(self._waiting):
+            task.cancel()
+        if self._waiting:
+            await asyncio.wait(list(self._waiting), timeout=1.0)
+        return self._settle(self.clock())
