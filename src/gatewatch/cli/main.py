@@ -33,6 +33,7 @@ COMMANDS = {
     "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",
     "run": "Run a suite's task over its dataset and score every row.",
     "scorers": "List the scorers that a suite may name here: needs, range, cost, fingerprint.",
+    "ship": "Send what capture wrote on this machine to a server elsewhere.",
     "show": "Show a run: its summary, its rows, or one case.",
     "trends": "How a flow of live traffic is doing: signals, and scores with their intervals.",
     "why": "What became of a live request with each scorer, and why.",

@@ -58,7 +58,7 @@ def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]
     One worker at a time does it; another finds nothing to do meanwhile.
     """
     total = Ingested()
-    with _alone(folder) as mine:
+    with alone(folder) as mine:
         if mine:
             for path in segments(folder):
                 for part in _segment(store, path, ways, clock):
@@ -182,7 +182,7 @@ def said_of(feedback: Feedback, *, now: float) -> Said:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
+def alone(folder: Path) -> Iterator[bool]:
     """Whether this is the one worker that takes in what a spool holds."""
     if not folder.is_dir():
         yield False
