@@ -4,7 +4,6 @@ A stretch is named by its segment and where it begins and ends, so that a server
 lost) says so and keeps it once. Nothing is given up for want of a server: it waits in the spool, whose quota bounds it.
 """
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +32,7 @@ class Shipped(Struct, frozen=True):
     requests: int = 0
 
 
-class Refused(GatewatchError):
+class Refused(GatewatchError):  # noqa: N818 - what the server did
     """The server refuses what it is sent, and would again."""
 
 
@@ -136,4 +135,4 @@ def _offsets(folder: Path) -> dict[str, int]:
 def _keep(folder: Path, state: dict[str, int]) -> None:
     aside = folder / f"{_STATE}.new"
     aside.write_bytes(codec.encode(state))
-    os.replace(aside, folder / _STATE)
+    aside.replace(folder / _STATE)
