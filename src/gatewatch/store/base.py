@@ -63,7 +63,10 @@ class Store(Protocol):
         ...
 
     def plan(self, work: int, plan: Plan) -> int:
-        """Keep a decision, and say how many tasks are new: one that is there, or has its score, is not made again."""
+        """Keep a decision, and say how many tasks are new: one that is there, or has its score, is not made again.
+
+        A plan whose epoch begins behind requests that are still to be planned (the work was rewound meanwhile) does not
+        move on what is planned."""
         ...
 
     def rewind(self, work: int) -> None:
@@ -89,8 +92,10 @@ class Store(Protocol):
         """Keep leased tasks for longer."""
         ...
 
-    def reserve(self, budget: str, limit: float, amount: float) -> bool:
-        """Set money aside, if what is spent and set aside stays within a limit; `budget` names a budget and its day."""
+    def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
+        """Set money aside for a leased task, if what is spent and set aside stays within a limit; `budget` names a
+        budget and its day. What a task had set aside before is let go: it is when it is reserved for, leased or settled
+        again, so that money is not kept for a worker that died."""
         ...
 
     def spent(self, budget: str) -> tuple[float, float]:
@@ -98,7 +103,9 @@ class Store(Protocol):
         ...
 
     def settle(self, settled: Iterable[Settled], now: float) -> int:
-        """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone."""
+        """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone.
+
+        What was set aside for it becomes what its score cost (all of it, at least, where that is unknown)."""
         ...
 
     # Reading
@@ -173,7 +180,10 @@ class Store(Protocol):
 
     def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
         """Delete requests that happened before a time, with all that hangs on them but the trends; let go of feedback
-        that found no request; give up work that waited too long. Says how many of each."""
+        that found no request; give up work that waited too long. Says how many of each: `traces`, `parked`, `tasks`.
+
+        It goes in steps, each all or nothing, so that others need not wait long. Trends by the minute are let go two
+        days, those by the hour 90 days, after the newest sign of life."""
         ...
 
     def payload_bytes(self) -> int:

@@ -179,8 +179,9 @@ class Leased(Struct, frozen=True):
 
 
 class Settled(Struct, frozen=True):
-    """What became of a leased task: a score, another try at `retry_at`, or a state in which it stays, with its reason.
-    `reserved` is what was set aside for it in `budget`, in US dollars; the score's own cost is what it came to."""
+    """What became of a leased task: a score, another try at `retry_at`, or a state in which it stays, with its reason;
+    none of these gives it back. A score beside `retry_at` or a state is not kept, but what it cost is counted.
+    `budget` is the one that the cost counts in where nothing was set aside for the task."""
 
     task: int
     attempt: int
@@ -190,7 +191,6 @@ class Settled(Struct, frozen=True):
     state: TaskState = "waiting"
     reason: str = ""
     budget: str = ""
-    reserved: float = 0.0
 
 
 class TaskRow(Struct, frozen=True):

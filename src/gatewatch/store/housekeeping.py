@@ -1,0 +1,173 @@
+"""Keeping house: payloads thinned, old requests deleted, room given back, and what there is."""
+
+from collections.abc import Iterable, Mapping
+
+from gatewatch.store import tasks
+from gatewatch.store.arriving import GONE, HELD, KEPT, add_payloads
+from gatewatch.store.database import Database
+from gatewatch.store.reading import ROW, all_flows, row_of
+from gatewatch.store.rows import TIER_S, Counts, Row
+from gatewatch.store.units import MICRO, from_micros, micros
+
+_STEP = 2000  # requests deleted in one transaction: others wait for it
+_FREED = 2000  # pages given back at once, likewise
+_DAY = 86_400
+_LASTS_S = {"minute": 2 * _DAY, "hour": 90 * _DAY}
+_WORKER_LASTS_S = 7 * _DAY
+
+
+def held(db: Database, before: float, most: int) -> list[Row]:
+    """The oldest requests whose payloads are held (see `Store.held`): up to the first that was received later."""
+    found = db.execute(
+        f"SELECT {ROW} FROM trace WHERE payload = {HELD} ORDER BY seq LIMIT ?",
+        most,
+    )
+    limit, rows = micros(before), []
+    for each in found:
+        if each[3] >= limit:
+            break
+        rows.append(row_of(each))
+    return rows
+
+
+def thin(db: Database, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
+    """End the hold of the requests numbered up to `through` (see `Store.thin`)."""
+    ended = list(gone)
+    with db.transaction():
+        db.executemany("UPDATE trace SET kept = ? WHERE seq = ?", [(chance, seq) for seq, chance in kept.items()])
+        db.execute(
+            f"UPDATE trace SET payload = {KEPT}, kept = coalesce(kept, 1.0) WHERE payload = {HELD} AND seq <= ?",
+            through,
+        )
+        _delete_payloads(db, ended)
+        db.among(f"UPDATE trace SET payload = {GONE} WHERE payload = {KEPT} AND seq IN {{}}", ended)
+        db.among("UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {}", ended)
+        db.execute("UPDATE meta SET value = ? WHERE key = 'thin' AND value < ?", through, through)
+
+
+def _delete_payloads(db: Database, seqs: list[int]) -> None:
+    sizes = db.among("SELECT length(body) FROM payload WHERE seq IN {}", seqs)
+    db.among("DELETE FROM payload WHERE seq IN {}", seqs)
+    add_payloads(db, -len(sizes), -sum(size for (size,) in sizes))
+
+
+def payload_bytes(db: Database) -> int:
+    """How much room payloads take, compressed."""
+    return int(db.execute("SELECT value FROM meta WHERE key = 'payload_bytes'")[0][0])
+
+
+# Letting go of what is old
+
+
+def expire(db: Database, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    """Delete what is old, in steps (see `Store.expire`)."""
+    counted = {"traces": 0, "parked": 0, "tasks": 0}
+    for flow in all_flows(db):
+        while deleted := _delete_requests(db, flow, micros(traces_before)):
+            counted["traces"] += deleted
+    with db.transaction():
+        counted["parked"] = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
+        counted["tasks"] = _give_up(db, micros(tasks_before))
+        _let_go_of_trends(db)
+        oldest = db.execute("SELECT coalesce(min(seq), 0) FROM trace")[0][0]
+        db.execute("DELETE FROM epoch WHERE last < ?", oldest)
+        db.execute("DELETE FROM ruleset WHERE hash NOT IN (SELECT ruleset FROM epoch)")
+        db.execute("DELETE FROM changed WHERE number <= (SELECT min(changes) FROM work)")
+    free, before = db.shrink(_FREED), -1
+    while free and free != before:
+        free, before = db.shrink(_FREED), free
+    return counted
+
+
+def _delete_requests(db: Database, flow: str, before: int) -> int:
+    """Delete the oldest requests of a flow, a step's worth, and say how many that was."""
+    with db.transaction():
+        found = db.execute(
+            "SELECT seq FROM trace WHERE flow = ? AND at < ? ORDER BY at LIMIT ?", *(flow, before, _STEP)
+        )
+        seqs = [seq for (seq,) in found]
+        if not seqs:
+            return 0
+        tasks.drop(db, "seq", seqs)
+        _delete_payloads(db, seqs)
+        marked = db.among("SELECT seq, marks | late FROM trace WHERE marks | late <> 0 AND seq IN {}", seqs)
+        db.executemany(
+            "DELETE FROM mark WHERE bit = ? AND seq = ?",
+            [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
+        )
+        turned = set(db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs))
+        for table in ("score", "said", "trace"):
+            db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
+        db.executemany(
+            "UPDATE session SET first = coalesce((SELECT min(seq) FROM trace WHERE trace.flow = session.flow"
+            " AND trace.session = session.id AND trace.session <> ''), 0) WHERE flow = ? AND id = ?",
+            [(flow, name) for (name,) in turned],
+        )
+        db.executemany(
+            "DELETE FROM session WHERE first = 0 AND flow = ? AND id = ?", [(flow, name) for (name,) in turned]
+        )
+    return len(seqs)
+
+
+def _give_up(db: Database, before: int) -> int:
+    """Give up work that nobody did for too long; what a worker has now is left to it."""
+    found = db.execute(
+        "SELECT id, budget, reserved FROM task"
+        " WHERE (state = 'waiting' OR (state = 'leased' AND until < ?)) AND since < ?",
+        *(before, before),
+    )
+    tasks.let_go(db, [each for each in found if each[2]])
+    db.among("UPDATE task SET state = 'expired', owner = '' WHERE id IN {}", [each[0] for each in found])
+    return len(found)
+
+
+def _let_go_of_trends(db: Database) -> None:
+    """Delete the cells of the finer tiers that are over age, as seen from the newest sign of life."""
+    signs = db.execute("SELECT received FROM trace ORDER BY seq DESC LIMIT 1") + db.execute(
+        "SELECT max(at) FROM worker"
+    )
+    newest = max((at for (at,) in signs if at is not None), default=0) // MICRO
+    for tier, lasts in _LASTS_S.items():
+        before = (newest - lasts) // _DAY * _DAY
+        db.execute("UPDATE meta SET value = ? WHERE key = ? AND value < ?", before, f"{tier}_from", before)
+        for table in ("signal_cell", "score_cell"):
+            db.execute(
+                f"DELETE FROM {table} WHERE tier = {TIER_S[tier]} AND bucket < ? AND series IN (SELECT id FROM series)",  # type: ignore[index]
+                before,
+            )
+    db.execute("DELETE FROM worker WHERE at < ?", (newest - _WORKER_LASTS_S) * MICRO)
+
+
+# Who is here, and what is in here
+
+
+def heartbeat(db: Database, worker: str, now: float, note: str) -> None:
+    """A worker says that it is at work."""
+    db.execute(
+        "INSERT INTO worker (name, at, note) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, note = excluded.note",
+        *(worker, micros(now), note),
+    )
+
+
+def workers(db: Database, since: float) -> dict[str, tuple[float, str]]:
+    """Workers heard of since a time."""
+    found = db.execute("SELECT name, at, note FROM worker WHERE at >= ? ORDER BY name", micros(since))
+    return {name: (from_micros(at), note) for name, at, note in found}
+
+
+def counts(db: Database) -> Counts:
+    """What is in here."""
+    with db.transaction(write=False):
+        meta = dict(db.execute("SELECT key, value FROM meta"))
+        return Counts(
+            traces=db.execute("SELECT count(*) FROM trace")[0][0],
+            payloads=meta["payloads"],
+            payload_bytes=meta["payload_bytes"],
+            scores=db.execute("SELECT count(*) FROM score")[0][0],
+            tasks=dict(db.execute("SELECT state, count(*) FROM task GROUP BY state ORDER BY state")),
+            parked=db.execute("SELECT count(*) FROM parked")[0][0],
+            losses=dict(db.execute("SELECT reason, n FROM loss ORDER BY reason")),
+            file_bytes=db.size(),
+            schema=meta["schema"],
+        )

@@ -1,0 +1,220 @@
+"""Doing: tasks that are leased for a while and settled, and the money that is set aside and spent on them.
+
+A lease is known by its task and attempt. Who was too slow finds that the attempt is another now, and changes nothing.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from math import ceil, floor
+from typing import Any
+
+from gatewatch.core.score import Score
+from gatewatch.store import scores
+from gatewatch.store.arriving import GONE
+from gatewatch.store.database import Database
+from gatewatch.store.reading import ROW, row_of
+from gatewatch.store.rollups import Place, Rollup
+from gatewatch.store.rows import Leased, Settled
+from gatewatch.store.spending import Spending
+from gatewatch.store.units import NANO, from_nano, micros, nano
+
+_TASK = (
+    "task.id, work, task.seq, pi, task.turns, leased_turns, budget, reserved, work.flow, scorer, work.fingerprint,"
+    " source, trace.flow, slice, variant, trace.at"
+)
+
+
+def lease(db: Database, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
+    """Lease tasks, those that are due for the longest first (see `Store.lease`)."""
+    with db.transaction():
+        ready: list[tuple[int, int, int]] = []  # due, id, seq
+        for work in works:
+            for condition in ("state = 'waiting' AND due", "state = 'leased' AND until"):
+                order = condition.rpartition(" ")[2]
+                ready += db.execute(
+                    f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY {order} LIMIT ?",
+                    *(work, micros(now), most),
+                )
+        ready = sorted(ready)[:most]
+        ids = [task for _, task, _ in ready]
+        let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
+        db.executemany(
+            "UPDATE task SET state = 'leased', attempts = attempts + 1, owner = ?, until = ?, leased_turns = turns"
+            " WHERE id = ?",
+            [(owner, micros(until), task) for task in ids],
+        )
+        _give_up_the_gone(db, ids)
+        leased = db.among("SELECT id, work, seq, attempts, pi FROM task WHERE state = 'leased' AND id IN {}", ids)
+        seqs = {seq for _, _, seq, _, _ in leased}
+        rows = {row[0]: row_of(row) for row in db.among(f"SELECT {ROW} FROM trace WHERE seq IN {{}}", seqs)}
+        bodies = dict(db.among("SELECT seq, body FROM payload WHERE seq IN {}", seqs))
+    order_of = {task: place for place, task in enumerate(ids)}
+    return [
+        Leased(task, work, rows[seq], attempt, pi, zlib.decompress(bodies[seq]) if seq in bodies else None)
+        for task, work, seq, attempt, pi in sorted(leased, key=lambda each: order_of[each[0]])
+    ]
+
+
+def _give_up_the_gone(db: Database, ids: Sequence[int]) -> None:
+    db.among(
+        "UPDATE task SET state = 'no_payload', owner = '' WHERE (SELECT payload FROM trace WHERE trace.seq = task.seq)"
+        f" = {GONE} AND id IN {{}}",
+        ids,
+    )
+
+
+def extend(db: Database, owner: str, tasks: Iterable[int], until: float) -> None:
+    """Keep leased tasks for longer."""
+    with db.transaction():
+        db.executemany(
+            "UPDATE task SET until = ? WHERE id = ? AND owner = ? AND state = 'leased'",
+            [(micros(until), task, owner) for task in tasks],
+        )
+
+
+# Money
+
+
+def reserve(db: Database, budget: str, limit: float, amount: float, task: int) -> bool:
+    """Set money aside for a leased task (see `Store.reserve`)."""
+    wanted, most = ceil(amount * NANO), floor(limit * NANO)
+    with db.transaction():
+        let_go(db, db.execute("SELECT id, budget, reserved FROM task WHERE id = ? AND reserved > 0", task))
+        db.execute("INSERT INTO budget (name, spent, reserved) VALUES (?, 0, 0) ON CONFLICT (name) DO NOTHING", budget)
+        got = db.execute(
+            "UPDATE task SET budget = ?, reserved = ? WHERE id = ? AND state = 'leased' RETURNING id",
+            budget,
+            wanted,
+            task,
+        ) and db.execute(
+            "UPDATE budget SET reserved = reserved + ? WHERE name = ? AND spent + reserved + ? <= ? RETURNING name",
+            *(wanted, budget, wanted, most),
+        )
+        if not got:
+            db.execute("UPDATE task SET budget = '', reserved = 0 WHERE id = ?", task)
+    return bool(got)
+
+
+def spent(db: Database, budget: str) -> tuple[float, float]:
+    """What was spent of a budget, and what is set aside, in US dollars."""
+    found = db.execute("SELECT spent, reserved FROM budget WHERE name = ?", budget)
+    return (from_nano(found[0][0]), from_nano(found[0][1])) if found else (0.0, 0.0)
+
+
+def let_go(db: Database, tasks: Iterable[tuple[int, str, int]]) -> None:
+    """Set no money aside any more for some tasks (id, budget, reserved)."""
+    for task, budget, reserved in tasks:
+        db.execute("UPDATE budget SET reserved = reserved - ? WHERE name = ?", reserved, budget)
+        db.execute("UPDATE task SET budget = '', reserved = 0 WHERE id = ?", task)
+
+
+def drop(db: Database, condition: str, values: Iterable[Any]) -> None:
+    """Delete the tasks of which a column is among some values, and let go of what was set aside for them."""
+    every = list(values)
+    let_go(
+        db,
+        db.among(f"SELECT id, budget, reserved FROM task WHERE reserved > 0 AND {condition} IN {{}}", every),
+    )
+    db.among(f"DELETE FROM task WHERE {condition} IN {{}}", every)
+
+
+# What became of them
+
+
+def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
+    """Keep what became of leased tasks (see `Store.settle`)."""
+    rollup, spending, done = Rollup(), Spending(), 0
+    with db.transaction():
+        for each in settled:
+            found = db.execute(
+                f"SELECT {_TASK} FROM task JOIN work ON work.id = work JOIN trace ON trace.seq = task.seq"
+                " WHERE task.id = ? AND state = 'leased' AND attempts = ?",
+                *(each.task, each.attempt),
+            )
+            if found:
+                _settle(db, _Task(found[0]), each, micros(now), rollup, spending)
+                done += 1
+        rollup.write(db)
+        spending.write(db)
+    return done
+
+
+class _Task:
+    """A leased task, with what is known of its work and request."""
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.id, self.work, self.seq, self.pi, self.turns, self.leased_turns, self.budget, self.reserved = row[:8]
+        self.flow, self.scorer, self.fingerprint, self.source = row[8:12]
+        self.place = Place(*row[12:])
+
+
+def _settle(db: Database, task: _Task, settled: Settled, now: int, rollup: Rollup, spending: Spending) -> None:
+    score = settled.score
+    _pay(db, task, score, settled.budget)
+    if score is not None:
+        spending.judged(now, task.flow, task.scorer, score)
+    if settled.retry_at is not None:
+        _stay(db, task, "waiting", settled.reason, due=micros(settled.retry_at))
+        _give_up_the_gone(db, [task.id])
+    elif settled.state != "waiting":
+        _stay(db, task, settled.state, settled.reason)
+    elif score is None:
+        _stay(db, task, "waiting", settled.reason)
+    else:
+        _keep(db, task, scores.sound(score), settled.author, now, rollup)
+        if task.turns > task.leased_turns:  # the session went on meanwhile
+            _stay(db, task, "waiting", "")
+        else:
+            db.execute("DELETE FROM task WHERE id = ?", task.id)
+
+
+def _stay(db: Database, task: _Task, state: str, reason: str, *, due: int | None = None) -> None:
+    db.execute(
+        "UPDATE task SET state = ?, reason = ?, owner = '', until = 0, due = coalesce(?, due) WHERE id = ?",
+        *(state, reason, due, task.id),
+    )
+
+
+def _keep(db: Database, task: _Task, score: Score, author: str, now: int, rollup: Rollup) -> None:
+    if task.turns:  # what was said of fewer turns, whoever said it
+        old = db.execute(
+            "SELECT value, status, pi, author FROM score WHERE seq = ? AND name = ? AND source = ? AND fingerprint = ?"
+            " AND turns < ? AND turns > 0",
+            *(task.seq, score.name, score.source, score.fingerprint, task.leased_turns),
+        )
+        for value, status, pi, _ in old:
+            rollup.score(
+                *(task.place, score.name, score.fingerprint, score.source),
+                pi=pi,
+                value=value,
+                status=status,
+                sign=-1,
+            )
+        db.executemany(
+            "DELETE FROM score WHERE seq = ? AND name = ? AND source = ? AND fingerprint = ? AND author = ?",
+            [(task.seq, score.name, score.source, score.fingerprint, row[3]) for row in old],
+        )
+    scores.put(
+        *(db, rollup, task.seq, task.place, score),
+        author=author,
+        at=now,
+        pi=task.pi,
+        turns=task.leased_turns,
+    )
+
+
+def _pay(db: Database, task: _Task, score: Score | None, budget: str) -> None:
+    """Turn what was set aside for a task into what was spent on it."""
+    cost = score.cost if score is not None else None
+    paid = nano(cost.amount) if cost is not None else 0
+    if cost is not None and cost.unknown:
+        paid = max(paid, task.reserved)
+    if task.reserved:
+        let_go(db, [(task.id, task.budget, task.reserved)])
+    name = task.budget or budget
+    if paid and name:
+        db.execute(
+            "INSERT INTO budget (name, spent, reserved) VALUES (?, ?, 0)"
+            " ON CONFLICT (name) DO UPDATE SET spent = budget.spent + excluded.spent",
+            *(name, paid),
+        )
