@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 monotonic = time.monotonic
 """Seconds on a clock that never goes back, for durations."""
 
+wall = time.time
+"""Seconds since the epoch, by the system's clock."""
+
 
 def now() -> datetime:
     """The present moment, in UTC."""
