@@ -1,0 +1,334 @@
+"""The way from a request to the disk: a queue that never makes anybody wait, and one thread that writes.
+
+The thread waits for a record, gives others 20 ms to join it, and writes them all in one go. What it cannot write (a
+full disk, a quota) it keeps and tries again; meanwhile the queue fills up to its bound, and what comes beyond that is
+dropped, counted by reason, and told of in the segment as soon as there is one.
+
+What is promised: a record whose number is not above the watermark is in the file, whatever becomes of the process. A
+process that ends, by itself or by an exception, writes all that it has within 0.4 s, or says what was lost. A fork's
+child begins with nothing and writes a file of its own.
+"""
+
+import errno
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from msgspec import Struct
+
+from gatewatch.core import clock, codec
+from gatewatch.online.framing import Framing
+from gatewatch.online.settings import MEMORY, Settings
+from gatewatch.online.writer import Writer
+
+_log = logging.getLogger("gatewatch")
+
+EXIT_S = 0.4
+"""How long the end of a process may be held up, in seconds."""
+
+_PLACE_BITS = 14  # a place in the queue stands for 16 KiB
+_LINGER_S = 0.02
+_RETRY_S = 0.25
+_GROUP = 512  # items that are written together, 8 MiB at the most
+
+
+class Stats(Struct, frozen=True):
+    """What became of the records of this process.
+
+    `accepted` were taken, `written` are in a file (or were handed out), `queued` is how many places are taken by those
+    that are under way. `dropped` counts by reason. `watermark`: of the records taken, the first so many are dealt
+    with. A fork's child counts from nothing.
+    """
+
+    accepted: int
+    written: int
+    dropped: dict[str, int]
+    queued: int
+    watermark: int
+
+
+class _Mark:
+    """Stands in the queue behind what is to be written; set when that is done."""
+
+    def __init__(self, *, last: bool = False) -> None:
+        self.done = threading.Event()
+        self.last = last
+
+
+_Item = tuple[str, bytes, str] | _Mark | None
+
+
+class Spool:
+    """Takes records and sees to it that they are written."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.in_memory = settings.spool == MEMORY
+        self._through = settings.durability == "sync" and not self.in_memory
+        self._most = settings.queue_records
+        self._folder = Path(settings.spool)
+        with suppress(OSError):  # the working directory may be gone; it may change, too, so the path is resolved now
+            self._folder = self._folder.absolute()
+        self._framing = Framing(settings, None if self.in_memory else self._folder)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be as new: at first, and in a fork's child."""
+        limits = self.settings
+        self._writer = Writer(self._folder, segment_bytes=limits.segment_bytes, quota_bytes=limits.quota_bytes)
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._wake = threading.Event()
+        # Only what is rare takes the lock. It may be taken again by a signal's handler that interrupts its holder.
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._accepted = count()
+        self._written = self._dealt = self._in_hand = 0
+        self._dropped: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        self._trouble = ""
+        self._ending = False
+
+    def after_fork(self) -> None:
+        """Let go of what belongs to the parent; called in the child."""
+        self._writer.close()
+        self._begin()
+
+    def put(self, kind: str, payload: bytes, user: str = "") -> bool:
+        """Take a record; whether it was. It neither waits nor raises.
+
+        Args:
+            kind: "trace" or "feedback".
+            payload: an object as JSON.
+            user: the user's id, of which a hash is written.
+        """
+        if self._through:
+            return self._put_through(kind, payload, user)
+        queue = self._queue
+        more = len(payload) - 1 >> _PLACE_BITS
+        if queue.qsize() + more >= self._most:
+            self.drop(self._trouble or "queue full")
+            return False
+        next(self._accepted)
+        queue.put((kind, payload, user))
+        for _ in range(more):  # so that the queue's own length, which needs no lock, bounds the bytes as well
+            queue.put(None)
+        if self._thread is None and not self.in_memory:
+            self._start()
+        return True
+
+    def _put_through(self, kind: str, payload: bytes, user: str) -> bool:
+        try:
+            trouble = self._writer.write_through(self._framing.frame(kind, payload, user))
+        except Exception as error:
+            trouble = f"error: {type(error).__name__}"
+        if trouble:
+            self._say_trouble(trouble)
+            self.drop(trouble)
+            return False
+        next(self._accepted)
+        self._trouble = ""
+        if self._untold:
+            losses = self._take_losses()
+            if losses and self._writer.write_through(_told(losses)):
+                self._keep_losses(losses)
+        return True
+
+    def drop(self, reason: str, number: int = 1) -> None:
+        """Count what was not taken, or not kept."""
+        with self._lock:
+            self._dropped[reason] = self._dropped.get(reason, 0) + number
+            self._untold[reason] = self._untold.get(reason, 0) + number
+        if not (self._through or self.in_memory) and self._queue.qsize() < self._most:
+            self._queue.put(None)  # the thread wakes, and tells of it
+            if self._thread is None:
+                self._start()
+
+    def flush(self, deadline: float = 2.0) -> bool:
+        """Wait until what was taken so far is written, for `deadline` seconds at the most; whether it is."""
+        if self._through or self.in_memory or self._thread is None:
+            return self._queue.qsize() == 0 or self.in_memory
+        if threading.current_thread() is self._thread:
+            return False
+        mark = _Mark()
+        self._queue.put(mark)
+        self._wake.set()
+        return mark.done.wait(max(0.0, deadline))
+
+    def close(self, deadline: float = 2.0) -> bool:
+        """Write what there is, end the thread and close the file; whether all was written in time."""
+        thread, mark = self._thread, _Mark(last=True)
+        if thread is not None and threading.current_thread() is not thread:
+            self._queue.put(mark)
+            self._wake.set()
+            done = mark.done.wait(max(0.0, deadline))
+            if not done:
+                return False
+        self._writer.close()
+        return True
+
+    def at_exit(self, deadline: float) -> None:
+        """Write what there is before the process ends, or say what is lost."""
+        if self._ending:  # multiprocessing's hook and the interpreter's are both heard
+            return
+        self._ending = True
+        began = clock.monotonic()
+        if not self.flush(deadline) or self._untold:
+            lost = max(0, self.stats().accepted - self._dealt)
+            told = ", ".join(f"{reason}: {number}" for reason, number in sorted(self._untold.items()))
+            _log.warning(
+                "%d captured records were not written within %.1f s%s%s",
+                lost,
+                clock.monotonic() - began,
+                f" ({self._trouble})" if self._trouble else "",
+                f"; dropped and not told of in a segment: {told}" if told else "",
+            )
+
+    def stats(self) -> Stats:
+        """What became of the records so far."""
+        # The one way to look at a counter without moving it.
+        accepted = int(repr(self._accepted)[len("count(") : -1])
+        with self._lock:
+            return Stats(
+                accepted=accepted,
+                written=accepted if self._through else self._written,
+                dropped=dict(self._dropped),
+                queued=self._queue.qsize() + self._in_hand,
+                watermark=accepted if self._through else self._dealt,
+            )
+
+    def drain(self, most: int = 1 << 30) -> list[tuple[str, bytes]]:
+        """Hand out what is kept in memory (`spool=":memory:"`), as kinds and payloads, losses last."""
+        found: list[tuple[str, bytes]] = []
+        while len(found) < most:
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                break
+            if isinstance(item, tuple):
+                try:
+                    found.append((item[0], self._framing.payload(*item)))
+                except Exception as error:
+                    self.drop(f"error: {type(error).__name__}")
+                self._dealt += 1
+        self._written += len(found)
+        losses = self._take_losses()
+        return [*found, ("loss", _losses_json(losses))] if losses else found
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._work, name="gatewatch-spool", daemon=True)
+            self._thread = thread
+            try:
+                thread.start()
+            except RuntimeError as error:  # no thread can be had, or the interpreter is about to end
+                self._thread = None
+                self._say_trouble(f"no thread: {error}")
+                return
+        if "multiprocessing.util" in sys.modules:  # its children end without `atexit`
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self.at_exit, args=(EXIT_S,), exitpriority=-100)
+
+    def _work(self) -> None:
+        queue, wake = self._queue, self._wake
+        while True:
+            item = queue.get()
+            if not self._ending:
+                wake.wait(_LINGER_S)
+            wake.clear()
+            waiting: list[_Item] = [item]
+            while waiting:
+                for _ in range(queue.qsize()):
+                    waiting.append(queue.get_nowait())
+                    if len(waiting) >= _GROUP:
+                        break
+                try:
+                    last = self._commit(waiting)
+                except Exception as error:
+                    _log.exception("the writer of captured records failed")
+                    number = sum(isinstance(each, tuple) for each in waiting)
+                    self.drop(f"error: {type(error).__name__}", number)
+                    last = False
+                if last:
+                    return
+                waiting = [queue.get_nowait()] if queue.qsize() else []
+
+    def _commit(self, items: list[_Item]) -> bool:
+        """Write a group; whether the thread is to end."""
+        self._in_hand = len(items)
+        self._write([self._framed(item) for item in items if isinstance(item, tuple)])
+        self._in_hand = 0
+        last = False
+        for item in items:
+            if isinstance(item, _Mark):
+                item.done.set()
+                last = last or item.last
+        return last
+
+    def _framed(self, item: tuple[str, bytes, str]) -> bytes:
+        """A record's frame; nothing for one that cannot be made into any."""
+        while True:
+            try:
+                return self._framing.frame(*item)
+            except OSError as error:
+                self._say_trouble(f"disk: {errno.errorcode.get(error.errno or 0, 'error')}")
+                self._wake.wait(_RETRY_S)
+                self._wake.clear()
+            except Exception as error:
+                self.drop(f"error: {type(error).__name__}")
+                return b""
+
+    def _write(self, frames: list[bytes]) -> None:
+        """Write some frames, and what was lost before them, however long it takes."""
+        while True:
+            losses = self._take_losses()
+            group = [*frames, _told(losses)] if losses else frames
+            if not group:
+                return
+            done, trouble = self._writer.write(group)
+            of_records = min(done, len(frames))
+            self._written += sum(map(bool, frames[:of_records]))
+            self._dealt += of_records
+            frames = frames[of_records:]
+            if not trouble:
+                self._trouble = ""
+                return
+            self._keep_losses(losses)  # they stand at the end of the group, and were not written
+            self._say_trouble(trouble)
+            self._wake.wait(_RETRY_S)
+            self._wake.clear()
+
+    def _take_losses(self) -> dict[str, int]:
+        """What was dropped since this was last asked, by reason."""
+        if not self._untold:
+            return {}
+        with self._lock:
+            losses, self._untold = self._untold, {}
+        return losses
+
+    def _keep_losses(self, losses: dict[str, int]) -> None:
+        """Tell of these later."""
+        with self._lock:
+            for reason, number in losses.items():
+                self._untold[reason] = self._untold.get(reason, 0) + number
+
+    def _say_trouble(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            _log.warning("captured records cannot be written to %s for now (%s)", self._writer.folder, trouble)
+
+
+def _told(losses: dict[str, int]) -> bytes:
+    """The frame that tells of losses."""
+    return codec.frame("loss", _losses_json(losses))
+
+
+def _losses_json(losses: dict[str, int]) -> bytes:
+    return codec.encode({"at": clock.wall(), "pid": os.getpid(), "reasons": losses})

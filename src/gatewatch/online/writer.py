@@ -1,0 +1,186 @@
+"""The file that a process appends its records to: a segment, then the next, in a folder that all processes share.
+
+A segment is `<pid>-<time, hex>-<number>.seg`. It is made under another name, locked and given its first line, and only
+then renamed, so that nobody sees one without its lock; the lock goes when the process does, however it ends. Whoever
+takes the lock therefore knows that nothing will be added.
+"""
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from itertools import count
+from pathlib import Path
+
+from gatewatch.core import clock, codec
+
+KIND = "gatewatch.segment"
+VERSION = 1
+SUFFIX = ".seg"
+_NEAR = 0.9  # of the quota: from there on the folder is measured again and again
+_MEASURE_EVERY_S = 1.0
+_MOST_TRIES = 3
+
+
+class _QuotaReached(Exception):  # noqa: N818 - what is so
+    """The folder has no room left."""
+
+
+class Writer:
+    """Appends frames to segments. One thread at a time writes groups; single frames may be written by any thread."""
+
+    def __init__(self, folder: Path, *, segment_bytes: int, quota_bytes: int) -> None:
+        self.folder = folder
+        self.path: Path | None = None
+        self._segment_bytes = segment_bytes
+        self._quota_bytes = quota_bytes
+        self._descriptor = -1
+        self._torn = False
+        self._others = 0  # bytes in the folder besides our segment, when last measured
+        self._measured = float("-inf")
+        self._number = count()
+        self._renewing = threading.RLock()
+
+    def write(self, frames: list[bytes]) -> tuple[int, str]:
+        """Write a group of frames, in as few writes as can be.
+
+        Returns:
+            How many frames were written whole, from the first on, and why the rest was not: nothing when all were,
+            "quota", or "disk: " and the error's name.
+        """
+        done = tries = 0
+        try:
+            while done < len(frames):
+                used = self._ready(len(frames[done]))
+                last, size = done, used
+                while last < len(frames) and (last == done or size + len(frames[last]) <= self._segment_bytes):
+                    size += len(frames[last])
+                    last += 1
+                written = self._append(frames[done:last], used)
+                tries = 0 if written else tries + 1
+                done += written
+                if tries == _MOST_TRIES:
+                    return done, "disk: deleted"
+        except _QuotaReached:
+            return done, "quota"
+        except OSError as error:
+            return done, f"disk: {errno.errorcode.get(error.errno or 0, 'error')}"
+        return done, ""
+
+    def close(self) -> None:
+        """Close the segment, and with it give up the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _append(self, frames: list[bytes], used: int) -> int:
+        """How many of some frames are in a segment that is still there."""
+        data = b"".join([b"\n", *frames] if self._torn else frames)
+        ahead = int(self._torn)
+        written = 0
+        while written < len(data):
+            try:
+                written += os.write(self._descriptor, memoryview(data)[written:])
+            except OSError:
+                whole, length = 0, ahead
+                while whole < len(frames) and length + len(frames[whole]) <= written:
+                    length += len(frames[whole])
+                    whole += 1
+                if written:
+                    self._cut_back(used + length, torn=length != written)
+                if whole:
+                    return whole
+                raise
+        self._torn = False
+        return len(frames) if os.fstat(self._descriptor).st_nlink else 0
+
+    def _cut_back(self, length: int, *, torn: bool) -> None:
+        """Take away a frame that was written in part; where that fails, the next begins on a line of its own."""
+        try:
+            os.ftruncate(self._descriptor, length)
+            self._torn = False
+        except OSError:
+            self._torn = torn
+
+    def write_through(self, frame: bytes) -> str:
+        """Write one frame now, by any thread; why it was not written, or nothing."""
+        try:
+            for _ in range(_MOST_TRIES):
+                self._ready(len(frame))
+                data = b"\n" + frame if self._torn else frame
+                if os.write(self._descriptor, data) < len(data):
+                    self._torn = True  # another thread may have written behind it: it cannot be taken back
+                    return "disk: ENOSPC"
+                self._torn = False
+                if os.fstat(self._descriptor).st_nlink:
+                    return ""
+        except _QuotaReached:
+            return "quota"
+        except OSError as error:
+            return f"disk: {errno.errorcode.get(error.errno or 0, 'error')}"
+        return "disk: deleted"
+
+    def _ready(self, size: int) -> int:
+        """Have a segment that takes some more bytes; how many it has."""
+        if self._descriptor >= 0:
+            state = os.fstat(self._descriptor)
+            if state.st_nlink and (state.st_size + size <= self._segment_bytes):
+                self._check_quota(state.st_size + size)
+                return state.st_size
+        with self._renewing:
+            if self._descriptor >= 0:  # another thread may have been here in the meantime
+                state = os.fstat(self._descriptor)
+                if state.st_nlink and state.st_size + size <= self._segment_bytes:
+                    return state.st_size
+            return self._renew(size)
+
+    def _renew(self, size: int) -> int:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._measured = float("-inf")
+        self._check_quota(size)
+        started = time.time_ns()
+        path = self.folder / f"{os.getpid()}-{started:x}-{next(self._number)}{SUFFIX}"
+        making = path.with_suffix(".new")
+        head = {"kind": KIND, "version": VERSION, "pid": os.getpid(), "started": started / 1e9}
+        line = codec.frame("segment", codec.encode(head))
+        descriptor = os.open(making, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, "no room for a segment's first line")
+            making.rename(path)
+        except BaseException:
+            os.close(descriptor)
+            making.unlink(missing_ok=True)
+            raise
+        if self._descriptor < 0:
+            self._descriptor = descriptor
+        else:
+            # The number stays the same: a thread that is about to write to it must not meet somebody else's file.
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+            os.close(descriptor)
+        self.path = path
+        self._torn = False
+        return len(line)
+
+    def _check_quota(self, ours: int) -> None:
+        if self._others + ours < _NEAR * self._quota_bytes and self._measured > float("-inf"):
+            return
+        if clock.monotonic() - self._measured >= _MEASURE_EVERY_S:
+            self._measured = clock.monotonic()
+            self._others = self._folder_size()
+        if self._others + ours > self._quota_bytes:
+            raise _QuotaReached
+
+    def _folder_size(self) -> int:
+        mine = self.path.name if self.path is not None and self._descriptor >= 0 else ""
+        size = 0
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name != mine:
+                    try:
+                        size += entry.stat(follow_symlinks=False).st_size
+                    except FileNotFoundError:  # a reader is done with it
+                        continue
+        return size
