@@ -16,11 +16,27 @@ def status(*, as_json: bool) -> None:
     """Say what is in the store, and which version of its layout it has."""
     import msgspec
 
-    from gatewatch.config.monitors import store_of
+    from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
+    from gatewatch.store import schema
+    from gatewatch.store.sqlite import open_database, open_store
 
-    project = Project.open()
-    store = store_of(project)
+    address = store_address(Project.open())
+    db = open_database(address)
+    try:
+        found = schema.status(db)
+    finally:
+        db.close()
+    missing = [f"{step.date} {step.what}" for step in found.missing]
+    if found.version and missing:
+        if as_json:
+            print_json({"kind": "gatewatch.db", "version": 1, "schema": found.version, "missing": missing})
+            return
+        click.echo(shown(f"{address}  layout {found.version}, {len(missing)} behind: `gatewatch db migrate` adds"))
+        for each in missing:
+            click.echo(shown(f"  {each}"))
+        return
+    store = open_store(address)
     try:
         counts = store.counts()
     finally:
@@ -28,7 +44,7 @@ def status(*, as_json: bool) -> None:
     if as_json:
         print_json({"kind": "gatewatch.db", "version": 1, **msgspec.to_builtins(counts)})
         return
-    click.echo(shown(f"{project.settings.project.store}  layout {counts.schema}, {counts.file_bytes / 1e6:,.1f} MB"))
+    click.echo(shown(f"{address}  layout {counts.schema}, {counts.file_bytes / 1e6:,.1f} MB"))
     click.echo(
         f"requests  {counts.traces:,}; {counts.payloads:,} have a payload ({counts.payload_bytes / 1e6:,.1f} MB)"
     )
@@ -43,13 +59,17 @@ def status(*, as_json: bool) -> None:
 @command.command(name="migrate")
 def migrate() -> None:
     """Bring the store's layout up to date. Stop the workers first; others wait until it is done."""
-    from gatewatch.config.monitors import store_of
+    from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
+    from gatewatch.store import schema
+    from gatewatch.store.sqlite import open_database
 
-    project = Project.open()
-    store = store_of(project, migrate=True)
+    address = store_address(Project.open())
+    db = open_database(address)
     try:
-        schema = store.counts().schema
+        done = schema.migrate(db)
     finally:
-        store.close()
-    click.echo(shown(f"{project.settings.project.store} has layout {schema}"))
+        db.close()
+    for step in done:
+        click.echo(shown(f"{step.date} {step.what}"))
+    click.echo(shown(f"{address} is up to date"))

@@ -78,21 +78,30 @@ def redaction(project: Project) -> Callable[[Trace], Trace]:
     return partial(redact, rules=rules)
 
 
-def store_of(project: Project, *, migrate: bool = False) -> "Store":
+def store_of(project: Project) -> "Store":
     """The project's store of live traffic.
 
     Raises:
         ConfigError: for an address that no store is known for.
-        GatewatchError: when the store cannot be opened.
+        StoreError: when it cannot be opened.
     """
     from gatewatch.store.sqlite import open_store
 
+    return open_store(store_address(project))
+
+
+def store_address(project: Project) -> str:
+    """The address of the project's store, with a path that does not depend on where a command is called.
+
+    Raises:
+        ConfigError: for one that no store is known for.
+    """
     address = project.settings.project.store
     scheme, separator, path = address.partition(":///")
     if scheme != "sqlite" or not separator or not path:
         what = f"expected sqlite:///PATH, got {address!r}"
         raise ConfigError(Problem(f"{FILE}: project.store", what, "PostgreSQL is not there yet"))
-    return open_store(project.root / path, migrate=migrate)
+    return f"sqlite:///{project.root / path}"
 
 
 def _monitors(project: Project, problems: Problems) -> Iterator[Monitor]:

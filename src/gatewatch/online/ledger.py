@@ -52,8 +52,8 @@ def ledger(store: Store, row: Row) -> Ledger:
         ruler = work.scorer, work.fingerprint
         if ruler in by_ruler:
             score = by_ruler.pop(ruler).score
-            fate: Fate = "scorer error" if score.status == "scorer_error" else "scored"
-            entries.append(Entry(*ruler, fate, pi, _shares(row, epochs), score))
+            made: Fate = "scorer error" if score.status == "scorer_error" else "scored"
+            entries.append(Entry(*ruler, made, pi, _shares(row, epochs), score))
         elif ruler in tasks:
             task = tasks[ruler]
             states: dict[str, Fate] = {
@@ -62,25 +62,26 @@ def ledger(store: Store, row: Row) -> Ledger:
             }  # fmt: skip
             entries.append(Entry(*ruler, states[task.state], pi, task.reason or f"try {task.attempts + 1}"))
         else:
-            entries.append(Entry(*ruler, *_not_made(row, work, epochs, pi)))
+            fate, why = _not_made(row, work, epochs, pi)
+            entries.append(Entry(*ruler, fate, pi, why))
     rest = [each for each in kept if (each.score.name, each.score.fingerprint) in by_ruler]
     return Ledger(row, tuple(entries), tuple(rest))
 
 
-def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple[Fate, float, str]:
+def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple[Fate, str]:
     if not epochs:
         if row.seq > work.planned:
-            return "not decided", pi, "no worker has come to it yet"
-        return "not decided", pi, "looks at whole sessions, or was not here when this was decided"
+            return "not decided", "no worker has come to it yet"
+        return "not decided", "looks at whole sessions, or was not here when this was decided"
     if row.u >= pi:
-        return "sampled out", pi, _shares(row, epochs)
+        return "sampled out", _shares(row, epochs)
     if row.payload in ("gone", "none"):
         return (
             "no payload",
             pi,
             "its payload was gone when a rule matched" if row.payload == "gone" else "none was captured",
         )
-    return "waiting", pi, "decided, and not begun"
+    return "waiting", "decided, and not begun"
 
 
 def _shares(row: Row, epochs: Sequence[Epoch]) -> str:

@@ -42,7 +42,7 @@ def ship(
     *,
     source: str,
     stopped: Callable[[], bool] = lambda: False,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], object] = time.sleep,
 ) -> Shipped:
     """Send what is in a spool now, and say how much that was; segments whose writer is gone are removed after it.
 
@@ -93,7 +93,7 @@ def _post(
     body: bytes,
     headers: dict[str, str],
     stopped: Callable[[], bool],
-    wait: Callable[[float], None],
+    wait: Callable[[float], object],
 ) -> bool:
     """Send a stretch until it is acknowledged; False when told to stop before."""
     import gzip

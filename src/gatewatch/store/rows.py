@@ -168,7 +168,11 @@ class Plan(Struct, frozen=True):
 
 
 class Leased(Struct, frozen=True):
-    """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind."""
+    """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind.
+
+    `failures` counts leases that ran out (their worker died) and tries that were settled as failed; `reason` is the
+    last one's.
+    """
 
     task: int
     work: int
@@ -176,12 +180,15 @@ class Leased(Struct, frozen=True):
     attempt: int
     pi: float
     payload: bytes | None = None
+    failures: int = 0
+    reason: str = ""
 
 
 class Settled(Struct, frozen=True):
     """What became of a leased task: a score, another try at `retry_at`, or a state in which it stays, with its reason;
     none of these gives it back. A score beside `retry_at` or a state is not kept, but what it cost is counted.
-    `budget` is the one that the cost counts in where nothing was set aside for the task."""
+    `budget` is the one that the cost counts in where nothing was set aside for the task. `counts` says whether a try
+    that is to be made again was a failure of the task's own."""
 
     task: int
     attempt: int
@@ -191,6 +198,7 @@ class Settled(Struct, frozen=True):
     state: TaskState = "waiting"
     reason: str = ""
     budget: str = ""
+    counts: bool = True
 
 
 class TaskRow(Struct, frozen=True):

@@ -98,6 +98,7 @@ CREATE TABLE task (
     due BIGINT NOT NULL,
     since BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
     pi DOUBLE PRECISION NOT NULL,
     reason TEXT NOT NULL,
     owner TEXT NOT NULL,

@@ -39,19 +39,20 @@ def lease(db: Database, works: Iterable[int], owner: str, most: int, now: float,
         ids = [task for _, task, _ in ready]
         let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
         db.executemany(
-            "UPDATE task SET state = 'leased', attempts = attempts + 1, owner = ?, until = ?, leased_turns = turns"
-            " WHERE id = ?",
+            "UPDATE task SET failures = failures + (state = 'leased'), state = 'leased', attempts = attempts + 1,"
+            " owner = ?, until = ?, leased_turns = turns WHERE id = ?",
             [(owner, micros(until), task) for task in ids],
         )
         _give_up_the_gone(db, ids)
-        leased = db.among("SELECT id, work, seq, attempts, pi FROM task WHERE state = 'leased' AND id IN {}", ids)
-        seqs = {seq for _, _, seq, _, _ in leased}
+        columns = "id, work, seq, attempts, pi, failures, reason"
+        leased = db.among(f"SELECT {columns} FROM task WHERE state = 'leased' AND id IN {{}}", ids)
+        seqs = {seq for _, _, seq, *_ in leased}
         rows = {row[0]: row_of(row) for row in db.among(f"SELECT {ROW} FROM trace WHERE seq IN {{}}", seqs)}
         bodies = dict(db.among("SELECT seq, body FROM payload WHERE seq IN {}", seqs))
     order_of = {task: place for place, task in enumerate(ids)}
     return [
-        Leased(task, work, rows[seq], attempt, pi, zlib.decompress(bodies[seq]) if seq in bodies else None)
-        for task, work, seq, attempt, pi in sorted(leased, key=lambda each: order_of[each[0]])
+        Leased(task, work, rows[seq], attempt, pi, zlib.decompress(bodies[seq]) if seq in bodies else None, *more)
+        for task, work, seq, attempt, pi, *more in sorted(leased, key=lambda each: order_of[each[0]])
     ]
 
 
@@ -154,7 +155,7 @@ def _settle(db: Database, task: _Task, settled: Settled, now: int, rollup: Rollu
     if score is not None:
         spending.judged(now, task.flow, task.scorer, score)
     if settled.retry_at is not None:
-        _stay(db, task, "waiting", settled.reason, due=micros(settled.retry_at))
+        _stay(db, task, "waiting", settled.reason, due=micros(settled.retry_at), failed=settled.counts)
         _give_up_the_gone(db, [task.id])
     elif settled.state != "waiting":
         _stay(db, task, settled.state, settled.reason)
@@ -168,10 +169,11 @@ def _settle(db: Database, task: _Task, settled: Settled, now: int, rollup: Rollu
             db.execute("DELETE FROM task WHERE id = ?", task.id)
 
 
-def _stay(db: Database, task: _Task, state: str, reason: str, *, due: int | None = None) -> None:
+def _stay(db: Database, task: _Task, state: str, reason: str, *, due: int | None = None, failed: bool = False) -> None:
     db.execute(
-        "UPDATE task SET state = ?, reason = ?, owner = '', until = 0, due = coalesce(?, due) WHERE id = ?",
-        *(state, reason, due, task.id),
+        "UPDATE task SET state = ?, reason = ?, owner = '', until = 0, due = coalesce(?, due), failures = failures + ?"
+        " WHERE id = ?",
+        *(state, reason, due, int(failed), task.id),
     )
 
 
