@@ -76,11 +76,7 @@ def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple
     if row.u >= pi:
         return "sampled out", _shares(row, epochs)
     if row.payload in ("gone", "none"):
-        return (
-            "no payload",
-            pi,
-            "its payload was gone when a rule matched" if row.payload == "gone" else "none was captured",
-        )
+        return "no payload", "it was gone when a rule matched" if row.payload == "gone" else "none was captured"
     return "waiting", "decided, and not begun"
 
 

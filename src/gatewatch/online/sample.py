@@ -192,10 +192,7 @@ def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rul
 
 def _anew_if_changed(store: Store, work: Work, rules: tuple[Rule, ...], watch: Watch) -> Work:
     """Begin again with the oldest payload that is held, where the rules are others than before."""
-    if not work.planned:
-        return work
-    last = store.epochs(work.id, work.planned, work.planned)
-    if not last or _compared(last[-1].rules, watch) == _compared(rules, watch):
+    if not work.rules or _compared(work.rules, watch) == _compared(rules, watch):
         return work
     store.rewind(work.id)
     return store.work(work.flow, work.scorer, work.fingerprint, work.source)

@@ -118,7 +118,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             [value for value in values if not part or value.slice == part],
             whole=len(values) <= EXACT,
             undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
-            partial=_never(store, work),
+            partial=_never(work),
             tier=tier,
         )
         points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
@@ -141,13 +141,9 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
     return sorted(found.items())
 
 
-def _never(store: Store, work: Work | None) -> str:
+def _never(work: Work | None) -> str:
     """Why a scorer's values cannot speak for all requests, where they cannot: some were never to be sampled."""
-    if work is None or not work.planned:
-        return ""
-    epochs = store.epochs(work.id, work.planned, work.planned)
-    rules = epochs[-1].rules if epochs else ()
-    if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in rules) or not rules:
+    if work is None or not work.rules or any(rule.rate > 0 and rule == Rule(rule.rate) for rule in work.rules):
         return ""
     return "some requests are never sampled (a share of 0)"
 

@@ -1,6 +1,7 @@
 """Planning: which requests a work has decided on, by which rules, and the tasks that came of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from gatewatch.core import codec
 from gatewatch.core.rates import Epoch, Rule
@@ -13,29 +14,38 @@ from gatewatch.store.rollups import Rollup
 from gatewatch.store.rows import Plan, Session, Unplanned, Work
 from gatewatch.store.units import MICRO, from_micros, micros
 
-_WORK = "id, flow, scorer, fingerprint, source, planned, changes"
+_WORK = (
+    "SELECT id, flow, scorer, fingerprint, source, planned, changes, rules"
+    " FROM work LEFT JOIN ruleset ON hash = ruleset"
+)
 _HOUR = 3600 * MICRO
 
 
 def work(db: Database, flow: str, scorer: str, fingerprint: str, source: Source) -> Work:
     """The work of a scorer on a flow (see `Store.work`)."""
-    lookup = f"SELECT {_WORK} FROM work WHERE flow = ? AND scorer = ? AND fingerprint = ?"
+    lookup = f"{_WORK} WHERE flow = ? AND scorer = ? AND fingerprint = ?"
     found = db.execute(lookup, flow, scorer, fingerprint)
     if not found:
         with db.transaction():
             db.execute(
-                "INSERT INTO work (flow, scorer, fingerprint, source, planned, changes) VALUES (?, ?, ?, ?,"
-                " (SELECT value FROM meta WHERE key = 'thin'), (SELECT value FROM meta WHERE key = 'changes'))"
+                "INSERT INTO work (flow, scorer, fingerprint, source, ruleset, planned, changes)"
+                " VALUES (?, ?, ?, ?, '', (SELECT value FROM meta WHERE key = 'thin'), (SELECT value FROM meta WHERE key = 'changes'))"
                 " ON CONFLICT (flow, scorer, fingerprint) DO NOTHING",
                 *(flow, scorer, fingerprint, source),
             )
             found = db.execute(lookup, flow, scorer, fingerprint)
-    return Work(*found[0])
+    return _work_of(found[0])
 
 
 def works(db: Database) -> list[Work]:
     """Every work there is."""
-    return [Work(*row) for row in db.execute(f"SELECT {_WORK} FROM work ORDER BY id")]
+    return [_work_of(row) for row in db.execute(f"{_WORK} ORDER BY id")]
+
+
+def _work_of(row: tuple[Any, ...]) -> Work:
+    id_, flow, scorer, fingerprint, source, planned, changes, rules = row
+    known = codec.decode(rules, tuple[Rule, ...]) if rules else ()
+    return Work(id_, flow, scorer, fingerprint, source, planned, changes, known)
 
 
 def unplanned(db: Database, work: Work, most: int) -> Unplanned:
@@ -63,10 +73,10 @@ def unplanned(db: Database, work: Work, most: int) -> Unplanned:
 def plan(db: Database, work_id: int, plan: Plan) -> int:
     """Keep a decision (see `Store.plan`)."""
     with db.transaction():
-        found = db.execute(f"SELECT {_WORK} FROM work WHERE id = ?", work_id)
+        found = db.execute(f"{_WORK} WHERE id = ?", work_id)
         if not found:
             return 0
-        work, rollup = Work(*found[0]), Rollup()
+        work, rollup = _work_of(found[0]), Rollup()
         made = _make_tasks(db, work, plan.tasks)
         for seq, pi in plan.moved:
             scores.move(db, rollup, seq, work.scorer, work.fingerprint, pi)
@@ -154,6 +164,7 @@ def _keep_epoch(db: Database, work: int, epoch: Epoch) -> None:
     rules = codec.encode(epoch.rules)
     name = codec.digest(epoch.rules, 32)
     db.execute("INSERT INTO ruleset (hash, rules) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", name, rules)
+    db.execute("UPDATE work SET ruleset = ? WHERE id = ?", name, work)
     same = (work, name, epoch.multiplier)
     near = db.execute(
         "SELECT first, last FROM epoch WHERE work = ? AND ruleset = ? AND multiplier = ? AND last >= ? AND first <= ?",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gatewatch.core.rates import Epoch
+from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score, Source
 from gatewatch.core.trace import Trace
 
@@ -136,7 +136,7 @@ class Session(Struct, frozen=True):
 
 class Work(Struct, frozen=True):
     """One scorer on one flow, and how far its work is planned: all requests up to `planned`, and all changes of
-    marks up to `changes`."""
+    marks up to `changes`. `rules` are the ones that it was planned by last, whichever requests those were."""
 
     id: int
     flow: str
@@ -145,6 +145,7 @@ class Work(Struct, frozen=True):
     source: Source
     planned: int
     changes: int
+    rules: tuple[Rule, ...] = ()
 
 
 class Unplanned(Struct, frozen=True):
