@@ -29,7 +29,8 @@ def work(db: Database, flow: str, scorer: str, fingerprint: str, source: Source)
         with db.transaction():
             db.execute(
                 "INSERT INTO work (flow, scorer, fingerprint, source, ruleset, planned, changes)"
-                " VALUES (?, ?, ?, ?, '', (SELECT value FROM meta WHERE key = 'thin'), (SELECT value FROM meta WHERE key = 'changes'))"
+                " VALUES (?, ?, ?, ?, '', (SELECT value FROM meta WHERE key = 'thin'),"
+                " (SELECT value FROM meta WHERE key = 'changes'))"
                 " ON CONFLICT (flow, scorer, fingerprint) DO NOTHING",
                 *(flow, scorer, fingerprint, source),
             )
