@@ -65,6 +65,19 @@ def test_pairs_of_two_runs_with_the_lean_to_a_position(project: Path, capsys: py
     assert "mean 0.500" in out
 
 
+def test_a_composite_is_tried_beside_the_other_run_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = json.dumps({"explanation": "The first.", "verdict": "A"})
+    composite = '[scorers.better]\nrubric = "better.md"\n[scorers.all]\nuse = "all_of"\nparts = ["better"]\n'
+    with FakeProvider(lambda _request: reply) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url) + composite)
+        run(capsys, "run", "main", "--name", "one")
+        run(capsys, "run", "main", "--task", "replay:two.jsonl", "--name", "two")
+        code, _, _ = run(capsys, "rubric", "try", "all", "--run", "two", "--other", "one", "--case", "c0")
+    shown = [json.dumps(each) for each in provider.requests]
+    assert (code, len(shown)) == (0, 2)
+    assert all("one 0" in each and "two 0" in each for each in shown)
+
+
 def test_nothing_but_errors(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(lambda _request: "prose") as provider:
         (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
@@ -106,6 +119,25 @@ def test_the_list(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "scorers")
     assert code == 0
     assert out.count("\n") > len(listed)
+
+
+def test_what_a_scorer_costs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        CONFIG.format(url="http://127.0.0.1:9")
+        + '[models.here]\npath = "mini"\n[models.dear]\nmodel = "nobody-knows"\n'
+    )
+    text += '[scorers.near]\nuse = "semantic_similarity"\nmodel = "here"\n'
+    (project / "gatewatch.toml").write_text(text + '[scorers.far]\nuse = "semantic_similarity"\nmodel = "dear"\n')
+    costs = {
+        name: run(capsys, "scorers", name)[1].partition("costs")[2].split("\n")[0] for name in ("near", "far", "pii")
+    }
+    assert {name: said.strip() for name, said in costs.items()} == {
+        "near": "free (here)",
+        "far": "unknown (dear)",
+        "pii": "free",
+    }
+    rows = {line.split()[0]: line for line in run(capsys, "scorers")[1].splitlines() if line.strip()}
+    assert ("free" in rows["near"], "dear" in rows["far"]) == (True, True)
 
 
 def test_one_of_them(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

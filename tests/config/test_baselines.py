@@ -6,9 +6,10 @@ import pytest
 
 from config.building import APP, CASES, one, opened, problems, suite, write
 from gatewatch.config.baselines import Pinned, pin
+from gatewatch.config.runs import prepare_suite
 from gatewatch.core.baseline import BaselineLine
 from gatewatch.offline.baseline import baseline_path, read_baseline
-from gatewatch.offline.result import Prepared
+from gatewatch.offline.result import Prepared, execute
 
 COUNTING = """
 from pathlib import Path
@@ -130,6 +131,14 @@ def test_more_trials_of_what_has_changed_are_refused(tmp_path: Path) -> None:
         "(make a new run with `gatewatch run main` and pin that)"
     ]
     assert problems(lambda: pinned(folder, trials=11)) == ["--trials: at most 10 are kept of a case, got 11"]
+
+
+def test_more_trials_of_an_application_that_keeps_what_it_answered(tmp_path: Path) -> None:
+    app = "memo = {}\n\ndef answer(question):\n    return memo.setdefault(question, question.upper())\n"
+    project = opened(write(tmp_path, suite(), app_py=app))
+    (ready,) = prepare_suite(project, "main")
+    execute(ready)
+    assert pin(project, "main", trials=3).header.trials == 3
 
 
 def test_a_baseline_that_cannot_be_read_is_written_over_and_told(tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ def test_an_unknown_price_is_no_zero(tmp_path: Path) -> None:
     assert said(folder) == "10 rows to run; no forecast: the price of 'app-model' is unknown"
 
 
+def test_a_model_of_this_machine_costs_nothing(tmp_path: Path) -> None:
+    local = {f"mini/{name}": "{}" for name in ("config.json", "tokenizer.json", "model.safetensors")}
+    head = model("app", URL, price="input = 0\noutput = 1000") + BOT
+    head += '[models.here]\npath = "mini"\n[scorers.near]\nuse = "semantic_similarity"\nmodel = "here"\n'
+    folder = write(tmp_path, suite(task="bot", scorers='["near"]', head=head), p_md="{input}")
+    (folder / "mini").mkdir()
+    for name, text in local.items():
+        (folder / name).write_text(text)
+    assert said(folder) == "2 rows to run; about $0.600 (a rough guess from the prompts' lengths)"
+
+
 def test_a_budget_that_will_stop_it(tmp_path: Path) -> None:
     folder = prompting(tmp_path, model("app", URL, price="input = 0.0\noutput = 1000.0"), 'budget = "0.75 USD"\n')
     guess = "10 rows to run; about $3.00 (a rough guess from the prompts' lengths)"

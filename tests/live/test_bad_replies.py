@@ -62,7 +62,7 @@ TABLE: dict[str, tuple[Reply, str, int]] = {
     "two objects": (
         Reply(text='{"explanation": "x", "score": 1}{"explanation": "x", "score": 5}'),
         UNREAD
-        + "another JSON object follows the JSON object: "
+        + "Extra data in line 1, column 33: "
         + '{"explanation": "x", "score": 1}{"explanation": "x", "score": 5}',
         4,
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,11 @@ def test_the_first_token_where_the_pooling_says_so(folder: Path) -> None:
     mean = vector(folder, "red shoes")
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
-    assert vector(folder, "red shoes") != mean
+    first = vector(folder, "red shoes")
+    assert first != mean
+    for pooling, value in (("cls", first), ("mean", mean)):
+        (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": pooling}))
+        assert vector(folder, "red shoes") == value
 
 
 def test_identity_is_the_content(folder: Path) -> None:
@@ -156,6 +161,75 @@ def test_identity_is_the_content(folder: Path) -> None:
     config = json.loads((moved / "config.json").read_text()) | {"layer_norm_eps": 1e-5}
     (moved / "config.json").write_text(json.dumps(config))
     assert LocalEmbedder("other", moved).identity != before
+
+
+@pytest.mark.parametrize("name", ["1_Pooling/config.json", "sentence_bert_config.json"])
+def test_what_decides_a_vector_is_part_of_the_identity(folder: Path, name: str) -> None:
+    before = LocalEmbedder("mini", folder).identity
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text('{"pooling_mode_mean_tokens": true, "max_seq_length": 4}')
+    one = LocalEmbedder("mini", folder).identity
+    (folder / name).write_text('{"pooling_mode_cls_token": true, "max_seq_length": 5}')
+    assert before != one != LocalEmbedder("mini", folder).identity != before
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "said"),
+    [
+        ("config.json", {"model_type": "roberta"}, "its model_type is 'roberta', and only 'bert' is computed here"),
+        ("config.json", {"hidden_act": "relu"}, "its hidden_act is 'relu', and only 'gelu' is computed here"),
+        ("config.json", {"position_embedding_type": "relative_key"}, "its position_embedding_type is 'relative_key'"),
+        (
+            "1_Pooling/config.json",
+            {"pooling_mode_max_tokens": True},
+            "its pooling is max, and only cls or mean",
+        ),
+        (
+            "1_Pooling/config.json",
+            {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True},
+            "its pooling is cls and mean, and only cls or mean alone is computed here",
+        ),
+        ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, "its pooling is lasttoken, and only cls or mean"),
+        ("1_Pooling/config.json", [1], "1_Pooling/config.json is not a JSON object"),
+        (
+            "modules.json",
+            [{"type": "sentence_transformers.models.Dense"}],
+            "it has a module Dense, which is not computed",
+        ),
+        ("modules.json", {"a": 1}, "modules.json is not a list of modules"),
+    ],
+)
+def test_another_kind_of_model_is_refused(folder: Path, name: str, stated: Any, said: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    before = json.loads((folder / name).read_text()) if name == "config.json" else {}
+    (folder / name).write_text(json.dumps(before | stated if isinstance(stated, dict) else stated))
+    (problem,) = check_folder(folder)
+    assert problem.startswith(f"path: {folder}: {said}")
+    with pytest.raises(ModelError, match=re.escape(said)):
+        vector(folder, "red")
+
+
+def test_the_kind_of_model_that_is_published(folder: Path) -> None:
+    before = vector(folder, "red shoes")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps(config | {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"})
+    )
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": SIZE, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    kinds = [f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Normalize")]
+    (folder / "modules.json").write_text(json.dumps([{"type": kind} for kind in kinds]))
+    assert check_folder(folder) == []
+    assert vector(folder, "red shoes") == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_file_that_is_cut_short(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"^mini \("):
+        vector(folder, "red")
 
 
 def test_what_is_wrong_with_a_folder(folder: Path, tmp_path: Path) -> None:

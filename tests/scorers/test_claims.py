@@ -65,6 +65,10 @@ def test_success_is_that_every_criterion_is_met() -> None:
     assert scored(task_success, reply("criteria", "number", (1, "met"), (2, "met")), DONE, CASE).value == 1.0
     assert scored(task_success, half, DONE, Case(input="?", expected="x")).status == "skipped"
     assert scored(task_success, half, Trace(error=Fault("boom")), CASE).status == "task_error"
+    none = Case(input="?", expected=Expected(criteria=()))
+    assert [scored(task_success, half, each, none).status for each in (DONE, Trace(error=Fault("boom")))] == [
+        "skipped"
+    ] * 2
     assert task_success().reference_based
 
 

@@ -1,16 +1,20 @@
 import asyncio
+import threading
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gatewatch.core.case import Case
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
+from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Fault, Trace, Usage
 from gatewatch.scorers.apply import apply, apply_inline
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.composite import all_of, weighted
 from gatewatch.scorers.safety import pii
+from gatewatch.scorers.session import retries
 from gatewatch.scorers.structure import valid_json
 from gatewatch.scorers.text import exact, similarity
 
@@ -96,3 +100,123 @@ def test_what_cannot_be() -> None:
         weighted([(exact(), 0)])
     with pytest.raises(ValueError, match=r"pass_at must be in 0\.\.1, got 2"):
         all_of([exact()], pass_at=2)
+
+
+@scorer(version="1")
+def like(output: str, other: Trace) -> bool:
+    return bool(output == other.output)
+
+
+@scorer(version="1")
+async def second(session: tuple[Trace, ...]) -> bool:
+    return len(session) == 2
+
+
+@pytest.mark.parametrize("others", [[], [valid_json()], [gives("b", True)]])
+def test_parts_are_given_what_lies_beside_the_trace(others: list[Scorer]) -> None:
+    trace, case = Trace(output="1"), Case(input="?", expected="2")
+    for beside, value in (({"other": Trace(output="1")}, 1.0), ({"other": Trace(output="3")}, 0.0), ({}, 0.0)):
+        made = all_of([all_of([replace(like, inline=True), *others])])
+        assert asyncio.run(apply(made, trace, case, beside=beside)).value == value
+    session = {"session": (Trace(output="0"), trace)}
+    assert asyncio.run(apply(all_of([second]), trace, beside=session)).value == 1.0
+    assert asyncio.run(apply(all_of([second]), trace)).value == 0.0
+    assert apply_inline(weighted([(retries(), 1)]), trace, beside=session).status == "scored"
+    assert second.needs == ("session",)
+    assert all_of([second]).needs == ("trace", "case", "session")
+
+
+def test_a_case_that_is_skipped_is_skipped_when_its_task_failed_too() -> None:
+    failed, bare, stated = Trace(error=Fault("boom")), Case(input="?"), Case(input="?", expected="x")
+    mean, both = weighted([(exact(), 1), (pii(), 1)]), all_of([exact(), similarity()])
+    for made in (mean, both, weighted([(both, 1), (gives("a", 1), 1)])):
+        for trace in (Trace(output="x"), failed):
+            assert scored(made, trace, bare).status == scored(made, trace).status == "skipped"
+        assert scored(made, failed, stated).status == "task_error"
+    either = all_of([exact(), pii()])
+    assert scored(either, Trace(output="x"), bare).value == 1.0
+    assert scored(either, failed, bare).status == "task_error"
+    assert scored(mean, Trace(output="x"), bare).explanation == "nothing to say: exact"
+
+
+def test_nothing_is_asked_where_a_mean_will_have_nothing_to_say() -> None:
+    asked: list[str] = []
+
+    @scorer
+    async def dear(output: str) -> bool:
+        asked.append(output)
+        return True
+
+    made = weighted([(dear, 1), (exact(), 1)])
+    assert scored(made, case=Case(input="?")).status == "skipped"
+    assert scored(made, case=Case(input="?", expected="x")).value == 1.0
+    assert asked == ["x"]
+
+
+def test_what_is_made_of_references_alone_needs_one() -> None:
+    assert all_of([exact(), similarity()]).reference_based
+    assert not all_of([exact(), pii()]).reference_based
+    assert weighted([(exact(), 1), (pii(), 1)]).reference_based
+    pair = {"other": Trace(output="x")}
+    assert asyncio.run(apply(weighted([(like, 1)]), Trace(output="x"), beside=pair)).value == 1.0
+    assert asyncio.run(apply(weighted([(like, 1)]), Trace(output="x"))).status == "skipped"
+
+
+class Slow:
+    """A scorer of the user's that is at work until it is `released`, or for so long that the test has failed."""
+
+    def __init__(self) -> None:
+        self.begun, self.released = threading.Event(), threading.Event()
+
+    @property
+    def scorer(self) -> Scorer:
+        @scorer(name="slow", version="1")
+        def slow(output: str) -> bool:
+            self.begun.set()
+            return self.released.wait(5)
+
+        return slow
+
+
+@pytest.mark.parametrize("others", [[], [valid_json()], [gives("a", True)]])
+def test_a_part_of_the_users_that_takes_its_time_holds_nobody_up(others: list[Scorer]) -> None:
+    slow, threads = Slow(), DaemonPool(3)
+
+    async def both() -> Score:
+        call = asyncio.ensure_future(apply(all_of([slow.scorer, *others]), Trace(output="1"), threads=threads))
+        await asyncio.to_thread(slow.begun.wait, 5)
+        slow.released.set()
+        return await call
+
+    assert asyncio.run(both()).value == 1.0
+
+
+def test_a_part_that_does_not_come_back_is_given_up_and_the_others_are_not() -> None:
+    slow, threads = Slow(), DaemonPool(2)
+    made = all_of([slow.scorer, gives("a", True)])
+    score = asyncio.run(apply(made, Trace(output="x"), timeout=0.05, threads=threads))
+    slow.released.set()
+    assert (score.status, score.explanation) == ("scorer_error", "slow: no answer within 0.05 s")
+    assert score.parts["a"].value == 1.0
+    assert threads.abandoned == 1
+
+
+def test_a_part_that_asks_a_model_is_waited_for_while_another_is_given_up() -> None:
+    slow, given_up = Slow(), asyncio.Event()
+
+    class Telling(DaemonPool):
+        async def call(self, *args: Any, **options: Any) -> Any:
+            try:
+                return await super().call(*args, **options)
+            finally:
+                given_up.set()
+
+    @scorer(name="asks", version="1")
+    async def asks(output: str) -> bool:
+        return await given_up.wait()
+
+    made = all_of([weighted([(slow.scorer, 1), (replace(asks, models=("judge",)), 1)])])
+    score = asyncio.run(apply(made, Trace(output="x"), timeout=0.05, threads=Telling(2), patient=True))
+    slow.released.set()
+    parts = score.parts["weighted"].parts
+    assert (parts["slow"].status, parts["asks"].value) == ("scorer_error", 1.0)

@@ -356,3 +356,48 @@ def test_what_any_kind_of_method_calls_counts(of_module: Print, kind: str) -> No
         "def score(output):\n    return Rule.at\n"
     )
     assert differs(of_module, source, source.replace("return 1", "return 0"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "memo = {}\n\ndef score(output):\n    memo[output] = 1\n",
+        "memo = {}\n\ndef kept(text):\n    memo[text] = 1\n\ndef score(output):\n    kept(output)\n",
+        "def score(output, memo=[]):\n    memo.append(output)\n",
+        "def make():\n    memo, count = {}, 0\n    def score(output):\n        nonlocal count\n        count += 1\n"
+        "        memo[output] = 1\n    return score\n\nscore = make()\n",
+        "count = 0\n\ndef score(output):\n    global count\n    count += 1\n",
+        "made = None\n\ndef client():\n    global made\n    made = made or object()\n    return made\n\n"
+        "def score(output):\n    client()\n",
+        "base = None\n\ndef connect():\n    global base\n    base = 5\n\nload = [connect]\n\n"
+        "def score(output):\n    load[0]()\n    return base\n",
+        "import rules_under_test as rules\n\ndef score(output):\n    rules.memo[output] = 1\n    rules.more()\n",
+    ],
+)
+def test_what_an_application_keeps_while_it_runs_does_not_count(of_module: Print, tmp_path: Path, source: str) -> None:
+    rules = "memo = {}\nnumber = 0\n\ndef more():\n    global number\n    number += 1\n"
+    before = of_module(source, rules_under_test=rules)
+    score = importlib.import_module("evals_under_test").score
+    for text in ("a", "b"):
+        score(text)
+        assert changed(before.parts, of_function(score).parts) == []
+
+
+def test_a_constant_that_is_stated_anew_counts_in_the_same_process(of_module: Print) -> None:
+    before = of_module("WORDS = ['a']\n\ndef score(output):\n    return output in WORDS\n")
+    module: Any = importlib.import_module("evals_under_test")
+    module.WORDS = ["b"]
+    assert changed(before.parts, of_function(module.score).parts) == ["source: WORDS"]
+
+
+def test_what_another_function_has_looked_at_is_not_looked_at_again(of_module: Print) -> None:
+    source = (
+        "memo = {}\n\ndef kept(text):\n    memo[text] = 1\n\ndef score(output):\n    kept(output)\n\n"
+        "def other(output):\n    kept(output)\n"
+    )
+    of_module(source)
+    module = importlib.import_module("evals_under_test")
+    module.score("a")
+    after = of_function(module.other)
+    of_module(source)
+    assert changed(after.parts, of_function(importlib.import_module("evals_under_test").other).parts) == []

@@ -56,23 +56,22 @@ BAD: list[tuple[str, str]] = [
     ("   \n", "it is empty"),
     ("I would give it a 4.", "it does not begin with a JSON object: I would give it a 4."),
     (f"Here you are: {FOUR}", f"it does not begin with a JSON object: Here you are: {FOUR}"),
-    (f"{FOUR} I hope that helps!", f"more text follows the JSON object: {FOUR} I hope that helps!"),
-    (f"{FOUR}\n{FOUR}", f"another JSON object follows the JSON object: {FOUR}\n{FOUR}"),
+    (f"{FOUR} I hope that helps!", f"Extra data in line 1, column 40: {FOUR} I hope that helps!"),
+    (f"{FOUR}\n{FOUR}", f"Extra data in line 2, column 1: {FOUR}\n{FOUR}"),
     (f"```json\n{FOUR}\n```\nDone.", f"it does not begin with a JSON object: ```json\n{FOUR}\n```\nDone."),
     (f"```\n{FOUR}\n```", f"it does not begin with a JSON object: ```\n{FOUR}\n```"),
     (
         f"```json\n{FOUR}\n```\n```json\n{FOUR}\n```",
-        f"more text follows the JSON object: ```json\n{FOUR}\n```\n```json\n{FOUR}\n```",
+        f"Extra data in line 2, column 1: ```json\n{FOUR}\n```\n```json\n{FOUR}\n```",
     ),
     (f"[{FOUR}]", f"it does not begin with a JSON object: [{FOUR}]"),
     (
         '{"explanation": "Near',
-        'it is not valid JSON: Unterminated string starting at at character 17: {"explanation": "Near',
+        'Unterminated string starting at in line 1, column 17: {"explanation": "Near',
     ),
     (
         "{'explanation': 'x', 'score': 4}",
-        "it is not valid JSON: Expecting property name enclosed in double quotes at character 2: "
-        "{'explanation': 'x', 'score': 4}",
+        "Expecting property name enclosed in double quotes in line 1, column 2: {'explanation': 'x', 'score': 4}",
     ),
     ('{"explanation": "x", "score": NaN}', 'NaN is not JSON: {"explanation": "x", "score": NaN}'),
     ('{"explanation": "x", "score": -Infinity}', '-Infinity is not JSON: {"explanation": "x", "score": -Infinity}'),
@@ -98,7 +97,7 @@ BAD: list[tuple[str, str]] = [
     ),
     (
         '{"explanation": "x", "score": 1, "score": 5}',
-        'the field "score" is given twice: {"explanation": "x", "score": 1, "score": 5}',
+        'the key "score" is given twice in one object: {"explanation": "x", "score": 1, "score": 5}',
     ),
     (
         '{"explanation": "x", "score": 4, "confidence": 1}',
@@ -115,7 +114,17 @@ BAD: list[tuple[str, str]] = [
         '"explanation" must be text, got ["x"]: {"explanation": ["x"], "score": 4}',
     ),
     ('{"score": ' + "9" * 5000, 'a number has 5000 digits: {"score": ' + "9" * 190),
-    ('{"a":' * 100_000, "it is nested too deep: " + '{"a":' * 40),
+    (
+        '{"explanation": "x", "score": 000000000000000000004}',
+        'Expecting \',\' delimiter in line 1, column 32: {"explanation": "x", "score": 000000000000000000004}',
+    ),
+    (
+        '{"explanation": "x", "score": 100000000000000000000}',
+        '"score" must be a whole number in 1..5, got 100000000000000000000: '
+        '{"explanation": "x", "score": 100000000000000000000}',
+    ),
+    ('{"explanation": "x", "score": 1e999}', 'the number 1e999 is too large: {"explanation": "x", "score": 1e999}'),
+    ('{"a":' * 100_000, "it is nested deeper than 500: " + '{"a":' * 40),
 ]
 
 

@@ -74,6 +74,9 @@ def test_without_labels_there_is_nothing_to_say() -> None:
     trace = Trace(output="x", context=("a",))
     assert apply_inline(ndcg(), trace, Case(input="?", expected="x")).status == "skipped"
     assert apply_inline(ndcg(), trace, Case(input="?", expected=Expected(relevant=()))).status == "skipped"
+    assert (
+        apply_inline(ndcg(), Trace(error=Fault("boom")), Case(input="?", expected=Expected(relevant=()))).value is None
+    )
     failed = apply_inline(ndcg(), Trace(error=Fault("boom")), Case(input="?", expected=Expected(relevant=("a",))))
     assert (failed.value, failed.status) == (0.0, "task_error")
     assert value(mrr(), [], ["a"]) == 0.0

@@ -50,7 +50,7 @@ def _lines(one: "Listed") -> Iterator[str]:
 def _cost(one: "Listed") -> str:
     if not one.models:
         return "free"
-    amount = "unknown" if one.cost is None else f"about {one.cost:.5f} USD a trace"
+    amount = "unknown" if one.cost is None else f"about {one.cost:.5f} USD a trace" if one.cost else "free"
     return f"{amount} ({', '.join(one.models)})"
 
 
@@ -67,9 +67,9 @@ def _table(found: "list[Listed]") -> None:
             group = one.group
             table.add_row(Text(group, style="bold"))
         needs = ", ".join((*one.needs, *(f"({each})" for each in one.optional)))
-        costs = ", ".join(one.models) or ("free" if one.gives else "")
-        if one.models and one.cost:
-            costs = f"{one.cost:.4f} USD"
+        costs = ", ".join(one.models)
+        if one.cost is not None and one.gives:
+            costs = f"{one.cost:.4f} USD" if one.cost else "free"
         last = one.fingerprint or f"needs {one.lacks.removeprefix('the ')}"
         cells = (f"  {one.name}", needs or ("nothing" if one.gives else ""), one.gives, costs, last)
         table.add_row(*(Text(shown(cell)) for cell in cells))

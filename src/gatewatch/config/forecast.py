@@ -1,6 +1,7 @@
 """What a run will probably cost, said before it starts."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gatewatch.config.project import Project
 from gatewatch.core.errors import InputError
@@ -9,6 +10,9 @@ from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.result import Prepared, run_paths, summarise
 from gatewatch.offline.summary import Summary
 from gatewatch.offline.tasks.prompt import PromptTask
+
+if TYPE_CHECKING:
+    from gatewatch.models.settings import ModelSettings
 
 _LOOKED_AT = 20
 _RUNS_LOOKED_AT = 5
@@ -68,6 +72,15 @@ def _earlier(project: Project, ready: Prepared) -> Iterator[Summary]:
                 return
 
 
+def cost_of_call(project: Project, settings: "ModelSettings", characters: int) -> float | None:
+    """About what a call costs in US dollars, with so many characters in its prompt; None where the price is unknown."""
+    if settings.path:  # of this machine
+        return 0.0
+    stated = settings.parameters.get("max_tokens")
+    tokens = min(stated, _GUESSED_OUTPUT_TOKENS) if isinstance(stated, int) else _GUESSED_OUTPUT_TOKENS
+    return project.prices.estimate(settings.model, characters, tokens, settings.base_url)
+
+
 def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
     """From the prompts' lengths: a rough figure that says so."""
     looked_at = list(ready.plan.chosen[:_LOOKED_AT])
@@ -85,9 +98,7 @@ def _guess(project: Project, ready: Prepared) -> tuple[float | None, str]:
             settings = project.settings.models.get(name)
             if settings is None:  # a model that was handed over as an object
                 continue
-            stated = settings.parameters.get("max_tokens")
-            tokens = min(stated, _GUESSED_OUTPUT_TOKENS) if isinstance(stated, int) else _GUESSED_OUTPUT_TOKENS
-            cost = project.prices.estimate(settings.model, length, tokens, settings.base_url)
+            cost = cost_of_call(project, settings, length)
             if cost is None:
                 return None, f"no forecast: the price of {settings.model!r} is unknown"
             total += cost

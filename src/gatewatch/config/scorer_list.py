@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from msgspec import Struct
 
 from gatewatch.config.composites import COMPOSITES
+from gatewatch.config.forecast import cost_of_call
 from gatewatch.config.project import Project
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.scorers.base import Scorer
@@ -14,7 +14,6 @@ from gatewatch.scorers.composite import all_of, weighted
 from gatewatch.scorers.library import BUILT_INS, GROUPS
 
 _GUESSED_CHARACTERS = 2000
-_GUESSED_OUTPUT_TOKENS = 300
 
 
 class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,11 +114,9 @@ def _cost(project: Project, scorer: Scorer) -> float | None:
     """About what one trace costs to score, by the prompt's length; None where a price is unknown."""
     total = 0.0
     for name in scorer.models:
-        settings: Any = project.settings.models.get(name)
-        if settings is None:
-            return None
+        settings = project.settings.models.get(name)
         length = scorer.prompt_length + _GUESSED_CHARACTERS
-        part = project.prices.estimate(settings.model, length, _GUESSED_OUTPUT_TOKENS, settings.base_url)
+        part = None if settings is None else cost_of_call(project, settings, length)
         if part is None:
             return None
         total += part

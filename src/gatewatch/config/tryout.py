@@ -65,8 +65,9 @@ def try_scorer(
     """
     scorer = named(project, reference)
     path = find_run(project.runs, run)
-    beside = _traces(find_run(project.runs, other)) if other else {}
-    rows = list(islice(_rows(path, frozenset(cases), beside if other else None), limit))
+    against = find_run(project.runs, other) if other else None
+    beside = {} if against is None else _traces(against)
+    rows = list(islice(_rows(path, frozenset(cases), None if against is None else beside), limit))
     if not rows:
         wanted = f"of the cases {', '.join(cases)}" if cases else "that could be scored"
         raise InputError(Problem(path.stem, f"has no trace {wanted}", "name another run with --run"))
@@ -90,7 +91,7 @@ def try_scorer(
         scorer=scorer.name,
         fingerprint=scorer.fingerprint,
         run=path.stem,
-        other=other and find_run(project.runs, other).stem,
+        other="" if against is None else against.stem,
         tried=tried,
         mean=mean.result(),
         cost=cost,

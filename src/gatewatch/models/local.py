@@ -3,7 +3,8 @@ torch.
 
 The folder holds what such models are published with: `config.json`, `model.safetensors`, `tokenizer.json`, and where
 there is one `1_Pooling/config.json` and `sentence_bert_config.json`. The vector is the mean over the tokens of the
-last layer (or the first token's, where the pooling says so), scaled to length 1.
+last layer (or the first token's, where the pooling says so), scaled to length 1. A model that is computed otherwise is
+refused.
 
 Source: Devlin et al., BERT, arXiv 1810.04805; Reimers and Gurevych, Sentence-BERT, arXiv 1908.10084; the error
 function of GELU by Abramowitz and Stegun, formula 7.1.26 (within 1.5e-7).
@@ -17,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from gatewatch.core.errors import ModelError
+from gatewatch.core.errors import ModelError, said_by
 from gatewatch.models.embeddings import Embedding
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
+_POOLING, _SENTENCES, _MODULES = "1_Pooling/config.json", "sentence_bert_config.json", "modules.json"
 _LONGEST = 512
+_COMPUTED = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
 
 
 def check_folder(path: Path) -> list[str]:
@@ -35,6 +38,7 @@ def check_folder(path: Path) -> list[str]:
     if not path.is_dir():
         return [f"path: there is no folder {path}"]
     problems = [f"path: {path} has no {name}" for name in _NEEDED if not (path / name).is_file()]
+    problems += [f"path: {path}: {what}" for what in ([] if problems else _flaws(path))]
     try:
         import safetensors
         import tokenizers
@@ -43,6 +47,56 @@ def check_folder(path: Path) -> list[str]:
     assert safetensors
     assert tokenizers
     return problems
+
+
+def _flaws(path: Path) -> list[str]:
+    """In what the model of a folder is another than is computed here."""
+    try:
+        config, pooling, modules = _stated(path, "config.json"), _pooling(path), _listed(path)
+    except ValueError as error:
+        return [str(error)]
+    found = [
+        f"its {key} is {config[key]!r}, and only {known!r} is computed here"
+        for key, known in _COMPUTED.items()
+        if config.get(key, known) != known
+    ]
+    if pooling not in (["cls"], ["mean"]):
+        found.append(f"its pooling is {' and '.join(pooling)}, and only cls or mean alone is computed here")
+    more = [each for each in modules if each not in ("Transformer", "Pooling", "Normalize")]
+    return found + [f"it has a module {each}, which is not computed here" for each in more]
+
+
+def _stated(path: Path, name: str) -> dict[str, Any]:
+    """What a file of a model states; nothing, where there is none."""
+    if not (path / name).is_file():
+        return {}
+    try:
+        found = json.loads((path / name).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is not a JSON object")
+    return found
+
+
+def _pooling(path: Path) -> list[str]:
+    """How the tokens' vectors become one, such as "mean": stated by a flag for each way, or by its name."""
+    stated = _stated(path, _POOLING)
+    if named := stated.get("pooling_mode"):
+        return sorted(map(str, named)) if isinstance(named, list) else [str(named)]
+    flags = [key.removeprefix("pooling_mode_") for key, on in stated.items() if key.startswith("pooling_mode_") and on]
+    return sorted(flag.removesuffix("_tokens").removesuffix("_token") for flag in flags) or ["mean"]
+
+
+def _listed(path: Path) -> list[str]:
+    """The kinds of modules that a model is made of, as far as they are stated."""
+    if not (path / _MODULES).is_file():
+        return []
+    try:
+        found = json.loads((path / _MODULES).read_text(encoding="utf-8"))
+        return [str(each["type"]).rpartition(".")[2] for each in found]
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{_MODULES} is not a list of modules") from None
 
 
 class LocalEmbedder:
@@ -60,8 +114,9 @@ class LocalEmbedder:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """The weights and the tokenizer, by their content: where the folder lies is no part of what it measures."""
-        return {name: sha256((self.path / name).read_bytes()).hexdigest()[:16] for name in _NEEDED}
+        """All that decides a vector, by its content: where the folder lies is no part of what it measures."""
+        files = [*_NEEDED, *(name for name in (_POOLING, _SENTENCES) if (self.path / name).is_file())]
+        return {name: sha256((self.path / name).read_bytes()).hexdigest()[:16] for name in files}
 
     async def embed(self, text: str) -> Embedding:
         """The embedding of a text; of one that is longer than the model reads, of its beginning.
@@ -79,8 +134,8 @@ class LocalEmbedder:
         try:
             with self._lock:
                 return self._encoder(text)
-        except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-            raise ModelError("refused", f"{self._name} ({self.path}): {error}") from None
+        except Exception as error:  # of a damaged file the libraries raise what is theirs
+            raise ModelError("refused", f"{self._name} ({self.path}): {said_by(error)}") from None
 
     @cached_property
     def _encoder(self) -> "_Encoder":
@@ -92,17 +147,16 @@ class _Encoder:
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
-        config = json.loads((path / "config.json").read_text())
+        if flaws := _flaws(path):
+            raise ValueError("; ".join(flaws))
+        config = _stated(path, "config.json")
         tensors = load_file(path / "model.safetensors")
         self.tensors = {name.removeprefix("bert."): value.astype("float32") for name, value in tensors.items()}
         self.heads, self.layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
         self.epsilon = float(config.get("layer_norm_eps", 1e-12))
         longest = int(config.get("max_position_embeddings", _LONGEST))
-        stated = path / "sentence_bert_config.json"
-        if stated.is_file():
-            longest = min(longest, int(json.loads(stated.read_text()).get("max_seq_length") or longest))
-        pooling = path / "1_Pooling" / "config.json"
-        self.first = pooling.is_file() and bool(json.loads(pooling.read_text()).get("pooling_mode_cls_token"))
+        longest = min(longest, int(_stated(path, _SENTENCES).get("max_seq_length") or longest))
+        self.first = _pooling(path) == ["cls"]
         self.tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(longest)

@@ -368,10 +368,10 @@ class Runner:
 
     async def _score(self, scorer: Scorer, row: Row, case: Case) -> Score:
         assert row.trace is not None
-        # A judge's model has its own deadlines, and its waiting for its turn is nobody's fault.
-        timeout = None if scorer.models else self.plan.scorer_timeout
         try:
-            score = await apply(scorer, row.trace, case, timeout=timeout, threads=self._threads)
+            score = await apply(
+                scorer, row.trace, case, timeout=self.plan.scorer_timeout, threads=self._threads, patient=True
+            )
         except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as error:  # some libraries' errors are no Exception

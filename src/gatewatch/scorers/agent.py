@@ -10,7 +10,7 @@ from gatewatch.core.codec import text_of
 from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.base import MISSING, Scorer, built_in
+from gatewatch.scorers.base import MISSING, Scorer, built_in, getters_named
 from gatewatch.scorers.structure import parse
 
 Text = Callable[[str], str]
@@ -72,12 +72,7 @@ def tool_calls(
     options = {"order": order, "strings": strings}
     scorer = built_in(name, score, version="tool_calls 2", parameters=options, binary=True)
     # Bound to the expected calls, so that a case that states none is skipped even when its task failed.
-    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
-
-
-def trace_itself(trace: Trace, _case: Case | None) -> Any:
-    """Bind the trace."""
-    return trace
+    return replace(scorer, getters=(*getters_named(("trace",)), ("expected", expected_calls)))
 
 
 def expected_calls(_trace: Trace, case: Case | None) -> Any:

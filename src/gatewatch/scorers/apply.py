@@ -40,11 +40,21 @@ def verdict_without_call(
         value = beside[name] if name in beside else get(trace, case)
         if value is not MISSING:
             arguments[name] = value
-        elif name not in scorer.optional and not (failed and name == "context"):  # a failure leaves no context
+        elif failed and name == "context":  # a failure leaves none
+            continue
+        elif name not in scorer.optional and not scorer.parts:
             return Score(status="skipped", explanation=f"no {name}"), arguments
+    silent = [part.name for part in scorer.parts if _is_silent(part, trace, case, beside)]
+    if silent and (scorer.needs_all or len(silent) == len(scorer.parts)):
+        return Score(status="skipped", explanation=f"nothing to say: {', '.join(silent)}"), arguments
     if trace.error is not None:
         return (_TASK_TIMEOUT if trace.error.kind == "timeout" else _TASK_ERROR), arguments
     return None, arguments
+
+
+def _is_silent(part: Scorer, trace: "Trace", case: "Case | None", beside: Mapping[str, Any]) -> bool:
+    early, _ = verdict_without_call(part, trace, case, beside)
+    return early is not None and early.status == "skipped"
 
 
 def apply_inline(
@@ -71,8 +81,9 @@ async def apply(
     beside: Mapping[str, Any] = _NOTHING,
     timeout: float | None = None,
     threads: DaemonPool | None = None,
+    patient: bool = False,
 ) -> Score:
-    """Apply any scorer to a trace.
+    """Apply any scorer to a trace; of a composite, each part by itself, with a time of its own.
 
     Args:
         scorer: the scorer; models it names must have been bound.
@@ -81,10 +92,17 @@ async def apply(
         beside: what neither of them tells: the traces of its `session`, the `other` trace it is held against.
         timeout: seconds after which the scorer is given up; its score is then a `scorer_error`.
         threads: where synchronous scorers of the user's run; without it they run on the calling thread.
+        patient: whether a scorer that asks models is never given up: they have deadlines of their own, and that it
+            waits for its turn is nobody's fault.
     """
     early, arguments = verdict_without_call(scorer, trace, case, beside)
     if early is not None:
         return early
+    if scorer.parts and not scorer.inline:
+        score: Score = await scorer.fn(**arguments, timeout=timeout, threads=threads, patient=patient)
+        return score
+    if patient and scorer.models:
+        timeout = None
     if scorer.is_async:
         return await _call_async(scorer, arguments, timeout, threads)
     if scorer.inline or threads is None:

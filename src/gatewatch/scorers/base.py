@@ -60,7 +60,9 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     a thread, where they can be left behind when they do not come back. `optional` names arguments that have a default
     and need not be there. `models` are the names of the models it asks, each as often as it is asked; `bind_models`
     gives the scorer with them resolved; `prompt_length` is what it asks, in characters, without what is scored: for
-    forecasts.
+    forecasts. `parts` are what a composite is made of; unless it is `inline`, its function is also given how to apply
+    them: `timeout`, `threads` and `patient`, as `apply` has them. One that `needs_all` has nothing to say where one
+    of its parts has not; any other where none has.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Scorer(Struct, frozen=True, kw_only=True, dict=False, eq=False):
     optional: frozenset[str] = frozenset()
     models: tuple[str, ...] = ()
     prompt_length: int = 0
+    parts: tuple["Scorer", ...] = ()
+    needs_all: bool = False
     bind_models: Callable[[Models], "Scorer"] | None = None
 
     @property
@@ -123,7 +127,8 @@ def _expected(_trace: "Trace", case: "Case | None") -> Any:
     return MISSING if case is None or case.expected is None else case.expected
 
 
-def _expected_text(_trace: "Trace", case: "Case | None") -> Any:
+def expected_text(_trace: "Trace", case: "Case | None") -> Any:
+    """Bind the answer that a case expects, as text."""
     answer = None if case is None else case.answer
     return MISSING if answer is None else answer
 
@@ -165,7 +170,7 @@ _GETTERS: Mapping[str, Getter] = {
     "session": _session,
     "other": _other,
 }
-_TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": _expected_text}
+_TEXT_GETTERS: Mapping[str, Getter] = {"output": _output_text, "expected": expected_text}
 
 
 def getters_named(names: Iterable[str]) -> tuple[tuple[str, Getter], ...]:

@@ -16,7 +16,7 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
 from gatewatch.scorers.asking import ask
-from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, getters_named, not_configured
+from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, expected_text, getters_named, not_configured
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, as_text, fenced_request, steps_of
 from gatewatch.scorers.reply import Form, Verdict, must_be_text, must_have, object_schema, read_object
@@ -225,14 +225,10 @@ def _context(trace: Trace, case: Case | None) -> Any:
 def _criteria(_trace: Trace, case: Case | None) -> Any:
     expected = None if case is None else case.expected
     criteria = expected.criteria if isinstance(expected, Expected) else None
-    return MISSING if criteria is None else criteria
+    return criteria or MISSING
 
 
-def _answer(_trace: Trace, case: Case | None) -> Any:
-    return MISSING if case is None or case.answer is None else case.answer
-
-
-_GETTERS: dict[str, Getter] = {"context": _context, "criteria": _criteria, "expected": _answer}
+_GETTERS: dict[str, Getter] = {"context": _context, "criteria": _criteria, "expected": expected_text}
 
 
 def _made(kind: _Kind, name: str, model: str | Model) -> Scorer:

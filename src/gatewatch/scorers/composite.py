@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.score import Score
+from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import total_usage
 from gatewatch.scorers.apply import apply, apply_inline
-from gatewatch.scorers.base import MISSING, Models, Scorer
+from gatewatch.scorers.base import Models, Scorer, getters_named
 from gatewatch.scorers.fingerprint import Identity
 
 if TYPE_CHECKING:
@@ -80,11 +81,25 @@ class _Composite(Struct, frozen=True, kw_only=True):
     options: Mapping[str, str]
     every: bool  # whether one part that fails settles it, and one that has nothing to say does not count
 
-    def score(self, trace: "Trace", case: "Case | None" = None) -> Score:
-        return self.whole([(part.name, apply_inline(part, trace, case)) for part in self.parts])
+    def score(self, trace: "Trace", case: "Case | None" = None, **beside: Any) -> Score:
+        return self.whole([(part.name, apply_inline(part, trace, case, beside=beside)) for part in self.parts])
 
-    async def score_async(self, trace: "Trace", case: "Case | None" = None) -> Score:
-        found = await asyncio.gather(*(apply(part, trace, case) for part in self.parts))
+    async def score_async(
+        self,
+        trace: "Trace",
+        case: "Case | None" = None,
+        *,
+        timeout: float | None = None,
+        threads: DaemonPool | None = None,
+        patient: bool = False,
+        **beside: Any,
+    ) -> Score:
+        found = await asyncio.gather(
+            *(
+                apply(part, trace, case, beside=beside, timeout=timeout, threads=threads, patient=patient)
+                for part in self.parts
+            )
+        )
         return self.whole(list(zip((part.name for part in self.parts), found, strict=True)))
 
     def whole(self, scores: Sequence[tuple[str, Score]]) -> Score:
@@ -130,32 +145,27 @@ def _made(
 
 def _scorer(composite: _Composite) -> Scorer:
     parts = composite.parts
-    waits = any(part.is_async or not part.inline for part in parts)
+    inline = all(part.inline for part in parts)
 
     def bind(models: Models) -> Scorer:
         bound = tuple(part if part.bind_models is None else part.bind_models(models) for part in parts)
         return _scorer(replace(composite, parts=bound))
 
-    based = any(part.reference_based for part in parts)
+    beside = [name for name in ("session", "other") if any(name in part.needs for part in parts)]
+    based = (all if composite.every else any)(part.reference_based for part in parts)
     return Scorer(
         name=composite.name,
-        fn=composite.score_async if waits else composite.score,
-        getters=(("trace", _trace), ("case", _case)),
+        fn=composite.score if inline else composite.score_async,
+        getters=getters_named(("trace", "case", *beside)),
         identify=lambda: composite.identity,
         source="judge" if any(part.source == "judge" for part in parts) else "rule",
-        is_async=waits,
-        inline=not waits,
+        is_async=not inline,
+        inline=inline,
         binary=composite.every,
-        optional=frozenset() if based and not composite.every else frozenset({"case"}),
+        optional=frozenset(beside if based else ("case", *beside)),
         models=tuple(model for part in parts for model in part.models),
         prompt_length=max((part.prompt_length for part in parts), default=0),
+        parts=parts,
+        needs_all=not composite.every,
         bind_models=bind if any(part.bind_models is not None for part in parts) else None,
     )
-
-
-def _trace(trace: "Trace", _case: "Case | None") -> Any:
-    return trace
-
-
-def _case(_trace: "Trace", case: "Case | None") -> Any:
-    return MISSING if case is None else case

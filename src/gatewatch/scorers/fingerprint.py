@@ -1,11 +1,13 @@
 """The identity of a scorer: two scores compare only when the same ruler made them.
 
 A user's function is identified by its normalised source (comments, layout, docstrings and annotations do not count),
-the functions of the same project that it calls, module-level constants it reads, its defaults and closure values. Our
-own scorers are identified by a declared version and their parameters.
+the functions of the same project that it calls, module-level constants it reads, its defaults and closure values, all
+as they were when first looked at: what an application keeps in them while it runs is no part of it. Our own scorers are
+identified by a declared version and their parameters.
 """
 
 import ast
+import dis
 import inspect
 import os
 import re
@@ -17,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
@@ -24,6 +27,7 @@ from gatewatch.core.codec import digest
 
 FINGERPRINT_LENGTH = 12
 _DEEPEST = 20
+_STORE_GLOBAL = dis.opmap["STORE_GLOBAL"]
 
 
 class Identity(Struct, frozen=True):
@@ -35,6 +39,17 @@ class Identity(Struct, frozen=True):
     def fingerprint(self) -> str:
         """Twelve hex digits over all parts."""
         return digest(self.parts, FINGERPRINT_LENGTH)
+
+
+class _Look(Struct, frozen=True):
+    """The constant that a name stood for when it was first looked at, and its digest then."""
+
+    value: Any
+    digest: str
+
+
+# Of each function by the names that it uses. The functions of a module that is loaded anew are others.
+_LOOKS: WeakKeyDictionary[FunctionType, dict[str, _Look]] = WeakKeyDictionary()
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -88,26 +103,41 @@ class _Collector:
                 self._references(each, label)
 
     def _references(self, fn: FunctionType, label: str) -> None:
+        looks = _LOOKS.setdefault(fn, {})
         for parameter in inspect.signature(fn).parameters.values():
             if parameter.default is not parameter.empty:
-                self._value(f"{label}: default {parameter.name}", parameter.default)
+                self._value(label, f"default {parameter.name}", parameter.default, looks)
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
             with suppress(ValueError):  # an empty cell: the name is bound later
-                self._value(f"{label}: closure {name}", cell.cell_contents)
-        names = _global_names(fn.__code__)
+                self._value(label, f"closure {name}", cell.cell_contents, looks, bound=True)
+        names, bound = _global_names(fn.__code__), _bound_by(fn.__code__) | _bound_in(fn.__globals__)
         for name in sorted(names & fn.__globals__.keys()):
-            self._value(f"{label}: {name}", fn.__globals__[name], names)
+            self._value(label, name, fn.__globals__[name], looks, names, bound=name in bound)
 
-    def _value(self, label: str, value: Any, names: Set[str] = frozenset()) -> None:
+    def _value(
+        self,
+        label: str,
+        name: str,
+        value: Any,
+        looks: dict[str, _Look],
+        names: Set[str] = frozenset(),
+        *,
+        bound: bool = False,
+    ) -> None:
         """Take in what a name refers to: a function of the same project, or a constant. Libraries are left out.
 
-        Of a module of the same project, what the code's `names` may reach through it is taken in.
+        Of a module of the same project, what the code's `names` may reach through it is taken in. A constant is what it
+        was when first looked at; another one under its name is looked at too, unless the application itself `bound` it.
         """
+        if bound and name in looks:
+            value = looks[name].value
         if isinstance(value, ModuleType):
             if id(value) not in self._seen and self._is_ours(value):
                 self._seen.add(id(value))
-                for inner in sorted(names & vars(value).keys()):
-                    self._value(f"{label}.{inner}", vars(value)[inner], names)
+                space = vars(value)
+                bound_there = _bound_in(space)
+                for each in sorted(names & space.keys()):
+                    self._value(label, f"{name}.{each}", space[each], looks, names, bound=each in bound_there)
         elif isinstance(value, FunctionType | type):
             module = sys.modules.get(value.__module__)
             if module is not None and self._is_ours(module):
@@ -115,9 +145,11 @@ class _Collector:
         elif isinstance(_read(value, "fn"), FunctionType) and _read(value, "inline") is False:
             self.function(value.fn, f"calls the scorer {value.name}")
         elif isinstance(_read(value, "fingerprint"), str):
-            self.parts[label] = value.fingerprint
+            self.parts[f"{label}: {name}"] = value.fingerprint
         else:
-            self.parts[label] = digest(_stable(value, self._root))
+            if name not in looks or looks[name].value is not value:
+                looks[name] = _Look(value, digest(_stable(value, self._root)))
+            self.parts[f"{label}: {name}"] = looks[name].digest
 
     def _file(self, module: ModuleType) -> str:
         """A module by its file, which is the same whether that is run or imported."""
@@ -152,6 +184,26 @@ def _global_names(code: CodeType) -> set[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _global_names(constant)
+    return names
+
+
+def _bound_in(space: Mapping[str, Any]) -> set[str]:
+    """The names of a module that its own functions and methods bind: a client made when first asked for, a counter."""
+    names: set[str] = set()
+    for member in list(space.values()):
+        for each in map(_plain_function, vars(member).values()) if isinstance(member, type) else [member]:
+            if isinstance(each, FunctionType) and each.__globals__ is space:
+                names |= _bound_by(each.__code__)
+    return names
+
+
+def _bound_by(code: CodeType) -> set[str]:
+    names: set[str] = set()
+    if _STORE_GLOBAL in code.co_code[::2]:  # before the slower look
+        names = {each.argval for each in dis.get_instructions(code) if each.opcode == _STORE_GLOBAL}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _bound_by(constant)
     return names
 
 

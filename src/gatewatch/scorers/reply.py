@@ -14,6 +14,7 @@ from msgspec import Struct
 from gatewatch.core.score import Score
 from gatewatch.scorers.rubric import Rubric
 from gatewatch.scorers.scale import Scale, listed
+from gatewatch.scorers.structure import parse
 
 
 class Verdict(NamedTuple):
@@ -194,7 +195,6 @@ def _bracketed(text: str) -> str:
 # One JSON object, and nothing else.
 
 _JSON_FENCE = re.compile(r"```json\s(.*)```", re.DOTALL)
-_MOST_DIGITS = 20
 _SHOWN_OF_VALUE = 40
 
 
@@ -216,16 +216,9 @@ def read_object(text: str, fields: tuple[str, ...]) -> dict[str, Any]:
         raise ValueError("it is empty")
     if not text.startswith("{"):
         raise ValueError("it does not begin with a JSON object")
-    try:
-        found, end = _DECODER.raw_decode(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not valid JSON: {error.msg} at character {error.pos + 1}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-    if rest := text[end:].strip():
-        raise ValueError(f"{'another JSON object' if rest[0] == '{' else 'more text'} follows the JSON object")
+    found: dict[str, Any] = parse(text)
     must_have(found, fields)
-    return dict(found)
+    return found
 
 
 def must_have(found: Mapping[str, Any], fields: tuple[str, ...], of: str = "") -> None:
@@ -254,25 +247,3 @@ def must_be_text(field: str, value: object) -> None:
 
 def _shown(value: Any) -> str:
     return json.dumps(value)[:_SHOWN_OF_VALUE]
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the field {_shown(key)} is given twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        raise ValueError(f"a number has {len(digits)} digits")
-    return int(digits)
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_constant, parse_int=_whole)

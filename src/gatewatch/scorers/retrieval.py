@@ -12,7 +12,7 @@ from gatewatch.core.codec import text_of
 from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.base import MISSING, Scorer, built_in
+from gatewatch.scorers.base import MISSING, Scorer, built_in, getters_named
 
 Measure = Callable[[Sequence[bool], int], float]
 """From which of the ranking's places are relevant, and how many documents are relevant in all, to a value in 0..1."""
@@ -97,24 +97,18 @@ def _ranked(name: str, kind: str, k: int, measure: Measure) -> Scorer:
 
     def score(trace: Trace, expected: Sequence[str]) -> Score:
         relevant = set(expected)
-        if not relevant:
-            return Score(status="skipped", explanation="no document is relevant")
         found = [document in relevant for document in retrieved(trace)]
         label = f"{sum(found[:k])} of {len(relevant)} in {min(k, len(found))}"
         return Score(min(1.0, measure(found, len(relevant))), label if found else "nothing retrieved")
 
     scorer = built_in(name, score, version=f"{kind} 1", parameters={"k": k})
-    return replace(scorer, getters=(("trace", _trace), ("expected", _relevant)))
-
-
-def _trace(trace: Trace, _case: Case | None) -> Any:
-    return trace
+    return replace(scorer, getters=(*getters_named(("trace",)), ("expected", _relevant)))
 
 
 def _relevant(_trace: Trace, case: Case | None) -> Any:
     expected = None if case is None else case.expected
     relevant = expected.relevant if isinstance(expected, Expected) else None
-    return MISSING if relevant is None else relevant
+    return relevant or MISSING
 
 
 def retrieved(trace: Trace) -> list[str]:

@@ -19,9 +19,8 @@ from gatewatch.scorers.agent import (
     first_difference,
     matched,
     messages_of,
-    trace_itself,
 )
-from gatewatch.scorers.base import Scorer, built_in
+from gatewatch.scorers.base import Scorer, built_in, getters_named
 from gatewatch.scorers.structure import parse
 
 Mode = Literal["exact", "in_order", "any_order", "precision", "recall"]
@@ -63,7 +62,7 @@ def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: 
     options = {"mode": mode, "arguments": arguments}
     binary = mode in ("exact", "any_order")
     scorer = built_in(name, score, version="trajectory 1", parameters=options, binary=binary)
-    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
+    return replace(scorer, getters=(*getters_named(("trace",)), ("expected", expected_calls)))
 
 
 def _measured(mode: str, alike: list[list[bool]], wanted: int, made: int) -> tuple[float, str]:
@@ -132,7 +131,7 @@ def efficiency(*, name: str = "efficiency", most: int | None = None) -> Scorer:
     if most is not None:
         return built_in(name, score_alone, version="efficiency 1", parameters={"most": most})
     scorer = built_in(name, score, version="efficiency 1")
-    return replace(scorer, getters=(("trace", trace_itself), ("expected", expected_calls)))
+    return replace(scorer, getters=(*getters_named(("trace",)), ("expected", expected_calls)))
 
 
 def steps(*, name: str = "steps", most: int = 20) -> Scorer:

@@ -221,11 +221,6 @@ class Confusion(Struct, frozen=True):
         """How many things there are."""
         return self.good_passed + self.good_failed + self.bad_passed + self.bad_failed
 
-    @property
-    def accuracy(self) -> float:
-        """The share that is judged as people judge it."""
-        return (self.good_passed + self.bad_failed) / self.n
-
     def rate(self, k: float, n: float) -> tuple[float, Interval] | None:
         """A share of some of the things, with Wilson's interval at the effective number; None where there are none."""
         if n <= 0:
