@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from gatewatch.checks.traffic import NOW, request, take, thumb
 from gatewatch.store.rows import Arrival, Said
-from store.making import NOW, a_store, request, take, thumb
+from store.making import a_store
 
 NAMES = range(4)
 THINGS: list[Arrival | Said] = [
@@ -22,7 +23,7 @@ THINGS: list[Arrival | Said] = [
 ]
 
 
-def all_there_is(things: list[Arrival | Said], cuts: list[int]) -> str:
+def all_there_is(things: list[Arrival | Said], cuts: list[int]) -> tuple[object, ...]:
     with tempfile.TemporaryDirectory() as folder:
         store = a_store(Path(folder))
         for start, end in zip([0, *cuts], [*cuts, len(things)], strict=True):
@@ -35,7 +36,7 @@ def all_there_is(things: list[Arrival | Said], cuts: list[int]) -> str:
         cells = [store.cells("support", tier, 0, NOW * 2) for tier in ("minute", "hour", "day")]
         parked = store.counts().parked
         store.close()
-    return "\n".join(map(repr, (rows, sessions, signals, cells, parked)))
+    return rows, sessions, signals, cells, parked
 
 
 EXPECTED = all_there_is(THINGS, [])

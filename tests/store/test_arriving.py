@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gatewatch.checks.traffic import NOW, request, take, thumb
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.rows import Arrivals, Row, Said, TakenIn
-from store.making import NOW, a_store, request, take, thumb
+from store.making import a_store
 
 
 def test_a_request_comes_back_as_it_was(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    arrival = request("t", session="s", part="de", external_id="m-1", marks=1, cost=0.25, payload=b"p" * 1000)
+    arrival = request("t", session="s", slice="de", external_id="m-1", marks=1, cost=0.25, payload=b"p" * 1000)
     trace = replace(
         arrival.trace, variant="b", tags=("x", "y"), user="h", first_token_s=0.1, error=Fault("boom", "timeout")
     )
@@ -38,8 +39,8 @@ def test_a_request_arrives_once(tmp_path: Path) -> None:
 
 def test_another_services_part_of_a_trace_is_kept_beside_it(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    assert take(store, request("t", span="a"), request("t", span="b")).traces == 2
-    assert take(store, request("t", span="b"), request("t", span="a"), request("t", span="c")).traces == 1
+    assert take(store, request("t", span_id="a"), request("t", span_id="b")).traces == 2
+    assert take(store, request("t", span_id="b"), request("t", span_id="a"), request("t", span_id="c")).traces == 1
     assert [row.id for row in store.latest()] == ["t-c", "t-b", "t"]
 
 
@@ -117,7 +118,7 @@ ODD = [
 @pytest.mark.parametrize("text", ODD)
 def test_any_text_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
     store = a_store(tmp_path)
-    arrival = request(f"t{text}", flow=f"f{text}", session=text, part=text, external_id=text)
+    arrival = request(f"t{text}", flow=f"f{text}", session=text, slice=text, external_id=text)
     take(store, replace(arrival, trace=replace(arrival.trace, tags=(text,), user=text, variant=text)))
     row = store.find(f"t{text}")
     assert row is not None

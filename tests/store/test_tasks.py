@@ -4,24 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gatewatch.checks.traffic import NOW, judged, lease, planned, request, take
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
-from gatewatch.store.base import Store
-from gatewatch.store.rows import Leased, Plan, Session, Settled, Spent, Work
-from store.making import NOW, a_score, a_store, a_work, request, take
-
-
-def planned(store: Store, *names: str, pi: float = 0.5) -> Work:
-    take(store, *(request(name) for name in names))
-    work = a_work(store)
-    found = store.unplanned(work, 100)
-    tasks = tuple((row.seq, NOW + row.seq, pi) for row in found.new)
-    assert store.plan(work.id, Plan(tasks, through=found.through)) == len(names)
-    return work
-
-
-def lease(store: Store, work: Work, owner: str = "w", most: int = 10, now: float = NOW + 100) -> list[Leased]:
-    return store.lease([work.id], owner, most, now, now + 60)
+from gatewatch.store.rows import Session, Settled, Spent
+from store.making import a_store
 
 
 def test_what_is_due_for_the_longest_is_leased_first(tmp_path: Path) -> None:
@@ -43,11 +30,11 @@ def test_a_lease_that_ran_out_is_another_workers_and_the_slow_one_changes_nothin
     (slow,) = lease(store, work, "slow")
     (quick,) = lease(store, work, "quick", now=NOW + 1000)
     assert (quick.task, quick.attempt) == (slow.task, 2)
-    assert store.settle([Settled(slow.task, slow.attempt, a_score(0.0))], NOW) == 0
+    assert store.settle([Settled(slow.task, slow.attempt, judged(0.0))], NOW) == 0
     assert store.scores(1) == []
-    assert store.settle([Settled(quick.task, quick.attempt, a_score(1.0))], NOW) == 1
-    assert store.settle([Settled(quick.task, quick.attempt, a_score(0.0))], NOW) == 0
-    assert [each.score for each in store.scores(1)] == [a_score(1.0)]
+    assert store.settle([Settled(quick.task, quick.attempt, judged(1.0))], NOW) == 1
+    assert store.settle([Settled(quick.task, quick.attempt, judged(0.0))], NOW) == 0
+    assert [each.score for each in store.scores(1)] == [judged(1.0)]
     assert store.tasks(1) == []
 
 
@@ -92,7 +79,7 @@ def test_money_is_set_aside_within_the_limit_and_becomes_what_was_spent(tmp_path
     assert store.reserve("day", 0.1, 0.06, b.task)
     assert not store.reserve("day", 0.1, 0.001, c.task)
     assert store.spent("day") == (0.0, 0.1)
-    store.settle([Settled(a.task, a.attempt, a_score(cost=0.01))], NOW)
+    store.settle([Settled(a.task, a.attempt, judged(cost=0.01))], NOW)
     assert store.spent("day") == (0.01, 0.06)
     assert store.reserve("day", 0.1, 0.03, c.task)
     store.settle([Settled(c.task, c.attempt, retry_at=NOW)], NOW)
@@ -123,7 +110,7 @@ def test_the_cost_of_a_try_that_failed_counts(tmp_path: Path) -> None:
     work = planned(store, "a")
     (leased,) = lease(store, work)
     assert store.reserve("day", 1.0, 0.1, leased.task)
-    prose = a_score(None, cost=0.02)
+    prose = judged(None, cost=0.02)
     store.settle([Settled(leased.task, leased.attempt, prose, retry_at=NOW + 1)], NOW)
     assert store.spent("day") == (0.02, 0.0)
     assert store.scores(1) == []
@@ -166,10 +153,10 @@ def test_a_session_that_goes_on_is_scored_again_and_the_new_score_takes_the_old_
     (session,) = store.ended("support", NOW + 6, 10)
     assert (session.turns, session.first) == (3, 1)
     store.plan_session(session, [(work.id, NOW + 7, 0.25)])
-    store.settle([Settled(leased.task, leased.attempt, a_score(1.0), "one")], NOW)
+    store.settle([Settled(leased.task, leased.attempt, judged(1.0), "one")], NOW)
     assert [(each.state, each.pi) for each in store.tasks(1)] == [("waiting", 0.25)]
     (leased,) = lease(store, work)
-    store.settle([Settled(leased.task, leased.attempt, a_score(0.5), "other")], NOW)
+    store.settle([Settled(leased.task, leased.attempt, judged(0.5), "other")], NOW)
     assert [(each.score.value, each.pi, each.author) for each in store.scores(1)] == [(0.5, 0.25, "other")]
     assert [(cell.pi, cell.n, cell.total) for cell in store.cells("support", "day", NOW, NOW + 1)] == [(0.25, 1, 0.5)]
     store.plan_session(session, [(work.id, NOW, 0.5)])
@@ -179,7 +166,7 @@ def test_a_session_that_goes_on_is_scored_again_and_the_new_score_takes_the_old_
 @pytest.mark.parametrize("state", ["failed", "expired", "over_budget"])
 def test_new_turns_give_a_session_that_was_given_up_another_chance(tmp_path: Path, state: str) -> None:
     store = a_store(tmp_path)
-    work = a_work(store)
+    work = store.work("support", "helpful", "f" * 12, "judge")
     take(store, request("a", session="s"))
     store.plan_session(store.ended("support", NOW + 1, 10)[0], [(work.id, NOW, 0.5)])
     (leased,) = lease(store, work)

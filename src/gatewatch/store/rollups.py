@@ -13,7 +13,7 @@ import msgspec
 from gatewatch.store.bins import bin_of_micros
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
-from gatewatch.store.units import NANO, from_nano
+from gatewatch.store.units import NANO
 
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
@@ -222,22 +222,23 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
     """Operational signals by bucket: of those that begin before `until`, from the one on that `since` lies in."""
     length = TIER_S[tier]
     found = db.execute(
-        "SELECT bucket, slice, variant, n, errors, timeouts, cost, unknown_cost, input_tokens, output_tokens, latency,"
-        " first_token, marks FROM series JOIN signal_cell ON series = id"
+        "SELECT bucket * 1.0, slice, variant, n, errors, timeouts, cost / 1e9, unknown_cost, input_tokens,"
+        " output_tokens, latency, first_token, marks FROM series JOIN signal_cell ON series = id"
         " WHERE flow = ? AND scorer = '' AND tier = ? AND bucket >= ? AND bucket < ? ORDER BY bucket, slice, variant",
         flow,
         length,
         since // length * length,
         until,
     )
-    return [SignalCell(*[*row[:6], from_nano(row[6]), *row[7:10], *map(_decode, row[10:])]) for row in found]
+    return [SignalCell(*row[:10], *map(_decode, row[10:])) for row in found]
 
 
 def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:
     """Sums of scores by bucket: of those that begin before `until`, from the one on that `since` lies in."""
     length = TIER_S[tier]
     found = db.execute(
-        "SELECT bucket, slice, variant, scorer, fingerprint, source, pi, n, total, squares, unknown, skipped"
+        "SELECT bucket * 1.0, slice, variant, scorer, fingerprint, source, pi, n, total / 1e9, squares / 1e9, unknown,"
+        " skipped"
         " FROM series JOIN score_cell ON series = id WHERE flow = ? AND scorer <> '' AND tier = ?"
         " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, pi",
         flow,
@@ -245,4 +246,4 @@ def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> li
         since // length * length,
         until,
     )
-    return [ScoreCell(*[*row[:8], from_nano(row[8]), from_nano(row[9]), *row[10:]]) for row in found]
+    return [ScoreCell(*row) for row in found]

@@ -239,7 +239,7 @@ class SignalCell(Struct, frozen=True):
     marks: dict[int, int] = {}
 
 
-class ScoreCell(Struct, frozen=True):
+class ScoreCell(Struct, frozen=True, gc=False):
     """Scores of one bucket that were said with one probability: their number, sum and sum of squares. `unknown` counts
     scorer errors, and `skipped` what had nothing to say."""
 
