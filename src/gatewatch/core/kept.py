@@ -18,24 +18,24 @@ _LONGEST_PATH = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def sound(value: object, depth: int = 0) -> bool:
+def sound(value: Any, depth: int = 0) -> bool:
     """Whether a value is JSON as it stands, made of Python's own types; text is not looked into for surrogates."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return value.bit_length() <= _MAX_BITS  # type: ignore[attr-defined]
+        return bool(value.bit_length() <= _MAX_BITS)
     if kind is float:
-        return isfinite(value)  # type: ignore[arg-type]
+        return isfinite(value)
     if depth > _MAX_DEPTH:
         return False
     if kind is dict:
-        for key, item in value.items():  # type: ignore[attr-defined]
+        for key, item in value.items():
             if type(key) is not str or (type(item) is not str and not sound(item, depth + 1)):
                 return False
         return True
     if kind is list or kind is tuple:
-        return all(type(item) is str or sound(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+        return all(type(item) is str or sound(item, depth + 1) for item in value)
     return kind is msgspec.Raw
 
 

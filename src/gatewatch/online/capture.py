@@ -24,7 +24,7 @@ from gatewatch.online.arguments import Arguments
 from gatewatch.online.identity import incoming
 from gatewatch.online.identity import trace_id as new_id
 from gatewatch.online.process import process
-from gatewatch.online.request import Request, Step, fault_of, lost
+from gatewatch.online.request import Request, Step, as_cost, fault_of, lost
 from gatewatch.online.serialise import snapshot
 from gatewatch.online.spool import Spool
 from gatewatch.online.streams import answered, leave, streaming, streaming_async
@@ -315,7 +315,7 @@ def record(
         request = Request(incoming(traceparent))
         request.input, request.output, request.context = input, output, context
         request.spans = list(spans)
-        request.usage, request.cost = usage, cost  # type: ignore[assignment] - `put` makes a cost of it
+        request.usage, request.cost = usage, None if cost is None else as_cost(cost)
         request.wall = _when(started, request)
         request.latency_s, request.first_token_s = latency_s, first_token_s
         request.flow, request.session, request.user = flow, session, user

@@ -131,7 +131,7 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
 
 
 def _find(text: str) -> Sequence[Named]:
-    every = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
+    every: list[Named] = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
     return apart(every) if every else every
 
 
