@@ -22,6 +22,7 @@ _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 20
 _NOTHING: dict[str, Any] = {}
+_HERE = __file__.removesuffix("request.py")
 _OUTER = ("session", "user", "external_id", "variant")
 
 
@@ -148,6 +149,7 @@ class Request(Recorder):
                 data = plain(as_input(data), flaws, "$.input")
             if context is not None:
                 context = as_context(plain(context, flaws, "$.context"))
+        latency = took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws)
         more = _NOTHING
         if (
             (error or flaws or spans or usage or cost or context or cut)
@@ -160,7 +162,7 @@ class Request(Recorder):
             input=data,
             output=output,
             started=self.wall,
-            latency_s=took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws),
+            latency_s=latency,
             flow=self.flow if type(self.flow) is str and self.flow else _text(self.flow) or process.flow or self.name,
             **more,
         )
@@ -279,7 +281,7 @@ def fault_of(error: BaseException) -> Fault:
     here = error.__traceback__
     while here is not None:
         code = here.tb_frame.f_code
-        if not code.co_filename.endswith(("online/capture.py", "online/request.py", "online/streams.py")):
+        if not code.co_filename.startswith(_HERE):
             frames.append(f'File "{code.co_filename}", line {here.tb_lineno}, in {code.co_name}')
         here = here.tb_next
     if error.__cause__ is not None:
