@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from gatewatch.core.score import Score
     from gatewatch.core.spans import note, span
     from gatewatch.core.trace import Span, Trace, Usage
-    from gatewatch.online.capture import capture, current_trace_id, feedback, mark, record, traceparent
+    from gatewatch.online.capture import capture, current_trace_id, mark, record, traceparent
+    from gatewatch.online.feedback import feedback
     from gatewatch.online.process import configure, flush
     from gatewatch.scorers.base import scorer
     from gatewatch.scorers.judge import judge
@@ -34,7 +35,7 @@ _HOMES = {
     "capture": "gatewatch.online.capture",
     "configure": "gatewatch.online.process",
     "current_trace_id": "gatewatch.online.capture",
-    "feedback": "gatewatch.online.capture",
+    "feedback": "gatewatch.online.feedback",
     "flush": "gatewatch.online.process",
     "gate": "gatewatch.config.assertion",
     "judge": "gatewatch.scorers.judge",

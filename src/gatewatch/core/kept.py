@@ -18,42 +18,44 @@ _LONGEST_PATH = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def sound(value: object, depth: int = 0) -> bool:
+def sound(value: Any, depth: int = 0) -> bool:
     """Whether a value is JSON as it stands, made of Python's own types; text is not looked into for surrogates."""
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return value.bit_length() <= _MAX_BITS  # type: ignore[attr-defined]
+        return bool(value.bit_length() <= _MAX_BITS)
     if kind is float:
-        return isfinite(value)  # type: ignore[arg-type]
+        return isfinite(value)
     if depth > _MAX_DEPTH:
         return False
     if kind is dict:
-        for key, item in value.items():  # type: ignore[attr-defined]
+        for key, item in value.items():
             if type(key) is not str or (type(item) is not str and not sound(item, depth + 1)):
                 return False
         return True
     if kind is list or kind is tuple:
-        return all(type(item) is str or sound(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+        return all(type(item) is str or sound(item, depth + 1) for item in value)
     return kind is msgspec.Raw
 
 
-def kept(value: Any, flaws: list[str], path: str = "$", depth: int = 0) -> Any:
+def kept(value: Any, flaws: list[str], path: str = "$", above: tuple[int, ...] = ()) -> Any:
     """A value as plain JSON, newly made; what could not be kept as it was is added to `flaws`. It never raises.
 
     NaN and infinity become text, as do keys that are none and whole numbers that are too long to be read back. What
     has fields (structs, dataclasses, pydantic models) becomes an object, what derives from text or a number just that.
     Anything else is kept as its `repr`, or by its type's name where even that fails. Lone surrogates stay.
+
+    `path` is where the value stands, and `above` holds the identities of what it is in.
     """
     try:
-        return _kept(value, flaws, path, depth)
+        return _kept(value, flaws, path, above)
     except Exception as error:
         _tell(flaws, f"{type(value).__name__} at {path} could not be read: {type(error).__name__}")
         return f"({type(value).__name__})"
 
 
-def _kept(value: Any, flaws: list[str], path: str, depth: int) -> Any:
+def _kept(value: Any, flaws: list[str], path: str, above: tuple[int, ...]) -> Any:
     if value is None or isinstance(value, bool | msgspec.Raw):
         return value
     if isinstance(value, str):
@@ -73,19 +75,23 @@ def _kept(value: Any, flaws: list[str], path: str, depth: int) -> Any:
             return number
         _tell(flaws, f"{'NaN' if number != number else 'infinity'} at {path}")  # noqa: PLR0124 - only NaN differs from itself
         return repr(number)
-    if depth > _MAX_DEPTH:
-        _tell(flaws, f"nested more than {_MAX_DEPTH} deep, or a cycle, at {path}")
+    if id(value) in above:
+        _tell(flaws, f"a cycle at {path}")
+        return _said(value)
+    if len(above) > _MAX_DEPTH:
+        _tell(flaws, f"nested more than {_MAX_DEPTH} deep at {path}")
         return f"({type(value).__name__})"
+    above = (*above, id(value))
     if isinstance(value, dict):
-        return _object(value, flaws, path, depth)
+        return _object(value, flaws, path, above)
     if isinstance(value, list | tuple):
-        return [kept(item, flaws, f"{path}[{place}]", depth + 1) for place, item in enumerate(list(value))]
+        return [kept(item, flaws, f"{path}[{place}]", above) for place, item in enumerate(list(value))]
     if isinstance(value, set | frozenset):
-        return sorted((kept(item, flaws, f"{path}[...]", depth + 1) for item in list(value)), key=repr)
-    return _opened(value, flaws, path, depth)
+        return sorted((kept(item, flaws, f"{path}[...]", above) for item in list(value)), key=repr)
+    return _opened(value, flaws, path, above)
 
 
-def _object(value: dict[Any, Any], flaws: list[str], path: str, depth: int) -> dict[str, Any]:
+def _object(value: dict[Any, Any], flaws: list[str], path: str, above: tuple[int, ...]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for key, item in list(value.items()):
         if isinstance(key, str):
@@ -97,26 +103,26 @@ def _object(value: dict[Any, Any], flaws: list[str], path: str, depth: int) -> d
             while name in made or name in value:
                 number += 1
                 name = f"{said} {number}"
-        made[name] = kept(item, flaws, f"{path}.{name}", depth + 1)
+        made[name] = kept(item, flaws, f"{path}.{name}", above)
     return made
 
 
-def _opened(value: Any, flaws: list[str], path: str, depth: int) -> Any:
+def _opened(value: Any, flaws: list[str], path: str, above: tuple[int, ...]) -> Any:
     """What an object is made of, or its `repr`."""
     if isinstance(value, msgspec.Struct):
         named = {name: getattr(value, name) for name in value.__struct_fields__}
-        return kept(named, flaws, path, depth + 1)
+        return kept(named, flaws, path, above)
     if is_dataclass(value) and not isinstance(value, type):
         named = {field.name: getattr(value, field.name, None) for field in fields(value)}
-        return kept(named, flaws, path, depth + 1)
+        return kept(named, flaws, path, above)
     if not isinstance(value, type):
         dump = getattr(value, "model_dump", None)
         if callable(dump):
-            return kept(dump(mode="json"), flaws, path, depth + 1)
+            return kept(dump(mode="json"), flaws, path, above)
         single = getattr(value, "item", None) if type(value).__module__ == "numpy" else None
         if callable(single):
             listed = value.tolist()
-            return kept(listed, flaws, path, depth + 1)
+            return kept(listed, flaws, path, above)
     try:
         return msgspec.to_builtins(value, builtin_types=())  # times, identifiers, bytes, enumerations' members
     except Exception:

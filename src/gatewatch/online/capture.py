@@ -1,7 +1,7 @@
 """Live requests, captured as they are answered, at next to no cost to whoever waits for the answer.
 
-Nothing here raises, waits for a disk, or grows without bound; what cannot be kept is counted (`gatewatch.online.process`
-has `stats`) and said once to the log "gatewatch".
+Nothing here raises, waits for a disk, or grows without bound; what cannot be kept is counted (`process.stats`) and said
+once to the log "gatewatch".
 """
 
 import inspect
@@ -14,26 +14,20 @@ from typing import Any, TypeVar, cast, overload
 
 from msgspec import UNSET
 
-from gatewatch.core import codec
-from gatewatch.core.clock import wall
-from gatewatch.core.feedback import EVENTS, Feedback
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder, recorder
 from gatewatch.core.trace import Fault, Span, Usage
 from gatewatch.online.arguments import Arguments
 from gatewatch.online.identity import incoming
-from gatewatch.online.identity import trace_id as new_id
 from gatewatch.online.process import process
-from gatewatch.online.request import Request, Step, fault_of, lost
-from gatewatch.online.serialise import snapshot
+from gatewatch.online.request import Request, Step, as_cost, fault_of, lost
+from gatewatch.online.serialise import as_input, snapshot
 from gatewatch.online.spool import Spool
 from gatewatch.online.streams import answered, leave, streaming, streaming_async
 
 F = TypeVar("F", bound=Callable[..., Any])
 Told = str | Callable[[dict[str, Any]], Any]
 """Text, or a function from a call's arguments, by name, to it."""
-
-_LONGEST_COMMENT = 65536
 
 
 class Capture:
@@ -90,7 +84,7 @@ class Capture:
         request = Request(incoming(header) if header and not callable(header) else None)
         request.name = name
         if self._payload:
-            request.input = given if type(given) is str else snapshot(given, request.flaws, "$.input")
+            request.input = given if type(given) is str else snapshot(as_input(given), request.flaws, "$.input")
         else:
             request.payload = False
         return self._filled(request)
@@ -218,7 +212,7 @@ def capture(
     versions: Mapping[str, str] | Callable[[dict[str, Any]], Any] | None = None,
     traceparent: Told = "",
     payload: bool = True,
-    input: Any = UNSET,  # noqa: A002
+    input: Any = UNSET,
 ) -> Capture: ...
 
 
@@ -299,12 +293,10 @@ def record(
     traceparent: str = "",
     payload: bool = True,
 ) -> str:
-    """Record a request after the fact; the arguments are those of a trace. It never raises.
+    """Record a request after the fact. It never raises.
 
-    Args:
-        started: when it began, in seconds since the epoch; now, where it is not said.
-        traceparent: the W3C header of the incoming request; its trace's id becomes the request's.
-        payload: whether what is said is kept.
+    The arguments are the fields of a trace (`gatewatch.Trace`), and those of `capture`. `started` is in seconds since
+    the epoch, and now where it is not said; `error` may be an exception, or what it said.
 
     Returns:
         The request's trace id; nothing where it was not taken.
@@ -315,7 +307,7 @@ def record(
         request = Request(incoming(traceparent))
         request.input, request.output, request.context = input, output, context
         request.spans = list(spans)
-        request.usage, request.cost = usage, cost  # type: ignore[assignment] - `put` makes a cost of it
+        request.usage, request.cost = usage, None if cost is None else as_cost(cost)
         request.wall = _when(started, request)
         request.latency_s, request.first_token_s = latency_s, first_token_s
         request.flow, request.session, request.user = flow, session, user
@@ -339,79 +331,6 @@ def _when(started: float | None, request: Request) -> float:
     if started is not None:
         request.flaws.append("started is not a time in seconds")
     return request.wall
-
-
-def feedback(
-    trace_id: str = "",
-    *,
-    external_id: str = "",
-    thumbs: str = "",
-    rating: float | None = None,
-    comment: str = "",
-    event: str = "",
-    value: float | None = None,
-    user: str = "",
-) -> None:
-    """Say what a user thinks of an answer, or does with it; late is as good as at once. It never raises.
-
-    Args:
-        trace_id: the request (`current_trace_id()` while it was answered).
-        external_id: or the application's own name for it, as it was given to `capture`.
-        thumbs: "up" or "down".
-        rating: 1 to 5.
-        comment: in the user's words.
-        event: "retry", "abandon", "escalate" or "copy".
-        value: a number that goes with the event.
-        user: who says so; only a keyed hash of it is kept.
-    """
-    try:
-        spool = process.open()
-        if spool is None:
-            return
-        wrong = _wrong_feedback(trace_id, external_id, thumbs, rating, comment, event, value)
-        if wrong:
-            process.tell_once(f"feedback was not kept: {wrong}")
-            spool.drop("bad feedback")
-            return
-        said = Feedback(
-            id=new_id(),
-            at=wall(),
-            trace=trace_id,
-            external_id=external_id,
-            thumbs=cast(Any, thumbs),
-            rating=rating,
-            comment=comment[:_LONGEST_COMMENT],
-            event=cast(Any, event),
-            value=value,
-        )
-        spool.put("feedback", codec.encode(said), user if isinstance(user, str) else str(user))
-    except Exception as problem:
-        lost(problem)
-
-
-def _wrong_feedback(
-    trace_id: Any, external_id: Any, thumbs: Any, rating: Any, comment: Any, event: Any, value: Any
-) -> str:
-    """What is wrong with some feedback, or nothing."""
-    for name, text in (("trace_id", trace_id), ("external_id", external_id), ("comment", comment)):
-        if not isinstance(text, str):
-            return f"{name} must be text, got {type(text).__name__}"
-    if not (trace_id or external_id):
-        return "it names no request; give trace_id or external_id"
-    if thumbs not in ("", "up", "down"):
-        return f'thumbs must be "up" or "down", got {str(thumbs)[:40]!r}'
-    if event and event not in EVENTS:
-        return f"event must be one of {', '.join(EVENTS)}, got {str(event)[:40]!r}"
-    for name, number in (("rating", rating), ("value", value)):
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number)
-        ):
-            return f"{name} must be a number, got {str(number)[:40]}"
-    if rating is not None and not 1 <= rating <= 5:
-        return f"rating must be 1 to 5, got {rating}"
-    if not (thumbs or event or comment or rating is not None):
-        return "it says nothing"
-    return ""
 
 
 def _current() -> Request | None:

@@ -1,4 +1,4 @@
-"""From a record as the request left it to the frame that is written: users hashed, and taken out what is not to be kept.
+"""From a record as the request left it to the frame that is written, without what is not to be kept.
 
 This is done off the request's path, by the thread that writes, but before anything is written.
 """

@@ -6,6 +6,7 @@ from random import Random
 from typing import NamedTuple
 
 _random = Random(os.urandom(32))
+_bits = _random.getrandbits
 # Version ff is not allowed; later versions may add fields behind a hyphen.
 _HEADER = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
@@ -19,12 +20,12 @@ os.register_at_fork(after_in_child=_reseed)
 
 def trace_id() -> str:
     """A new id of a request: 32 hex digits, not all zero."""
-    return f"{_random.getrandbits(128) or 1:032x}"
+    return f"{_bits(128) or 1:032x}"
 
 
 def span_id() -> str:
     """A new id of a step: 16 hex digits, not all zero."""
-    return f"{_random.getrandbits(64) or 1:016x}"
+    return f"{_bits(64) or 1:016x}"
 
 
 class Incoming(NamedTuple):

@@ -27,7 +27,7 @@ class _Process:
         """How many forks away from the first process this is."""
         self.flow = ""
         self.max_bytes = 0
-        self.spool: Spool | None | UnsetType = UNSET
+        self.spool: Spool | UnsetType | None = UNSET
         """Where records go: None when capture is off, unset before the settings are read."""
         self.lock = threading.RLock()
         self.told: set[str] = set()
@@ -76,7 +76,7 @@ def configure(
     *,
     spool: str | os.PathLike[str] | UnsetType = UNSET,
     flow: str | UnsetType = UNSET,
-    redact: str | None | UnsetType = UNSET,
+    redact: str | UnsetType | None = UNSET,
     drop_fields: tuple[str, ...] | list[str] | UnsetType = UNSET,
     user_key: str | UnsetType = UNSET,
     durability: str | UnsetType = UNSET,
@@ -85,7 +85,7 @@ def configure(
     queue_records: int | UnsetType = UNSET,
     max_bytes: int | UnsetType = UNSET,
     enabled: bool | UnsetType = UNSET,
-    hook: Callable[[Trace], Trace] | None | UnsetType = UNSET,
+    hook: Callable[[Trace], Trace] | UnsetType | None = UNSET,
 ) -> None:
     """Say how requests are captured; what is not given stays as it was, or as its variable says.
 

@@ -100,7 +100,7 @@ def _signals(trace: Trace, error: Exception) -> Trace:
 
 
 def _without(trace: Trace, paths: Sequence[str]) -> Trace:
-    whole = msgspec.to_builtins(trace)
+    whole = codec.decode(codec.encode(trace), dict[str, Any])  # lists, where the trace has tuples
     taken: Counter[tuple[str, str]] = Counter()
     for path in paths:
         number = _drop(whole, path.split("."), _EMPTY.get(path, {} if path == "spans.*.attributes" else DROPPED))
@@ -131,7 +131,7 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
 
 
 def _find(text: str) -> Sequence[Named]:
-    every = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
+    every: list[Named] = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
     return apart(every) if every else every
 
 

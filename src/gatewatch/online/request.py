@@ -21,7 +21,8 @@ from gatewatch.online.spool import Spool
 _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 20
-_NOT_WAITED = Trace().waited_s  # the very object that msgspec takes for the default
+_NOTHING: dict[str, Any] = {}
+_HERE = __file__.removesuffix("request.py")
 _OUTER = ("session", "user", "external_id", "variant")
 
 
@@ -48,14 +49,16 @@ class Request(Recorder):
     name: str = ""
     span_id: str = ""
     parent_id: str = ""
+    offline = False
+    context: Any = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    waited_s = 0.0
     _stream: "_Stream | None" = None
 
     def __init__(self, caller: Incoming | None = None) -> None:
-        self.offline = False
         self.spans = []
         self.versions = {}
-        self.context = self.usage = self.cost = None
-        self.waited_s = 0.0
         self.flaws = []
         self.epoch = process.epoch
         if caller is None:
@@ -107,7 +110,7 @@ class Request(Recorder):
         """Write the request down. It never raises."""
         took = monotonic() - self.started
         try:
-            if self.live:
+            if self.epoch == process.epoch:  # as `live` has it, without the call
                 self.put(took, None if error is None else fault_of(error))
         except Exception as problem:
             lost(problem)
@@ -123,7 +126,7 @@ class Request(Recorder):
         cost = self.cost if self.cost is None else as_cost(self.cost)
         spans: tuple[Span, ...] = ()
         if self.spans:
-            spans = tuple(_sound_span(each, place, flaws) for place, each in enumerate(self.spans))
+            spans = tuple(_sound_span(each, flaws) for each in self.spans)
             models = [each for each in spans if each.kind == "llm"]
             if usage is None:
                 usage = total_usage(each.usage for each in models)
@@ -146,32 +149,45 @@ class Request(Recorder):
                 data = plain(as_input(data), flaws, "$.input")
             if context is not None:
                 context = as_context(plain(context, flaws, "$.context"))
+        latency = took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws)
+        more = _NOTHING
+        if (
+            (error or flaws or spans or usage or cost or context or cut)
+            or (self.versions or self.tags or self.session or self.external_id or self.variant or self.marks)
+            or (self.span_id or self.waited_s or self.first_token_s is not None)
+        ):
+            more = self._more(spans=spans, usage=usage, cost=cost, context=context, error=error, cut=cut)
         trace = Trace(
             id=self.trace_id,
             input=data,
             output=output,
-            context=context,
-            spans=spans,
-            usage=usage,
-            cost=cost,
             started=self.wall,
-            latency_s=took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws),
-            waited_s=self.waited_s or _NOT_WAITED,
-            error=error,
-            session=_text(self.session),
-            flow=_text(self.flow) or process.flow or self.name,
-            versions=self.versions and {_text(name): _text(said) for name, said in self.versions.items()},
-            first_token_s=None if self.first_token_s is None else _amount(self.first_token_s, "first_token_s", flaws),
-            external_id=_text(self.external_id),
-            variant=_text(self.variant),
-            tags=self.tags and _texts(self.tags),
-            marks=self.marks and tuple(dict.fromkeys(self.marks)),
-            span_id=self.span_id,
-            parent_id=self.parent_id,
-            cut=cut,
-            flaws=tuple(flaws),
+            latency_s=latency,
+            flow=self.flow if type(self.flow) is str and self.flow else _text(self.flow) or process.flow or self.name,
+            **more,
         )
-        return spool.put("trace", written(trace, process.max_bytes), _text(self.user))
+        return spool.put("trace", written(trace, process.max_bytes), _text(self.user) if self.user else "")
+
+    def _more(self, **known: Any) -> dict[str, Any]:
+        """What few requests have; a trace is quicker made of what there is than of all there may be."""
+        more = {name: value for name, value in known.items() if value}
+        if self.waited_s:
+            more["waited_s"] = self.waited_s
+        if self.first_token_s is not None:
+            more["first_token_s"] = _amount(self.first_token_s, "first_token_s", self.flaws)
+        if self.versions:
+            more["versions"] = {_text(name): _text(said) for name, said in self.versions.items()}
+        if self.tags:
+            more["tags"] = _texts(self.tags)
+        if self.marks:
+            more["marks"] = tuple(dict.fromkeys(self.marks))
+        for name in ("session", "external_id", "variant", "span_id", "parent_id"):
+            said = getattr(self, name)
+            if said:
+                more[name] = _text(said)
+        if self.flaws:
+            more["flaws"] = tuple(self.flaws)
+        return more
 
 
 class Step(Request):
@@ -265,13 +281,12 @@ def fault_of(error: BaseException) -> Fault:
     here = error.__traceback__
     while here is not None:
         code = here.tb_frame.f_code
-        if not code.co_filename.endswith(("online/capture.py", "online/request.py", "online/streams.py")):
+        if not code.co_filename.startswith(_HERE):
             frames.append(f'File "{code.co_filename}", line {here.tb_lineno}, in {code.co_name}')
         here = here.tb_next
     if error.__cause__ is not None:
         frames.append(f"caused by {said_by(error.__cause__)[:_LONGEST_MESSAGE]}")
-    kind = "timeout" if isinstance(error, TimeoutError) else "error"
-    return Fault(message, kind, "\n".join(frames[-_MOST_FRAMES:]))
+    return Fault(message, "timeout" if isinstance(error, TimeoutError) else "error", "\n".join(frames[-_MOST_FRAMES:]))
 
 
 def as_usage(value: Any, flaws: list[str]) -> Usage | None:
@@ -302,7 +317,7 @@ def as_cost(value: Any) -> Cost:
     return Cost(unknown=1)
 
 
-def _sound_span(each: Span, place: int, flaws: list[str]) -> Span:
+def _sound_span(each: Span, flaws: list[str]) -> Span:
     """A span that can be read back, whatever the application made of it."""
     usage = each.usage
     if (

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gatewatch.core import codec
 from gatewatch.core.errors import InputError, Problem
-from gatewatch.online.writer import KIND, SUFFIX, VERSION
+from gatewatch.online.writer import KIND, SPOILER, SUFFIX, VERSION
 
 _START = b'{"crc":"'
 
@@ -106,7 +106,7 @@ def _take(line: bytes, records: list[tuple[str, bytes]]) -> int:
     if record is not None:
         records.append(record)
         return 0
-    if not line.strip(b"\r\n"):
+    if line in (b"\n", SPOILER):
         return 0
     start = line.find(_START, 1)
     while start > 0:

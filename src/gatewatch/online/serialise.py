@@ -128,7 +128,7 @@ def _cut(trace: Trace, most: int) -> Trace:
             made[name] = _shortened(name, getattr(trace, name), share)
             size = share  # noqa: PLW2901 - what is left of it
         room -= size
-    return replace(trace, cut=cut, **made)
+    return replace(trace, cut={**cut, **trace.cut}, **made)  # a stream was cut before, and longer
 
 
 def _shortened(name: str, value: Any, share: int) -> Any:

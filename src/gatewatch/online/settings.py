@@ -122,7 +122,7 @@ def _checked(name: str, value: Any) -> tuple[Any, str]:
 
 
 def _paths(value: Any) -> tuple[Any, str]:
-    if isinstance(value, str) or not all(isinstance(path, str) for path in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(path, str) for path in value):
         return value, f"must be a list of paths such as 'input.password', got {value!r}"
     for path in value:
         first = path.partition(".")[0]

@@ -83,13 +83,14 @@ class Spool:
         self._writer = Writer(self._folder, segment_bytes=limits.segment_bytes, quota_bytes=limits.quota_bytes)
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._wake = threading.Event()
-        # Only what is rare takes the lock. It may be taken again by a signal's handler that interrupts its holder.
-        self._lock = threading.RLock()
+        self._starting = threading.RLock()  # a signal's handler may interrupt its holder, and start the thread itself
+        self._telling = threading.Lock()
         self._thread: threading.Thread | None = None
+        # Counters of C: a step is taken whole, whatever threads and signals' handlers do meanwhile.
         self._accepted = count()
+        self._dropped: dict[str, count[int]] = {}
+        self._told: dict[str, int] = {}
         self._written = self._dealt = self._in_hand = 0
-        self._dropped: dict[str, int] = {}
-        self._untold: dict[str, int] = {}
         self._trouble = ""
         self._ending = False
 
@@ -132,18 +133,21 @@ class Spool:
             return False
         next(self._accepted)
         self._trouble = ""
-        if self._untold:
-            losses = self._take_losses()
-            if losses and self._writer.write_through(_told(losses)):
-                self._keep_losses(losses)
+        if self._untold() and self._telling.acquire(blocking=False):
+            try:
+                losses = self._untold()
+                if losses and not self._writer.write_through(codec.frame("loss", _as_json(losses))):
+                    self._have_told(losses)
+            finally:
+                self._telling.release()
         return True
 
     def drop(self, reason: str, number: int = 1) -> None:
         """Count what was not taken, or not kept."""
-        with self._lock:
-            self._dropped[reason] = self._dropped.get(reason, 0) + number
-            self._untold[reason] = self._untold.get(reason, 0) + number
-        if not (self._through or self.in_memory) and self._queue.qsize() < self._most:
+        counter = self._dropped.get(reason) or self._dropped.setdefault(reason, count())
+        for _ in range(number):
+            next(counter)
+        if not (self._through or self.in_memory) and self._queue.qsize() == 0:
             self._queue.put(None)  # the thread wakes, and tells of it
             if self._thread is None:
                 self._start()
@@ -177,9 +181,10 @@ class Spool:
             return
         self._ending = True
         began = clock.monotonic()
-        if not self.flush(deadline) or self._untold:
+        done, untold = self.flush(deadline), self._untold()
+        if not done or untold:
             lost = max(0, self.stats().accepted - self._dealt)
-            told = ", ".join(f"{reason}: {number}" for reason, number in sorted(self._untold.items()))
+            told = ", ".join(f"{reason}: {number}" for reason, number in sorted(untold.items()))
             _log.warning(
                 "%d captured records were not written within %.1f s%s%s",
                 lost,
@@ -190,16 +195,14 @@ class Spool:
 
     def stats(self) -> Stats:
         """What became of the records so far."""
-        # The one way to look at a counter without moving it.
-        accepted = int(repr(self._accepted)[len("count(") : -1])
-        with self._lock:
-            return Stats(
-                accepted=accepted,
-                written=accepted if self._through else self._written,
-                dropped=dict(self._dropped),
-                queued=self._queue.qsize() + self._in_hand,
-                watermark=accepted if self._through else self._dealt,
-            )
+        accepted = _value(self._accepted)
+        return Stats(
+            accepted=accepted,
+            written=accepted if self._through else self._written,
+            dropped={reason: _value(counter) for reason, counter in list(self._dropped.items())},
+            queued=self._queue.qsize() + self._in_hand,
+            watermark=accepted if self._through else self._dealt,
+        )
 
     def drain(self, most: int = 1 << 30) -> list[tuple[str, bytes]]:
         """Hand out what is kept in memory (`spool=":memory:"`), as kinds and payloads, losses last."""
@@ -216,11 +219,12 @@ class Spool:
                     self.drop(f"error: {type(error).__name__}")
                 self._dealt += 1
         self._written += len(found)
-        losses = self._take_losses()
-        return [*found, ("loss", _losses_json(losses))] if losses else found
+        losses = self._untold()
+        self._have_told(losses)
+        return [*found, ("loss", _as_json(losses))] if losses else found
 
     def _start(self) -> None:
-        with self._lock:
+        with self._starting:
             if self._thread is not None:
                 return
             thread = threading.Thread(target=self._work, name="gatewatch-spool", daemon=True)
@@ -288,8 +292,8 @@ class Spool:
     def _write(self, frames: list[bytes]) -> None:
         """Write some frames, and what was lost before them, however long it takes."""
         while True:
-            losses = self._take_losses()
-            group = [*frames, _told(losses)] if losses else frames
+            losses = self._untold()
+            group = [*frames, codec.frame("loss", _as_json(losses))] if losses else frames
             if not group:
                 return
             done, trouble = self._writer.write(group)
@@ -298,26 +302,21 @@ class Spool:
             self._dealt += of_records
             frames = frames[of_records:]
             if not trouble:
+                self._have_told(losses)
                 self._trouble = ""
                 return
-            self._keep_losses(losses)  # they stand at the end of the group, and were not written
             self._say_trouble(trouble)
             self._wake.wait(_RETRY_S)
             self._wake.clear()
 
-    def _take_losses(self) -> dict[str, int]:
-        """What was dropped since this was last asked, by reason."""
-        if not self._untold:
-            return {}
-        with self._lock:
-            losses, self._untold = self._untold, {}
-        return losses
+    def _untold(self) -> dict[str, int]:
+        """What was dropped and is not told of in a segment, by reason."""
+        now = {reason: _value(counter) - self._told.get(reason, 0) for reason, counter in list(self._dropped.items())}
+        return {reason: number for reason, number in now.items() if number}
 
-    def _keep_losses(self, losses: dict[str, int]) -> None:
-        """Tell of these later."""
-        with self._lock:
-            for reason, number in losses.items():
-                self._untold[reason] = self._untold.get(reason, 0) + number
+    def _have_told(self, losses: dict[str, int]) -> None:
+        for reason, number in losses.items():
+            self._told[reason] = self._told.get(reason, 0) + number
 
     def _say_trouble(self, trouble: str) -> None:
         if trouble != self._trouble:
@@ -325,10 +324,10 @@ class Spool:
             _log.warning("captured records cannot be written to %s for now (%s)", self._writer.folder, trouble)
 
 
-def _told(losses: dict[str, int]) -> bytes:
-    """The frame that tells of losses."""
-    return codec.frame("loss", _losses_json(losses))
-
-
-def _losses_json(losses: dict[str, int]) -> bytes:
+def _as_json(losses: dict[str, int]) -> bytes:
     return codec.encode({"at": clock.wall(), "pid": os.getpid(), "reasons": losses})
+
+
+def _value(counter: "count[int]") -> int:
+    """Where a counter stands: there is no other way to look at it without moving it."""
+    return int(repr(counter)[len("count(") : -1])

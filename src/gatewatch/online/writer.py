@@ -18,6 +18,9 @@ from gatewatch.core import clock, codec
 KIND = "gatewatch.segment"
 VERSION = 1
 SUFFIX = ".seg"
+SPOILER = b"?\n"
+"""Stands behind a frame that was written in part, so that its neighbour has a line of its own, and so that it stays
+unreadable even if only the end of its line is missing: it is written again."""
 _NEAR = 0.9  # of the quota: from there on the folder is measured again and again
 _MEASURE_EVERY_S = 1.0
 _MOST_TRIES = 3
@@ -52,9 +55,9 @@ class Writer:
         done = tries = 0
         try:
             while done < len(frames):
-                used = self._ready(len(frames[done]))
-                last, size = done, used
-                while last < len(frames) and (last == done or size + len(frames[last]) <= self._segment_bytes):
+                used, room = self._ready(len(frames[done]))
+                last, size = done, 0
+                while last < len(frames) and (last == done or size + len(frames[last]) <= room):
                     size += len(frames[last])
                     last += 1
                 written = self._append(frames[done:last], used)
@@ -76,14 +79,13 @@ class Writer:
 
     def _append(self, frames: list[bytes], used: int) -> int:
         """How many of some frames are in a segment that is still there."""
-        data = b"".join([b"\n", *frames] if self._torn else frames)
-        ahead = int(self._torn)
+        data = b"".join([SPOILER, *frames] if self._torn else frames)
         written = 0
         while written < len(data):
             try:
                 written += os.write(self._descriptor, memoryview(data)[written:])
             except OSError:
-                whole, length = 0, ahead
+                whole, length = 0, len(SPOILER) if self._torn else 0
                 while whole < len(frames) and length + len(frames[whole]) <= written:
                     length += len(frames[whole])
                     whole += 1
@@ -108,7 +110,7 @@ class Writer:
         try:
             for _ in range(_MOST_TRIES):
                 self._ready(len(frame))
-                data = b"\n" + frame if self._torn else frame
+                data = SPOILER + frame if self._torn else frame
                 if os.write(self._descriptor, data) < len(data):
                     self._torn = True  # another thread may have written behind it: it cannot be taken back
                     return "disk: ENOSPC"
@@ -121,34 +123,38 @@ class Writer:
             return f"disk: {errno.errorcode.get(error.errno or 0, 'error')}"
         return "disk: deleted"
 
-    def _ready(self, size: int) -> int:
-        """Have a segment that takes some more bytes; how many it has."""
-        if self._descriptor >= 0:
-            state = os.fstat(self._descriptor)
-            if state.st_nlink and (state.st_size + size <= self._segment_bytes):
-                self._check_quota(state.st_size + size)
-                return state.st_size
-        with self._renewing:
-            if self._descriptor >= 0:  # another thread may have been here in the meantime
-                state = os.fstat(self._descriptor)
-                if state.st_nlink and state.st_size + size <= self._segment_bytes:
-                    return state.st_size
-            return self._renew(size)
+    def _ready(self, size: int) -> tuple[int, int]:
+        """Have a segment that takes so many bytes at least; how long it is, and how many it takes."""
+        state = self._fits(size)
+        if state is None:
+            with self._renewing:
+                state = self._fits(size)  # another thread may have been here in the meantime
+                if state is None:
+                    state = self._renew(size)
+        return state, min(self._segment_bytes - state, self._quota_room(state, size))
+
+    def _fits(self, size: int) -> int | None:
+        """How long the segment is, if it is there and so many bytes fit into it."""
+        if self._descriptor < 0:
+            return None
+        state = os.fstat(self._descriptor)
+        return state.st_size if state.st_nlink and state.st_size + size <= self._segment_bytes else None
 
     def _renew(self, size: int) -> int:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._measured = float("-inf")
-        self._check_quota(size)
         started = time.time_ns()
         path = self.folder / f"{os.getpid()}-{started:x}-{next(self._number)}{SUFFIX}"
         making = path.with_suffix(".new")
         head = {"kind": KIND, "version": VERSION, "pid": os.getpid(), "started": started / 1e9}
         line = codec.frame("segment", codec.encode(head))
+        self._measured = float("-inf")
+        self._quota_room(len(line), size)
         descriptor = os.open(making, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.write(descriptor, line) < len(line):
-                raise OSError(errno.ENOSPC, "no room for a segment's first line")
+            written = 0
+            while written < len(line):
+                written += os.write(descriptor, line[written:])
             making.rename(path)
         except BaseException:
             os.close(descriptor)
@@ -157,6 +163,7 @@ class Writer:
         if self._descriptor < 0:
             self._descriptor = descriptor
         else:
+            self._others += os.fstat(self._descriptor).st_size
             # The number stays the same: a thread that is about to write to it must not meet somebody else's file.
             os.dup2(descriptor, self._descriptor, inheritable=False)
             os.close(descriptor)
@@ -164,14 +171,21 @@ class Writer:
         self._torn = False
         return len(line)
 
-    def _check_quota(self, ours: int) -> None:
-        if self._others + ours < _NEAR * self._quota_bytes and self._measured > float("-inf"):
-            return
-        if clock.monotonic() - self._measured >= _MEASURE_EVERY_S:
-            self._measured = clock.monotonic()
-            self._others = self._folder_size()
-        if self._others + ours > self._quota_bytes:
-            raise _QuotaReached
+    def _quota_room(self, ours: int, size: int) -> int:
+        """How many bytes may be added to our segment.
+
+        Raises:
+            _QuotaReached: when it is less than `size`.
+        """
+        room = self._quota_bytes - self._others - ours
+        if room - size < (1 - _NEAR) * self._quota_bytes or self._measured == float("-inf"):
+            if clock.monotonic() - self._measured >= _MEASURE_EVERY_S:
+                self._measured = clock.monotonic()
+                self._others = self._folder_size()
+                room = self._quota_bytes - self._others - ours
+            if room < size:
+                raise _QuotaReached
+        return room
 
     def _folder_size(self) -> int:
         mine = self.path.name if self.path is not None and self._descriptor >= 0 else ""
