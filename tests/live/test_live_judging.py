@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -55,7 +54,7 @@ model = "judge"
 ---
 Is the answer good?
 """
-GOOD = '{"explanation": "it is", "verdict": true}'
+GOOD = '{"explanation": "it is", "verdict": "pass"}'
 
 
 def project(folder: Path, url: str, *, model: str = "", monitor: str = "", sample: str = "1.0") -> Project:
@@ -156,13 +155,15 @@ def test_an_outage_pauses_the_judge_and_not_the_rest_and_nothing_is_lost(tmp_pat
         down[0] = False
 
         async def until_done() -> None:
-            again, stop = worker(Project.open(tmp_path), store), asyncio.Event()
+            later = Project.open(tmp_path)
+            again, stop = worker(later, store), asyncio.Event()
             running = asyncio.ensure_future(again.run(stop))
             while store.counts().scores < 200:
                 assert not running.done()
                 await asyncio.sleep(0.05)
             stop.set()
             await running
+            await later.close()
 
         asyncio.run(asyncio.wait_for(until_done(), 60))
         assert fates(store, 100) == {"scored": 100}
@@ -209,20 +210,19 @@ def test_a_worker_killed_in_mid_judgement_fifty_times_scores_everything_once(tmp
     with FakeProvider(lambda _request: GOOD, latency=0.02) as provider:
         found = project(tmp_path, provider.base_url, model="cache = false")
         text = (tmp_path / "gatewatch.toml").read_text()
-        (tmp_path / "gatewatch.toml").write_text(text + "\n[online]\nconcurrency = 8\n")
+        (tmp_path / "gatewatch.toml").write_text(text + "\n[online]\nconcurrency = 8\nlease = '1s'\n")
         store = store_of(found)
         arrive(store, 0, 1000)
-        environment = {**os.environ, "GATEWATCH_LEASE_S": "1"}
         kills = 0
         while kills < 50:
             before = provider.accepted
-            process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=tmp_path, env=environment)
+            process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=tmp_path)
             while provider.accepted < before + 10 and process.poll() is None and store.counts().scores < 2000:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
             process.wait()
             kills += 1
-        process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=tmp_path, env=environment)
+        process = subprocess.Popen([sys.executable, "-c", WORKER], cwd=tmp_path)
         try:
             while store.counts().scores < 2000:
                 assert process.poll() is None

@@ -46,6 +46,7 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
             clock=wall,
             concurrency=found.concurrency,
             scorer_timeout=found.scorer_timeout,
+            lease_s=found.lease_s,
             keeping=found.keeping,
         )
         if not once and not as_json:

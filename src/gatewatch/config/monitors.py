@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 
 from gatewatch.config import units
+from gatewatch.config.forecast import cost_of_call
 from gatewatch.config.load import FILE
 from gatewatch.config.parts import project_slice
 from gatewatch.config.project import Problems, Project
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HIGH_COST = "high_cost"
-_GUESS_USD = 0.001
-"""What one judgement is taken to cost until one was made, where its price cannot be told."""
+_TYPICAL = 4000
+"""Characters of a typical request and its answer, from which the cost of a judgement is guessed until one was made."""
 
 
 class Online(Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Online(Struct, frozen=True, kw_only=True):
     keeping: Keeping
     concurrency: int
     scorer_timeout: float
+    lease_s: float
 
 
 def online(project: Project) -> Online:
@@ -57,6 +59,7 @@ def online(project: Project) -> Online:
     keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
     hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
     room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
+    lease = _read(units.seconds, settings.lease, f"{where}.lease", problems, 1.0)
     slice_of: Callable[[Any], Any] | None = None
     with problems.gather():
         slice_of = project_slice(project)
@@ -68,6 +71,7 @@ def online(project: Project) -> Online:
         keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,
+        lease_s=lease,
     )
 
 
@@ -120,7 +124,8 @@ def _monitors(project: Project, problems: Problems) -> Iterator[Monitor]:
             if each.use in named[:place]:
                 problems.append(Problem(at, f"{each.use!r} is given twice"))
             with problems.gather():
-                watches.append(_watch(monitored(project, each.use, at), each, always, at))
+                scorer = monitored(project, each.use, at)
+                watches.append(_watch(scorer, each, always, at, _guess(project, scorer, at, settings.budget)))
         budget = None
         if settings.budget:
             budget = _read(units.dollars_per_day, settings.budget, f"{where}.budget", problems, 0.0)
@@ -168,7 +173,25 @@ def monitored(project: Project, name: str, where: str) -> Scorer:
     return scorer if scorer.bind_models is None else scorer.bind_models(WatchedModels(project))
 
 
-def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], where: str) -> Watch:
+def _guess(project: Project, scorer: Scorer, where: str, budget: str) -> float:
+    """What one score may cost, by the prices of the models that it asks.
+
+    Raises:
+        ConfigError: where there is a budget, and a price is unknown: it could not be kept.
+    """
+    total = 0.0
+    for name in scorer.models:
+        settings = project.model_settings(name)
+        cost = cost_of_call(project, settings, _TYPICAL + scorer.prompt_length)
+        if cost is None and budget:
+            what = f"cannot be kept to the budget: the price of {settings.model!r} ([models.{name}]) is unknown"
+            hint = f'add [prices."{settings.model}"] with input and output'
+            raise ConfigError(Problem(where, what, hint))
+        total += cost or 0.0
+    return total
+
+
+def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], where: str, guess: float) -> Watch:
     per_day, share = None, 1.0
     if isinstance(settings.sample, str):
         try:
@@ -183,7 +206,7 @@ def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], 
     rules += [Rule(rate, variant=name) for name, rate in settings.variants.items()]
     if share < 1.0 or per_day is not None:
         rules += always
-    return Watch(scorer=scorer, rules=tuple(rules), per_day=per_day, guess=_GUESS_USD if scorer.models else 0.0)
+    return Watch(scorer=scorer, rules=tuple(rules), per_day=per_day, guess=guess)
 
 
 def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:

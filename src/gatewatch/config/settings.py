@@ -147,6 +147,7 @@ class OnlineSettings(Struct, frozen=True):
     payloads: how much room payloads may take; beyond it the oldest are thinned before their time.
     scorer_timeout: seconds a scorer may take for one request.
     concurrency: how many scores a worker waits for at once.
+    lease: after how long without a sign of life a worker's tasks go to another.
     """
 
     spool: str = ".gatewatch/spool"
@@ -158,6 +159,7 @@ class OnlineSettings(Struct, frozen=True):
     payloads: str = "20 GB"
     scorer_timeout: Seconds = 60.0
     concurrency: Count = 32
+    lease: str = "2m"
 
 
 class MonitoredScorer(Struct, frozen=True):

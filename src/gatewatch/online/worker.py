@@ -24,7 +24,6 @@ from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
 
-LEASE_S = 120.0
 _IDLE_S = 0.25
 _BEAT_S = 5.0
 _HOUSE_S = 60.0
@@ -57,6 +56,7 @@ class Worker:
         clock: the time, in seconds since the epoch.
         concurrency: how many scores are waited for at once.
         scorer_timeout: seconds a scorer may take for one request.
+        lease_s: seconds after which the tasks of a worker that is not heard of go to another.
         keeping: for how long things are kept.
     """
 
@@ -71,10 +71,11 @@ class Worker:
         clock: Callable[[], float],
         concurrency: int = 32,
         scorer_timeout: float = 60.0,
+        lease_s: float = 120.0,
         keeping: Keeping | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
-        self.owner, self.clock, self.concurrency = owner, clock, concurrency
+        self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
         self.keeping = keeping or Keeping()
         self.breaker = Breaker(clock)
         self.threads = DaemonPool(concurrency)
@@ -121,9 +122,9 @@ class Worker:
         if now - self._beat >= _BEAT_S:
             self._beat = now
             self.store.heartbeat(self.owner, now, self._note())
-        if self._waiting and now - self._extended >= LEASE_S / 3:
+        if self._waiting and now - self._extended >= self.lease_s / 3:
             self._extended = now
-            self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + LEASE_S)
+            self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + self.lease_s)
         if now - self._house >= _HOUSE_S:
             self._house = now
             keep_house(self.store, self.monitors, self.keeping, now=now)
@@ -176,11 +177,11 @@ class Worker:
         elif self.breaker.trying:  # one score tells whether the models answer again
             slow = [work for work in slow if work not in asking]
             if not any(each.work in asking for each in self._waiting.values()):
-                self._start(self.store.lease(sorted(asking), self.owner, 1, now, now + LEASE_S))
+                self._start(self.store.lease(sorted(asking), self.owner, 1, now, now + self.lease_s))
         if quick:
-            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + LEASE_S))
+            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s))
         if slow and free > 0:
-            self._start(self.store.lease(slow, self.owner, free, now, now + LEASE_S))
+            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s))
 
     def _start(self, leased: Iterable[Leased]) -> None:
         traces: dict[int, Trace] = {}
