@@ -46,7 +46,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        self.writer = Writer(self.folder, segment_bytes=2000, quota_bytes=1 << 20)
+        self.writer = Writer(str(self.folder), segment_bytes=2000, quota_bytes=1 << 20)
 
     def teardown(self) -> None:
         self.patch.undo()
@@ -136,9 +136,9 @@ class SpoolMachine(RuleBasedStateMachine):
     @rule(torn=st.integers(1, 60))
     def die_and_come_back(self, torn: int) -> None:
         """The process dies in the middle of a write, with what it had not written; another begins."""
-        if self.writer.path is not None and self.writer.path.exists() and self.pending:
+        if Path(self.writer.path).is_file() and self.pending:
             _, frame = self.pending[0]
-            with self.writer.path.open("ab") as file:
+            with Path(self.writer.path).open("ab") as file:
                 file.write(frame[: min(torn, len(frame) - 2)])
             self.damages += 1
         self.pending.clear()
