@@ -67,7 +67,7 @@ class Framing:
         return codec.encode(self._redact.redact(trace, rules))
 
     def expect_users(self) -> None:
-        """Load what hashes ids; by the application's thread: an import that a fork interrupts leaves its child hanging."""
+        """Load what hashes ids; by the application's thread: a fork during an import leaves the child hanging."""
         import hashlib
 
         self._blake2b = hashlib.blake2b

@@ -28,9 +28,12 @@ _MOST_TRIES = 3
 
 def make_folder(path: str) -> None:
     """Make a folder that is the owner's alone, and those above it, where they are not there."""
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with suppress(FileExistsError):
-        os.mkdir(path, 0o700)
+        try:
+            os.mkdir(path, 0o700)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path, 0o700)
 
 
 class _QuotaReached(Exception):  # noqa: N818 - what is so
