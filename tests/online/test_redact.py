@@ -171,6 +171,7 @@ def test_a_private_key_goes_with_its_body() -> None:
 class TestBeforeItIsWritten:
     def test_a_record_that_is_no_trace_keeps_its_signals_only(self) -> None:
         framing = Framing(Settings(redact="pii", user_key="k"), None)
+        framing.expect_users()
         said = codec.decode(framing.payload("trace", b'{"id":"t","input":["jane@example.com"],"flow":"f"}', "u"), Trace)
         assert (said.id, said.flow, said.input) == ("t", "f", "") and said.flaws
 

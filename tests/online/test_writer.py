@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def writer_of(folder: Path, *, segment_bytes: int = 8 << 20, quota_bytes: int = 1 << 30) -> Writer:
-    return Writer(folder, segment_bytes=segment_bytes, quota_bytes=quota_bytes)
+    return Writer(str(folder), segment_bytes=segment_bytes, quota_bytes=quota_bytes)
 
 
 def frames_in(folder: Path) -> list[bytes]:

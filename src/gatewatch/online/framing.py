@@ -5,17 +5,18 @@ This is done off the request's path, by the thread that writes, but before anyth
 
 import os
 from contextlib import suppress
-from hashlib import blake2b
-from pathlib import Path
-from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.feedback import Feedback
 from gatewatch.core.trace import Trace
-from gatewatch.online.redact import Rules, redact, redacted_text, unreadable
 from gatewatch.online.settings import Settings
+from gatewatch.online.writer import make_folder
+
+if TYPE_CHECKING:
+    from gatewatch.online.redact import Rules
 
 KEY_FILE = "user.key"
 _LONGEST_KEY = 64
@@ -24,10 +25,16 @@ _LONGEST_KEY = 64
 class Framing:
     """Makes frames under some settings; the key of users lies in `folder`, where none is set and there is a folder."""
 
-    def __init__(self, settings: Settings, folder: Path | None) -> None:
+    def __init__(self, settings: Settings, folder: str | None) -> None:
         self._folder = folder
-        self._rules = Rules(pii=settings.redact == "pii", drop_fields=settings.drop_fields, hook=settings.hook)
-        self._changes = self._rules.pii or bool(self._rules.drop_fields) or self._rules.hook is not None
+        self._rules: Rules | None = None
+        if settings.redact == "pii" or settings.drop_fields or settings.hook is not None:
+            from gatewatch.online import redact  # here, in the application's thread: an import does not survive a fork
+
+            self._redact = redact
+            self._rules = redact.Rules(
+                pii=settings.redact == "pii", drop_fields=settings.drop_fields, hook=settings.hook
+            )
         self._key = settings.user_key.encode("utf-8", "surrogatepass")
 
     def frame(self, kind: str, payload: bytes, user: str = "") -> bytes:
@@ -39,53 +46,60 @@ class Framing:
         return codec.frame(kind, self.payload(kind, payload, user))
 
     def payload(self, kind: str, payload: bytes, user: str = "") -> bytes:
-        """A record's JSON as it is kept; raises as `frame` does."""
+        """A record's JSON as it is kept; raises as `frame` does. Where there is a user, they were expected."""
         if user:
             payload = b'%s,"user":"%s"}' % (payload[:-1], self._hashed(user).encode())
-        if not self._changes:
+        if self._rules is None:
             return payload
         if kind == "trace":
-            return self._redacted(payload)
+            return self._redacted(payload, self._rules)
         if kind == "feedback" and self._rules.pii:
             said = codec.decode(payload, Feedback)
-            return codec.encode(
-                replace(said, comment=redacted_text(said.comment), external_id=redacted_text(said.external_id))
-            )
+            clean = self._redact.redacted_text
+            return codec.encode(replace(said, comment=clean(said.comment), external_id=clean(said.external_id)))
         return payload
 
-    def _redacted(self, payload: bytes) -> bytes:
+    def _redacted(self, payload: bytes, rules: "Rules") -> bytes:
         try:
             trace = codec.decode(payload, Trace)
         except Exception as error:
-            return codec.encode(unreadable(payload, error))
-        return codec.encode(redact(trace, self._rules))
+            return codec.encode(self._redact.unreadable(payload, error))
+        return codec.encode(self._redact.redact(trace, rules))
+
+    def expect_users(self) -> None:
+        """Load what hashes ids; by the application's thread: a fork during an import leaves the child hanging."""
+        import hashlib
+
+        self._blake2b = hashlib.blake2b
 
     def _hashed(self, user: str) -> str:
+        blake2b = self._blake2b
         if not self._key:
             self._key = _folder_key(self._folder) if self._folder is not None else os.urandom(32)
         key = self._key if len(self._key) <= _LONGEST_KEY else blake2b(self._key).digest()
         return blake2b(user.encode("utf-8", "surrogatepass"), key=key, digest_size=12).hexdigest()
 
 
-def _folder_key(folder: Path) -> bytes:
+def _folder_key(folder: str) -> bytes:
     """The key that lies in a folder, made when there is none: the first of several processes makes it for all."""
-    path = folder / KEY_FILE
+    path = os.path.join(folder, KEY_FILE)
     for _ in range(3):
         with suppress(FileNotFoundError):
-            found = path.read_bytes().strip()
+            with open(path, "rb") as file:
+                found = file.read().strip()
             if found:
                 return found
-            path.unlink(missing_ok=True)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        making = folder / f"{KEY_FILE}.{os.getpid()}.{token_hex(4)}"
+            os.unlink(path)
+        make_folder(folder)
+        making = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
         descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.write(descriptor, token_hex(32).encode())
+            os.write(descriptor, os.urandom(32).hex().encode())
         finally:
             os.close(descriptor)
         try:
             with suppress(FileExistsError):
                 os.link(making, path)
         finally:
-            making.unlink(missing_ok=True)
+            os.unlink(making)
     raise OSError(f"{path}: the key of users cannot be read")

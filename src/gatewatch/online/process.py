@@ -1,7 +1,6 @@
 """What one process has of capture: its settings, read once when they are first needed, and its spool."""
 
 import atexit
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -10,10 +9,9 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from gatewatch.core.trace import Trace
+from gatewatch.online.log import warn
 from gatewatch.online.settings import Settings, from_environment, stated
 from gatewatch.online.spool import EXIT_S, Spool, Stats
-
-log = logging.getLogger("gatewatch")
 
 
 class _Process:
@@ -40,7 +38,7 @@ class _Process:
             if isinstance(self.spool, UnsetType):
                 found, problems = from_environment(os.environ)
                 for problem in problems:
-                    log.warning("%s", problem)
+                    warn("%s", problem)
                 settings = Settings(**{**found, **self.asked})
                 self.flow, self.max_bytes = settings.flow, settings.max_bytes
                 self.spool = Spool(settings) if settings.enabled else None
@@ -50,7 +48,7 @@ class _Process:
         """Say something to the log, the first time only."""
         if what not in self.told and len(self.told) < 100:
             self.told.add(what)
-            log.warning("%s", what)
+            warn("%s", what)
 
 
 process = _Process()
@@ -117,7 +115,7 @@ def configure(
         process.asked = {**process.asked, **found}
         before, process.spool = process.spool, UNSET
     if isinstance(before, Spool) and not before.close():
-        log.warning("captured records could not be written before capture was configured anew")
+        warn("captured records could not be written before capture was configured anew")
 
 
 def flush(deadline: float = 2.0) -> bool:

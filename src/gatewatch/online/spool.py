@@ -10,23 +10,20 @@ child begins with nothing and writes a file of its own.
 """
 
 import errno
-import logging
 import os
 import sys
 import threading
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from msgspec import Struct
 
 from gatewatch.core import clock, codec
 from gatewatch.online.framing import Framing
+from gatewatch.online.log import warn
 from gatewatch.online.settings import MEMORY, Settings
 from gatewatch.online.writer import Writer
-
-_log = logging.getLogger("gatewatch")
 
 EXIT_S = 0.4
 """How long the end of a process may be held up, in seconds."""
@@ -71,9 +68,9 @@ class Spool:
         self.in_memory = settings.spool == MEMORY
         self._through = settings.durability == "sync" and not self.in_memory
         self._most = settings.queue_records
-        self._folder = Path(settings.spool)
+        self._folder = settings.spool
         with suppress(OSError):  # the working directory may be gone; it may change, too, so the path is resolved now
-            self._folder = self._folder.absolute()
+            self._folder = os.path.abspath(settings.spool)
         self._framing = Framing(settings, None if self.in_memory else self._folder)
         self._begin()
 
@@ -107,6 +104,8 @@ class Spool:
             payload: an object as JSON.
             user: the user's id, of which a hash is written.
         """
+        if user:
+            self._framing.expect_users()
         if self._through:
             return self._put_through(kind, payload, user)
         queue = self._queue
@@ -185,7 +184,7 @@ class Spool:
         if not done or untold:
             lost = max(0, self.stats().accepted - self._dealt)
             told = ", ".join(f"{reason}: {number}" for reason, number in sorted(untold.items()))
-            _log.warning(
+            warn(
                 "%d captured records were not written within %.1f s%s%s",
                 lost,
                 clock.monotonic() - began,
@@ -256,7 +255,7 @@ class Spool:
                 try:
                     last = self._commit(waiting)
                 except Exception as error:
-                    _log.exception("the writer of captured records failed")
+                    warn("the writer of captured records failed: %r", error)
                     number = sum(isinstance(each, tuple) for each in waiting)
                     self.drop(f"error: {type(error).__name__}", number)
                     last = False
@@ -321,7 +320,7 @@ class Spool:
     def _say_trouble(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
-            _log.warning("captured records cannot be written to %s for now (%s)", self._writer.folder, trouble)
+            warn("captured records cannot be written to %s for now (%s)", self._folder, trouble)
 
 
 def _as_json(losses: dict[str, int]) -> bytes:

@@ -10,8 +10,8 @@ import fcntl
 import os
 import threading
 import time
+from contextlib import suppress
 from itertools import count
-from pathlib import Path
 
 from gatewatch.core import clock, codec
 
@@ -26,6 +26,16 @@ _MEASURE_EVERY_S = 1.0
 _MOST_TRIES = 3
 
 
+def make_folder(path: str) -> None:
+    """Make a folder that is the owner's alone, and those above it, where they are not there."""
+    with suppress(FileExistsError):
+        try:
+            os.mkdir(path, 0o700)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.mkdir(path, 0o700)
+
+
 class _QuotaReached(Exception):  # noqa: N818 - what is so
     """The folder has no room left."""
 
@@ -33,9 +43,9 @@ class _QuotaReached(Exception):  # noqa: N818 - what is so
 class Writer:
     """Appends frames to segments. One thread at a time writes groups; single frames may be written by any thread."""
 
-    def __init__(self, folder: Path, *, segment_bytes: int, quota_bytes: int) -> None:
+    def __init__(self, folder: str, *, segment_bytes: int, quota_bytes: int) -> None:
         self.folder = folder
-        self.path: Path | None = None
+        self.path = ""
         self._segment_bytes = segment_bytes
         self._quota_bytes = quota_bytes
         self._descriptor = -1
@@ -141,10 +151,10 @@ class Writer:
         return state.st_size if state.st_nlink and state.st_size + size <= self._segment_bytes else None
 
     def _renew(self, size: int) -> int:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         started = time.time_ns()
-        path = self.folder / f"{os.getpid()}-{started:x}-{next(self._number)}{SUFFIX}"
-        making = path.with_suffix(".new")
+        path = os.path.join(self.folder, f"{os.getpid()}-{started:x}-{next(self._number)}{SUFFIX}")
+        making = path.removesuffix(SUFFIX) + ".new"
         head = {"kind": KIND, "version": VERSION, "pid": os.getpid(), "started": started / 1e9}
         line = codec.frame("segment", codec.encode(head))
         self._measured = float("-inf")
@@ -155,10 +165,11 @@ class Writer:
             written = 0
             while written < len(line):
                 written += os.write(descriptor, line[written:])
-            making.rename(path)
+            os.rename(making, path)
         except BaseException:
             os.close(descriptor)
-            making.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(making)
             raise
         if self._descriptor < 0:
             self._descriptor = descriptor
@@ -188,7 +199,7 @@ class Writer:
         return room
 
     def _folder_size(self) -> int:
-        mine = self.path.name if self.path is not None and self._descriptor >= 0 else ""
+        mine = os.path.basename(self.path) if self._descriptor >= 0 else ""
         size = 0
         with os.scandir(self.folder) as entries:
             for entry in entries:
