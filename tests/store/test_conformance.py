@@ -50,8 +50,10 @@ class SettlesLate(SQLiteStore):
 class LeasesAnew(SQLiteStore):
     """One that leases to one worker what another has."""
 
-    def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
-        return super().lease(works, owner, most, now, now)
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
+        return super().lease(works, owner, most, now, now, suspects=suspects)
 
 
 class ForgetsChanges(SQLiteStore):

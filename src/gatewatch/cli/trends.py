@@ -89,8 +89,9 @@ def _signals(signals: "Signals") -> Iterator[str]:
 
 
 def _seconds(each: "Quantile") -> str:
-    high = f"{each.high:.3g}" if each.high is not None else "?"
-    return f"{each.value:.3g} s [{each.low:.3g}, {high}]"
+    from gatewatch.offline.report import seconds
+
+    return f"{seconds(each.value)} [{seconds(each.low)}, {'?' if each.high is None else seconds(each.high)}]"
 
 
 def _scorers(found: "Trend") -> None:
@@ -104,13 +105,19 @@ def _scorers(found: "Trend") -> None:
     table.add_column("scorer")
     for heading in ("of all", "95 % interval", "scored", "errors", "waiting", "lost"):
         table.add_column(heading, justify="right", no_wrap=True)
+    told = [each for each in found.scorers if each.source == "feedback"]
     for each in found.scorers:
+        if each in told:
+            continue
         total = each.total
-        mean, ends = _mean(total)
-        name = f"{each.scorer} ({each.source})" if each.source not in ("rule", "judge") else each.scorer
-        cells = (name, mean, ends, total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
+        cells = (each.scorer, *_mean(total), total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
         table.add_row(*(Text(shown(cell)) for cell in cells))
-    console(100).print(table)
+    if table.row_count:
+        console(100).print(table)
+    for each in told:  # whoever says something chose to: it is not of all
+        n, share = each.total.estimate.n, each.total.estimate.n / found.signals.n
+        mean = " ".join(_mean(each.total)).rstrip()
+        click.echo(shown(f"{each.scorer}  {mean} among the {n:,} requests ({share:.1%}) of which it was said"))
     for each in found.scorers:
         if each.total.incomplete:
             click.echo(shown(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}"))
@@ -130,6 +137,8 @@ def _points(found: "Trend", moment: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import seconds
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(found.tier, no_wrap=True)
     for heading in ("requests", "errors", "p95"):
@@ -141,7 +150,7 @@ def _points(found: "Trend", moment: Any) -> None:
         p95 = signals.latency_s.get("p95")
         rate = signals.errors.mean
         cells = [moment(bucket), f"{signals.n:,}", "" if rate is None else f"{rate:.1%}"]
-        cells.append("" if p95 is None else f"{p95.value:.3g} s")
+        cells.append("" if p95 is None else seconds(p95.value))
         cells += [" ".join(_mean(each[bucket])).rstrip() if bucket in each else "" for each in figures]
         table.add_row(*(Text(shown(cell)) for cell in cells))
     console(120).print(table)

@@ -36,9 +36,8 @@ class Attempts(Struct, frozen=True, kw_only=True):
     def early(self, leased: Leased, monitor: Monitor, watch: Watch, cost: float) -> Settled | None:
         """What can be said of a task without scoring it: tried too often, no payload, no money left."""
         settled = Settled(leased.task, leased.attempt, author=self.owner)
-        if leased.failures >= TRIES:
-            what = f"given up after {leased.failures} tries that failed, or whose worker died"
-            return replace(settled, state="failed", reason=leased.reason or what)
+        if leased.crashes >= TRIES:
+            return replace(settled, state="failed", reason=f"given up: {leased.crashes} workers died over it")
         if leased.payload is None:
             return replace(settled, state="no_payload", reason="its payload is gone")
         if monitor.budget is not None and watch.scorer.models:

@@ -51,11 +51,13 @@ def ledger(store: Store, row: Row) -> Ledger:
         pi = probability(facts_of(row), epochs, kept=row.kept)
         ruler = work.scorer, work.fingerprint
         if ruler in by_ruler:
+            pi = by_ruler[ruler].pi
             score = by_ruler.pop(ruler).score
             made: Fate = "scorer error" if score.status == "scorer_error" else "scored"
             entries.append(Entry(*ruler, made, pi, _shares(row, epochs), score))
         elif ruler in tasks:
             task = tasks[ruler]
+            pi = task.pi
             states: dict[str, Fate] = {
                 "leased": "waiting", "over_budget": "over budget", "no_payload": "no payload", "waiting": "waiting",
                 "failed": "failed", "expired": "expired",
@@ -69,10 +71,10 @@ def ledger(store: Store, row: Row) -> Ledger:
 
 
 def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple[Fate, str]:
+    if not work.rules:  # only scorers of whole sessions are planned without
+        return "not decided", "its session has not ended" if row.session else "it is of no session"
     if not epochs:
-        if row.seq > work.planned:
-            return "not decided", "no worker has come to it yet"
-        return "not decided", "looks at whole sessions, or was not here when this was decided"
+        return "not decided", "no worker has come to it yet" if row.seq > work.planned else "it was thinned before"
     if row.u >= pi:
         return "sampled out", _shares(row, epochs)
     if row.payload in ("gone", "none"):

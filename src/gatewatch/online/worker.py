@@ -86,6 +86,7 @@ class Worker:
         self._waiting: dict[asyncio.Task[Settled], Leased] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
+        self._alone = False
         self._beat = self._house = self._extended = 0.0
 
     async def run(self, stop: asyncio.Event, *, once: bool = False) -> Done:
@@ -167,21 +168,33 @@ class Worker:
     # Scoring
 
     def _lease(self, now: float) -> None:
-        """Lease what is due: of scorers that are done at once many, of others as many as may be waited for."""
-        quick = [work for work, (_, watch, _) in self._watched.items() if watch.scorer.inline]
-        slow = [work for work, (_, watch, _) in self._watched.items() if not watch.scorer.inline]
-        asking = {work for work in slow if self._watched[work][1].scorer.models}
+        """Lease what is due: of scorers that are done at once many, of others as many as may be waited for.
+
+        What a worker died over is tried alone, so that nothing else is blamed for the next death.
+        """
+        every = [work for work in self._watched if not (self.breaker.open and self._asks(work))]
+        if self._alone or self.store.suspects(every, now):
+            if not self._waiting:
+                leased = self.store.lease(every, self.owner, 1, now, now + self.lease_s, suspects=True)
+                self._start(leased)
+                self._alone = bool(leased)
+            return
+        quick = [work for work in every if self._watched[work][1].scorer.inline]
+        slow = [work for work in every if not self._watched[work][1].scorer.inline]
         free = self.concurrency - len(self._waiting)
-        if self.breaker.open:
-            slow = [work for work in slow if work not in asking]
-        elif self.breaker.trying:  # one score tells whether the models answer again
-            slow = [work for work in slow if work not in asking]
-            if not any(each.work in asking for each in self._waiting.values()):
-                self._start(self.store.lease(sorted(asking), self.owner, 1, now, now + self.lease_s))
+        if self.breaker.trying:  # one score tells whether the models answer again
+            asking = [work for work in slow if self._asks(work)]
+            slow = [work for work in slow if not self._asks(work)]
+            if not any(self._asks(each.work) for each in self._waiting.values()):
+                self._start(self.store.lease(asking, self.owner, 1, now, now + self.lease_s, suspects=False))
         if quick:
-            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s))
+            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s, suspects=False))
         if slow and free > 0:
-            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s))
+            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s, suspects=False))
+
+    def _asks(self, work: int) -> bool:
+        """Whether a work's scorer asks models."""
+        return bool(self._watched[work][1].scorer.models)
 
     def _start(self, leased: Iterable[Leased]) -> None:
         traces: dict[int, Trace] = {}

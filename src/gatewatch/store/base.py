@@ -84,8 +84,18 @@ class Store(Protocol):
 
     # Doing
 
-    def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
-        """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads."""
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
+        """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads.
+
+        `suspects` asks for only those whose lease ran out, now or before, or for none of these: a worker died over
+        them, and another may, so that they had better be tried one at a time.
+        """
+        ...
+
+    def suspects(self, works: Iterable[int], now: float) -> int:
+        """How many suspects are due."""
         ...
 
     def extend(self, owner: str, tasks: Iterable[int], until: float) -> None:

@@ -136,8 +136,8 @@ def new_task(work: int, seq: int, at: int, *, due: int, pi: float, gone: bool, t
 def insert_tasks(db: Database, rows: Sequence[tuple[object, ...]]) -> int:
     """Insert tasks that are not there, and say how many that was."""
     return db.executemany(
-        "INSERT INTO task (work, seq, hour, state, due, since, pi, turns, attempts, failures, reason, owner, until,"
-        " budget, reserved, leased_turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '', '', 0, '', 0, 0)"
+        "INSERT INTO task (work, seq, hour, state, due, since, pi, turns, attempts, failures, crashes, reason, owner,"
+        " until, budget, reserved, leased_turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, '', 0, 0)"
         " ON CONFLICT (work, seq) DO NOTHING",
         rows,
     )

@@ -171,8 +171,8 @@ class Plan(Struct, frozen=True):
 class Leased(Struct, frozen=True):
     """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind.
 
-    `failures` counts leases that ran out (their worker died) and tries that were settled as failed; `reason` is the
-    last one's.
+    `failures` counts tries that were settled as failed, of which `reason` is the last one's; `crashes` leases that ran
+    out, since their worker died.
     """
 
     task: int
@@ -182,6 +182,7 @@ class Leased(Struct, frozen=True):
     pi: float
     payload: bytes | None = None
     failures: int = 0
+    crashes: int = 0
     reason: str = ""
 
 

@@ -99,6 +99,7 @@ CREATE TABLE task (
     since BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     failures BIGINT NOT NULL,
+    crashes BIGINT NOT NULL,
     pi DOUBLE PRECISION NOT NULL,
     reason TEXT NOT NULL,
     owner TEXT NOT NULL,
@@ -109,7 +110,8 @@ CREATE TABLE task (
     leased_turns BIGINT NOT NULL,
     UNIQUE (work, seq)
 );
-CREATE INDEX task_due ON task (work, due) WHERE state = 'waiting';
+CREATE INDEX task_due ON task (work, due) WHERE state = 'waiting' AND crashes = 0;
+CREATE INDEX task_suspect ON task (work, due) WHERE state = 'waiting' AND crashes > 0;
 CREATE INDEX task_leased ON task (work, until) WHERE state = 'leased';
 CREATE INDEX task_hour ON task (work, hour, state);
 CREATE INDEX task_seq ON task (seq);

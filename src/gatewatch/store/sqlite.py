@@ -118,9 +118,15 @@ class SQLiteStore:
 
     # Doing
 
-    def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
         """See `Store`."""
-        return tasks.lease(self._db, works, owner, most, now, until)
+        return tasks.lease(self._db, works, owner, most, now, until, suspects=suspects)
+
+    def suspects(self, works: Iterable[int], now: float) -> int:
+        """See `Store`."""
+        return tasks.suspects(self._db, works, now)
 
     def extend(self, owner: str, tasks_: Iterable[int], until: float) -> None:
         """See `Store`."""

@@ -24,12 +24,28 @@ _TASK = (
 )
 
 
-def lease(db: Database, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
+_DUE = ("state = 'waiting' AND crashes = 0 AND due",)
+_SUSPECTS = ("state = 'waiting' AND crashes > 0 AND due", "state = 'leased' AND until")
+_CHOICES = {None: (*_DUE, *_SUSPECTS), True: _SUSPECTS, False: _DUE}
+
+
+def suspects(db: Database, works: Iterable[int], now: float) -> int:
+    """How many tasks are due over which a worker died."""
+    return sum(
+        db.execute(f"SELECT count(*) FROM task WHERE work = ? AND {condition} <= ?", work, micros(now))[0][0]
+        for work in works
+        for condition in _SUSPECTS
+    )
+
+
+def lease(
+    db: Database, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+) -> list[Leased]:
     """Lease tasks, those that are due for the longest first (see `Store.lease`)."""
     with db.transaction():
         ready: list[tuple[int, int, int]] = []  # due, id, seq
         for work in works:
-            for condition in ("state = 'waiting' AND due", "state = 'leased' AND until"):
+            for condition in _CHOICES[suspects]:
                 order = condition.rpartition(" ")[2]
                 ready += db.execute(
                     f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY {order} LIMIT ?",
@@ -39,12 +55,12 @@ def lease(db: Database, works: Iterable[int], owner: str, most: int, now: float,
         ids = [task for _, task, _ in ready]
         let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
         db.executemany(
-            "UPDATE task SET failures = failures + (state = 'leased'), state = 'leased', attempts = attempts + 1,"
+            "UPDATE task SET crashes = crashes + (state = 'leased'), state = 'leased', attempts = attempts + 1,"
             " owner = ?, until = ?, leased_turns = turns WHERE id = ?",
             [(owner, micros(until), task) for task in ids],
         )
         _give_up_the_gone(db, ids)
-        columns = "id, work, seq, attempts, pi, failures, reason"
+        columns = "id, work, seq, attempts, pi, failures, crashes, reason"
         leased = db.among(f"SELECT {columns} FROM task WHERE state = 'leased' AND id IN {{}}", ids)
         seqs = {seq for _, _, seq, *_ in leased}
         rows = {row[0]: row_of(row) for row in db.among(f"SELECT {ROW} FROM trace WHERE seq IN {{}}", seqs)}
