@@ -39,7 +39,9 @@ class Living:
 
     def hear(self, *feedback: Feedback) -> TakenIn:
         """Feedback arrives now."""
-        return self.store.take_in(Arrivals(said=tuple(said_of(each, now=self.now) for each in feedback)), self.now)
+        return self.store.take_in(
+            Arrivals(said=tuple(said_of(each, Ways(), now=self.now) for each in feedback)), self.now
+        )
 
     def worker(self, *monitors: Monitor, spools: Iterable[Path] = (), **options: Any) -> Worker:
         """A worker over it."""

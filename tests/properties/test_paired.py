@@ -88,7 +88,8 @@ def test_turning_all_differences_turns_the_mid_p(rows: list[tuple[float, int]]) 
         there = sign_flip(values, clusters=given_clusters)
         back = sign_flip([-value for value in values], clusters=given_clusters)
         assert 0.0 < there < 1.0
-        assert there + back == pytest.approx(1.0)
+        # Of more than 20 differences 20,000 flips are drawn, and rounding may decide a tie in a few of them.
+        assert there + back == pytest.approx(1.0, abs=1e-3)
 
 
 @calm

@@ -22,7 +22,7 @@ from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import WatchedModels
-from gatewatch.online.redact import Rules, redact
+from gatewatch.online.redact import Rules, redact, redacted_text
 from gatewatch.scorers.base import Scorer
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def online(project: Project) -> Online:
     return Online(
         monitors=monitors,
         spool=project.root / settings.spool,
-        ways=Ways(slice_of=slice_of, price=project.prices.cost, redact=redaction(project)),
+        ways=Ways(
+            slice_of=slice_of,
+            price=project.prices.cost,
+            redact=redaction(project),
+            redact_text=redacted_text if settings.redact == "pii" else None,
+        ),
         keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,

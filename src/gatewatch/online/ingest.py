@@ -32,11 +32,12 @@ SKEW_S = 300.0
 
 
 class Ways(Struct, frozen=True, kw_only=True):
-    """How a project takes requests in: what names their slice, what their calls cost, what is redacted."""
+    """How a project takes requests in: what names their slice, what their calls cost, what is taken out of them."""
 
     slice_of: Callable[[Any], str] | None = None
     price: Price | None = None
     redact: Callable[[Trace], Trace] | None = None
+    redact_text: Callable[[str], str] | None = None
 
 
 class Ingested(Struct, frozen=True):
@@ -105,7 +106,7 @@ def arrived(
             if kind == "trace":
                 traces.append(arrival_of(codec.decode(payload, Trace), ways, now=now))
             elif kind == "feedback":
-                said.append(said_of(codec.decode(payload, Feedback), now=now))
+                said.append(said_of(codec.decode(payload, Feedback), ways, now=now))
             elif kind == "loss":
                 for reason, number in codec.decode(payload, dict[str, Any]).get("reasons", {}).items():
                     losses[reason] = losses.get(reason, 0) + int(number)
@@ -168,8 +169,10 @@ def _spent(trace: Trace, price: Price | None) -> tuple[Spent, ...]:
     return tuple(found.values())
 
 
-def said_of(feedback: Feedback, *, now: float) -> Said:
+def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
     """Feedback as the store keeps it."""
+    if ways.redact_text is not None and feedback.comment:
+        feedback = replace(feedback, comment=ways.redact_text(feedback.comment))
     return Said(
         id=feedback.id,
         at=min(feedback.at, now),

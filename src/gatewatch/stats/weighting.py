@@ -13,6 +13,10 @@ from gatewatch.stats.agreement import design_effect, logit_interval
 from gatewatch.stats.intervals import Estimate
 
 
+_ALIKE = 1e-7
+"""A standard error that sums of equal values may come to by rounding: the values are alike."""
+
+
 class Cell(Struct, frozen=True):
     """Values that were sampled with one probability `pi`: how many, their sum, and the sum of their squares."""
 
@@ -99,5 +103,5 @@ def _estimate(mean: float, se: float, effective: float, n: int, design: float) -
     mean = min(1.0, max(0.0, mean))
     if n < 2:
         return Estimate(mean, n)
-    variance = se * se * design * n / (n - 1)
+    variance = se * se * design * n / (n - 1) if se > _ALIKE else 0.0
     return Estimate(mean, n, logit_interval(mean, variance, effective / design, "weighted logit"))
