@@ -12,7 +12,6 @@ from msgspec import Struct
 from gatewatch.stats.agreement import design_effect, logit_interval
 from gatewatch.stats.intervals import Estimate
 
-
 _ALIKE = 1e-7
 """A standard error that sums of equal values may come to by rounding: the values are alike."""
 
