@@ -12,7 +12,8 @@ from scipy import stats as scipy_stats
 
 from gatewatch.stats.flips import all_fail, fewest, fit_beta, tail
 from gatewatch.stats.multiple import benjamini_hochberg, holm
-from gatewatch.stats.paired import EXACT, (
+from gatewatch.stats.paired import (
+    EXACT,
     difference,
     mcnemar,
     mid_p,
