@@ -62,6 +62,14 @@ def test_a_stated_status() -> None:
     assert (status, body["error"]["message"]) == (401, "who")
 
 
+def test_a_body_of_ones_own() -> None:
+    own = {"error": {"message": "no such key"}}
+    with FakeProvider(reply=lambda _request: Reply(status=401, body=own)) as provider:
+        assert chat(provider) == (401, own)
+    with pytest.raises(TypeError, match="body must be bytes, or an object to be sent as JSON, got str"):
+        Reply(body="no such key")  # type: ignore[arg-type]
+
+
 def test_hours_pass_at_once_and_in_order() -> None:
     clock = FrozenClock()
     seen: list[tuple[str, float]] = []

@@ -2,13 +2,14 @@
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
 from gatewatch.checks.scorer import check_scorer
-from gatewatch.core.case import Case
+from gatewatch.core.case import Case, Expected
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.embeddings import Embedding
@@ -71,7 +72,8 @@ def made(name: str, folder: Path) -> Scorer:
 
 @pytest.mark.parametrize("name", sorted(BUILT_INS))
 def test_ours(name: str, tmp_path: Path) -> None:
-    check_scorer(made(name, tmp_path))
+    two = Case(id="two", input="?", expected=Expected(criteria=("It is short.", "It is kind.")))  # as the model judges
+    check_scorer(made(name, tmp_path), [(Trace(input="?", output="Five days."), two)])
 
 
 @pytest.mark.parametrize("composite", [all_of([pii(), exact()]), weighted([(exact(), 1), (similarity(), 2)])])
@@ -134,3 +136,31 @@ def test_an_error_without_a_reason_is_found() -> None:
         return Score(status="scorer_error")
 
     fails(silent, "it failed and did not say why")
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (
+            lambda: 5,
+            r"never: on the output 'Refunds take five .*' never returned 5; a score is in 0\.\.1; and it scored no",
+        ),
+        (lambda: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: "yes", "never returned str; expected bool, a number in 0..1, Score or None"),
+    ],
+)
+def test_one_that_never_gives_a_score_is_found(gives: Callable[[], Any], said: str) -> None:
+    @scorer
+    def never(output: str) -> Any:
+        return gives()
+
+    fails(never, said)
+
+
+def test_one_that_scores_traces_of_its_own_kind_alone() -> None:
+    @scorer
+    def gold(output: str, case: Case) -> bool:
+        return bool(case.meta["gold"] == output)
+
+    fails(gold, "KeyError: 'gold'")
+    check_scorer(gold, [(Trace(output="a"), Case(id="a", input="?", meta={"gold": "a"}))])

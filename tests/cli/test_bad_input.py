@@ -36,6 +36,7 @@ scorers = ["exact"]
 """
 
 
+LONG = "x" * 300
 Files = dict[str, str | bytes]
 
 
@@ -60,6 +61,10 @@ TABLE: dict[str, tuple[Files, str]] = {
     "dataset: no such file": (
         suite(dataset='"case.jsonl"'),
         "case.jsonl: no such file (a dataset is a .jsonl or .csv file)",
+    ),
+    "dataset: a name that is too long": (
+        suite(dataset=f'"{LONG}.jsonl"'),
+        f"{LONG}.jsonl: cannot be read: File name too long",
     ),
     "dataset: empty": (
         {"cases.jsonl": b""},
@@ -199,6 +204,26 @@ TABLE: dict[str, tuple[Files, str]] = {
         'out.jsonl:1: neither output nor error (say {"output": null} when the output was nothing)\n'
         'out.jsonl:2: latency: unknown field (did you mean "latency_s"?)\n'
         "out.jsonl:3: not JSON: NaN is not JSON (one JSON object a line)",
+    ),
+    "replay: a name that cannot be": (
+        suite(task='"replay:a\\u0000"'),
+        "a: cannot be read: embedded null byte",
+    ),
+    "command: a word that cannot be": (
+        suite(task='"command:cat a\\u0000"'),
+        "gatewatch.toml: suites.main.task: holds a null character, which no command may",
+    ),
+    "prompt: a name that cannot be": (
+        {"gatewatch.toml": WITH_MODEL.replace("prompt.md", "prompt\\u0000.md")},
+        "gatewatch.toml: tasks.answer.prompt: prompt.md cannot be read: embedded null byte",
+    ),
+    "rubric: a name that is too long": (
+        suite(f'\n[scorers.good]\nrubric = "{LONG}.md"\n', scorers='["good"]'),
+        f"{LONG}.md: cannot be read: File name too long",
+    ),
+    "rubric: a name that cannot be": (
+        suite('\n[scorers.good]\nrubric = "good\\u0000.md"\n', scorers='["good"]'),
+        "good.md: cannot be read: embedded null byte",
     ),
     "rubric: no scale": (
         suite('\n[scorers.good]\nrubric = "good.md"\n', scorers='["good"]')

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli.building import JUDGE, run
-from gatewatch.checks.provider import FakeProvider
+from gatewatch.checks.provider import FakeProvider, Reply
 
 CONFIG = (
     JUDGE
@@ -65,11 +65,71 @@ def test_stored_outputs_are_judged_and_held_against_labels(project: Path, capsys
         assert provider.accepted == COUNT  # from the reply cache
 
 
+def test_a_calibration_that_says_less_is_not_kept_unless_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = (project / "labels.jsonl").read_text().splitlines(keepends=True)[:20]
+    (project / "few.jsonl").write_text("".join(few))
+
+    def kept() -> str:
+        return str(json.loads((project / "calibrations" / "good.json").read_text())["found"]["word"])
+
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "judged")[0] == 0
+        assert run(capsys, "calibrate", "good", "--labels", "labels.jsonl")[0] == 0
+        code, out, err = run(capsys, "calibrate", "good", "--labels", "few.jsonl")
+        assert (code, kept()) == (3, "USABLE")
+        assert "kept in" not in out
+        assert err == (
+            "! not kept: calibrations/good.json says USABLE, on 80 labelled outputs, by the same ruler "
+            "(--replace keeps this one in its place)\n"
+        )
+        assert run(capsys, "calibrate", "good", "--labels", "few.jsonl", "--replace")[0] == 3
+        assert kept() == "TOO FEW LABELS"
+        assert run(capsys, "calibrate", "good", "--labels", "labels.jsonl")[0] == 0
+        assert kept() == "USABLE"
+
+
+def test_every_figure_says_of_how_many(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(line) for line in (project / "labels.jsonl").read_text().splitlines()]
+    lines += [{"case": f"c{n}", "value": n % 2 == 0, "by": "ben"} for n in (1, 3)]
+    (project / "labels.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with FakeProvider(judged) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "judged")[0] == 0
+        _, out, _ = run(capsys, "calibrate", "good", "--labels", "labels.jsonl", "--suspects", "1")
+    assert "80 labelled outputs (labels.jsonl)" in out
+    assert "   74 of 78\n" in out
+    assert out.partition("labels to look at again ")[2].splitlines()[:7] == [
+        "(6):",
+        "  people are split (2, 1 shown (--suspects 2 for all))",
+        "    c1: people say good, bad; the verdict is good",
+        "      because",
+        "  the verdict and people part (4, 1 shown (--suspects 4 for all))",
+        "    c0: people say good; the verdict is bad",
+        "      because",
+    ]
+
+
+def test_a_judge_that_cannot_be_asked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeProvider(lambda _: Reply(status=404, body=b'{"error": {"message": "no such model"}}')) as provider:
+        (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
+        assert run(capsys, "run", "main")[0] == 0
+        code, out, err = run(capsys, "calibrate", "good", "--labels", "labels.jsonl", "--plain")
+    assert (code, out) == (4, "")
+    assert "error: good failed on 80 of 80 labelled outputs: " in err
+    assert "no such model" in err
+    assert not (project / "calibrations").exists()
+
+
 def test_a_judges_rate_is_also_told_as_people_would(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with FakeProvider(judged) as provider:
         (project / "gatewatch.toml").write_text(CONFIG.format(url=provider.base_url))
         assert run(capsys, "run", "judged")[0] == 0
-        assert "as people would say" not in run(capsys, "show")[1]
+        _, out, _ = run(capsys, "show")
+        assert "as people would say" not in out
+        assert "! good: not held against people's labels yet (gatewatch calibrate good --labels FILE)\n" in out
         assert run(capsys, "calibrate", "good", "--labels", "labels.jsonl")[0] == 0
         _, out, _ = run(capsys, "show", "--json")
         labelled = json.loads(out)["scorers"]["good"]["calibrated"]
@@ -115,7 +175,7 @@ def test_labels_that_were_chosen_do_not_count_unless_their_probability_is_known(
     (project / "verdicts.jsonl").write_text("".join(f'{{"case": "c{n}", "value": true}}\n' for n in range(COUNT)))
     code, out, _ = run(capsys, "calibrate", "x", "--labels", "labels.jsonl", "--verdicts", "verdicts.jsonl")
     assert code == 3
-    assert "41 labels (labels.jsonl), verdicts of verdicts.jsonl; 39 labels left out" in out
+    assert "41 labelled outputs (labels.jsonl), verdicts of verdicts.jsonl; 39 lines left out" in out
 
 
 @pytest.mark.parametrize(
@@ -129,7 +189,8 @@ def test_labels_that_were_chosen_do_not_count_unless_their_probability_is_known(
         ),
         ('{"case": "a"}\n{"case": "b", "valu": 1}', "labels.jsonl:1: value: missing"),
         ('{"case": "b", "valu": 1}', 'unknown field (did you mean "value"?)'),
-        ('{"case": "a", "value": true, "pi": 0}', "labels.jsonl:1: pi"),
+        ('{"case": "a", "value": true, "pi": 0}', "labels.jsonl:1: pi: expected a number >= 1e-09"),
+        ('{"case": "a", "value": true, "pi": 5e-324}', "labels.jsonl:1: pi: expected a number >= 1e-09"),
         ('{"case": "a", "value": 7}', "labels.jsonl:1: value: must be in 0..1, got 7"),
         ('{"case": "a", "value": true, "pi": "\\ud800"}', "labels.jsonl:1: pi: half of a surrogate pair is no text"),
         ('{"case": "nobody", "value": true}', "none of its 1 labels is of what has a verdict"),

@@ -1,5 +1,6 @@
 """The command line as a whole: exit codes for programs, messages for people, whoever reads them."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -96,6 +97,7 @@ def acting(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
         (RunBroken("the disk is full"), 4, "error: the disk is full\n"),
         (ModelError("server", "out of order"), 4, "error: out of order\n"),
         (InputError(Problem("\x1b[31mred", "a\u202eb\x07")), 2, "error: [31mred: ab\n"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a\x07b"), 2, "error: ab: File name too long\n"),
         (KeyboardInterrupt(), 130, "\n"),
         (click.Abort(), 130, ""),
         (click.ClickException("not so"), 2, "Error: not so\n"),

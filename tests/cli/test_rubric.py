@@ -173,3 +173,23 @@ def test_an_alias_is_told_and_a_change_in_mid_run_is_an_error(
     out = " ".join(out.split())  # however wide it was drawn
     assert "judge-1-2026-01 answered, which was asked for by another name" in out
     assert "the judge's model changed in the middle of the run: judge-1-2026-01 answered before" in out
+
+
+def test_a_judges_fingerprint_is_the_same_wherever_it_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed() -> dict[str, Any]:
+        return next(each for each in json.loads(run(capsys, "scorers", "--json")[1])["scorers"] if each["name"] == "k")
+
+    with FakeProvider(lambda _: json.dumps({"explanation": "Nearly.", "score": 4})) as provider:
+        text = CONFIG.format(url=provider.base_url).replace('["valid_json"]', '["k"]')
+        text += '[scorers.k]\nrubric = "good.md"\n'
+        (project / "gatewatch.toml").write_text(text)
+        told = json.loads(run(capsys, "run", "main", "--json")[1])["scorers"]["k"]["fingerprint"]
+        tried = json.loads(run(capsys, "rubric", "try", "k", "--json")[1])["tryout"]["fingerprint"]
+        assert told == tried == listed()["fingerprint"]
+        assert f"fingerprint  {told}" in run(capsys, "scorers", "k")[1]
+        monkeypatch.delenv("NOT_SET", raising=False)
+        (project / "gatewatch.toml").write_text(text.replace('key_env = ""', 'key_env = "NOT_SET"'))
+        assert (listed().get("fingerprint"), listed()["lacks"]) == (None, "the variable NOT_SET")
+        assert "needs variable NOT_SET" in run(capsys, "scorers")[1]

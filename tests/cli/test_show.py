@@ -17,6 +17,7 @@ from gatewatch.cli.main import status
 from gatewatch.core.codec import frame
 from gatewatch.core.money import Cost
 from gatewatch.offline.result import RunResult
+from gatewatch.scorers.base import Scorer
 
 CASES = [
     {"id": "good", "input": "q", "expected": "fine", "slice": "easy"},
@@ -150,7 +151,7 @@ def test_failed_rows_alone(show: Faces, tmp_path: Path) -> None:
     assert {line.split(",")[0] for line in show("--failed", "--csv").splitlines()} == {"case", "bad", "broken"}
     run(bot, on=CASES[:1], scorers=["exact"])
     assert json.loads(show("--failed", "--json"))["rows"] == []  # none is a list, too
-    assert len(show("--failed").splitlines()) == 2
+    assert show("--failed") == "no row failed\n"
 
 
 def test_one_case_in_full(show: Faces, result: RunResult) -> None:
@@ -171,6 +172,36 @@ def test_one_case_in_full(show: Faces, result: RunResult) -> None:
         )
 
 
+def test_a_case_that_is_nearly_one(show: Faces, result: RunResult) -> None:
+    assert show("--case", "goood", code=2) == f"error: goood: no such case in {result.id} (did you mean good?)\n"
+    assert "(did you mean broken?)" in show("--case", "rok", code=2)
+
+
+def test_the_scores_of_a_case_stand_in_the_suites_order(show: Faces) -> None:
+    run(bot, on=CASES[:1], scorers=[half, "exact", fails])  # a function of the user's own is ready later than ours
+    lines = [line.split()[0] for line in show("--case", "good").splitlines() if line.startswith("  ")]
+    assert [name for name in lines if name in ("half", "exact", "fails")] == ["half", "exact", "fails"]
+
+
+@pytest.mark.parametrize("columns", ["80", "50"])
+def test_many_scorers_take_several_tables_each_with_the_case(
+    show: Faces, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    long = "a-case-whose-name-takes-more-than-half-of-what-there-is"
+    names = ["exact", "contains", "numeric", "similarity", "token_f1", "pii", "secrets", "valid_json", "profanity", "f"]
+    scorers: list[Scorer | str] = [*names[:-1], scorer(name="f")(lambda output: True)]
+    run(bot, on=[CASES[0], {"id": long, "input": "q", "expected": "fine"}], scorers=scorers)
+    said = show("--rows")
+    assert all(len(line) <= int(columns) for line in said.splitlines())
+    tables = said.split("\n\n")
+    assert len(tables) > 2
+    assert all("good" in table and "a-case-whose" in table for table in tables)
+    assert all(name in said for name in names)
+    assert long[:25] in said
+    assert long[-5:] in said
+
+
 def test_every_trial_of_a_case(show: Faces) -> None:
     run(bot, on=CASES, scorers=["exact"], trials=3)
     assert [line.split()[2:4] for line in show("--case", "good").splitlines() if line.startswith("case")] == [
@@ -185,7 +216,9 @@ def test_json(show: Faces, result: RunResult) -> None:
     assert "rows" not in found
     rows = json.loads(show("--json", "--rows"))["rows"]
     assert {row["case"] for row in rows} == {"good", "bad", "broken", "caf\u00e9"}
-    assert rows[0].keys() >= {"case", "slice", "trace", "scores"}
+    assert rows[0].keys() >= {"case", "slice", "trace", "scores", "output_digest"}
+    assert f"trace id  {rows[0]['trace_id']}" in show("--case", rows[0]["case"])
+    assert f"digest    {rows[0]['output_digest']}" in show("--case", rows[0]["case"])
 
 
 def test_csv(show: Faces, result: RunResult) -> None:

@@ -1,5 +1,6 @@
 """Small projects for tests: written into a folder, opened, and run in this process or in one of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -104,3 +105,15 @@ def gatewatch(
         timeout=60,
         check=False,
     )
+
+
+def nothing_asked(ready: Prepared) -> RunResult:
+    """For a calibration in which the scorer must not be asked."""
+    raise AssertionError(f"{ready.header.run} was made")
+
+
+def labelled(folder: Path, *lines: dict[str, Any]) -> Path:
+    """A file of labels in the folder."""
+    path = folder / "labels.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path

@@ -73,10 +73,12 @@ TABLE: dict[str, tuple[str | bytes, list[str]]] = {
         ["gatewatch.toml: models.m: has model and path (it is a provider's or in a folder, not both)"],
     ),
     "prices": (
-        "[prices.m]\ninput = 1.0\n[prices.n]\ninput = -1\noutput = nan\ncached_input = '2'\n",
+        "[prices.m]\ninput = 1.0\n[prices.o]\ninput = 1e308\noutput = 1_000_000\n"
+        "[prices.n]\ninput = -1\noutput = nan\ncached_input = '2'\n",
         [
             "gatewatch.toml: prices.m.output: missing",
             "gatewatch.toml: prices.n.cached_input: expected a number, got text",
+            "gatewatch.toml: prices.o.input: must be at most 1,000,000, got 1e+308 (US dollars per million tokens)",
             "gatewatch.toml: prices.n.input: must be 0 or more, got -1",
             "gatewatch.toml: prices.n.output: must be a finite number, got nan",
         ],
@@ -109,7 +111,9 @@ def test_what_is_wrong_is_said(name: str, tmp_path: Path) -> None:
     assert problems(lambda: load(path)) == said
 
 
-@pytest.mark.parametrize("content", [f"x = {'9' * 5000}", "x = " + "[" * 5000, "x = " + "{ a = " * 3000])
+@pytest.mark.parametrize(
+    "content", [f"x = {'9' * 5000}", "x = " + "[" * 5000, "x = " + "{ a = " * 3000, "a." * 3000 + "a = 1"]
+)
 def test_what_is_beyond_measure_is_no_fault_of_ours(tmp_path: Path, content: str) -> None:
     path = tmp_path / "gatewatch.toml"
     path.write_text(content)

@@ -188,6 +188,20 @@ def test_what_is_wrong_with_a_table(table: str, said: str, tmp_path: Path) -> No
     assert found.removeprefix("gatewatch.toml: ").startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("concise", "evals.py has a function concise without @scorer (put @scorer above def concise)"),
+        ("exat", "there is no scorer 'exat' (did you mean \"exact\"?)"),
+        ("qqqqzzzz", "there is no scorer 'qqqqzzzz' (`gatewatch scorers` lists them)"),
+    ],
+)
+def test_a_name_that_no_scorer_has(name: str, said: str, tmp_path: Path) -> None:
+    head = '[project]\nscorers = "evals.py"\n'
+    folder = write(tmp_path, suite(head=head, scorers=f'["{name}"]'), evals_py="def concise(output): return True\n")
+    assert problems(lambda: prepared(folder), folder) == [f"gatewatch.toml: suites.main.scorers[0]: {said}"]
+
+
 def test_two_scorers_of_one_name(tmp_path: Path) -> None:
     evals = "from gatewatch import scorer\n\na = scorer(name='own')(lambda output: True)\n"
     evals += "b = scorer(name='own')(lambda output: False)\n"

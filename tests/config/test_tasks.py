@@ -219,7 +219,12 @@ WRONG: dict[str, tuple[str, str]] = {
         'url = "http:///x"',
         "bot.url: must begin with http:// or https:// and name a host, got 'http:///x'",
     ),
-    "url: half a bracket": ('url = "http://[::1"', "bot.url: 'http://[::1' is no URL: Invalid IPv6 URL"),
+    "url: half a bracket": ('url = "http://[::1"', "bot.url: is no URL: Invalid IPv6 URL"),
+    "url: a port beyond all": ('url = "http://a:70000"', "bot.url: is no URL: Port out of range 0-65535"),
+    "url: a header of two lines": (
+        'url = "http://x"\nheaders = { a = "b\\r\\nc: d" }',
+        "bot.headers: the value of 'a' holds characters that cannot be sent in a header",
+    ),
     "url: a secret in it": (
         'url = "http://me:secret@x/y"',
         "bot.url: holds a name or password (put the secret into headers, as $NAME)",

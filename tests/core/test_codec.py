@@ -269,6 +269,13 @@ def test_a_flipped_bit_in_the_kind_is_none() -> None:
             assert codec.unframe(bytes(damaged)) is None, (place, bit)
 
 
+@pytest.mark.parametrize("text", ["x", "\u00e9", "\ud800"])
+def test_what_is_for_people_reads_the_same(text: str) -> None:
+    value = {"a": [1, text], "b": {}}
+    assert json.loads(codec.indented(value)) == value
+    assert codec.indented({"a": text}).startswith('{\n  "a": "')
+
+
 @pytest.mark.parametrize("value", [{"a": NAN}, {"a": NAN, "b": "\ud800"}, {"a": INFINITY}])
 def test_nan_is_never_written(value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):

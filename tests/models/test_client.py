@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,26 @@ def test_a_schema_and_tools_are_sent_and_tool_calls_read() -> None:
     assert reply.tool_calls == calls
     assert sent["tools"] == [tool]
     assert sent["response_format"]["json_schema"]["schema"] == schema
+
+
+def test_a_provider_that_knows_no_schema(tmp_path: Path) -> None:
+    schema = {"type": "object", "required": ["verdict"]}
+    asked = ChatRequest(messages=HELLO.messages, schema=schema)
+
+    def answer(request: dict[str, Any]) -> Reply:
+        if "response_format" in request:
+            return Reply(status=400, text="response_format json_schema is not supported")
+        return Reply(text='```json\n{"verdict": "pass"}\n```')
+
+    with FakeProvider(reply=answer) as provider:
+        with pytest.raises(ModelError, match=r"supported \(json_schema = false in \[models.app\] leaves response_f"):
+            ask(client(provider), asked)
+        cache = ReplyCache(tmp_path / "cache.db")
+        model = client(provider, cache, json_schema=False)
+        assert ask(model, asked).text.startswith("```json")
+        assert ask(model, asked).cached
+        assert model.identity == {**client(provider).identity, "json_schema": False}
+        assert provider.calls == 2
 
 
 @pytest.mark.parametrize(
@@ -194,6 +215,15 @@ def test_cached_replies_cost_nothing_and_each_trial_has_its_own(tmp_path: Any) -
             ["rpm must be at least 1, got 0", "timeout must be a number of seconds above 0, got 0"],
         ),
         ({}, []),
+        ({"base_url": "http://[::1:80/v1"}, ["base_url is no URL: Invalid IPv6 URL"]),
+        ({"base_url": "http://a:70000/v1"}, ["base_url is no URL: Port out of range 0-65535"]),
+        (
+            {"headers": {"a\r\nb": "c", "x": "s3cret\r\ny: z", "t": "as it is"}},
+            [
+                "headers: 'a\\r\\nb' is no name that a header can have",
+                "headers: the value of 'x' holds characters that cannot be sent in a header",
+            ],
+        ),
     ],
 )
 def test_settings_are_checked_before_anything_is_sent(settings: dict[str, Any], said: list[str]) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from gatewatch.core.money import Cost
 from gatewatch.core.run import Row, RunEnd, RunHeader, ScorerRef
@@ -6,6 +7,7 @@ from gatewatch.core.score import Score, Status
 from gatewatch.core.trace import Fault, Trace, Usage
 from gatewatch.offline.report import as_text, clean, interval_text, number, seconds
 from gatewatch.offline.summary import Figure, Summary, Tally
+from gatewatch.scorers.votes import of_both_orders
 from offline.making import header
 
 HOSTILE = (
@@ -49,6 +51,20 @@ def rows(names: list[str], count: int = 20) -> list[Row]:
             )
         )
     return found
+
+
+def test_a_judge_that_goes_by_position_is_named() -> None:
+    def summary(labels: list[str]) -> Summary:
+        paired = of_both_orders(Score(1.0, "win", "x", source="judge"), Score(1.0, "win", "x", source="judge"))
+        scores = [replace(paired, label=label) for label in labels]
+        told_of = [Row(case=str(n), trace=Trace(output="x"), scores={"better": s}) for n, s in enumerate(scores)]
+        return told(told_of, header({"better": ScorerRef("f", "judge")}, cases=len(labels)))
+
+    said = "! better: the judge goes by position: 1.000 [1.000, 1.000] of its verdicts are for what stood first"
+    assert said in as_text(summary(["first"] * 20), width=120)
+    assert "by position: 0.000" in as_text(summary(["second"] * 20), width=120)
+    for labels in (["first"] * 9, ["win"] * 20, ["first", "win", "loss"] * 5, ["tie"] * 20):
+        assert "by position" not in as_text(summary(labels), width=120), labels
 
 
 def everything(names: list[str], **fields: object) -> Summary:

@@ -285,12 +285,14 @@ class TestState:
 
     def test_errors_are_counted_by_their_first_line(self) -> None:
         rows = [row(f"c{n}", trace=Trace(error=Fault(f"no stock\nof {n}"))) for n in range(5)]
-        rows += [row(f"d{n}", trace=Trace(error=Fault(f"error {n}" + "x" * 200))) for n in range(40)]
+        rows += [row(f"d{n}", trace=Trace(error=Fault(f"error {n}" + "x" * 300))) for n in range(40)]
         summary = counted(rows)
         assert summary.errors["no stock"] == 5
         assert len(summary.errors) == 20
-        assert max(map(len, summary.errors)) == 120
+        assert max(map(len, summary.errors)) == 240
         assert summary.failed == 45
+        (cut,) = counted([row("a", trace=Trace(error=Fault("word " * 60)))]).errors
+        assert cut == "word " * 47 + "…"
 
     def test_notes(self) -> None:
         assert counted([row("a", notes=("x", "y")), row("b", notes=("x",))]).notes == {"x": 2, "y": 1}

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewatch.core.case import Case, Expected, ToolCall
+from gatewatch.core.compose import composed
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.agent import tool_calls
+from gatewatch.scorers.agent import Made, _loose, fitting, tool_calls
 from gatewatch.scorers.apply import apply_inline
 
 calm = settings(deadline=None)  # this is no place to judge by the clock
@@ -44,6 +45,15 @@ def value(expected: list[ToolCall], made: list[ToolCall], **options: Any) -> flo
     assert found.value == 1.0 or (found.label and found.explanation)
     assert found.value is not None
     return found.value
+
+
+@calm
+@given(expected_calls, made_calls, strings)
+def test_every_call_is_compared_as_it_would_be_alone(expected: list[ToolCall], made: list[ToolCall], how: str) -> None:
+    calls = [Made(call.name, call.arguments) for call in made]
+    for right, places in zip(expected, fitting(expected, calls, _loose if how == "loose" else composed), strict=True):
+        alone = [value([right], [call], order="strict", strings=how) for call in made]
+        assert places == [place for place, same in enumerate(alone) if same]
 
 
 @calm

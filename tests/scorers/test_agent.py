@@ -7,7 +7,7 @@ import pytest
 from gatewatch.core.case import Case, Expected, ToolCall
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault, Span, Trace
-from gatewatch.scorers.agent import tool_calls
+from gatewatch.scorers.agent import Made, fitting, tool_calls
 from gatewatch.scorers.apply import apply_inline
 from real_data import bfcl_cases, bfcl_replay, bfcl_results
 
@@ -233,6 +233,28 @@ def test_the_nearest_call_is_named() -> None:
     assert score((PARIS, PARIS), called(PARIS), order="subset").explanation.startswith("the call of weather")
     long = score((PARIS,), called(ToolCall("weather", {"city": "x" * 10_000})))
     assert len(long.explanation) < 500
+
+
+def test_every_text_is_read_once_however_many_calls_there_are() -> None:
+    read: list[str] = []
+
+    def text(value: str) -> str:
+        read.append(value)
+        return value
+
+    expected = [ToolCall("lookup", {"sku": ["X1", "X2"], "n": n}) for n in range(100)]
+    made = [Made("lookup", {"sku": ["X1", "X2"], "n": n}) for n in range(100)]
+    assert fitting(expected, made, text) == [[n] for n in range(100)]
+    assert len(read) == 400
+
+
+def test_too_many_calls_are_unknown() -> None:
+    calls = tuple(ToolCall("lookup", {"n": n}) for n in range(320))
+    found = apply_inline(tool_calls(), called(*calls), Case(input="?", expected=Expected(tool_calls=calls)))
+    assert (found.value, found.status) == (None, "scorer_error")
+    assert found.explanation == "320 calls expected and 320 made are more than the 100,000 pairs compared"
+    assert score(calls, called(*calls), order="strict").value == 1.0
+    assert score(calls, called(*calls, NOW)).label == "wrong count"
 
 
 def test_options() -> None:

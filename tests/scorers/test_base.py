@@ -100,6 +100,15 @@ def test_reference_based() -> None:
 
 
 def test_an_argument_that_nothing_is_bound_to() -> None:
+    called = (
+        (lambda answer: True, "output"),
+        (lambda prediction: True, "output"),
+        (lambda question: True, "input"),
+        (lambda ground_truth: True, "expected"),
+    )
+    for fn, meant in called:
+        with pytest.raises(TypeError, match=rf"which a scorer is not given \(did you mean \"{meant}\"\?\)"):
+            scorer(fn)
     with pytest.raises(TypeError, match=r"fits asks for 'ouput'.*did you mean \"output\"\?.*may ask for input, output"):
 
         @scorer

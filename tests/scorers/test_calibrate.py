@@ -33,7 +33,11 @@ def test_the_word() -> None:
     assert calibrate(binary((45, 5, 5, 45))).word == "USABLE"
     assert calibrate(binary((30, 20, 25, 25))).word == "NOT USABLE"
     few = calibrate(binary((20, 2, 2, 20)))
-    assert (few.word, few.more, few.why) == ("TOO FEW LABELS", 6, "labels with a verdict: 44, and it takes 50")
+    assert (few.word, few.more, few.why) == (
+        "TOO FEW LABELS",
+        6,
+        "labelled outputs with a verdict: 44, and it takes 50",
+    )
     open_ = calibrate(binary((22, 8, 8, 22)))
     assert open_.word == "TOO FEW LABELS"
     assert open_.more is not None

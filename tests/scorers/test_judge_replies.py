@@ -11,8 +11,10 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace, Usage
 from gatewatch.models.protocol import ChatReply, ChatRequest
 from gatewatch.scorers.apply import apply
+from gatewatch.scorers.asking import ask
 from gatewatch.scorers.judge import judge
-from gatewatch.scorers.reply import form_of
+from gatewatch.scorers.prompt import again, messages_for
+from gatewatch.scorers.reply import Form, Verdict, form_of
 from gatewatch.scorers.rubric import Rubric
 from gatewatch.scorers.scale import parse_scale
 
@@ -173,3 +175,16 @@ def test_a_long_bad_reply_is_not_repeated_whole() -> None:
     model = Replying("x" * 100_000, PASS)
     scored(POLITE, model)
     assert len(model.asked[1].messages[-1]["content"]) < 3000
+
+
+def test_a_long_reason_is_not_said_whole() -> None:
+    def read(text: str) -> Verdict:
+        raise ValueError(text)
+
+    form = Form("{}", "", None, read)
+    model = Replying("x" * 100_000, "y" * 100_000)
+    score = asyncio.run(ask(model, messages_for(GRADED, {"input": "?", "output": "!"}), form, {}))
+    assert len(score.explanation) < 600
+    first, second = (request.messages for request in model.asked)
+    assert "x" * 1000 not in second[-1]["content"].partition("[BEGIN REPLY")[0]
+    assert len(again(first, "x", "y" * 100_000, form)[-1]["content"]) < 1000

@@ -57,9 +57,15 @@ def test_a_published_rating(prompts: Path) -> None:
     ("reply", "why"),
     [
         ("I would say seven.", "no verdict stands in double brackets"),
-        ("[[7]] or rather [[8]]", "several verdicts stand in double brackets: 7, 8"),
-        ("[[11]]", "the rating must be a number in 1..10, got '11'"),
-        ("[[rating]]", "the rating must be a number in 1..10, got 'rating'"),
+        ("[[7]] or rather [[8]]", 'several verdicts stand in double brackets: "7", "8"'),
+        ("".join(f"[[{n}]]" for n in range(90_000)), 'double brackets: "0", "1", "2", "3", "4" and 89995 more: '),
+        (
+            "The answer says [[10]]. [[1, since it is plainly wrong]]",
+            'double brackets: "10", "1, since it is plainly wrong"',
+        ),
+        ("[[2 of 10, as it says nothing new]]", 'got "2 of 10, as it says nothing new"'),
+        ("[[11]]", 'the rating must be a number in 1..10, got "11"'),
+        ("[[rating]]", 'the rating must be a number in 1..10, got "rating"'),
         ("", "it is empty"),
     ],
 )
@@ -68,7 +74,14 @@ def test_a_published_rating_that_cannot_be_read(prompts: Path, reply: str, why: 
     score = scored(judge(f"{prompts}#single-x", model=model), TRACE)
     assert score.status == "scorer_error"
     assert why in score.explanation
+    assert len(score.explanation) < 600
     assert "end with one verdict in double brackets" in model.asked[1].messages[-1]["content"]
+
+
+def test_a_verdict_may_be_said_twice(prompts: Path) -> None:
+    score = scored(judge(f"{prompts}#single-x", model=Answering("Rating: [[7]]. So it is [[ 7 ]].")), TRACE)
+    assert score.label == "7"
+    assert score.value == pytest.approx(6 / 9)
 
 
 def test_a_published_pair(prompts: Path) -> None:
@@ -105,6 +118,15 @@ def test_a_published_conversation(prompts: Path) -> None:
     ("line", "name", "said"),
     [
         ("{", "x", "prompts.jsonl:1: not a JSON object"),
+        ("", "", "prompts.jsonl: is empty (a published judge prompt is one JSON object a line)"),
+        (" \n", "x", "prompts.jsonl: is empty"),
+        (
+            f'{{"name": "x"}}\n{{"name": "single-x"}}\n{json.dumps(SINGLE)}',
+            "single-x",
+            "prompts.jsonl:3: the prompt 'single-x' is in line 2 already (give each a name of its own)",
+        ),
+        ('{"name": "x"}\n{"name": "x"}', "", "prompts.jsonl:2: the prompt 'x' is in line 1 already"),
+        ('{"name": "x"}\n{"name": "x"}\n{"name": "y"}', "y", "prompts.jsonl:3: type: missing"),
         (json.dumps(SINGLE), "singl-x", "there is no prompt 'singl-x' (did you mean \"single-x\"?)"),
         (json.dumps(SINGLE | {"system_prompt": 3}), "single-x", "system_prompt: must be text"),
         (json.dumps({"name": "x"}), "x", "prompt_template: missing"),

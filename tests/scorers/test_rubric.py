@@ -139,6 +139,25 @@ def test_examples_may_be_written_inline(tmp_path: Path) -> None:
             "helpful.md:5: {expcted} is not shown to a judge "
             "(did you mean {expected}? In double braces it stands for itself)",
         ),
+        *(
+            (
+                f'---\nscale = "binary"\n---\n{{{name}}}',
+                f"helpful.md:4: {{{name}}} is not shown to a judge "
+                f"(did you mean {{{meant}}}? In double braces it stands for itself)",
+            )
+            for name, meant in (
+                ("question", "input"),
+                ("answer", "output"),
+                ("response", "output"),
+                ("reference", "expected"),
+                ("ground_truth", "expected"),
+            )
+        ),
+        (
+            '---\nscale = "binary"\n---\nMatches \\d{4}, not {colour}',
+            "helpful.md:4: {colour} is not shown to a judge (known: {input}, {output}, {context}, {expected}, {steps}, "
+            "{session}. In double braces it stands for itself)",
+        ),
         (
             b'---\nscale = "binary"\n---\nText\nof caf\xe9s',
             "helpful.md:5: byte 0xe9 is not UTF-8 (save the file as UTF-8)",
@@ -179,6 +198,14 @@ note = "c"
     ]
 
 
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 5000])
+def test_a_header_beyond_measure_is_no_fault_of_ours(tmp_path: Path, value: str) -> None:
+    (said,) = problems(write(tmp_path, f'---\nscale = "binary"\nmodel = {value}\n---\nText'))
+    assert said.startswith("helpful.md:1: the header is not TOML: ")
+    (said,) = problems(write(tmp_path, f'---\nscale = "binary"\n{"a." * 3000}a = 1\n---\nText'))
+    assert said == "helpful.md:1: the header is not TOML: it is nested deeper than 100"
+
+
 def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     assert problems(tmp_path / "helpfull.md") == [
@@ -191,7 +218,7 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_rubric(tmp_path: Path) -> None:
     (tmp_path / "rubrics").mkdir()
-    assert problems(tmp_path / "rubrics") == ["rubrics: cannot be read: Is a directory"]
+    assert problems(tmp_path / "rubrics") == ["rubrics: is a directory (name a rubric's file in it)"]
 
 
 def test_grades_lie_evenly_on_the_scale() -> None:

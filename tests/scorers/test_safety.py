@@ -29,6 +29,11 @@ def test_the_label_names_types_and_counts_and_never_a_value(output: Any) -> None
 def test_it_needs_no_reference_and_runs_inline() -> None:
     assert not pii().reference_based
     assert pii().inline
+
+
+def test_looking_for_telephone_numbers_takes_long_and_runs_on_a_thread() -> None:
+    assert not pii(phone="US").inline
+    assert apply_inline(pii(phone="US"), Trace(output="call +49 30 901820 now")).label == "1 phone"
     assert pii().binary
 
 

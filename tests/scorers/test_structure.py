@@ -130,6 +130,47 @@ def test_a_schema_is_followed_or_the_first_error_is_named() -> None:
     assert score(json_schema(False), "[]").value == 0.0
 
 
+def logic(*, heavy: bool = False) -> dict[str, Any]:
+    """A schema of expressions, which contains itself; a heavy one has alternatives that are all gone into."""
+    expression = {"$ref": "#/$defs/e"}
+
+    def operation(name: str) -> dict[str, Any]:
+        properties = {"op": True if heavy else {"const": name}, "arg": expression}
+        return {"type": "object", "properties": properties, "required": ["op", "arg"]}
+
+    return {**expression, "$defs": {"e": {"anyOf": [operation("not"), operation("neg"), {"type": "number"}]}}}
+
+
+def nested(depth: int, leaf: Any) -> Any:
+    for level in range(depth):
+        leaf = {"op": ("not", "neg")[level % 2], "arg": leaf}
+    return leaf
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_schema_that_contains_itself_is_held_against_however_deep(heavy: bool) -> None:
+    scorer = json_schema(logic(heavy=heavy))
+    for depth in (14, 200, 400):
+        assert score(scorer, json.dumps(nested(depth, 1))).value == 1.0
+        found = score(scorer, json.dumps(nested(depth, "x")))
+        assert (found.value, found.label) == (0.0, "against schema")
+        assert found.explanation == "does not follow the schema"
+    assert score(scorer, nested(3, "x")).explanation.startswith('$: {"arg":{"arg":{"arg":"x"')
+
+
+def test_what_is_nested_too_deep_to_be_told_is_judged_all_the_same() -> None:
+    scorer = json_schema({"required": ["value"]})
+    assert score(scorer, json.dumps(nested(200, 1))).explanation.endswith('"value" is a required property')
+    assert score(scorer, json.dumps(nested(400, 1))).explanation == "does not follow the schema"
+
+
+def test_an_error_among_alternatives_of_many_items_is_told_only_where_it_is_soon() -> None:
+    lists = [{"type": "array", "items": {"type": kind}} for kind in ("string", "object")]
+    assert score(json_schema({"anyOf": lists}), [1] * 100).explanation.startswith("$: [1,1,")
+    assert score(json_schema({"anyOf": lists}), [1] * 50_000).explanation == "does not follow the schema"
+    assert score(json_schema(lists[0]), [1] * 5_000).explanation == '$[0]: 1 is not of type "string"'
+
+
 def test_half_of_a_surrogate_pair_is_no_text() -> None:
     assert score(json_schema({"type": "string"}), '"\\ud800"').value == 0.0
 

@@ -86,6 +86,38 @@ def test_code_that_is_too_long_is_unknown() -> None:
     assert score.explanation == "9,008 characters are more than the 4,000 parsed"
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["a." * 20_000 + "a", '"a" . ' * 10_000 + "a", "'a b'." * 51 + "a", "a" + ".b-c" * 50, "[" + "a." * 50 + "a]"],
+)
+def test_toml_with_a_key_of_many_parts_is_unknown(key: str) -> None:
+    output = f"# one\n{key}" if key.startswith("[") else f"b = 1\n{key} = 1"
+    score = apply_inline(parses("toml"), Trace(output=output))
+    assert (score.value, score.status) == (None, "scorer_error")
+    assert score.explanation == "a key of more than 50 dotted parts would take too long to parse"
+
+
+def test_toml_with_many_dots_elsewhere_parses() -> None:
+    assert value(parses("toml"), "a" + ".b" * 49 + " = 1") == 1.0
+    assert value(parses("toml"), f"a = [{'1.5, ' * 1_000}]\n# {'. ' * 1_000}\nb = '{'...' * 1_000}'") == 1.0
+
+
+@pytest.mark.parametrize("word", ["DECIMAL(", "VARCHAR(", "TIMESTAMP(", "STRUCT(", "DATE ((", "DECIMAL[", "IF[", "IF{"])
+def test_sql_that_would_be_guessed_at_for_seconds_is_unknown(word: str) -> None:
+    closed = "".join({"(": ")", "[": "]", "{": "}"}.get(sign, "") for sign in word)
+    score = apply_inline(parses("sql"), Trace(output="SELECT " + word * 18 + "1" + closed * 18))
+    assert (score.value, score.status) == (None, "scorer_error")
+    assert score.explanation == "it would take more than 10,000 steps to parse: functions nest too deep"
+
+
+@pytest.mark.parametrize("dialect", ["", "postgres", "bigquery", "snowflake", "tsql"])
+def test_long_sql_is_within_what_the_parser_may_take(dialect: str) -> None:
+    column = "CAST(a.x AS DECIMAL(10, 2)) AS y, CASE WHEN b.z IN (1, 2) THEN DATE '2026-11-26' ELSE NULL END AS w, "
+    query = f"SELECT {column * 15}COUNT(*) FROM t AS a JOIN u AS b ON a.id = b.id WHERE a.q > 1 GROUP BY 1;\n"
+    assert value(parses("sql", dialect=dialect), query * 2) == 1.0
+    assert value(parses("sql", dialect=dialect), "SELECT " + ", ".join(["DECIMAL(DECIMAL(DECIMAL(1)))"] * 90)) == 1.0
+
+
 def test_dialects() -> None:
     assert value(parses("sql", dialect="postgres"), "SELECT a::int FROM b") == 1.0
     with pytest.raises(ValueError, match="dialect"):

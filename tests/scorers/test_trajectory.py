@@ -67,7 +67,10 @@ def test_alternatives_are_given_to_whom_they_fit() -> None:
 
 
 def test_what_is_too_long_is_unknown() -> None:
-    assert scored(trajectory(), [A] * 600, ["a"]).status == "scorer_error"
+    assert scored(trajectory(), [A] * 5_000, ["a"] * 20).value == 1.0
+    score = scored(trajectory(), [A] * 5_001, ["a"] * 20)
+    assert score.status == "scorer_error"
+    assert score.explanation == "20 calls expected and 5,001 made are more than the 100,000 pairs compared"
 
 
 def test_without_expected_calls_there_is_nothing_to_say() -> None:

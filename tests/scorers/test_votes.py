@@ -6,7 +6,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Usage
 from gatewatch.scorers.scale import Scale, parse_scale
-from gatewatch.scorers.votes import Vote, agree, decided, escalated, of_both_orders, orders_of
+from gatewatch.scorers.votes import UNREADABLE, Vote, agree, decided, escalated, of_both_orders, orders_of
 
 BINARY, GRADED = Scale(), parse_scale("1-5")
 LOST = Score(status="scorer_error", explanation="prose", source="judge", cost=Cost(0.01), model="m")
@@ -129,3 +129,10 @@ def test_the_order_of_votes_does_not_matter(values: list[float | None]) -> None:
     one, other = (decided(each, BINARY, keyed=False) for each in (cast, cast[::-1]))
     assert (one.value, one.status, one.label) == (other.value, other.status, other.label)
     assert one.value is None or values.count(one.value) * 2 > len(values) - values.count(None)
+
+
+def test_no_answer_is_not_called_unreadable() -> None:
+    bad = Score(status="scorer_error", explanation=f"{UNREADABLE}: no JSON: x", source="judge")
+    gone = Score(status="scorer_error", explanation="judge: no connection", source="judge")
+    score = escalated(votes(bad, gone, said(1.0)), Vote("strong", said(0.0, model="big")))
+    assert score.explanation.startswith("[judge: unreadable, judge: no answer, judge: pass; strong decides] ")

@@ -36,7 +36,7 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
         finish: the reason given for having stopped.
         status: the HTTP status; from 400 up the body is an error object with `text` as its message.
         headers: further headers.
-        body: raw bytes sent in place of all that.
+        body: raw bytes, or an object to be sent as JSON, in place of all that.
         delay: seconds before answering.
         cut: announce a longer body than is sent, and close.
         hang: never answer, until the server closes.
@@ -50,11 +50,15 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finish: str = "stop"
     status: int = 200
     headers: dict[str, str] = {}
-    body: bytes | None = None
+    body: bytes | dict[str, Any] | None = None
     delay: float = 0.0
     cut: bool = False
     hang: bool = False
     drip: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.body, bytes | dict | None):
+            raise TypeError(f"body must be bytes, or an object to be sent as JSON, got {type(self.body).__name__}")
 
 
 class FakeProvider:
@@ -187,7 +191,9 @@ class FakeProvider:
             counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
             with self._lock:
                 self.billed += Usage(*(count if isinstance(count, int) else 0 for count in counts))
-        return reply, body if reply.body is None else reply.body
+        if reply.body is None:
+            return reply, body
+        return reply, reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
 
     def _done(self) -> None:
         with self._lock:

@@ -123,6 +123,18 @@ def gives_scores(scorer: Scorer, traces: Iterable[tuple[Trace, Case | None]]) ->
             assert score.explanation, f"{_on(scorer, trace)} it failed and did not say why"
 
 
+def has_something_to_say(scorer: Scorer, traces: Iterable[tuple[Trace, Case | None]]) -> None:
+    """It does not fail on everything: where it can say nothing, it is skipped, and somewhere it gives a score."""
+    first = ""
+    for trace, case in traces:
+        score = _scored(scorer, trace, case)
+        if score.status == "scored":
+            return
+        if score.status == "scorer_error" and not first:
+            first = f"{_on(scorer, trace)} {score.explanation}"
+    assert not first, f"{first}; and it scored no other trace (give the kit traces of yours that it can score)"
+
+
 def is_steady(scorer: Scorer, traces: Iterable[tuple[Trace, Case | None]]) -> None:
     """The same trace has the same score twice; a judge has to come from a cache, or a model that answers alike."""
     for trace, case in traces:
@@ -184,6 +196,7 @@ def has_an_identity(scorer: Scorer, _: Iterable[tuple[Trace, Case | None]]) -> N
 
 CHECKS: tuple[Check, ...] = (
     gives_scores,
+    has_something_to_say,
     is_steady,
     leaves_things_alone,
     cannot_tell_the_mode,

@@ -4,6 +4,7 @@ Exit codes: 0 done or passed, 1 the gate failed, 2 wrong usage or configuration,
 130 and 143 when interrupted or told to end.
 """
 
+import errno
 import io
 import os
 import sys
@@ -100,6 +101,9 @@ def status(arguments: list[str]) -> int:
         tell(f"error: {shown(error)}")
         return error.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of what somebody named to us
+            tell(f"error: {shown(error.filename)}: {error.strerror}")
+            return 2
         if os.environ.get("GATEWATCH_DEBUG"):
             traceback.print_exc()
         tell(f"error: {type(error).__name__}: {shown(error)}")

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from gatewatch.offline.result import RunResult
 
 _SHOWN_VALUE = 4000
-_LEAST_OUTPUT = 24
-_SCORE = 5
-_GAP = 3  # between the columns of a table
 
 
 @click.command(name="show")
@@ -32,10 +29,10 @@ def command(
 ) -> int | None:
     """Show a RUN: its id, the start of it, its name, a file, or "latest" (the default)."""
     from gatewatch.cli.people import as_people_would, told
+    from gatewatch.cli.rows import print_rows
     from gatewatch.cli.terminal import print_json, print_summary
     from gatewatch.config.project import runs_of
-    from gatewatch.core.errors import InputError, Problem
-    from gatewatch.core.run import trace_id
+    from gatewatch.core.errors import InputError, Problem, nearest
     from gatewatch.offline.report import as_json as to_json
     from gatewatch.offline.result import RunResult, find_run
 
@@ -43,7 +40,9 @@ def command(
     scorers = list(result.summary.header.scorers)
     case_id = normalize("NFC", case_id)  # as a dataset's ids are
     if case_id and not any(row.case == case_id for row in result.rows()):
-        raise InputError(Problem(case_id, f"no such case in {result.id}", "list them with --rows"))
+        near = nearest(case_id, (row.case for row in result.rows()))
+        hint = f"did you mean {' or '.join(near)}?" if near else "list them with --rows"
+        raise InputError(Problem(case_id, f"no such case in {result.id}", hint))
     if as_csv:
         _write_csv(_chosen(result, failed=failed, case_id=case_id), scorers)
         return None
@@ -51,12 +50,14 @@ def command(
     rows = list(_chosen(result, failed=failed, case_id=case_id)) if listing else []
     if as_json:
         whole = told(to_json(result.summary), result)
-        print_json(whole | {"rows": rows} if listing else whole)
+        print_json(whole | {"rows": [_as_json(row, result.id) for row in rows]} if listing else whole)
     elif case_id:
         for row in rows:
-            _print_text(_in_full(row, trace_id(result.id, row.case, row.trial)))
+            _print_text(_in_full(row, result.id, scorers))
+    elif failed and not rows:
+        click.echo("no row failed")
     elif listing:
-        _print_rows(sorted(rows, key=_badness), scorers, limit)
+        print_rows(sorted(rows, key=_badness), scorers, limit)
     else:
         print_summary(result.summary)
         as_people_would(result)
@@ -95,57 +96,24 @@ def _badness(row: "Row") -> tuple[float, str, int]:
     return min(values, default=1.0), row.case, row.trial
 
 
-def _cell(row: "Row", name: str) -> str:
-    score = row.scores.get(name)
-    if score is None:
-        return ""
-    if score.value is None:
-        return {"skipped": "—", "scorer_error": "!"}.get(score.status, score.status)
-    return f"{score.value:.3g}"
+def _as_json(row: "Row", run: str) -> dict[str, Any]:
+    """A row as it is kept, with what a label may name it by: its trace's id, and a digest of its output."""
+    from gatewatch.core import codec
+
+    trace_id, digest = _names(row, run)
+    return {**codec.parse(codec.encode(row)), "trace_id": trace_id, "output_digest": digest}
 
 
-def _print_rows(rows: "list[Row]", scorers: list[str], limit: int) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _names(row: "Row", run: str) -> tuple[str, str]:
+    from gatewatch.core import codec
+    from gatewatch.core.run import trace_id
+    from gatewatch.offline.outcomes import digest_of
 
-    from gatewatch.cli.terminal import console
-    from gatewatch.core.codec import text_of
-    from gatewatch.offline.report import clean
-
-    rows, more = rows[:limit], len(rows) - limit
-    drawn = console(120)
-    facts = {"case": [clean(row.case) for row in rows], "trial": [str(row.trial) for row in rows]}
-    facts["slice"] = [clean(row.slice) for row in rows]
-    columns = {name: cells for name, cells in facts.items() if name == "case" or any(c not in ("", "0") for c in cells)}
-    heads = [clean(name) for name in scorers]
-    left = drawn.width - sum(_GAP + max(map(len, [name, *cells])) for name, cells in columns.items())
-    numbered = left - sum(_GAP + max(_SCORE, len(head)) for head in heads) < _LEAST_OUTPUT
-    if numbered:
-        heads = [str(place) for place in range(1, len(scorers) + 1)]  # too narrow for names: these come below
-    left -= sum(_GAP + max(_SCORE, len(head)) for head in heads)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in columns:
-        table.add_column(name, no_wrap=True)
-    # Without a width of its own, the longest output would take all the room.
-    table.add_column("output or error", no_wrap=True, overflow="ellipsis", width=max(_LEAST_OUTPUT // 2, left))
-    for head in heads:
-        table.add_column(Text(head), justify="right", no_wrap=True, min_width=_SCORE)
-    for place, row in enumerate(rows):
-        trace = row.trace
-        fault = trace.error if trace is not None else None
-        said = fault.message if fault is not None else text_of(trace.output if trace is not None else None)
-        shown = Text(clean(said[:500]), style="yellow" if fault is not None else "")
-        scored = [_cell(row, name) for name in scorers]
-        table.add_row(*(Text(cells[place]) for cells in columns.values()), shown, *scored)
-    drawn.print(table)
-    if numbered:
-        drawn.print(Text("   ".join(f"{head} {clean(name)}" for head, name in zip(heads, scorers, strict=True))))
-    if more > 0:
-        click.echo(f"{more} more rows: --limit {limit + more}")
+    output, error = (None, None) if row.trace is None else (row.trace.output, row.trace.error)
+    return trace_id(run, row.case, row.trial), digest_of(codec.encode(output), error)
 
 
-def _in_full(row: "Row", trace_id: str) -> "Iterator[tuple[str, str]]":
+def _in_full(row: "Row", run: str, scorers: list[str]) -> "Iterator[tuple[str, str]]":
     from gatewatch.core.codec import text_of
     from gatewatch.offline.report import number, seconds
 
@@ -169,7 +137,9 @@ def _in_full(row: "Row", trace_id: str) -> "Iterator[tuple[str, str]]":
         facts = "  ".join(part for part in (span.model, seconds(span.latency_s)) if part)
         said = f"failed: {span.error.message}" if span.error else text_of(span.output)[:300]
         yield f"  {'  ' * depths[-1]}{span.kind}", f"{span.name}{asked}  {facts}  {said}".rstrip()
-    for name, score in row.scores.items():
+    # As the suite has them: a row's own order is that in which they were ready.
+    for name in sorted(row.scores, key=lambda name: scorers.index(name) if name in scorers else len(scorers)):
+        score = row.scores[name]
         said = " · ".join(part for part in (score.status, score.label, score.model, score.explanation) if part)
         yield f"  {name}", f"{number(score.value)}  {said}"
         for part, inner in score.parts.items():
@@ -179,7 +149,9 @@ def _in_full(row: "Row", trace_id: str) -> "Iterator[tuple[str, str]]":
         yield "note", note
     cost = "unknown" if trace.cost is None else str(trace.cost)
     yield "took", f"{seconds(trace.latency_s)}, cost {cost}"
+    trace_id, digest = _names(row, run)
     yield "trace id", trace_id
+    yield "digest", f"{digest}, of the output"
 
 
 def _print_text(lines: "Iterator[tuple[str, str]]") -> None:

@@ -1,6 +1,5 @@
 """What commands print with: tables and text for people, JSON for programs."""
 
-import json
 import os
 import re
 import sys
@@ -21,16 +20,9 @@ _COMMAND = re.compile(r"#(?=#\w*\[)")  # the first half of what some CI systems 
 
 def print_json(value: Any) -> None:
     """Print one JSON object on standard output, indented, and nothing else."""
-    import msgspec
-
     from gatewatch.core import codec
 
-    encoded = codec.encode(value)
-    try:
-        text = msgspec.json.format(encoded, indent=2).decode()
-    except msgspec.DecodeError:  # half of a surrogate pair
-        text = json.dumps(json.loads(encoded), indent=2)
-    text = _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    text = _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", codec.indented(value))
     click.echo(_COMMAND.sub("\\\\u0023#", text))
 
 

@@ -1,53 +1,35 @@
 """Calibrations of a project: made of labels and verdicts, kept in git, and void when the scorer changes."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from gatewatch.config.judged import Judged, Spoken, from_file, from_run, spoken, thing_of
 from gatewatch.config.load import shortest
-from gatewatch.config.parts import Parts
-from gatewatch.config.project import Project
-from gatewatch.config.runs import Part, prepare
-from gatewatch.config.settings import SuiteSettings
 from gatewatch.core import codec
-from gatewatch.core.clock import now, stamp
 from gatewatch.core.errors import InputError, NoVerdict, Problem
-from gatewatch.core.label import LabelLine, Value
 from gatewatch.core.run import ScorerRef
 from gatewatch.core.score import models_named
-from gatewatch.offline.dataset import open_dataset
-from gatewatch.offline.journal import JournalReader
-from gatewatch.offline.outcomes import read_run
-from gatewatch.offline.result import Prepared, RunResult, find_run, run_paths
-from gatewatch.offline.summary import Summary
-from gatewatch.offline.tasks.recorded import RecordedTask
-from gatewatch.scorers.base import Scorer
-from gatewatch.scorers.calibrate import Calibration, Figure, calibrate
+from gatewatch.offline.summary import ScorerSummary, Summary
+from gatewatch.scorers.calibrate import Calibration, Figure
 from gatewatch.scorers.fingerprint import changed
-from gatewatch.scorers.judge import judge, rubric_of
-from gatewatch.scorers.label_file import read_labels, read_verdicts
-from gatewatch.scorers.labels import Label
-from gatewatch.scorers.rubric_file import is_rubric_path
 from gatewatch.stats.corrected import rogan_gladen
 
 KIND, VERSION = "gatewatch.calibration", 1
 FOLDER = Path("calibrations")
 
-Make = Callable[[Prepared], RunResult]
-"""What makes a run of a scorer over stored outputs, after saying what it will cost."""
-
 
 class Kept(Struct, frozen=True, kw_only=True):
     """A calibration as it is kept in `calibrations/SCORER.json`: of which ruler it is, and what it found.
 
-    `left_out` are labels of what was chosen with a probability that is not known, `elsewhere` those of what has no
-    verdict line or row at all.
+    `run` is the run that was labelled, and `judged` what has the verdicts: that run, one in which the scorer was asked
+    about its outputs, or a file. `outputs` has a digest of each labelled output. `marked_by` are the suites that
+    `pass_at` was taken from, if it was not given. `left_out` are labels of what was chosen with a probability that is
+    not known, `elsewhere` those of what has no verdict line or row at all, `failures` why there is no verdict, and how
+    often.
     """
 
     kind: str = KIND
@@ -59,182 +41,15 @@ class Kept(Struct, frozen=True, kw_only=True):
     at: str = ""
     labels: str = ""
     judged: str = ""
+    run: str = ""
     good: str = ""
     pass_at: float | None = None
+    marked_by: tuple[str, ...] = ()
     left_out: int = 0
     elsewhere: int = 0
+    failures: dict[str, int] = {}
+    outputs: dict[str, str] = {}
     found: Calibration
-
-
-def calibrate_scorer(
-    project: Project,
-    reference: str,
-    labels: Path,
-    *,
-    run: str = "",
-    verdicts: Path | None = None,
-    good: str = "",
-    pass_at: float | None = None,
-    everything: bool = False,
-    make: Make,
-) -> Kept:
-    """Hold a scorer against people's labels.
-
-    Args:
-        project: the project.
-        reference: a rubric's path, or the name of a scorer of the project.
-        labels: the file of labels.
-        run: the run whose outputs are labelled; by default the newest that has the labelled cases.
-        verdicts: recorded verdicts, in the place of a run: nothing is asked.
-        good: the choice whose rate is meant, where people choose.
-        pass_at: from which value on a number is a pass.
-        everything: whether the scorer is to be asked about every row of the run, not only about those labelled.
-        make: makes the run in which the scorer is asked, where it has to be.
-
-    Raises:
-        InputError: with what is wrong in the files, or when no run has what is labelled.
-    """
-    scorer = None if verdicts is not None and not _names_scorer(project, reference) else named(project, reference)
-    name = Path(reference).stem if scorer is None else scorer.name
-    every = [(number, line) for number, line in read_labels(labels) if line.scorer in ("", name)]
-    lines = [(number, line) for number, line in every if line.pi is not None or line.source in ("", "random")]
-    if not lines:
-        what = f"has no label for {name!r} that can be used"
-        raise InputError(Problem(str(labels), what, "those that were mined count only where their pi is recorded"))
-    speak = spoken(scorer)
-    if verdicts is not None:
-        judged, source = from_file(read_verdicts(verdicts), str(verdicts), speak), str(shortest(verdicts))
-    else:
-        assert scorer is not None
-        only = [line for _, line in lines]
-        path = _run_of(project, only, run)
-        judged, source = _verdicts(project, scorer, path, only, everything=everything, make=make)
-    rubric = None if scorer is None else rubric_of(scorer)
-    found, elsewhere = _labels(lines, judged, speak, str(labels))
-    good = good or speak.good
-    try:
-        # Where the scorer was asked of nothing but what is labelled, the labels' weights say what they stand for.
-        population = judged.population if len(judged.verdicts) > len(found) else None
-        report = calibrate(found, population=population, good=good, pass_at=pass_at)
-    except ValueError as error:
-        raise InputError(Problem(str(labels), str(error))) from None
-    return Kept(
-        scorer=name,
-        fingerprint="" if scorer is None else scorer.fingerprint,
-        parts={} if scorer is None else scorer.identity.parts,
-        models=judged.models,
-        at=stamp(now()),
-        labels=str(shortest(labels)),
-        judged=source,
-        good=good if rubric is None or rubric.scale.kind in ("choice", "pairwise") else "",
-        pass_at=pass_at,
-        left_out=len(every) - len(lines),
-        elsewhere=elsewhere,
-        found=report,
-    )
-
-
-def _names_scorer(project: Project, reference: str) -> bool:
-    return is_rubric_path(reference) or reference in project.scorers()
-
-
-def named(project: Project, reference: str) -> Scorer:
-    """The scorer that a rubric's path or a name stands for, with its models.
-
-    Raises:
-        InputError: when there is none.
-    """
-    if is_rubric_path(reference):
-        return project.bound(judge(reference))
-    return project.scorer(reference, "SCORER")
-
-
-def _run_of(project: Project, lines: Sequence[LabelLine], run: str) -> Path:
-    """The run that was labelled: the one named, or the newest whole one that has a labelled case."""
-    if run:
-        return find_run(project.runs, run)
-    wanted = {line.case or line.trace for line in lines}
-    for path in run_paths(project.runs):
-        try:
-            reader = JournalReader(path)
-            if reader.header.purpose in ("", "rescore") and any(
-                row.case in wanted or (row.trace is not None and row.trace.id in wanted) for row in reader.rows()
-            ):
-                return path
-        except InputError:
-            continue
-    what = f"no run has one of the {len(wanted)} labelled cases"
-    raise InputError(Problem(str(project.runs), what, "make one with `gatewatch run SUITE`, or give --verdicts FILE"))
-
-
-def _verdicts(
-    project: Project, scorer: Scorer, path: Path, lines: Sequence[LabelLine], *, everything: bool, make: Make
-) -> tuple[Judged, str]:
-    """What a scorer says of a run's outputs: what it said when the run was made, or what it says now."""
-    header = JournalReader(path).header
-    ref = header.scorers.get(scorer.name)
-    if ref is not None and ref.fingerprint == scorer.fingerprint:
-        return from_run(path, scorer), header.run
-    stored = read_run(path)
-    dataset = open_dataset(shortest(project.root / header.dataset.path))
-    task = RecordedTask([stored])
-    wanted = {line.case for line in lines if line.case}
-    traces = {line.trace for line in lines if line.trace}
-    if traces:
-        wanted |= {row.case for row in JournalReader(path).rows() if row.trace is not None and row.trace.id in traces}
-    only = frozenset(case.id for case in dataset if task.has(case) and (everything or case.id in wanted))
-    if not only:
-        raise InputError(Problem(stored.run, f"has none of the labelled cases of {dataset.path} as they are now"))
-    part = Part(purpose="rescore", of=stored.run, only=only, components=stored.components)
-    suite = SuiteSettings(header.dataset.path, "", (scorer.name,), trials=1)
-    ready = prepare(
-        project, header.suite, suite, Parts(task=task, dataset=dataset, scorers=(scorer,)), label="calibrate", part=part
-    )
-    assert ready is not None
-    # It has one scorer only, so that it stands for no suite.
-    made = make(Prepared(ready.plan, replace(ready.header, suite=""), ready.path, ready.done))
-    return from_run(made.path, scorer), made.id
-
-
-def _labels(
-    lines: Iterable[tuple[int, LabelLine]], judged: Judged, speak: Spoken, where: str
-) -> tuple[list[Label], int]:
-    """Labels by thing, with the verdict on each, and how many are of what has none.
-
-    Of a person who spoke twice the later word counts.
-    """
-    by_thing: dict[str, dict[str, Value]] = {}
-    first: dict[str, LabelLine] = {}
-    problems, elsewhere = [], 0
-    for number, line in lines:
-        try:
-            value = speak.value(line.value)
-        except ValueError as error:
-            problems.append(Problem(f"{where}:{number}: value", str(error)))
-            continue
-        thing = thing_of(line.case, line.trial or 0) if line.case else judged.things.get(line.trace, line.trace)
-        if thing not in judged.verdicts:
-            elsewhere += 1
-            continue
-        first.setdefault(thing, line)
-        by_thing.setdefault(thing, {})[line.by or f"line {number}"] = value
-    if problems:
-        raise InputError(problems)
-    if not by_thing:
-        raise InputError(Problem(where, f"none of its {elsewhere} labels is of what has a verdict", "is it this run?"))
-    return [
-        replace(
-            judged.verdicts[thing],
-            people=tuple(people.values()),
-            slice=first[thing].slice or judged.verdicts[thing].slice,
-            cluster=first[thing].cluster or judged.verdicts[thing].cluster,
-            weight=1 / (first[thing].pi or 1.0),
-        )
-        for thing, people in by_thing.items()
-    ], elsewhere
-
-
-# As files
 
 
 def calibration_path(root: Path, scorer: str) -> Path:
@@ -248,7 +63,7 @@ def write_calibration(root: Path, kept: Kept) -> Path:
     path = calibration_path(root, kept.scorer)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(msgspec.json.format(codec.encode(kept), indent=2) + b"\n")
+    aside.write_bytes(codec.indented(kept).encode() + b"\n")
     aside.replace(path)
     return path
 
@@ -259,7 +74,44 @@ def read_calibration(root: Path, scorer: str) -> Kept | None:
     Raises:
         InputError: when the file cannot be read, or a later version wrote it.
     """
-    path = calibration_path(root, scorer)
+    return _read(calibration_path(root, scorer), scorer)
+
+
+def calibrations_of(root: Path) -> list[Kept]:
+    """Every calibration of a project that can be read."""
+    found = []
+    for path in sorted((root / FOLDER).glob("*.json")):
+        with suppress(InputError):  # it says so where it is needed
+            kept = _read(path, path.stem)
+            found += [] if kept is None else [kept]
+    return found
+
+
+def better_kept(root: Path, kept: Kept) -> Kept | None:
+    """The calibration that is kept of the same ruler and says more than this one, if there is one.
+
+    More says what decided, and of two alike what has more labels. Another pass mark or choice asks something else.
+    """
+    try:
+        before = read_calibration(root, kept.scorer)
+    except InputError:
+        return None
+    if before is None or (before.fingerprint, before.good, before.pass_at) != (
+        kept.fingerprint,
+        kept.good,
+        kept.pass_at,
+    ):
+        return None
+    if any(before.models.get(name, model) != model for name, model in kept.models.items()):
+        return None
+    return before if _weight(before) > _weight(kept) else None
+
+
+def _weight(kept: Kept) -> tuple[bool, int]:
+    return kept.found.word != "TOO FEW LABELS", kept.found.labels - kept.found.missing
+
+
+def _read(path: Path, scorer: str) -> Kept | None:
     where = str(shortest(path))
     try:
         data = path.read_bytes()
@@ -301,6 +153,30 @@ def standing(root: Path, name: str, ref: ScorerRef, models: Iterable[str] = ()) 
     return kept, ""
 
 
+def unreliable(root: Path, summary: Summary) -> dict[str, str]:
+    """The judges of a run that no calibration bears out, each with why, and where that stands."""
+    found = {}
+    for name, scorer in summary.scorers.items():
+        ref = summary.header.scorers[name]
+        if ref.source != "judge":
+            continue
+        try:
+            kept, why = standing(root, name, ref, _models(scorer))
+        except InputError as error:
+            found[name] = str(error)
+            continue
+        if kept is None:
+            found[name] = f"not held against people's labels yet (gatewatch calibrate {name} --labels FILE)"
+        elif why:
+            found[name] = f"{why} ({shortest(calibration_path(root, name))})"
+    return found
+
+
+def _models(scorer: ScorerSummary) -> list[str]:
+    """What answered for a scorer, as a score names it; of several nothing is said."""
+    return list(scorer.models) if len(scorer.models) == 1 else []
+
+
 def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
     """What people would say of a run, by each judge that has a calibration to rely on: their pass rate, with its
     interval. Rows whose task gave no answer are bad, by anybody's word.
@@ -315,7 +191,7 @@ def on_human_scale(root: Path, summary: Summary) -> dict[str, Figure]:
         if ref.source != "judge":
             continue
         try:
-            kept, why = standing(root, name, ref, [", ".join(scorer.models)] if len(scorer.models) == 1 else ())
+            kept, why = standing(root, name, ref, _models(scorer))
         except InputError:  # it says so where it is demanded
             continue
         if kept is None or why or kept.good or kept.pass_at != scorer.pass_at:

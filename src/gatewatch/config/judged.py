@@ -24,14 +24,24 @@ _PAIR_WORDS = {"win": "a", "loss": "b", "tie": "tie", "a": "a", "b": "b"}
 class Judged(Struct, frozen=True):
     """Verdicts by thing (labels without people), how often each was given, and the models that gave them.
 
-    A thing is the answer to a case in one trial: of the first it has the case's name (`thing_of`). `things` has the
-    thing of each trace that has a verdict.
+    A thing is the answer to a case in one trial: of the first it has the case's name (`thing_of`). `failures` has, of
+    each thing on which the scorer failed or was not asked, why.
     """
 
     verdicts: dict[str, Label]
     population: Mapping[Any, int]
     models: dict[str, str] = {}
-    things: dict[str, str] = {}
+    failures: dict[str, str] = {}
+
+    def with_later(self, later: "Judged") -> "Judged":
+        """These verdicts, with those of a later asking in the place of what failed."""
+        verdicts = {**self.verdicts, **later.verdicts}
+        failures = {thing: why for thing, why in self.failures.items() if thing not in later.verdicts}
+        return Judged(verdicts, _population(verdicts), {**self.models, **later.models}, failures | later.failures)
+
+
+def _population(verdicts: Mapping[str, Label]) -> Counter[Any]:
+    return Counter(label.verdict for label in verdicts.values())
 
 
 def thing_of(case: str, trial: int) -> str:
@@ -120,7 +130,7 @@ def from_file(lines: Iterable[tuple[int, VerdictLine]], where: str, speak: Spoke
         )
     if problems:
         raise InputError(problems)
-    return Judged(verdicts, Counter(label.verdict for label in verdicts.values()))
+    return Judged(verdicts, _population(verdicts))
 
 
 def from_run(path: Path, scorer: Scorer) -> Judged:
@@ -129,16 +139,15 @@ def from_run(path: Path, scorer: Scorer) -> Judged:
     kind = None if rubric is None else rubric.scale.kind
     verdicts: dict[str, Label] = {}
     models: dict[str, str] = {}
-    things: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for row in JournalReader(path).rows():
-        score = row.scores.get(scorer.name)
+        score, thing = row.scores.get(scorer.name), thing_of(row.case, row.trial)
+        if score is None or score.status == "scorer_error":
+            failures[thing] = "it was not asked" if score is None else score.explanation
         if score is None or score.status in ("task_error", "timeout", "skipped"):
             continue
         models |= models_named(score.model)
         output = None if row.trace is None else row.trace.output
-        thing = thing_of(row.case, row.trial)
-        if row.trace is not None and row.trace.id:
-            things[row.trace.id] = thing
         verdicts[thing] = Label(
             id=thing,
             people=(),
@@ -147,8 +156,9 @@ def from_run(path: Path, scorer: Scorer) -> Judged:
             length=None if output is None else len(text_of(output)),
             slice=row.slice,
             cluster=row.cluster or row.case,
+            explanation=score.explanation,
         )
-    return Judged(verdicts, Counter(label.verdict for label in verdicts.values()), models, things)
+    return Judged(verdicts, _population(verdicts), models, failures)
 
 
 def _verdict(score: Score, kind: str | None, *, binary: bool) -> Value | None:

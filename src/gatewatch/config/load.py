@@ -1,18 +1,18 @@
 """Reading gatewatch.toml: every problem at once, each with its path."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from gatewatch.config.settings import Settings
-from gatewatch.core import shape
+from gatewatch.core import shape, toml
 from gatewatch.core.errors import ConfigError, Problem
 from gatewatch.offline.result import NAME
 
 FILE = "gatewatch.toml"
+_DEAREST = 1_000_000
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -37,12 +37,12 @@ def load(path: Path) -> Settings:
         ConfigError: with every key that is unknown, of the wrong type, or missing.
     """
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        raw = toml.parse(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(Problem(path.name, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError as error:
         raise ConfigError(Problem(path.name, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure, too
+    except ValueError as error:  # a number or a nesting beyond all measure, too
         at = _AT.search(str(error))
         where = f"{path.name}:{at[1]}:{at[2]}" if at and at[1] else path.name
         raise ConfigError(Problem(where, f"not TOML: {_AT.sub('', str(error))}")) from None
@@ -57,7 +57,7 @@ def load(path: Path) -> Settings:
 
 
 def _odd_numbers(value: Any, at: str = "") -> Iterator[shape.Flaw]:
-    """Numbers that TOML has and no key of ours can mean: NaN, infinity, a price below 0."""
+    """Numbers that TOML has and no key of ours can mean: NaN, infinity, a price below 0 or beyond all prices."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
@@ -67,6 +67,8 @@ def _odd_numbers(value: Any, at: str = "") -> Iterator[shape.Flaw]:
         yield at, f"must be a finite number, got {value}", ""
     elif isinstance(value, int | float) and value < 0 and at.startswith("prices."):
         yield at, f"must be 0 or more, got {value}", ""
+    elif isinstance(value, int | float) and value > _DEAREST and at.startswith("prices."):
+        yield at, f"must be at most {_DEAREST:,}, got {value}", "US dollars per million tokens"
 
 
 def _names(raw: dict[str, Any]) -> Iterator[shape.Flaw]:

@@ -1,7 +1,7 @@
 """The composition root: from settings to the models and scorers that they name."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,9 @@ from gatewatch.config.composites import COMPOSITES, composite, composites_last
 from gatewatch.config.imports import import_module
 from gatewatch.config.load import FILE, find, load, shortest
 from gatewatch.config.settings import Settings
-from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, InputError, Problem, among_many, did_you_mean
 from gatewatch.scorers.base import Scorer
-from gatewatch.scorers.library import BUILT_INS, make
+from gatewatch.scorers.library import BUILT_INS, LISTED, make
 
 if TYPE_CHECKING:
     from gatewatch.models.client import OpenAIClient
@@ -224,13 +224,20 @@ class Project:
         """
         own = self.scorers()
         if name not in own and name not in BUILT_INS:
-            raise ConfigError(Problem(where, f"there is no scorer {name!r}", did_you_mean(name, [*own, *BUILT_INS])))
+            raise ConfigError(Problem(where, *self._no_scorer(name, own)))
         if name in own:
             return own[name]
         try:
             return make(name, {})
         except ValueError as error:
             raise ConfigError(Problem(where, str(error), f"give its options in [scorers.{name}]")) from None
+
+    def _no_scorer(self, name: str, own: Iterable[str]) -> tuple[str, str]:
+        """What to say of a name that no scorer has: what is wrong, and a hint."""
+        file = self.settings.project.scorers
+        if file and callable(vars(import_module(self.root, file, f"{FILE}: project.scorers")).get(name)):
+            return f"{file} has a function {name} without @scorer", f"put @scorer above def {name}"
+        return f"there is no scorer {name!r}", among_many(name, [*own, *BUILT_INS], LISTED)
 
     def bound(self, scorer: Scorer) -> Scorer:
         """A scorer with the models that it names."""

@@ -1,6 +1,7 @@
 """What scorers there are here: ours, and the project's, with what each needs, gives and costs."""
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
@@ -8,10 +9,10 @@ from msgspec import Struct
 from gatewatch.config.composites import COMPOSITES
 from gatewatch.config.forecast import cost_of_call
 from gatewatch.config.project import Project
-from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, Problem, among_many
 from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.composite import all_of, weighted
-from gatewatch.scorers.library import BUILT_INS, GROUPS
+from gatewatch.scorers.library import BUILT_INS, GROUPS, LISTED
 
 _GUESSED_CHARACTERS = 2000
 
@@ -21,6 +22,7 @@ class Listed(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `needs` are the arguments it asks for, `gives` its range, `cost` US dollars for one trace (a rough figure; None
     where it is unknown, 0 where nothing is asked), `lacks` what must be given or installed before it can be used.
+    `fingerprint` is a run's; a judge that lacks its model has none.
     """
 
     name: str
@@ -58,7 +60,7 @@ def find_scorer(project: Project, name: str) -> Listed:
         if each.name == name:
             return each
     known = [*project.scorers(), *BUILT_INS, *COMPOSITES]
-    raise ConfigError(Problem("NAME", f"there is no scorer {name!r}", did_you_mean(name, known)))
+    raise ConfigError(Problem("NAME", f"there is no scorer {name!r}", among_many(name, known, LISTED)))
 
 
 def _factories() -> Iterator[tuple[str, Callable[..., Scorer]]]:
@@ -92,6 +94,10 @@ def _shown(parameter: inspect.Parameter) -> str:
 def _described(
     project: Project, scorer: Scorer, group: str, *, says: str = "", options: Mapping[str, str] | None = None
 ) -> Listed:
+    try:
+        fingerprint = project.bound(scorer).fingerprint  # as a run has it: a judge's model is a part of it
+    except ConfigError:
+        fingerprint = ""
     doc = says or " ".join(inspect.cleandoc(getattr(scorer.fn, "__doc__", "") or "").partition("\n\n")[0].split())
     return Listed(
         name=scorer.name,
@@ -101,13 +107,23 @@ def _described(
         gives="0 or 1" if scorer.binary else "0..1",
         models=tuple(dict.fromkeys(scorer.models)),
         cost=_cost(project, scorer),
-        fingerprint=scorer.fingerprint,
-        lacks=", ".join(
-            f"[models.{name}]" for name in dict.fromkeys(scorer.models) if name not in project.settings.models
-        ),
+        fingerprint=fingerprint,
+        lacks=_lacks(project, scorer),
         says="" if group == "project" and scorer.source == "judge" else doc,
         options=dict(options or {}),
     )
+
+
+def _lacks(project: Project, scorer: Scorer) -> str:
+    """What is missing of the models that a scorer names: their tables, or the variables that hold their keys."""
+    missing = []
+    for name in dict.fromkeys(scorer.models):
+        settings = project.settings.models.get(name)
+        if settings is None:
+            missing.append(f"[models.{name}]")
+        elif settings.key_env and not settings.path and not os.environ.get(settings.key_env, "").strip():
+            missing.append(f"the variable {settings.key_env}")
+    return ", ".join(dict.fromkeys(missing))
 
 
 def _cost(project: Project, scorer: Scorer) -> float | None:

@@ -18,6 +18,7 @@ from gatewatch.config.settings import SuiteSettings, TaskSettings
 from gatewatch.core import codec, shape
 from gatewatch.core.codec import text_of
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.threads import DaemonPool
 from gatewatch.models.protocol import Model
 from gatewatch.offline.task import Task
@@ -194,6 +195,8 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
         raise ConfigError(Problem(at, f"cannot be split into words: {error}")) from None
     if not argv or not argv[0]:
         raise ConfigError(Problem(at, "names no program"))
+    if any("\0" in word for word in argv):
+        raise ConfigError(Problem(at, "holds a null character, which no command may"))
     here = "/" in argv[0]  # such a one is looked for from the folder that it is started in
     path = task.environment.get("PATH", os.environ.get("PATH"))
     if shutil.which(root / argv[0] if here else argv[0], path=path) is None:
@@ -205,14 +208,13 @@ def _command(task: TaskSettings, root: Path, at: str) -> CommandTask:
 
 
 def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask:
-    try:
-        url = urlsplit(task.url)
-    except ValueError as error:
-        raise ConfigError(Problem(at, f"{task.url!r} is no URL: {error}")) from None
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ConfigError(Problem(at, f"must begin with http:// or https:// and name a host, got {task.url!r}"))
-    if url.username or url.password:
+    if flaw := url_flaw(task.url):
+        raise ConfigError(Problem(at, flaw))
+    if "@" in urlsplit(task.url).netloc:
         raise ConfigError(Problem(at, "holds a name or password", "put the secret into headers, as $NAME"))
+    headers = {name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()}
+    for flaw in filter(None, map(header_flaw, headers, headers.values())):
+        raise ConfigError(Problem(f"{where}.headers", flaw))
     for name in task.paths:
         if name not in PATHS:
             raise ConfigError(Problem(f"{where}.paths.{name}", "unknown", did_you_mean(name, PATHS)))
@@ -220,7 +222,7 @@ def _http(task: TaskSettings, where: str, at: str, concurrency: int) -> HttpTask
         raise ConfigError(Problem(f"{where}.paths.output", "missing", "say where in the reply the output lies"))
     made = HttpTask(
         task.url,
-        headers={name: _from_environment(value, f"{where}.headers.{name}") for name, value in task.headers.items()},
+        headers=headers,
         body=task.body,
         paths=task.paths,
         method=task.method,
@@ -270,6 +272,8 @@ def _from_environment(value: str, where: str) -> str:
 def _read(root: Path, name: str, where: str) -> str:
     try:
         return (root / name).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
+    except UnicodeDecodeError:
+        raise ConfigError(Problem(where, f"{name} cannot be read: not UTF-8")) from None
+    except (OSError, ValueError) as error:  # a null character is a ValueError
+        reason = getattr(error, "strerror", error)
         raise ConfigError(Problem(where, f"{name} cannot be read: {reason}")) from None

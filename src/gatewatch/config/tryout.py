@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from gatewatch.config.calibrations import named
+from gatewatch.config.calibrate import named
 from gatewatch.config.project import Project
 from gatewatch.core.case import Case
 from gatewatch.core.codec import text_of

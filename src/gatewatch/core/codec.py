@@ -54,6 +54,19 @@ def _written(encoder: msgspec.json.Encoder, value: object) -> bytes:
     return data
 
 
+def indented(value: object) -> str:
+    """Encode for people to read, over several lines.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
+    encoded = encode(value)
+    try:
+        return msgspec.json.format(encoded, indent=2).decode()
+    except msgspec.DecodeError:  # half of a surrogate pair
+        return json.dumps(json.loads(encoded), indent=2)
+
+
 def digest(value: object, length: int = 64) -> str:
     """The first `length` hex digits of the SHA-256 of a value's canonical encoding."""
     import hashlib

@@ -17,6 +17,7 @@ Each names what was wrong, where, and what to do about it.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 from msgspec import Struct
 
@@ -118,6 +119,26 @@ def said_by(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}".removeprefix("Carried: ")
     except Exception:
         return type(error).__name__
+
+
+def nearest(word: str, choices: Iterable[str], most: int = 3) -> list[str]:
+    """The choices nearest to a word: those that are written much like it, else those that have it in them."""
+    from difflib import get_close_matches
+
+    names = sorted(set(choices))
+    inside = (name for name in names if word and word in name)
+    return get_close_matches(word, names, n=most, cutoff=0.6) or list(islice(inside, most))
+
+
+def among_many(word: str, choices: Iterable[str], listed: str) -> str:
+    """As `did_you_mean`, where there are too many choices to name: the nearest few, and what lists the rest."""
+    from difflib import get_close_matches
+
+    names = sorted(set(choices))
+    if near := nearest(word, names, 1):
+        return f'did you mean "{near[0]}"?'
+    few = get_close_matches(word, names, n=3, cutoff=0.45)
+    return f"the nearest are {', '.join(few)}; {listed}" if few else listed
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -5,12 +5,15 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Value = bool | int | float | str
-Probability = Annotated[float, Meta(gt=0, le=1)]
+Probability = Annotated[float, Meta(ge=1e-9, le=1)]
+"""One over it is a weight: of much less, sums of weights are no numbers any more."""
 
 
 class LabelLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one person says: of which case or trace, by which scorer's scale, who, and when.
 
+    `output` is a digest of the output that was labelled, as `gatewatch show` tells it: of any other the label says
+    nothing.
     `pi` is the probability with which it was drawn to be labelled. `source` says how it came to be labelled: "random"
     (or nothing), or what it was chosen by ("mined", "thumbs_down"); what was chosen counts only where its `pi` is
     recorded.
@@ -19,6 +22,7 @@ class LabelLine(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     case: str = ""
     trace: str = ""
     trial: int | None = None
+    output: str = ""
     scorer: str = ""
     value: Value
     by: str = ""

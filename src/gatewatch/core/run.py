@@ -17,8 +17,9 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """What a run may be called: it names files."""
 
 Ending = Literal["complete", "partial", "broken"]
-Purpose = Literal["", "flips", "trials", "rescore"]
-"""Why a run was made: for itself, to try again what fell, for more trials of another run's cases, to score again."""
+Purpose = Literal["", "flips", "trials", "rescore", "calibrate"]
+"""Why a run was made: for itself, to try again what fell, for more trials of another run's cases, to score again, to
+ask a scorer about outputs that people labelled."""
 
 
 class DatasetRef(Struct, frozen=True, omit_defaults=True):

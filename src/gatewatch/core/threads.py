@@ -2,13 +2,16 @@
 
 A thread of Python cannot be stopped. One that is past its deadline is left behind (it is a daemon, so that it does
 not keep the process alive), and another takes its place. `abandoned` counts them, so that a caller can decide when
-that is too many.
+that is too many, and `left` whose calls they were.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -33,14 +36,19 @@ class DaemonPool:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.abandoned = 0
+        self.left: Counter[str] = Counter()
         self._jobs: SimpleQueue[Callable[[], bool] | None] = SimpleQueue()
         # Both are touched on the event loop's thread only.
         self._threads = 0
         self._calls = 0
 
-    async def call(self, fn: Callable[..., T], *args: Any, timeout: float | None = None) -> T:
-        """Call `fn` on a thread, with the caller's context variables.
+    @property
+    def abandoned(self) -> int:
+        """How many calls did not come back."""
+        return self.left.total()
+
+    async def call(self, fn: Callable[..., T], *args: Any, timeout: float | None = None, what: str = "") -> T:
+        """Call `fn` on a thread, with the caller's context variables. `what` names the call, for when it is left.
 
         Raises:
             Abandoned: when it has not come back within `timeout` seconds of being started.
@@ -99,7 +107,7 @@ class DaemonPool:
                     ticket.pop()
                 except IndexError:
                     left = True
-                    self.abandoned += 1
+                    self.left[what] += 1
                     self._threads -= 1
             raise
         finally:
@@ -121,6 +129,14 @@ class DaemonPool:
         """Let idle threads end; busy ones end with the process."""
         for _ in range(self._threads):
             self._jobs.put(None)
+
+
+def never_back(left: Mapping[str, int]) -> str:
+    """How many calls did not come back, and whose they were, the commonest first."""
+    here = f"{Path.cwd()}{os.sep}"
+    whose = (f"{count} of {what.replace(here, '')}" for what, count in Counter(left).most_common() if what)
+    calls = f"{sum(left.values())} calls did not come back after their deadline and cannot be ended"
+    return f"{calls} ({', '.join(whose)})".replace(" ()", "")
 
 
 def _carried(error: BaseException) -> BaseException:

@@ -47,6 +47,26 @@ def reply_key(base_url: str, model: str, parameters: Mapping[str, Any], request:
     )
 
 
+def worth_keeping(request: ChatRequest, reply: ChatReply) -> bool:
+    """Whether a reply may be given again: one that was cut off, or is not of the schema asked for, is asked anew.
+
+    The JSON may stand in a code fence, as it does where a provider is not held to the schema.
+    """
+    if reply.finish == "length":
+        return False
+    if request.schema is None:
+        return True
+    from jsonschema_rs import is_valid
+
+    text = reply.text.strip()
+    if text.startswith("```json") and text.endswith("```"):
+        text = text[len("```json") : -len("```")]
+    try:
+        return is_valid(request.schema, codec.parse(text.encode()))
+    except (ValueError, RecursionError):
+        return False
+
+
 class _NotOurs(Exception):  # noqa: N818 - says what the file is
     """The file is some other program's database, or a later version's."""
 

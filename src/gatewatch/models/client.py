@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
+from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.spans import recorder, span
-from gatewatch.models.cache import ReplyCache, reply_key
+from gatewatch.models.cache import ReplyCache, reply_key, worth_keeping
 from gatewatch.models.embeddings import (
     Batches,
     Embedding,
@@ -48,13 +49,15 @@ _SHORTEST_SECRET = 4
 def check(settings: ModelSettings, env: Mapping[str, str]) -> list[str]:
     """What is wrong with a model's settings, before anything is sent: one text for each problem."""
     problems = []
-    url = urlsplit(settings.base_url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        problems.append(f"base_url must begin with http:// or https:// and name a host, got {settings.base_url!r}")
-    elif url.username or url.password:
+    if flaw := url_flaw(settings.base_url):
+        problems.append(f"base_url {flaw}")
+    elif "@" in urlsplit(settings.base_url).netloc:
         problems.append(
             "base_url holds a name or password: put the secret into the variable named by key_env or headers"
         )
+    for name, value in settings.headers.items():
+        if flaw := header_flaw(name, "" if value.startswith("$") else value):
+            problems.append(f"headers: {flaw}")
     variables = [settings.key_env] if settings.key_env else []
     variables += [value[1:] for value in settings.headers.values() if value.startswith("$")]
     for variable in variables:
@@ -140,12 +143,14 @@ class OpenAIClient:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides its answers: the provider's name of the model, the base URL and the parameters."""
-        return {
+        """What decides its answers: the provider's name of the model, the base URL and the parameters; and that it is
+        not held to a schema, where it is not."""
+        found = {
             "model": self.settings.model,
             "base_url": self.settings.base_url,
             "parameters": self.settings.parameters,
         }
+        return found if self.settings.json_schema else {**found, "json_schema": False}
 
     @property
     def _who(self) -> str:
@@ -214,11 +219,13 @@ class OpenAIClient:
         settings = self.settings
         key = ""
         if self._cache is not None:
-            key = reply_key(settings.base_url, settings.model, parameters, request)
+            held = {} if settings.json_schema else {"json_schema": False}
+            key = reply_key(settings.base_url, settings.model, {**parameters, **held}, request)
             kept = self._cache.get(key)
             if kept is not None:
                 return kept
-        body = codec.encode(body_of(settings.model, parameters, request))
+        asked = request if settings.json_schema else replace(request, schema=None)
+        body = codec.encode(body_of(settings.model, parameters, asked))
         tokens = len(body) // CHARS_PER_TOKEN + _most_output(parameters)
         reply = await self._persist(body, tokens, course, "/chat/completions", reply_of)
         reply = replace(
@@ -228,7 +235,7 @@ class OpenAIClient:
             waited_s=course.waited_s,
             retries=course.retries,
         )
-        if self._cache is not None and _worth_keeping(request, reply):
+        if self._cache is not None and worth_keeping(request, reply):
             self._cache.set(key, reply)
         return reply
 
@@ -311,6 +318,8 @@ class OpenAIClient:
         if status in (401, 403):
             held = f"the variable {self.settings.key_env} holds the key" if self.settings.key_env else "no key is sent"
             message += f" ({held})"
+        if b'"response_format"' in body and ("response_format" in message or "json_schema" in message):
+            message += f" (json_schema = false in [models.{self._name}] leaves response_format out)"
         raise ModelError("refused", f"{self._who}: {message}")
 
     async def _post(
@@ -364,20 +373,6 @@ class OpenAIClient:
         if not value:
             raise ModelError("refused", f"{self._who}: the variable {name} is not set")
         return value
-
-
-def _worth_keeping(request: ChatRequest, reply: ChatReply) -> bool:
-    """Whether a reply may be given again: one that was cut off, or is not of the schema asked for, is asked anew."""
-    if reply.finish == "length":
-        return False
-    if request.schema is None:
-        return True
-    from jsonschema_rs import is_valid
-
-    try:
-        return is_valid(request.schema, codec.parse(reply.text.encode()))
-    except (ValueError, RecursionError):
-        return False
 
 
 def _most_output(parameters: Mapping[str, Any]) -> int:

@@ -22,6 +22,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
             A call that was refused for its rate (429) is made again without using these up.
         patience: seconds that a call waits in all, from its first refusal for its rate, before it is given up.
         parameters: sent with every request (temperature, max_tokens, seed ...).
+        json_schema: whether the provider is asked to hold a judge's reply to a JSON schema (`response_format`).
         cache: whether replies may come from, and go to, the reply cache.
     """
 
@@ -37,4 +38,5 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 5
     patience: float = 600.0
     parameters: dict[str, Any] = {}
+    json_schema: bool = True
     cache: bool = True

@@ -12,7 +12,6 @@ What is accepted does not block and stays listed. On the day after `until` the g
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from gatewatch.core import shape
+from gatewatch.core import shape, toml
 from gatewatch.core.clock import now
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.verdict import Accepted, RowDiff
@@ -127,12 +126,12 @@ def read_exceptions(path: Path, suite: str, *, shown: str = FILE, today: date | 
         return Exceptions(today=today)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        raw = tomllib.loads(text)
+        raw = toml.parse(text)
     except OSError as error:
         raise InputError(Problem(shown, f"cannot be read: {error.strerror}")) from None
     except UnicodeDecodeError as error:
         raise InputError(Problem(shown, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(Problem(shown, f"not TOML: {error}")) from None
     lines = [1 + text.count("\n", 0, match.start()) for match in _ENTRY.finditer(text)]
     problems = list(_flaws(raw, lines, shown))

@@ -90,9 +90,9 @@ def open_dataset(path: str | Path) -> Dataset:
         DatasetError: with all that is wrong: unreadable, not UTF-8, no cases, bad lines, ids given twice.
     """
     file = Path(path)
-    if not file.is_file():
-        raise DatasetError(Problem(str(path), "no such file", "a dataset is a .jsonl or .csv file"))
     try:
+        if not file.is_file():
+            raise DatasetError(Problem(str(path), "no such file", "a dataset is a .jsonl or .csv file"))
         if file.suffix.lower() == ".csv":
             return _checked(str(path), _read_objects(str(path), read_csv(file)), None)
         lines = _Lines(os.open(file, os.O_RDONLY), str(path))

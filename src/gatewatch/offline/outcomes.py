@@ -174,7 +174,7 @@ class Outcomes:
         )
         found.independent, found.purpose = header.independent, header.purpose
         found.made_for = header.of
-        if header.purpose == "rescore":  # the outputs of that run, which are no new outcomes
+        if header.purpose in ("rescore", "calibrate"):  # the outputs of that run, which are no new outcomes
             found.runs = (header.run, header.of)
         return found
 

@@ -49,7 +49,8 @@ def _earlier(folder: Path, after: Outcomes, besides: Collection[str]) -> list[Ou
     for each in _stored(folder):
         if each.run == after.run:  # what is newer is no earlier trial
             break
-        if known.isdisjoint((*each.runs, each.made_for)) and same_version(each, after) and each.purpose != "rescore":
+        made = each.purpose not in ("rescore", "calibrate")
+        if made and known.isdisjoint((*each.runs, each.made_for)) and same_version(each, after):
             found.append(each)
     return found
 

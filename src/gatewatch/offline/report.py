@@ -245,6 +245,7 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
     for model, names in floating(summary).items():
         what = f"! {', '.join(names)}: {model} answered, which was asked for by another name"
         yield Text(clean(f"{what}: when that alias moves, so do the scores; ask for the dated name"), style="yellow")
+    yield from _leans(summary)
     for kinds in (summary.errors, summary.scorer_errors, summary.notes):
         for message, count in list(kinds.items())[:_ERRORS_SHOWN]:
             yield Text(clean(f"! {count} x {message}"), style="yellow")
@@ -261,6 +262,20 @@ def _troubles(summary: Summary) -> "Iterator[Text]":
             clean(f"{summary.state.upper()}: {summary.rows} of {summary.expected_rows} rows; {why}"),
             style="bold yellow",
         )
+
+
+def _leans(summary: Summary) -> "Iterator[Text]":
+    """Judges of pairs that go by position, where that is sure."""
+    from rich.text import Text
+
+    from gatewatch.scorers.bias import surely_by_position
+
+    for name, scorer in summary.scorers.items():
+        lean = surely_by_position(scorer.orders) if scorer.orders else None
+        if lean is not None:
+            share = f"{lean.value:.3f} [{lean.low:.3f}, {lean.high:.3f}]"
+            what = f"! {name}: the judge goes by position: {share} of its verdicts are for what stood first"
+            yield Text(clean(what), style="yellow")
 
 
 def floating(summary: Summary) -> dict[str, list[str]]:

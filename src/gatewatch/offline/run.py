@@ -6,6 +6,7 @@ of cases. One sweep over the seats, a few times a second, ends what is past its 
 
 import asyncio
 import inspect
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from gatewatch.core.errors import GatewatchError, RunBroken
 from gatewatch.core.run import Ending, Row, RunEnd, trace_id
 from gatewatch.core.score import Score
 from gatewatch.core.spans import Recorder, recorder
-from gatewatch.core.threads import Abandoned, DaemonPool
+from gatewatch.core.threads import Abandoned, DaemonPool, never_back
 from gatewatch.core.trace import Fault, Trace
 from gatewatch.offline.conversation import converse, is_regenerated
 from gatewatch.offline.journal import Journal
@@ -195,10 +196,9 @@ class Runner:
                     seat.expired = moment
                     assert seat.task is not None
                     seat.task.cancel()
-            abandoned = self._stuck + self._threads.abandoned + self.plan.task.abandoned
-            if abandoned >= MOST_ABANDONED and not self._reason:
-                what = f"{abandoned} calls did not come back after their deadline and cannot be ended"
-                self._break(RunBroken(f"{what}; what was done is kept: --resume goes on with it"))
+            left = self._threads.left + Counter({"the task": self._stuck + self.plan.task.abandoned})
+            if left.total() >= MOST_ABANDONED and not self._reason:
+                self._break(RunBroken(f"{never_back(left)}; what was done is kept: --resume goes on with it"))
                 return
 
     def _leave_behind(self, seat: _Seat) -> None:
@@ -289,7 +289,7 @@ class Runner:
         if _is_async(hook):
             await hook(case)
         else:
-            await self._threads.call(hook, case, timeout=self.plan.timeout)
+            await self._threads.call(hook, case, timeout=self.plan.timeout, what="the setup or the teardown")
 
     async def _tear_down(self, hook: Hook, case: Case) -> tuple[str, ...]:
         async def attempt() -> str:

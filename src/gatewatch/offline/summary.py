@@ -15,9 +15,10 @@ from gatewatch.core.money import Cost
 from gatewatch.core.run import Row, RunEnd, RunHeader
 from gatewatch.core.score import STATUSES, Score, models_named
 from gatewatch.core.trace import Usage
+from gatewatch.scorers.votes import was_shown_both_ways
 from gatewatch.stats.intervals import Interval, MeanEstimate, pass_at_k, pass_hat_k
 
-_ERROR_LENGTH = 120
+_ERROR_LENGTH = 240
 _LONG_NUMBER = re.compile(r"[0-9a-f]*[0-9][0-9a-f]{3,}|[0-9]{4,}")
 LOST_SHARE = 0.05
 """The share of scores lost to scorer errors above which a mean is called unreliable."""
@@ -44,7 +45,8 @@ class ScorerSummary(Struct, frozen=True, omit_defaults=True):
     """One scorer over a run: its figure, the same by slice, and its pass rate where it has a pass mark.
 
     `pass_hat_k[k-1]` is the probability that k trials of a case all pass (pass^k), `pass_at_k[k-1]` that one of k does.
-    `models` are a judge's models as their providers name them.
+    `models` are a judge's models as their providers name them. `orders` counts the labels of pairs that were shown in
+    both orders.
     """
 
     figure: Figure
@@ -55,6 +57,7 @@ class ScorerSummary(Struct, frozen=True, omit_defaults=True):
     pass_at_k: tuple[float, ...] = ()
     flaky: int = 0
     models: tuple[str, ...] = ()
+    orders: dict[str, int] = {}
 
 
 class Tokens(Struct, frozen=True):
@@ -210,6 +213,7 @@ class Tally:
         self._errors, self._scorer_errors = _Kinds(), _Kinds()
         self._notes: Counter[str] = Counter()
         self._models: dict[str, set[str]] = {}
+        self._orders: dict[str, Counter[str]] = {}
 
     def add(self, row: Row) -> None:
         """Count one whole row."""
@@ -248,6 +252,8 @@ class Tally:
             passes.add(row, score)
         if score.model:
             self._models.setdefault(name, set()).update(models_named(score.model).values())
+        if score.source == "judge" and score.value is not None and was_shown_both_ways(score):
+            self._orders.setdefault(name, Counter())[score.label] += 1
         if score.cost is not None:
             self._judge_cost.add(score.cost)
             self._judge_tokens.add(score.usage)
@@ -269,6 +275,7 @@ class Tally:
                 pass_at_k=at,
                 flaky=flaky,
                 models=tuple(sorted(self._models.get(name, ()))),
+                orders=dict(self._orders.get(name, ())),
             )
         expected = self.header.dataset.cases * self.header.trials
         order = (*STATUSES, "not_scored")
@@ -312,7 +319,7 @@ class _Kinds:
         return self._counts.total()
 
     def add(self, message: str) -> None:
-        line = message.split("\n", maxsplit=1)[0][:_ERROR_LENGTH]
+        line = _cut(message.split("\n", maxsplit=1)[0])
         kind = _LONG_NUMBER.sub("#", line)
         self._counts[kind] += 1
         self._first.setdefault(kind, line)
@@ -320,6 +327,14 @@ class _Kinds:
     def result(self) -> dict[str, int]:
         """The commonest kinds, each shown by its first message."""
         return {self._first[kind]: count for kind, count in self._counts.most_common(20)}
+
+
+def _cut(line: str) -> str:
+    """A line that is not too long, cut between words where they are short."""
+    if len(line) <= _ERROR_LENGTH:
+        return line
+    whole, _, _ = line[: _ERROR_LENGTH - 1].rpartition(" ")
+    return f"{whole} …" if 2 * len(whole) > _ERROR_LENGTH else f"{line[: _ERROR_LENGTH - 1]}…"
 
 
 class _CostSum:

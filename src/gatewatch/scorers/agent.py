@@ -17,6 +17,9 @@ Text = Callable[[str], str]
 Difference = tuple[str, str]
 """A label, and in words what differs."""
 
+MOST_PAIRS = 100_000
+"""How many pairs of a call expected and one made are compared: with more it would take too long."""
+
 _SHOWN = 120
 _UNHEARD = dict.fromkeys(map(ord, " \t\r\n\u00a0,./-_*^'\"‘’“”"))
 
@@ -47,7 +50,8 @@ def tool_calls(
     A call is right when it has the name, every argument that is not `optional`, none that is not expected, and each
     value is the one in `arguments` or one in `accept`. An optional argument for which neither has a value may be
     anything. Numbers are equal by value (5 and 5.0), but "5" is not 5, and true is not 1; lists are equal element by
-    element, objects key by key; text in composed form (NFC).
+    element, objects key by key; text in composed form (NFC). Where each call is compared with each, which is in any
+    order and with subset, more than 100,000 pairs are an error of the scorer.
 
     Args:
         name: the scorer's name.
@@ -63,10 +67,14 @@ def tool_calls(
         raise ValueError(f'order must be "any", "strict" or "subset", got {order!r}')
     if strings not in ("exact", "loose"):
         raise ValueError(f'strings must be "exact" or "loose", got {strings!r}')
-    text: Text = _loose if strings == "loose" else _composed
+    text: Text = _loose if strings == "loose" else composed
 
     def score(trace: Trace, expected: Sequence[ToolCall]) -> bool | Score:
-        difference = _difference(expected, calls_made(trace), order, text)
+        made = calls_made(trace)
+        each_with_each = order == "subset" or (order == "any" and len(made) == len(expected))
+        if each_with_each and (flaw := too_many(expected, made)):
+            return flaw
+        difference = _difference(expected, made, order, text)
         return True if difference is None else Score(0.0, *difference)
 
     options = {"order": order, "strings": strings}
@@ -137,8 +145,7 @@ def _difference(expected: Sequence[ToolCall], made: Sequence[Made], order: str, 
     if order == "strict":
         pairs = zip(expected, made, strict=True)
         return next((found for right, call in pairs if (found := _differs(right, call, text))), None)
-    edges = [[at for at, call in enumerate(made) if _differs(right, call, text) is None] for right in expected]
-    partner = matched(edges)
+    partner = matched(fitting(expected, made, text))
     for right, at in zip(expected, partner, strict=True):
         if at is None:
             free = [call for at, call in enumerate(made) if at not in partner]
@@ -187,9 +194,59 @@ def matched(edges: Sequence[Sequence[int]]) -> list[int | None]:
     return partner
 
 
-def first_difference(right: ToolCall, call: Made) -> Difference | None:
-    """How a call differs from the one expected, texts compared exactly; None when it is right."""
-    return _differs(right, call, _composed)
+def too_many(expected: Sequence[ToolCall], made: Sequence[Made]) -> Score | None:
+    """The score of more calls than can be compared each with each, or None."""
+    if len(expected) * len(made) <= MOST_PAIRS:
+        return None
+    what = f"{len(expected):,} calls expected and {len(made):,} made are more than the {MOST_PAIRS:,} pairs compared"
+    return Score(status="scorer_error", explanation=what)
+
+
+def fitting(expected: Sequence[ToolCall], made: Sequence[Made], text: Text = composed) -> list[list[int]]:
+    """For each expected call the places of those made that are right: from which it does not differ.
+
+    Every value is read once and numbered, so that to compare two calls is to compare numbers.
+    """
+    numbers: dict[Any, int] = {}
+
+    def number(value: Any) -> int:
+        return numbers.setdefault(_comparable(value, text), len(numbers))
+
+    by_name: dict[str, list[tuple[int, dict[str, int]]]] = {}
+    for at, call in enumerate(made):
+        if not call.flaw:
+            given = {key: number(value) for key, value in call.arguments.items()}
+            by_name.setdefault(call.name, []).append((at, given))
+    edges = []
+    for right in expected:
+        accepted = {key: {number(value)} for key, value in right.arguments.items()}
+        for key, values in right.accept.items():
+            accepted.setdefault(key, set()).update(map(number, values))
+        needed = accepted.keys() - set(right.optional)
+        edges.append(
+            [
+                at
+                for at, given in by_name.get(right.name, ())
+                if needed <= given.keys()
+                and all(
+                    value in accepted[key] if key in accepted else key in right.optional for key, value in given.items()
+                )
+            ]
+        )
+    return edges
+
+
+def _comparable(value: Any, text: Text) -> Any:
+    """What is equal for two values, and has a hash, just when `_same` says that they are the same."""
+    if isinstance(value, str):
+        return "text", text(value)
+    if isinstance(value, bool):
+        return "truth", value
+    if isinstance(value, list | tuple):
+        return "list", *(_comparable(each, text) for each in value)
+    if isinstance(value, dict):
+        return "object", frozenset((key, _comparable(each, text)) for key, each in value.items())
+    return value
 
 
 def _differs(right: ToolCall, call: Made, text: Text) -> Difference | None:
@@ -233,10 +290,6 @@ def _same(value: Any, right: Any, text: Text) -> bool:
             and all(_same(value[key], each, text) for key, each in right.items())
         )
     return False
-
-
-def _composed(text: str) -> str:
-    return composed(text)
 
 
 def _loose(text: str) -> str:

@@ -108,9 +108,14 @@ async def apply(
     if scorer.inline or threads is None:
         return call_inline(scorer, arguments)
     try:
-        return await threads.call(call_inline, scorer, arguments, timeout=timeout)
+        return await threads.call(call_inline, scorer, arguments, timeout=timeout, what=_named(scorer))
     except Abandoned as error:
         return Score(status="scorer_error", explanation=str(error))
+
+
+def _named(scorer: Scorer) -> str:
+    code = getattr(scorer.fn, "__code__", None)
+    return f"the scorer {scorer.name}" + (f", {code.co_filename}:{code.co_firstlineno}" if code is not None else "")
 
 
 async def _call_async(
@@ -134,7 +139,7 @@ async def _call_async(
         call.cancel()
         await asyncio.wait([call], timeout=_GRACE_S)
         if not call.done() and threads is not None:
-            threads.abandoned += 1  # counted with the threads: it, too, is busy for ever
+            threads.left[_named(scorer)] += 1  # counted with the threads: it, too, is busy for ever
         return Score(status="scorer_error", explanation=f"no answer within {timeout:g} s")
     return scorer_error(asyncio.CancelledError()) if call.cancelled() else call.result()
 

@@ -9,8 +9,9 @@ from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Usage, total_usage
 from gatewatch.models.protocol import ChatReply, ChatRequest, Model
-from gatewatch.scorers.prompt import Messages, again
+from gatewatch.scorers.prompt import SHOWN_OF_REASON, Messages, again
 from gatewatch.scorers.reply import Form
+from gatewatch.scorers.votes import UNREADABLE
 
 _SHOWN_OF_BAD_REPLY = 200
 
@@ -37,9 +38,9 @@ async def ask(model: Model, messages: Messages, form: Form, parameters: dict[str
             value, label, explanation, parts = form.read(text)
         except ValueError as error:
             cut = "it was cut off at the limit of output tokens"
-            reason = cut if reply.finish == "length" else str(error)
+            reason = cut if reply.finish == "length" else str(error)[:SHOWN_OF_REASON]
             shown = f": {text[:_SHOWN_OF_BAD_REPLY]}" if text else ""
-            why = f"the judge's reply could not be read: {reason}{shown}"
+            why = f"{UNREADABLE}: {reason}{shown}"
             messages = again(messages, text, reason, form)
         else:
             score = Score(

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from gatewatch.core.codec import text_of
 from gatewatch.core.errors import GatewatchError, did_you_mean
+from gatewatch.core.names import OTHERWISE
 from gatewatch.core.score import Source
 from gatewatch.scorers.fingerprint import Identity, declared, of_function
 
@@ -193,8 +194,10 @@ def getters_of(fn: Callable[..., Any], given: Mapping[str, Any] | None = None) -
             if parameter.default is not parameter.empty:
                 continue
             where = getattr(fn, "__name__", "the scorer")
+            meant = OTHERWISE.get(name)
+            hint = f'did you mean "{meant}"?' if meant else did_you_mean(name, ARGUMENTS)
             raise TypeError(
-                f"{where} asks for {name!r}, which a scorer is not given ({did_you_mean(name, ARGUMENTS)}); "
+                f"{where} asks for {name!r}, which a scorer is not given ({hint}); "
                 f"a scorer may ask for {', '.join(ARGUMENTS)}"
             )
         if parameter.kind is parameter.POSITIONAL_ONLY:

@@ -1,11 +1,12 @@
 """What a judge leans to beside quality: a position, length, its own model's outputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from gatewatch.scorers.labels import Label, Value
+from gatewatch.scorers.votes import orders_of
 from gatewatch.stats.agreement import auc
 from gatewatch.stats.intervals import cluster_t
 from gatewatch.stats.paired import tango
@@ -74,6 +75,14 @@ def of_position(orders: Sequence[tuple[str | None, str | None]]) -> list[Bias]:
         Bias("position", share, bounds.low, bounds.high, len(shown), "the share of verdicts for what stood first", far),
         Bias("swap", same, swap.low, swap.high, len(kept), "the share of pairs judged the same in both orders"),
     ]
+
+
+def surely_by_position(labels: Mapping[str, int]) -> Bias | None:
+    """How a pairwise judge goes by position, where that is sure: from how often it gave each label of a pair."""
+    for lean in of_position([orders_of(label) for label, count in labels.items() for _ in range(count)]):
+        if lean.kind == "position" and (lean.low > TOO_FAR or lean.high < 1 - TOO_FAR):
+            return lean
+    return None
 
 
 def _for(row: Row, side: str) -> tuple[bool, bool]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.scorers.bias import Bias, biases, of_position
-from gatewatch.scorers.labels import Label, Value, majority
+from gatewatch.scorers.labels import Label, Value, is_graded, majority, what_is_good
 from gatewatch.scorers.suspects import Suspect, suspects
 from gatewatch.stats.agreement import (
     Confusion,
@@ -133,12 +133,13 @@ def calibrate(
     """
     if not labels:
         raise ValueError("there are no labels")
-    is_good = _reader(labels, good, pass_at)
+    said = [label.verdict for label in labels if label.verdict is not None]
+    is_good = what_is_good([value for label in labels for value in label.people], said, good=good, pass_at=pass_at)
     decided = [(label, majority(label.people)) for label in labels]
     split = sum(value is None for _, value in decided)
     both = [(label, value) for label, value in decided if value is not None and label.verdict is not None]
     people = [is_good(value) for _, value in both]
-    ranked = pass_at is None and any(_is_graded(label.verdict) for label, _ in both)
+    ranked = pass_at is None and any(is_graded(label.verdict) for label, _ in both)
     table = None if ranked or not both else _table(both, people, is_good)
     youden, area = _sight(both, people, table)
     word, why, more = _word(len(both), youden, table)
@@ -165,31 +166,6 @@ def calibrate(
     return replace(found, **fields)
 
 
-def _is_graded(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool) and value not in (0, 1)
-
-
-def _reader(labels: Sequence[Label], good: str, pass_at: float | None) -> Callable[[Value], bool]:
-    every = [value for label in labels for value in label.people]
-    said = [label.verdict for label in labels if label.verdict is not None]
-    if len({isinstance(value, str) for value in (*every, *said)}) > 1:
-        mixed = ", ".join(dict.fromkeys(repr(value) for value in (*every, *said)))
-        raise ValueError(f"labels and verdicts must be choices, or not be, all of them: there are {mixed[:200]}")
-    if any(isinstance(value, str) for value in every):
-        choices = sorted({str(value) for value in every})
-        if good not in choices:
-            what = f"{good!r} is none of the choices" if good else "which choice is good is not said"
-            raise ValueError(f"{what}: name one of {', '.join(choices)}")
-        return lambda value: value == good
-    if pass_at is not None:
-        return lambda value: float(value) >= pass_at
-    if any(_is_graded(value) for value in every):
-        raise ValueError(
-            "people give grades, so that it has to be said from which on one is a pass: give pass_at (--pass-at)"
-        )
-    return bool
-
-
 def _table(both: Sequence[tuple[Label, Value]], people: Sequence[bool], is_good: Callable[[Value], bool]) -> Confusion:
     passed = [is_good(label.verdict) for label, _ in both if label.verdict is not None]
     return Confusion.of(people, passed, [label.weight for label, _ in both], _clusters([label for label, _ in both]))
@@ -214,7 +190,11 @@ def _sight(
 
 def _word(n: int, youden: Figure | None, table: Confusion | None) -> tuple[Word, str, int | None]:
     if n < FEWEST_LABELS:
-        return "TOO FEW LABELS", f"labels with a verdict: {n}, and it takes {FEWEST_LABELS}", FEWEST_LABELS - n
+        return (
+            "TOO FEW LABELS",
+            f"labelled outputs with a verdict: {n}, and it takes {FEWEST_LABELS}",
+            FEWEST_LABELS - n,
+        )
     if youden is None:
         return "TOO FEW LABELS", "all that is labelled is good, or all of it bad: label some of the other kind", None
     j = "2 AUC - 1" if table is None else "J"
@@ -282,7 +262,7 @@ def _agreement(
         "effective": table.effective,
         **{name: _figure(getattr(table, name)) for name in ("sensitivity", "specificity", "ppv", "npv")},
     }
-    if any(_is_graded(value) for value in people):
+    if any(is_graded(value) for value in people):
         grades = [[float(value) for value in side if value is not None] for side in (people, verdicts)]
         if len(set(grades[0])) <= _MOST_GRADES >= len(set(grades[1])):
             found["weighted_kappa"] = _of_kappa(weighted_kappa(grades[0], grades[1], weights="quadratic"), alone)
@@ -324,7 +304,7 @@ def _rates(
     if ranked:
         found["corrected"] = _powered(labels, values, population)
         return found
-    if any(_is_graded(value) for label in labels for value in label.people):
+    if any(is_graded(value) for label in labels for value in label.people):
         grades = [sum(map(float, label.people)) / len(label.people) for label in labels]
         found["mean"] = _powered(labels, grades, population)
     told = {verdict: count for verdict, count in counts.items() if verdict is not None}
@@ -335,7 +315,7 @@ def _rates(
 
     def stratum(verdict: Value | None) -> Value | None:
         # A grade that is rare is known by its side of the pass mark, without which grades in all shades tell nothing.
-        return verdict if verdict in often or not _is_graded(verdict) else f"good {is_good(verdict)}"  # type: ignore[arg-type]
+        return verdict if verdict in often or not is_graded(verdict) else f"good {is_good(verdict)}"  # type: ignore[arg-type]
 
     shares = Counter[Any]()
     for verdict, count in counts.items():
@@ -365,7 +345,7 @@ def _alpha(labels: Sequence[Label]) -> float | None:
     ratings = [label.people for label in labels]
     if not any(len(each) > 1 for each in ratings):
         return None
-    graded = any(_is_graded(value) for each in ratings for value in each)
+    graded = any(is_graded(value) for each in ratings for value in each)
     return krippendorff_alpha(ratings, level="interval" if graded else "nominal")
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.case import Case, Expected
+from gatewatch.core.compose import composed
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 from gatewatch.models.protocol import Model
@@ -19,7 +20,7 @@ from gatewatch.scorers.asking import ask
 from gatewatch.scorers.base import MISSING, Getter, Models, Scorer, expected_text, getters_named, not_configured
 from gatewatch.scorers.fingerprint import Identity
 from gatewatch.scorers.prompt import PROMPT_VERSION, as_text, fenced_request, steps_of
-from gatewatch.scorers.reply import Form, Verdict, must_be_text, must_have, object_schema, read_object
+from gatewatch.scorers.reply import Form, Verdict, beginning, must_be_text, must_have, object_schema, read_object
 from gatewatch.scorers.rubric import Rubric
 from gatewatch.scorers.scale import listed
 
@@ -284,16 +285,24 @@ def _form(kind: _Kind, count: int | None) -> Form:
         if not isinstance(pieces, list):
             raise ValueError(f'"{plural}" must be a list')
         parts: dict[str, Score] = {}
+        seen: dict[str, int] = {}
         for place, piece in enumerate(pieces, 1):
             where = f" of {kind.piece} {place}"
             if not isinstance(piece, dict):
                 raise ValueError(f"{kind.piece} {place} must be an object")
             must_have(piece, tuple(each), where)
             must_be_text(f"explanation{where}", piece["explanation"])
-            if kind.numbered and piece[first] != place:
-                raise ValueError(f"{kind.piece} {place} has the number {piece[first]!r}")
+            if not kind.numbered:
+                must_be_text(f"{first}{where}", piece[first])
+                same = seen.setdefault(" ".join(composed(piece[first]).casefold().split()), place)
+                if same != place:
+                    raise ValueError(f"{kind.piece} {place} says the same as {kind.piece} {same}")
+            elif type(piece[first]) is not int or piece[first] != place:
+                raise ValueError(f"{kind.piece} {place} has the number {beginning(piece[first])}")
             if piece["verdict"] not in kind.verdicts:
-                raise ValueError(f"the verdict{where} must be {listed(kind.verdicts)}, got {piece['verdict']!r}")
+                raise ValueError(
+                    f"the verdict{where} must be {listed(kind.verdicts)}, got {beginning(piece['verdict'])}"
+                )
             held = piece["verdict"] == kind.good
             said = piece["explanation"] if kind.numbered else f"{piece[first]}: {piece['explanation']}"
             parts[f"{kind.piece} {place}"] = Score(float(held), piece["verdict"], said)

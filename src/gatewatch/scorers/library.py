@@ -7,7 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from gatewatch.core import shape
-from gatewatch.core.errors import did_you_mean
+from gatewatch.core.errors import among_many, did_you_mean
 from gatewatch.scorers.agent import tool_calls
 from gatewatch.scorers.base import Scorer
 from gatewatch.scorers.claims import context_precision, context_recall, faithfulness, task_success
@@ -53,6 +53,8 @@ BUILT_INS: Mapping[str, Callable[..., Scorer]] = {
 }
 """The scorers by name. Each value makes one from its options, which can all be given as keywords."""
 
+LISTED = "`gatewatch scorers` lists them"
+
 _PLAIN = (str, bool, int, float, NoneType, dict, Mapping, tuple)
 """What a configuration file can state. Models and rubrics, which options may also be, it cannot."""
 
@@ -67,7 +69,7 @@ def make(name: str, options: Mapping[str, Any]) -> Scorer:
     """
     factory = BUILT_INS.get(name)
     if factory is None:
-        raise ValueError(f"there is no scorer {name!r} ({did_you_mean(name, BUILT_INS)})")
+        raise ValueError(f"there is no scorer {name!r} ({among_many(name, BUILT_INS, LISTED)})")
     parameters = inspect.signature(factory).parameters
     kinds = get_type_hints(factory)
     given: dict[str, Any] = {}

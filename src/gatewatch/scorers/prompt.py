@@ -18,6 +18,9 @@ from gatewatch.scorers.scale import Scale
 PROMPT_VERSION = "1"
 """Changes whenever the wording below does: judges with another wording are another ruler."""
 
+SHOWN_OF_REASON = 300
+"""How many characters are said of why a reply could not be read: some of them may be the reply's."""
+
 Messages = tuple[dict[str, Any], ...]
 
 _BOUNDARY_LENGTH = 24
@@ -109,14 +112,19 @@ def fenced_request(rubric: Rubric, sections: Mapping[str, str], form: Form) -> M
 
 
 def again(messages: Messages, text: str, why: str, form: Form) -> Messages:
-    """The messages that ask once more: the bad reply is shown, fenced as all else that was not written by us."""
+    """The messages that ask once more: the bad reply is shown, fenced as all else that was not written by us.
+
+    `why` is said in our own voice: what it holds of the reply must be short, and is cut here whatever it is.
+    """
     text = text[:_REPEATED_OF_BAD_REPLY]
     boundary = codec.digest([PROMPT_VERSION, "again", text], _BOUNDARY_LENGTH)
     if form.shape:
         closing = f"Judge {_judged(messages)} again. Reply with one JSON object and nothing else:\n{form.shape}"
     else:
         closing = "Judge again, and end with one verdict in double brackets, as you were told."
-    asked = _AGAIN.format(why=why, boundary=boundary, reply=_fenced({"REPLY": text}, boundary), closing=closing)
+    asked = _AGAIN.format(
+        why=why[:SHOWN_OF_REASON], boundary=boundary, reply=_fenced({"REPLY": text}, boundary), closing=closing
+    )
     return (*messages, {"role": "assistant", "content": "(unreadable)"}, {"role": "user", "content": asked})
 
 

@@ -40,7 +40,13 @@ def load_published(path: Path, text: str, name: str) -> Rubric:
         except (ValueError, RecursionError) as error:
             hint = "a published judge prompt is one JSON object a line"
             raise RubricError(Problem(f"{path}:{number}", f"not a JSON object: {error}", hint)) from None
-        found[str(prompt.get("name"))] = number, prompt
+        key = str(prompt.get("name"))
+        if key in found and name in ("", key):
+            what = f"the prompt {key!r} is in line {found[key][0]} already"
+            raise RubricError(Problem(f"{path}:{number}", what, "give each a name of its own"))
+        found[key] = number, prompt
+    if not found:
+        raise RubricError(Problem(str(path), "is empty", "a published judge prompt is one JSON object a line"))
     if not name and len(found) == 1:
         name = next(iter(found))
     if name not in found:

@@ -7,6 +7,7 @@ then counts as unknown.
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -81,7 +82,7 @@ def _answer_form(
         try:
             return Verdict(value(answer), str(answer), explanation)
         except ValueError as error:
-            raise ValueError(f'"{field}" {error}, got {_shown(answer)}') from None
+            raise ValueError(f'"{field}" {error}, got {beginning(answer)}') from None
 
     return Form(
         shape=f'{{"explanation": "...", "{field}": {shown}}}',
@@ -115,13 +116,13 @@ def _policy_form(clauses: list[str]) -> Form:
         for clause in clauses:
             answer = found[clause]
             if not isinstance(answer, dict):
-                raise ValueError(f"{_shown(clause)} must be an object with an explanation and a verdict")
-            must_have(answer, ("explanation", "verdict"), f" of {_shown(clause)}")
+                raise ValueError(f"{beginning(clause)} must be an object with an explanation and a verdict")
+            must_have(answer, ("explanation", "verdict"), f" of {beginning(clause)}")
             must_be_text("explanation", answer["explanation"])
             label = answer["verdict"]
             if label not in _CLAUSE_VERDICTS:
                 raise ValueError(
-                    f"the verdict on {_shown(clause)} must be {listed(_CLAUSE_VERDICTS)}, got {_shown(label)}"
+                    f"the verdict on {beginning(clause)} must be {listed(_CLAUSE_VERDICTS)}, got {beginning(label)}"
                 )
             said = answer["explanation"]
             parts[clause] = (
@@ -153,9 +154,10 @@ def of_clauses(parts: Mapping[str, Score]) -> Verdict:
 
 # Published prompts: a verdict in double brackets at the end of prose.
 
-_BRACKETS = re.compile(r"\[\[([^\[\]]{1,20})\]\]")
+_BRACKETS = re.compile(r"\[\[([^\[\]]+)\]\]")
 _RATING = re.compile(r"\d{1,2}(?:\.\d{1,4})?")
 _LOWEST, _HIGHEST = 1, 10
+_VERDICTS_SHOWN = 5
 
 
 def read_rating(text: str) -> Verdict:
@@ -166,7 +168,7 @@ def read_rating(text: str) -> Verdict:
     """
     rating = _bracketed(text)
     if not _RATING.fullmatch(rating) or not _LOWEST <= float(rating) <= _HIGHEST:
-        raise ValueError(f"the rating must be a number in {_LOWEST}..{_HIGHEST}, got {rating!r}")
+        raise ValueError(f"the rating must be a number in {_LOWEST}..{_HIGHEST}, got {beginning(rating)}")
     return Verdict((float(rating) - _LOWEST) / (_HIGHEST - _LOWEST), rating, text.strip())
 
 
@@ -178,18 +180,20 @@ def read_preference(text: str) -> Verdict:
     """
     answer = _bracketed(text)
     if answer not in ("A", "B", "C"):
-        raise ValueError(f"the verdict must be [[A]], [[B]] or [[C]], got {answer!r}")
+        raise ValueError(f"the verdict must be [[A]], [[B]] or [[C]], got {beginning(answer)}")
     label = "tie" if answer == "C" else answer
     return Verdict(_PICKS[label], label, text.strip())
 
 
 def _bracketed(text: str) -> str:
-    found = dict.fromkeys(_BRACKETS.findall(text))
+    found: dict[str, None] = dict.fromkeys(verdict.strip() for verdict in _BRACKETS.findall(text))
     if not found:
         raise ValueError("no verdict stands in double brackets" if text.strip() else "it is empty")
     if len(found) > 1:
-        raise ValueError(f"several verdicts stand in double brackets: {', '.join(found)}")
-    return str(next(iter(found))).strip()
+        some = ", ".join(map(beginning, islice(found, _VERDICTS_SHOWN)))
+        more = f" and {len(found) - _VERDICTS_SHOWN} more" if len(found) > _VERDICTS_SHOWN else ""
+        raise ValueError(f"several verdicts stand in double brackets: {some}{more}")
+    return next(iter(found))
 
 
 # One JSON object, and nothing else.
@@ -229,7 +233,7 @@ def must_have(found: Mapping[str, Any], fields: tuple[str, ...], of: str = "") -
     """
     for key in found:
         if key not in fields:
-            raise ValueError(f"the field {_shown(key)}{of} was not asked for")
+            raise ValueError(f"the field {beginning(key)}{of} was not asked for")
     for key in fields:
         if key not in found:
             raise ValueError(f'the field "{key}"{of} is missing')
@@ -242,8 +246,9 @@ def must_be_text(field: str, value: object) -> None:
         ValueError: when it does not.
     """
     if not isinstance(value, str):
-        raise ValueError(f'"{field}" must be text, got {_shown(value)}')
+        raise ValueError(f'"{field}" must be text, got {beginning(value)}')
 
 
-def _shown(value: Any) -> str:
+def beginning(value: Any) -> str:
+    """The beginning of a value that came from a reply, as JSON: it may be long, and say anything."""
     return json.dumps(value)[:_SHOWN_OF_VALUE]

@@ -24,14 +24,15 @@ A file that ends in .jsonl holds published judge prompts (see `published`): `pro
 """
 
 import re
-import tomllib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from gatewatch.core import toml
 from gatewatch.core.errors import Problem, RubricError, did_you_mean
+from gatewatch.core.names import OTHERWISE
 from gatewatch.scorers.published import load_published
 from gatewatch.scorers.rubric import PLACEHOLDER, PLACEHOLDERS, Clause, Rubric, Shot
 from gatewatch.scorers.scale import Scale, parse_scale
@@ -66,7 +67,7 @@ def load_rubric(path: str | Path) -> Rubric:
     """
     path, _, prompt = str(path).partition("#") if ".jsonl" in str(path) else (path, "", "")
     path = Path(path)
-    if not path.is_absolute() and not path.exists():
+    if not path.is_absolute() and not _is_there(path):
         path = home.get() / path
     if path.suffix == ".jsonl":
         return load_published(path, _read(path), prompt)
@@ -77,8 +78,8 @@ def load_rubric(path: str | Path) -> Rubric:
     if not end:
         raise RubricError(Problem(f"{path}:1", "the header is not closed", "end it with a line that is ---"))
     try:
-        table = tomllib.loads("\n".join(lines[1:end]))
-    except tomllib.TOMLDecodeError as error:
+        table = toml.parse("\n".join(lines[1:end]))
+    except ValueError as error:
         raise RubricError(_broken_header(path, error)) from None
     header = _Header(path, lines[:end], table)
     scale, model, version = header.scale(), header.text("model"), header.text("version")
@@ -102,6 +103,13 @@ def load_rubric(path: str | Path) -> Rubric:
     )
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # its name is too long, say
+        return False
+
+
 def _read(path: Path) -> str:
     try:
         data = path.read_bytes()
@@ -109,8 +117,10 @@ def _read(path: Path) -> str:
         near = get_close_matches(path.name, [each.name for each in path.parent.glob("*.md")], n=1)
         hint = did_you_mean(path.name, near) if near else "relative paths start at the current directory"
         raise RubricError(Problem(str(path), "there is no such file", hint)) from None
-    except OSError as error:
-        raise RubricError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+    except IsADirectoryError:
+        raise RubricError(Problem(str(path), "is a directory", "name a rubric's file in it")) from None
+    except (OSError, ValueError) as error:  # a null character is a ValueError
+        raise RubricError(Problem(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,21 +129,24 @@ def _read(path: Path) -> str:
         raise RubricError(Problem(f"{path}:{line}", what, "save the file as UTF-8")) from None
 
 
-def _broken_header(path: Path, error: tomllib.TOMLDecodeError) -> Problem:
+def _broken_header(path: Path, error: ValueError) -> Problem:
     found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
-    if found is None:  # at the very end of the header
+    if found is None:  # at the very end of the header, or beyond all measure
         return Problem(f"{path}:1", f"the header is not TOML: {error}")
     return Problem(f"{path}:{int(found[2]) + 1}:{found[3]}", f"the header is not TOML: {found[1]}")
 
 
 def _misspelt(path: Path, lines: list[str], start: int) -> Iterator[Problem]:
-    """What the text mentions in braces that is nearly, but not quite, something a judge is shown."""
+    """What the text mentions in braces that is nothing a judge is shown: it would be given the braces."""
     for number, line in enumerate(lines[start:], start + 1):
         for name in PLACEHOLDER.findall(line):
-            near = get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.75)
-            if near and name not in PLACEHOLDERS:
-                hint = f"did you mean {{{near[0]}}}? In double braces it stands for itself"
-                yield Problem(f"{path}:{number}", f"{{{name}}} is not shown to a judge", hint)
+            if name in PLACEHOLDERS or name[0].isdigit():  # as in a regular expression
+                continue
+            near = [OTHERWISE[name]] if name in OTHERWISE else get_close_matches(name, PLACEHOLDERS, n=1, cutoff=0.6)
+            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
+            hint = f"did you mean {{{near[0]}}}?" if near else f"known: {known}."
+            hint += " In double braces it stands for itself"
+            yield Problem(f"{path}:{number}", f"{{{name}}} is not shown to a judge", hint)
 
 
 class _Header:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from msgspec.structs import replace
+
 from gatewatch.core import pii as personal
 from gatewatch.core import secrets as secret
 from gatewatch.core.score import Score
@@ -25,7 +27,7 @@ def pii(*, name: str = "pii", phone: str = "") -> Scorer:
     Args:
         name: the scorer's name.
         phone: a region such as "US": telephone numbers as they are written there count, too. It takes the extra
-        `phone`.
+            `phone`, whose time is linear but long: such a scorer runs on a thread, as those of a project do.
 
     Raises:
         ValueError: for a region that there is none of, or when the extra is not installed.
@@ -38,7 +40,8 @@ def pii(*, name: str = "pii", phone: str = "") -> Scorer:
     def score(output: Any, trace: Trace) -> bool | Score:
         return _clean(personal.count(output, phone=phone), _taken_out(trace, types.__contains__))
 
-    return built_in(name, score, version="pii 2", parameters={"phone": phone} if phone else {}, binary=True)
+    made = built_in(name, score, version="pii 2", parameters={"phone": phone} if phone else {}, binary=True)
+    return replace(made, inline=not phone)
 
 
 def secrets(*, name: str = "secrets") -> Scorer:

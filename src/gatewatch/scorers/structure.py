@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from re import DOTALL
 from re import compile as compile_pattern
@@ -51,7 +51,8 @@ def json_schema(
     Text must be valid JSON as `valid_json` has it; an output that is not text is held against the schema as it is. The
     draft is the one that `$schema` names, 2020-12 by default; `format` is checked only in the drafts that ask for it.
     References to other documents are refused, so that nothing is fetched, and so are patterns with lookaround or
-    backreferences, whose time is not linear. The explanation is the first error, with its path.
+    backreferences, whose time is not linear. The explanation is the first error, with its path, where it can be found
+    soon: alternatives (anyOf, oneOf) in a schema that contains itself are all told, and take a power of the depth.
 
     Args:
         schema: the JSON schema, or the path of a file that has it.
@@ -63,21 +64,77 @@ def json_schema(
     """
     plain = _load(Path(schema)) if isinstance(schema, str | Path) else codec.plain(schema)
     validator = _validator(plain)
+    most, each = _branches(plain)
 
     def score(output: Any) -> bool | Score:
         value = _read(output, fence)
         if isinstance(value, Score):
             return value
         try:
-            error = next(validator.iter_errors(value), None)
+            if validator.is_valid(value):
+                return True
         except UnicodeEncodeError:
             return Score(0.0, "not JSON", "half of a surrogate pair is no text")
-        if error is None:
-            return True
-        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
-        return Score(0.0, "against schema", f"${path}: {error.message}"[:_SHOWN])
+        soon = _told_soon(value, most, each)
+        return Score(0.0, "against schema", _first_error(validator, value) if soon else "does not follow the schema")
 
     return built_in(name, score, version="json_schema 1", parameters={"schema": plain, "fence": fence}, binary=True)
+
+
+# The library tells an error of an alternative with all errors of all alternatives below it.
+
+_MOST_ERRORS = 20_000
+_IN_PLACE = ("anyOf", "oneOf", "allOf")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+def _first_error(validator: "jsonschema_rs.Validator", value: Any) -> str:
+    import jsonschema_rs
+
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.instance_path)
+        return f"${path}: {error.message}"[:_SHOWN]
+    except ValueError:  # it tells nothing of what is nested deeper than 255
+        pass
+    return "does not follow the schema"
+
+
+def _told_soon(value: Any, most: float, each: int) -> bool:
+    """Whether there are few errors to tell: a schema of `most` branches, `each` at a time, applied to every node."""
+    nodes = depth = 0
+    level = [value]
+    while level:
+        nodes += len(level)
+        if nodes * min(most, each**depth) > _MOST_ERRORS:
+            return False
+        depth += 1
+        level = [
+            item
+            for part in level
+            if isinstance(part, dict | list | tuple)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return True
+
+
+def _branches(schema: Any) -> tuple[float, int]:
+    """How many branches (of anyOf, oneOf, allOf) a schema has in all, and at one place at the most.
+
+    Where there are references, the first is infinite: the schema may contain itself.
+    """
+    total, widest = 1.0, 1
+    parts = [schema]
+    for part in parts:  # it grows as we go
+        if isinstance(part, dict):
+            here = sum(len(part[key]) for key in _IN_PLACE if isinstance(part.get(key), list))
+            total += inf if any(key in part for key in _REFERENCES) else here
+            widest = max(widest, here)
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return total, widest
 
 
 def _read(output: Any, fence: bool) -> Any:

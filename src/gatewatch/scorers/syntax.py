@@ -16,11 +16,24 @@ Language = Literal["python", "xml", "sql", "toml"]
 MOST_SQL = 4000
 """How many characters of SQL are parsed: the parser is slow."""
 
+MOST_STEPS = 10_000
+"""How many steps from token to token the parser of SQL may make: it goes back where it guessed wrong, and over what is
+nested that takes a power of the depth. A plain statement of 4,000 characters takes 1,500 to 4,500."""
+
 MOST_PARSED = 100_000
 """How many characters of other languages are parsed."""
 
+MOST_KEY_PARTS = 50
+"""How many parts, with dots between them, a key of TOML may have: the parser takes the square of their number."""
+
 _SHOWN = 200
 _FENCE = re.compile(r"```[A-Za-z0-9+-]{0,20}[ \t]*\r?\n(.*)```", re.DOTALL)
+_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_.-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{MOST_KEY_PARTS},}}")
+
+
+class _TooLong(Exception):  # noqa: N818 - never leaves this file
+    """What would take too long to parse; it says why."""
 
 
 def well_formed(kind: Format, *, name: str = "well_formed") -> Scorer:
@@ -61,8 +74,8 @@ def parses(language: Language, *, name: str = "parses", dialect: str = "", fence
     python: this Python's own grammar. xml: well-formed XML 1.0; a document type is refused, since it can define
     entities that grow without bound. toml: TOML 1.0. sql: statements as sqlglot reads them, which knows some thirty
     dialects and is lenient: an unknown function is none of its business; it takes the extra `sql`. An empty output does
-    not parse. SQL of more than 4,000 characters, and other code of more than 100,000, is an error of the scorer: it
-    would take too long.
+    not parse. An error of the scorer, since it would take too long, is SQL of more than 4,000 characters, or nested so
+    that the parser would guess for long; TOML with a key of more than 50 dotted parts; other code of more than 100,000.
 
     Args:
         language: which language.
@@ -91,6 +104,8 @@ def parses(language: Language, *, name: str = "parses", dialect: str = "", fence
             return Score(0.0, "empty")
         try:
             parser(code)
+        except _TooLong as error:
+            return Score(status="scorer_error", explanation=str(error))
         except (ValueError, SyntaxError) as error:
             return Score(0.0, "does not parse", " ".join(str(error).split())[:_SHOWN])
         except (RecursionError, MemoryError):
@@ -128,6 +143,8 @@ def _xml(code: str) -> None:
 def _toml(code: str) -> None:
     import tomllib
 
+    if _LONG_KEY.search(code):
+        raise _TooLong(f"a key of more than {MOST_KEY_PARTS} dotted parts would take too long to parse")
     tomllib.loads(code)
 
 
@@ -137,13 +154,22 @@ def _sql(dialect: str) -> Callable[[str], None]:
     except ImportError:
         raise ValueError('parsing sql needs a library: pip install "gatewatch[sql]"') from None
     try:
-        sqlglot.Dialect.get_or_raise(dialect or None)
+        spoken = sqlglot.Dialect.get_or_raise(dialect or None)
     except ValueError as error:
         raise ValueError(f"dialect: {error}") from None
 
+    class Bounded(spoken.parser_class):  # type: ignore[misc, name-defined]
+        steps = 0
+
+        def _advance(self, times: int = 1) -> None:
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise _TooLong(f"it would take more than {MOST_STEPS:,} steps to parse: functions nest too deep")
+            super()._advance(times)
+
     def parse(code: str) -> None:
         try:
-            found = sqlglot.parse(code, dialect=dialect or None)
+            found = Bounded(dialect=spoken).parse(spoken.tokenize(code), code)
         except sqlglot.errors.SqlglotError as error:
             raise ValueError(re.sub(r"\x1b\[\d*m", "", str(error))) from None
         if not any(found):

@@ -16,16 +16,16 @@ from gatewatch.scorers.agent import (
     Made,
     calls_made,
     expected_calls,
-    first_difference,
+    fitting,
     matched,
     messages_of,
+    too_many,
 )
 from gatewatch.scorers.base import Scorer, built_in, getters_named
 from gatewatch.scorers.structure import parse
 
 Mode = Literal["exact", "in_order", "any_order", "precision", "recall"]
 _MODES = ("exact", "in_order", "any_order", "precision", "recall")
-_MOST = 500
 _SAYS_ERROR = re.compile(r"\s*error\b", re.IGNORECASE)
 
 
@@ -37,8 +37,8 @@ def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: 
     when every expected call was made, whatever else was. precision and recall: the share of the calls made that were
     expected, and of those expected that were made; each call counts once. Where no call was made but some are expected,
     precision is 0; where none is expected, exact and precision are 1 when none was made, the others always. It needs
-    `expected.tool_calls`; what was called, and when two calls are the same, is as for `tool_calls`. Beyond 500 calls
-    nothing is compared.
+    `expected.tool_calls`; what was called, and when two calls are the same, is as for `tool_calls`. More than
+    100,000 pairs of a call expected and one made are an error of the scorer.
 
     Args:
         name: the scorer's name.
@@ -53,10 +53,10 @@ def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: 
 
     def score(trace: Trace, expected: Sequence[ToolCall]) -> Score:
         made = calls_made(trace)
-        if len(made) > _MOST or len(expected) > _MOST:
-            return Score(status="scorer_error", explanation=f"more than {_MOST} calls are not compared")
-        alike = [[_same(right, call, arguments=arguments) for call in made] for right in expected]
-        value, said = _measured(mode, alike, len(expected), len(made))
+        if flaw := too_many(expected, made):
+            return flaw
+        edges = fitting(expected, made) if arguments else _named_alike(expected, made)
+        value, said = _measured(mode, edges, len(made))
         return Score(value, said, f"made: {', '.join(call.name or '?' for call in made[:20]) or 'no call'}")
 
     options = {"mode": mode, "arguments": arguments}
@@ -65,16 +65,17 @@ def trajectory(*, name: str = "trajectory", mode: Mode = "in_order", arguments: 
     return replace(scorer, getters=(*getters_named(("trace",)), ("expected", expected_calls)))
 
 
-def _measured(mode: str, alike: list[list[bool]], wanted: int, made: int) -> tuple[float, str]:
+def _measured(mode: str, edges: list[list[int]], made: int) -> tuple[float, str]:
+    """A mode's value, and what it counts, from the places of the calls made that each expected call fits."""
+    wanted = len(edges)
     if mode == "exact":
-        right = wanted == made and all(row[place] for place, row in enumerate(alike))
+        right = wanted == made and all(place in places for place, places in enumerate(edges))
         return float(right), "same" if right else "different"
     if not wanted:
         return float(not made or mode in ("any_order", "in_order", "recall")), "no call expected"
     if mode == "in_order":
-        found = _common(alike)
+        found = _common(edges, made)
     else:
-        edges = [[place for place, same in enumerate(row) if same] for row in alike]
         found = sum(partner is not None for partner in matched(edges))
     if mode == "any_order":
         return float(found == wanted), f"{found} of {wanted}"
@@ -83,22 +84,20 @@ def _measured(mode: str, alike: list[list[bool]], wanted: int, made: int) -> tup
     return found / wanted, f"{found} of {wanted}"
 
 
-def _common(alike: list[list[bool]]) -> int:
+def _common(edges: list[list[int]], made: int) -> int:
     """The length of the longest sequence of expected calls that were made in order."""
-    best = [0] * (len(alike[0]) + 1)
-    for row in alike:
-        before = 0
-        for place, same in enumerate(row, 1):
-            here = best[place]
-            best[place] = before + 1 if same else max(best[place], best[place - 1])
+    best = [0] * (made + 1)
+    for places in edges:
+        alike, before = set(places), 0
+        for place in range(made):
+            here = best[place + 1]
+            best[place + 1] = before + 1 if place in alike else max(here, best[place])
             before = here
     return best[-1]
 
 
-def _same(right: ToolCall, call: Made, *, arguments: bool) -> bool:
-    if not arguments:
-        return call.name == right.name
-    return first_difference(right, call) is None
+def _named_alike(expected: Sequence[ToolCall], made: Sequence[Made]) -> list[list[int]]:
+    return [[place for place, call in enumerate(made) if call.name == right.name] for right in expected]
 
 
 def efficiency(*, name: str = "efficiency", most: int | None = None) -> Scorer:

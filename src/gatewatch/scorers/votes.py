@@ -11,6 +11,9 @@ from gatewatch.core.trace import total_usage
 from gatewatch.scorers.reply import of_clauses
 from gatewatch.scorers.scale import Scale
 
+UNREADABLE = "the judge's reply could not be read"
+"""How the explanation of a score begins that a judge's reply did not become."""
+
 
 class Vote(NamedTuple):
     """What one asking of one model came to; `model` is the name the model is configured under."""
@@ -74,10 +77,14 @@ def _on_clauses(read: Sequence[Vote], paid: Score) -> Score:
 
 def escalated(cast: Sequence[Vote], last: Vote) -> Score:
     """What a dearer model says where cheaper ones did not agree; what all of them cost is added up."""
-    said = ", ".join(f"{vote.model}: {vote.score.label or 'unreadable'}" for vote in cast)
+    said = ", ".join(f"{vote.model}: {vote.score.label or _no_label(vote.score)}" for vote in cast)
     paid, score = _paid([*cast, last], keyed=True), last.score
     why = f"[{said}; {last.model} decides] {score.explanation}"
     return replace(score, explanation=why, cost=paid.cost, usage=paid.usage, model=paid.model)
+
+
+def _no_label(score: Score) -> str:
+    return "unreadable" if score.explanation.startswith(UNREADABLE) else "no answer"
 
 
 def _paid(cast: Iterable[Vote], *, keyed: bool) -> Score:
@@ -96,7 +103,9 @@ def _paid(cast: Iterable[Vote], *, keyed: bool) -> Score:
 
 # Pairs
 
+_SHOWN_FIRST = "shown first, "
 _WORDS = {1.0: "win", 0.5: "tie", 0.0: "loss"}
+_LABELS = frozenset({*_WORDS.values(), "first", "second"})
 
 
 def of_both_orders(first: Score, second: Score) -> Score:
@@ -121,8 +130,13 @@ def of_both_orders(first: Score, second: Score) -> Score:
         if "tie" not in (one, other)
         else f"{one}/{other}"
     )
-    why = f"shown first, {one}: {first.explanation}\nshown second, {other}: {second.explanation}"
+    why = f"{_SHOWN_FIRST}{one}: {first.explanation}\nshown second, {other}: {second.explanation}"
     return replace(paid, value=(first.value + 1.0 - second.value) / 2, status="scored", label=label, explanation=why)
+
+
+def was_shown_both_ways(score: Score) -> bool:
+    """Whether a judge's score is of a pair that it was shown in both orders."""
+    return _SHOWN_FIRST in score.explanation and score.label.partition("/")[0] in _LABELS
 
 
 def orders_of(label: str) -> tuple[str, str]:

@@ -43,8 +43,8 @@ class ReplayTask:
         self._places: dict[tuple[str, int], int] = {}
         try:
             self._file = path.open("rb")
-        except OSError as error:
-            raise DatasetError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+        except (OSError, ValueError) as error:  # a null character is a ValueError
+            raise DatasetError(Problem(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")) from None
         problems = self._index()
         if problems:
             self._file.close()
