@@ -28,8 +28,7 @@ def of_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Print
             sys.modules.pop(name, None)
             (tmp_path / f"{name}.py").write_text(text)
         importlib.invalidate_caches()
-        # A source of the same size and second would be taken from linecache and bytecode.
-        import linecache
+        import linecache  # a source of the same size and second would be taken from it
 
         linecache.clearcache()
         found = importlib.import_module("evals_under_test").score
@@ -378,7 +377,7 @@ def test_what_an_application_keeps_while_it_runs_does_not_count(of_module: Print
     rules = "memo = {}\nnumber = 0\n\ndef more():\n    global number\n    number += 1\n"
     before = of_module(source, rules_under_test=rules)
     score = importlib.import_module("evals_under_test").score
-    for text in ("a", "b"):
+    for text in "ab":
         score(text)
         assert changed(before.parts, of_function(score).parts) == []
 
@@ -391,10 +390,8 @@ def test_a_constant_that_is_stated_anew_counts_in_the_same_process(of_module: Pr
 
 
 def test_what_another_function_has_looked_at_is_not_looked_at_again(of_module: Print) -> None:
-    source = (
-        "memo = {}\n\ndef kept(text):\n    memo[text] = 1\n\ndef score(output):\n    kept(output)\n\n"
-        "def other(output):\n    kept(output)\n"
-    )
+    kept = "memo = {}\n\ndef kept(text):\n    memo[text] = 1\n"
+    source = kept + "".join(f"\ndef {name}(output):\n    kept(output)\n" for name in ("score", "other"))
     of_module(source)
     module = importlib.import_module("evals_under_test")
     module.score("a")

@@ -64,6 +64,8 @@ def indented(value: object) -> str:
     try:
         return msgspec.json.format(encoded, indent=2).decode()
     except msgspec.DecodeError:  # half of a surrogate pair
+        import json
+
         return json.dumps(json.loads(encoded), indent=2)
 
 
