@@ -20,13 +20,14 @@ from gatewatch.core import codec, marks
 from gatewatch.core.errors import InputError
 from gatewatch.core.feedback import Feedback, marks_of, scores_of
 from gatewatch.core.rates import u_of
-from gatewatch.core.trace import Price, Trace, cost_of_spans, total_usage
+from gatewatch.core.trace import Price, Span, Trace, Usage, cost_of_spans, total_usage
 from gatewatch.online.segments import finished, read, segments
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Said, Spent, TakenIn
 
 _log = logging.getLogger("gatewatch")
 _LOCK = ".ingest.lock"
+_NOTHING = Usage()
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
 
@@ -123,15 +124,21 @@ def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
     if at > now + SKEW_S:
         flaws.append(f"clock {at - now:.0f} s ahead: the time of arrival stands")
         at = now
-    usage = trace.usage or total_usage(span.usage for span in trace.spans if span.kind == "llm")
-    cost = trace.cost if trace.cost is not None else cost_of_spans(trace.spans, ways.price)
-    trace = replace(trace, usage=usage, cost=cost, slice=_slice_of(trace, ways, flaws), flaws=tuple(flaws))
+    spans = tuple(_priced(span, ways.price) for span in trace.spans) if ways.price is not None else trace.spans
+    trace = replace(
+        trace,
+        spans=spans,
+        usage=trace.usage or total_usage(span.usage for span in spans if span.kind == "llm"),
+        cost=trace.cost if trace.cost is not None else cost_of_spans(spans),
+        slice=_slice_of(trace, ways, flaws),
+        flaws=tuple(flaws),
+    )
     found = marks.bits(trace.marks) | (marks.bits(["error"]) if trace.error is not None else 0)
     if ways.redact is not None:
         trace = ways.redact(trace)
     bare = not trace.input and trace.output is None and not trace.spans and trace.error is None
     payload = b"" if bare else codec.encode(trace)
-    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, _spent(trace, ways.price))
+    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, _spent(trace))
 
 
 def _slice_of(trace: Trace, ways: Ways, flaws: list[str]) -> str:
@@ -144,28 +151,31 @@ def _slice_of(trace: Trace, ways: Ways, flaws: list[str]) -> str:
         return ""
 
 
-def _spent(trace: Trace, price: Price | None) -> tuple[Spent, ...]:
+def _priced(span: Span, price: Price) -> Span:
+    """A span with what it cost, where its model's price tells."""
+    if span.kind != "llm" or span.cost is not None or span.usage is None or not span.model:
+        return span
+    return replace(span, cost=price(span.model, span.usage).total)
+
+
+def _spent(trace: Trace) -> tuple[Spent, ...]:
     """What the application's model calls took, by model; of a request that tells of no call, what it states itself."""
     found: dict[str, Spent] = {}
     for span in trace.spans:
-        if span.kind != "llm":
-            continue
-        cost = span.cost
-        if cost is None and price is not None and span.usage is not None and span.model:
-            cost = price(span.model, span.usage).total
-        tokens = span.usage
-        before = found.get(span.model, Spent(span.model, 0, 0.0))
-        found[span.model] = Spent(
-            span.model,
-            before.calls + 1,
-            None if before.cost is None or cost is None else before.cost + cost,
-            before.input_tokens + ((tokens and tokens.input_tokens) or 0),
-            before.output_tokens + ((tokens and tokens.output_tokens) or 0),
-        )
+        if span.kind == "llm":
+            used = span.usage or _NOTHING
+            before = found.get(span.model, Spent(span.model, 0, 0.0))
+            found[span.model] = Spent(
+                span.model,
+                before.calls + 1,
+                None if before.cost is None or span.cost is None else before.cost + span.cost,
+                before.input_tokens + (used.input_tokens or 0),
+                before.output_tokens + (used.output_tokens or 0),
+            )
     if not found and (trace.cost is not None or trace.usage is not None):
-        used = trace.usage
+        used = trace.usage or _NOTHING
         cost = None if trace.cost is None else trace.cost.total
-        return (Spent("", 1, cost, (used and used.input_tokens) or 0, (used and used.output_tokens) or 0),)
+        return (Spent("", 1, cost, used.input_tokens or 0, used.output_tokens or 0),)
     return tuple(found.values())
 
 
