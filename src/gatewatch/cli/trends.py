@@ -50,10 +50,11 @@ def command(flow: str, *, days: float, by: Any, part: str, as_json: bool) -> Non
     for place, each in enumerate(found):
         if place:
             click.echo("")
-        _print(each)
+        print_trend(each)
 
 
-def _print(found: "Trend") -> None:
+def print_trend(found: "Trend") -> None:
+    """Print how a flow did."""
     from datetime import UTC, datetime
 
     def moment(at: float) -> str:

@@ -33,7 +33,7 @@ def command(trace: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"kind": "gatewatch.why", "version": 1, **_plain(found)})
         return
-    for line in _lines(found):
+    for line in lines_of(found):
         click.echo(shown(line))
 
 
@@ -47,12 +47,14 @@ def _plain(found: "Ledger") -> dict[str, Any]:
     return plain
 
 
-def _lines(found: "Ledger") -> Iterator[str]:
+def lines_of(found: "Ledger") -> Iterator[str]:
+    """A request's ledger, line by line."""
     from datetime import UTC, datetime
 
     from gatewatch.core.clock import stamp
     from gatewatch.core.marks import names
     from gatewatch.core.money import dollars
+    from gatewatch.offline.report import seconds
 
     row = found.row
     yield f"{row.id}  {row.flow or '(no flow)'}  {stamp(datetime.fromtimestamp(row.at, UTC))}"
@@ -62,7 +64,7 @@ def _lines(found: "Ledger") -> Iterator[str]:
         "tags": ", ".join(row.tags),
         "session": row.session,
         "error": row.error,
-        "latency": "" if row.latency_s is None else f"{row.latency_s:.3f} s",
+        "latency": "" if row.latency_s is None else seconds(row.latency_s),
         "cost": "" if row.cost is None else dollars(row.cost),
         "marks": ", ".join(names(row.marks)),
         "late marks": ", ".join(names(row.late)),

@@ -25,33 +25,18 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
 
     SIGTERM and Ctrl-C let what is under way finish, for as long as a scorer may take.
     """
-    from gatewatch.config.monitors import online, store_of
+    from gatewatch.config.monitors import store_of, worker_of
     from gatewatch.config.project import Project
 
     project = Project.open()
     if check:
         return _check(project, as_json=as_json)
-    found = online(project)
     store = store_of(project)
-    from gatewatch.core.clock import wall
-    from gatewatch.online.worker import Worker
-
     try:
-        worker = Worker(
-            store,
-            found.monitors,
-            spools=[found.spool],
-            ways=found.ways,
-            owner=f"{socket.gethostname()}:{os.getpid()}",
-            clock=wall,
-            concurrency=found.concurrency,
-            scorer_timeout=found.scorer_timeout,
-            lease_s=found.lease_s,
-            keeping=found.keeping,
-        )
+        worker = worker_of(project, store, owner=f"{socket.gethostname()}:{os.getpid()}")
         if not once and not as_json:
-            watched = ", ".join(f"{each.flow} ({counted(len(each.watches), 'scorer')})" for each in found.monitors)
-            tell(shown(f"at work: {found.spool} -> {project.settings.project.store}; {watched or 'no monitor'}"))
+            watched = ", ".join(f"{each.flow} ({counted(len(each.watches), 'scorer')})" for each in worker.monitors)
+            tell(shown(f"at work: {worker.spools[0]} -> {project.settings.project.store}; {watched or 'no monitor'}"))
         done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
     finally:
         store.close()

@@ -14,6 +14,7 @@ from gatewatch.config.parts import project_slice
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import MonitoredScorer, MonitorSettings
 from gatewatch.core import marks
+from gatewatch.core.clock import wall
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.money import parse_budget
 from gatewatch.core.rates import Rule
@@ -23,6 +24,7 @@ from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_text
+from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Scorer
 
 if TYPE_CHECKING:
@@ -77,6 +79,27 @@ def online(project: Project) -> Online:
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,
         lease_s=lease,
+    )
+
+
+def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[], float] = wall) -> Worker:
+    """A worker for a project's monitors over its store.
+
+    Raises:
+        ConfigError: with everything that is wrong in what the project says of live traffic.
+    """
+    found = online(project)
+    return Worker(
+        store,
+        found.monitors,
+        spools=[found.spool],
+        ways=found.ways,
+        owner=owner,
+        clock=clock,
+        concurrency=found.concurrency,
+        scorer_timeout=found.scorer_timeout,
+        lease_s=found.lease_s,
+        keeping=found.keeping,
     )
 
 
