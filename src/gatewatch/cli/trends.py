@@ -1,6 +1,6 @@
 """`gatewatch trends`: how a flow of live traffic is doing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +8,8 @@ import click
 from gatewatch.cli.terminal import console, counted, print_json, shown
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gatewatch.online.trends import Figure, Quantile, Signals, Trend
 
 _SHOWN_POINTS = 31
@@ -57,20 +59,27 @@ def print_trend(found: "Trend") -> None:
     """Print how a flow did."""
     from datetime import UTC, datetime
 
+    from rich.text import Text
+
+    out = console(100)
+
+    def say(line: str) -> None:
+        out.print(Text(shown(line)))
+
     def moment(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(_FORMATS[found.tier])
 
-    click.echo(shown(f"{found.flow}  {moment(found.since)} to {moment(found.until)} UTC, by {found.tier}"))
+    say(f"{found.flow}  {moment(found.since)} to {moment(found.until)} UTC, by {found.tier}")
     if not found.signals.n:
-        click.echo("  no request in this time")
+        say("  no request in this time")
         return
     for line in _signals(found.signals):
-        click.echo(shown(line))
-    click.echo("")
-    _scorers(found)
+        say(line)
+    say("")
+    _scorers(found, out, say)
     if len(found.points) > 1:
-        click.echo("")
-        _points(found, moment)
+        say("")
+        _points(found, moment, out, say)
 
 
 def _signals(signals: "Signals") -> Iterator[str]:
@@ -95,12 +104,12 @@ def _seconds(each: "Quantile") -> str:
     return f"{seconds(each.value)} [{seconds(each.low)}, {'?' if each.high is None else seconds(each.high)}]"
 
 
-def _scorers(found: "Trend") -> None:
+def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     if not found.scorers:
-        click.echo("no score yet")
+        say("no score yet")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("scorer")
@@ -114,14 +123,14 @@ def _scorers(found: "Trend") -> None:
         cells = (each.scorer, *_mean(total), total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
         table.add_row(*(Text(shown(cell)) for cell in cells))
     if table.row_count:
-        console(100).print(table)
+        out.print(table)
     for each in told:  # whoever says something chose to: it is not of all
         n, share = each.total.estimate.n, each.total.estimate.n / found.signals.n
         mean = " ".join(_mean(each.total)).rstrip()
-        click.echo(shown(f"{each.scorer}  {mean} among the {n:,} requests ({share:.1%}) of which it was said"))
+        say(f"{each.scorer}  {mean} among the {n:,} requests ({share:.1%}) of which it was said")
     for each in found.scorers:
         if each.total.incomplete:
-            click.echo(shown(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}"))
+            say(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}")
 
 
 def _mean(figure: "Figure") -> tuple[str, str]:
@@ -134,7 +143,7 @@ def _mean(figure: "Figure") -> tuple[str, str]:
     return f"{estimate.mean:.3f}", "" if ends is None else f"[{ends.low:.3f}, {ends.high:.3f}]"
 
 
-def _points(found: "Trend", moment: Any) -> None:
+def _points(found: "Trend", moment: Any, out: "Console", say: Callable[[str], None]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -154,7 +163,7 @@ def _points(found: "Trend", moment: Any) -> None:
         cells.append("" if p95 is None else seconds(p95.value))
         cells += [" ".join(_mean(each[bucket])).rstrip() if bucket in each else "" for each in figures]
         table.add_row(*(Text(shown(cell)) for cell in cells))
-    console(120).print(table)
+    out.print(table)
     more = len(found.points) - _SHOWN_POINTS
     if more > 0:
-        click.echo(f"... and {more} before (--json has all)")
+        say(f"... and {more} before (--json has all)")

@@ -1,4 +1,4 @@
-"""Customers of Quillmoor Outfitters as they come: they ask, the bot answers, and some of them say what they think of it.
+"""Customers of Quillmoor Outfitters as they come: they ask, the bot answers, some of them say what they think of it.
 
 `python live.py` sends 400 requests. Each is captured on its way, at a few microseconds: `gatewatch work --once` takes
 them in and scores them, and `gatewatch trends support` says how the bot is doing.
