@@ -29,12 +29,13 @@ def lease(db: Database, works: Iterable[int], owner: str, most: int, now: float,
     with db.transaction():
         ready: list[tuple[int, int, int]] = []  # due, id, seq
         for work in works:
-            for condition in ("state = 'waiting' AND due", "state = 'leased' AND until"):
-                order = condition.rpartition(" ")[2]
-                ready += db.execute(
-                    f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY {order} LIMIT ?",
-                    *(work, micros(now), most),
-                )
+            ready += db.execute(
+                "SELECT due, id, seq FROM task WHERE work = ? AND state = 'waiting' AND due <= ? ORDER BY due LIMIT ?",
+                *(work, micros(now), most),
+            )
+            ready += db.execute(
+                "SELECT due, id, seq FROM task WHERE work = ? AND state = 'leased' AND until <= ?", work, micros(now)
+            )
         ready = sorted(ready)[:most]
         ids = [task for _, task, _ in ready]
         let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
