@@ -20,7 +20,8 @@ MAY_SCAN = (
     "SELECT received FROM trace ORDER BY seq DESC LIMIT 1",
     "SELECT 1 FROM parked LIMIT 1",
     "SELECT 1 FROM sqlite_schema",
-    "DELETE FROM parked WHERE at <",  # once for each `expire`
+    "DELETE FROM parked WHERE at <",  # once for each `expire`, as are the next two
+    "DELETE FROM changed WHERE seq <",
     "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
 )
 

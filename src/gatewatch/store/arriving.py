@@ -209,10 +209,11 @@ def _join_parked(db: Database, names: Iterable[tuple[str, str]], rollup: Rollup)
         seq = _request(db, said)
         if seq is not None:
             db.execute("DELETE FROM parked WHERE id = ?", name)
-            _apply(db, seq, said, rollup)
+            _apply(db, seq, said, rollup, planned=False)
 
 
-def _apply(db: Database, seq: int, said: Said, rollup: Rollup) -> None:
+def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool = True) -> None:
+    """Keep what was said of a request; `planned`: works may have decided on it, and have to hear of new marks."""
     db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
     row = db.execute("SELECT flow, slice, variant, at, marks, late FROM trace WHERE seq = ?", seq)[0]
     place, marks, late = Place(*row[:4]), row[4], row[5]
@@ -228,6 +229,7 @@ def _apply(db: Database, seq: int, said: Said, rollup: Rollup) -> None:
         "INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)",
         [(bit, seq, place.flow, place.slice, place.at) for bit in each_bit(fresh)],
     )
-    number = db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changes' RETURNING value")[0][0]
-    db.execute("INSERT INTO changed (number, flow, seq) VALUES (?, ?, ?)", number, place.flow, seq)
     rollup.marks(place, fresh)
+    if planned:
+        number = db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changes' RETURNING value")[0][0]
+        db.execute("INSERT INTO changed (number, flow, seq) VALUES (?, ?, ?)", number, place.flow, seq)

@@ -69,10 +69,12 @@ def expire(db: Database, traces_before: float, parked_before: float, tasks_befor
         counted["parked"] = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
         counted["tasks"] = _give_up(db, micros(tasks_before))
         _let_go_of_trends(db)
-        oldest = db.execute("SELECT coalesce(min(seq), 0) FROM trace")[0][0]
+        oldest = db.execute("SELECT coalesce((SELECT min(seq) FROM trace), value + 1) FROM meta WHERE key = 'seq'")[0][
+            0
+        ]
         db.execute("DELETE FROM epoch WHERE last < ?", oldest)
         db.execute("DELETE FROM ruleset WHERE hash NOT IN (SELECT ruleset FROM epoch)")
-        db.execute("DELETE FROM changed WHERE number <= (SELECT min(changes) FROM work)")
+        db.execute("DELETE FROM changed WHERE seq < ?", oldest)
     free, before = db.shrink(_FREED), -1
     while free and free != before:
         free, before = db.shrink(_FREED), free

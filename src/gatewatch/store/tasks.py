@@ -46,9 +46,8 @@ def lease(
         ready: list[tuple[int, int, int]] = []  # due, id, seq
         for work in works:
             for condition in _CHOICES[suspects]:
-                order = condition.rpartition(" ")[2]
                 ready += db.execute(
-                    f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY {order} LIMIT ?",
+                    f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY due LIMIT ?",
                     *(work, micros(now), most),
                 )
         ready = sorted(ready)[:most]
