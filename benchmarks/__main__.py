@@ -12,6 +12,7 @@ BENCHMARKS = {
     "runner": "CPU and memory per case, and the wall time beside bare asyncio",
     "gate": "the row diff and the full gate of two runs of 100,000 cases",
     "scorers": "microseconds a kilobyte of every deterministic scorer, its worst case, and what the heuristics catch",
+    "capture": "what capturing a live request costs the application, beside the OpenTelemetry SDK",
     "storm": "400 calls through a provider that refuses most of them",
 }
 

@@ -58,12 +58,13 @@ def written(trace: Trace, most: int) -> bytes:
     """A trace as JSON of `most` bytes or little more. Its values are plain, but may hold lone surrogates."""
     try:
         data = encode(trace)
+        if len(data) <= most:
+            return data
     except Exception:
-        trace = _escaped(trace)
-        data = codec.encode(trace)
-    if len(data) <= most:
-        return data
-    return codec.encode(_cut(_escaped(trace), most))
+        data = b""
+    trace = _escaped(trace)
+    data = data or codec.encode(trace)
+    return data if len(data) <= most else codec.encode(_cut(trace, most))
 
 
 def _escaped(trace: Trace) -> Trace:
