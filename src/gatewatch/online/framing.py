@@ -27,6 +27,8 @@ class Framing:
 
     def __init__(self, settings: Settings, folder: str | None) -> None:
         self._folder = folder
+        self.users = False
+        """Whether ids of users can be hashed: `expect_users` was called."""
         self._rules: Rules | None = None
         if settings.redact == "pii" or settings.drop_fields or settings.hook is not None:
             from gatewatch.online import redact  # here, in the application's thread: an import does not survive a fork
@@ -71,6 +73,7 @@ class Framing:
         import hashlib
 
         self._blake2b = hashlib.blake2b
+        self.users = True
 
     def _hashed(self, user: str) -> str:
         blake2b = self._blake2b

@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any, get_args
 
 import msgspec
+from msgspec.structs import astuple
 
 from gatewatch.core.clock import monotonic, wall
 from gatewatch.core.errors import said_by
@@ -21,7 +22,7 @@ from gatewatch.online.spool import Spool
 _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 20
-_NOTHING: dict[str, Any] = {}
+_COUNTS = frozenset((int, type(None)))
 _HERE = __file__.removesuffix("request.py")
 _OUTER = ("session", "user", "external_id", "variant")
 
@@ -116,78 +117,82 @@ class Request(Recorder):
             lost(problem)
         self.epoch = -1
 
-    def put(self, took: float | None, error: Fault | None) -> bool:
-        """Write the request down; whether it was taken."""
+    def put(self, took: float | None, error: Fault | None) -> bool:  # noqa: PLR0912 - one field, one branch
+        """Write the request down; whether it was taken.
+
+        A trace is made of what there is, which is quicker than of all there may be.
+        """
         spool = process.spool if type(process.spool) is Spool else process.open()
         if spool is None:
             return False
         flaws = self.flaws
-        usage = self.usage if self.usage is None else as_usage(self.usage, flaws)
-        cost = self.cost if self.cost is None else as_cost(self.cost)
-        spans: tuple[Span, ...] = ()
+        more: dict[str, Any] = {}
+        if self.usage is not None:
+            more["usage"] = as_usage(self.usage, flaws)
+        if self.cost is not None:
+            more["cost"] = as_cost(self.cost)
         if self.spans:
-            spans = tuple(_sound_span(each, flaws) for each in self.spans)
-            models = [each for each in spans if each.kind == "llm"]
-            if usage is None:
-                usage = total_usage(each.usage for each in models)
-            if cost is None and models and all(each.cost is not None for each in models):
-                cost = Cost(sum(each.cost or 0.0 for each in models))
-        data: Any = self.input
-        output = self.output
-        context = self.context
-        cut: dict[str, int] = {}
-        if not self.payload:
-            data, output, context, spans = "", None, None, ()
-        else:
-            if self._stream is not None and output is None:
-                output = self._stream.value()
-                if self._stream.size > self._stream.most:
-                    cut["output"] = self._stream.size
-            elif type(output) is not str:
-                output = plain(output, flaws, "$.output")
-            if type(data) is not str and type(data) is not msgspec.Raw:
-                data = plain(as_input(data), flaws, "$.input")
-            if context is not None:
-                context = as_context(plain(context, flaws, "$.context"))
-        latency = took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws)
-        more = _NOTHING
-        if (
-            (error or flaws or spans or usage or cost or context or cut)
-            or (self.versions or self.tags or self.session or self.external_id or self.variant or self.marks)
-            or (self.span_id or self.waited_s or self.first_token_s is not None)
-        ):
-            more = self._more(spans=spans, usage=usage, cost=cost, context=context, error=error, cut=cut)
-        trace = Trace(
-            id=self.trace_id,
-            input=data,
-            output=output,
-            started=self.wall,
-            latency_s=latency,
-            flow=self.flow if type(self.flow) is str and self.flow else _text(self.flow) or process.flow or self.name,
-            **more,
-        )
-        return spool.put("trace", written(trace, process.max_bytes), _text(self.user) if self.user else "")
-
-    def _more(self, **known: Any) -> dict[str, Any]:
-        """What few requests have; a trace is quicker made of what there is than of all there may be."""
-        more = {name: value for name, value in known.items() if value}
+            self._add_spans(more)
+        if self.payload:
+            self._add_payload(more)
+        if error is not None:
+            more["error"] = error
         if self.waited_s:
             more["waited_s"] = self.waited_s
         if self.first_token_s is not None:
-            more["first_token_s"] = _amount(self.first_token_s, "first_token_s", self.flaws)
-        if self.versions:
-            more["versions"] = {_text(name): _text(said) for name, said in self.versions.items()}
+            more["first_token_s"] = _amount(self.first_token_s, "first_token_s", flaws)
+        if self.latency_s is not None:
+            took = _amount(self.latency_s, "latency_s", flaws)
+        if self.session:
+            more["session"] = _text(self.session)
+        if self.external_id:
+            more["external_id"] = _text(self.external_id)
+        if self.variant:
+            more["variant"] = _text(self.variant)
         if self.tags:
             more["tags"] = _texts(self.tags)
+        if self.versions:
+            more["versions"] = _named_texts(self.versions)
         if self.marks:
             more["marks"] = tuple(dict.fromkeys(self.marks))
-        for name in ("session", "external_id", "variant", "span_id", "parent_id"):
-            said = getattr(self, name)
-            if said:
-                more[name] = _text(said)
-        if self.flaws:
-            more["flaws"] = tuple(self.flaws)
-        return more
+        if self.span_id:
+            more["span_id"], more["parent_id"] = self.span_id, self.parent_id
+        if flaws:
+            more["flaws"] = tuple(flaws)
+        flow = _text(self.flow) or process.flow or self.name
+        trace = Trace(id=self.trace_id, started=self.wall, latency_s=took, flow=flow, **more)
+        return spool.put("trace", written(trace, process.max_bytes), _text(self.user) if self.user else "")
+
+    def _add_spans(self, more: dict[str, Any]) -> None:
+        """The steps, and what they add up to where the request does not state it."""
+        spans = tuple(_sound_span(each, self.flaws) for each in self.spans)
+        if self.payload:
+            more["spans"] = spans
+        models = [each for each in spans if each.kind == "llm"]
+        if self.usage is None:
+            more["usage"] = total_usage(each.usage for each in models)
+        if self.cost is None and models and all(each.cost is not None for each in models):
+            more["cost"] = Cost(sum(each.cost or 0.0 for each in models))
+
+    def _add_payload(self, more: dict[str, Any]) -> None:
+        """What was said."""
+        flaws = self.flaws
+        data = self.input
+        if type(data) is not str and type(data) is not msgspec.Raw:
+            data = plain(as_input(data), flaws, "$.input")
+        more["input"] = data
+        output = self.output
+        stream = self._stream
+        if type(output) is str:
+            more["output"] = output
+        elif output is not None:
+            more["output"] = plain(output, flaws, "$.output")
+        elif stream is not None:
+            more["output"] = stream.value()
+            if stream.size > stream.most:
+                more["cut"] = {"output": stream.size}
+        if self.context is not None:
+            more["context"] = as_context(plain(self.context, flaws, "$.context"))
 
 
 class Step(Request):
@@ -291,6 +296,8 @@ def fault_of(error: BaseException) -> Fault:
 
 def as_usage(value: Any, flaws: list[str]) -> Usage | None:
     """Tokens, from a `Usage` or an object of its fields; what else there is is told of."""
+    if type(value) is Usage and _COUNTS.issuperset(map(type, astuple(value))):
+        return value
     try:
         named = (
             value if isinstance(value, Mapping) else {name: getattr(value, name) for name in Usage.__struct_fields__}
@@ -324,7 +331,7 @@ def _sound_span(each: Span, flaws: list[str]) -> Span:
         type(each.name) is str
         and type(each.model) is str
         and each.kind in _KINDS
-        and (usage is None or (type(usage) is Usage and as_usage(usage, flaws) == usage))
+        and (usage is None or (type(usage) is Usage and _COUNTS.issuperset(map(type, astuple(usage)))))
     ):
         return each
     return msgspec.structs.replace(
@@ -357,7 +364,16 @@ def _text(value: Any) -> str:
         return f"({type(value).__name__})"
 
 
+def _named_texts(value: dict[Any, Any]) -> dict[str, str]:
+    for name, said in value.items():
+        if type(name) is not str or type(said) is not str:
+            return {_text(name): _text(said) for name, said in value.items()}
+    return value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
+    if type(value) is tuple and set(map(type, value)) == {str}:
+        return value
     if isinstance(value, str):
         return (value,)
     try:

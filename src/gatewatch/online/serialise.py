@@ -24,22 +24,28 @@ def snapshot(value: Any, flaws: list[str], path: str) -> Any:
     """A value that stays as it is now, whatever becomes of the original: JSON already written, where that is quick."""
     if type(value) is str:
         return value
-    if sound(value):
-        try:
+    try:
+        if sound(value):
             return msgspec.Raw(encode(value))
-        except Exception:
-            return kept(value, flaws, path)
+    except Exception:
+        return kept(value, flaws, path)
     return kept(value, flaws, path)
 
 
 def plain(value: Any, flaws: list[str], path: str) -> Any:
     """A value that can be written now."""
-    return value if type(value) is str or sound(value) else kept(value, flaws, path)
+    try:
+        if type(value) is str or sound(value):
+            return value
+    except Exception:  # another thread is changing it
+        return kept(value, flaws, path)
+    return kept(value, flaws, path)
 
 
 def as_input(value: Any) -> Any:
     """An input as traces have it: text, or an object; a list of messages is a conversation."""
-    if isinstance(value, str | dict | msgspec.Raw):
+    kind = type(value)
+    if kind is dict or kind is str or kind is msgspec.Raw or isinstance(value, str | dict):
         return value
     if isinstance(value, list) and value and all(isinstance(each, dict) and "role" in each for each in value):
         return {"messages": value}

@@ -104,7 +104,7 @@ class Spool:
             payload: an object as JSON.
             user: the user's id, of which a hash is written.
         """
-        if user:
+        if user and not self._framing.users:
             self._framing.expect_users()
         if self._through:
             return self._put_through(kind, payload, user)
