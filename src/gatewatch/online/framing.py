@@ -4,6 +4,7 @@ This is done off the request's path, by the thread that writes, but before anyth
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 KEY_FILE = "user.key"
 _LONGEST_KEY = 64
+
+
+Payload = bytes | Callable[[], bytes]
+"""A record's JSON, or what makes it of values that do not change any more."""
 
 
 class Framing:
@@ -39,7 +44,7 @@ class Framing:
             )
         self._key = settings.user_key.encode("utf-8", "surrogatepass")
 
-    def frame(self, kind: str, payload: bytes, user: str = "") -> bytes:
+    def frame(self, kind: str, payload: Payload, user: str = "") -> bytes:
         """A record as it is written. It takes the folder's key of users, where a user is named.
 
         Raises:
@@ -47,8 +52,10 @@ class Framing:
         """
         return codec.frame(kind, self.payload(kind, payload, user))
 
-    def payload(self, kind: str, payload: bytes, user: str = "") -> bytes:
+    def payload(self, kind: str, payload: Payload, user: str = "") -> bytes:
         """A record's JSON as it is kept; raises as `frame` does. Where there is a user, they were expected."""
+        if not isinstance(payload, bytes):
+            payload = payload()
         if user:
             payload = b'%s,"user":"%s"}' % (payload[:-1], self._hashed(user).encode())
         if self._rules is None:

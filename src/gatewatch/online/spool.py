@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from msgspec import Struct
 
 from gatewatch.core import clock, codec
-from gatewatch.online.framing import Framing
+from gatewatch.online.framing import Framing, Payload
 from gatewatch.online.log import warn
 from gatewatch.online.settings import MEMORY, Settings
 from gatewatch.online.writer import Writer
@@ -58,7 +58,7 @@ class _Mark:
         self.last = last
 
 
-_Item = tuple[str, bytes, str] | _Mark | None
+_Item = tuple[str, Payload, str] | _Mark | None
 
 
 class Spool:
@@ -98,20 +98,21 @@ class Spool:
         self._writer.close()
         self._begin()
 
-    def put(self, kind: str, payload: bytes, user: str = "") -> bool:
+    def put(self, kind: str, payload: Payload, user: str = "", size: int = 0) -> bool:
         """Take a record; whether it was. It neither waits nor raises.
 
         Args:
             kind: "trace" or "feedback".
-            payload: an object as JSON.
+            payload: an object as JSON, or what makes it when it is to be written.
             user: the user's id, of which a hash is written.
+            size: how many bytes that will be about, where they are not made yet.
         """
         if user and not self._framing.users:
             self._framing.expect_users()
         if self._through:
             return self._put_through(kind, payload, user)
         queue = self._queue
-        more = len(payload) - 1 >> _PLACE_BITS
+        more = (len(payload) if isinstance(payload, bytes) else size) >> _PLACE_BITS
         if queue.qsize() + more >= self._most:
             self.drop(self._trouble or "queue full")
             return False
@@ -123,7 +124,7 @@ class Spool:
             self._start()
         return True
 
-    def _put_through(self, kind: str, payload: bytes, user: str) -> bool:
+    def _put_through(self, kind: str, payload: Payload, user: str) -> bool:
         try:
             trouble = self._writer.write_through(self._framing.frame(kind, payload, user))
         except Exception as error:
@@ -286,7 +287,7 @@ class Spool:
                 last = last or item.last
         return last
 
-    def _framed(self, item: tuple[str, bytes, str]) -> bytes:
+    def _framed(self, item: tuple[str, Payload, str]) -> bytes:
         """A record's frame; nothing for one that cannot be made into any."""
         while True:
             try:
