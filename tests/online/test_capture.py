@@ -229,6 +229,14 @@ class TestOptions:
         assert (trace.tags, trace.versions, trace.input) == (("vip", "c1"), {"prompt": "v3"}, "q")
         assert len(trace.user) == 24 and b"jane" not in b"".join(payload for _, payload in kept.records())
 
+    def test_options_that_are_wrong_never_raise(self, kept: Captured) -> None:
+        wrong: Any = 7
+        with capture(flow=wrong, session=wrong, tags=wrong, versions=wrong, traceparent=wrong, user=wrong) as request:
+            request.mark(wrong)
+            request.versions = wrong
+            request.usage = request.cost = request.tags = wrong
+        assert (kept.trace().flow, kept.trace().session, kept.trace().tags) == ("7", "7", ("7",))
+
     def test_one_that_fails_is_left_out_and_told_of(self, kept: Captured) -> None:
         @capture(session=lambda arguments: arguments["nowhere"])
         def answer() -> str:
@@ -292,6 +300,20 @@ class TestBlocks:
         assert (trace.tags, trace.external_id, trace.variant) == (("t",), "m1", "b")
         assert (trace.versions, trace.first_token_s) == ({"prompt": "v1"}, 0.5)
         assert (trace.marks, trace.session, trace.flow) == (("guardrail", "escalated"), "s", "b")
+
+    def test_what_is_set_or_changed_after_the_end_is_not_recorded(self, kept: Captured) -> None:
+        tags, output, versions = ["a"], {"n": [1]}, {"prompt": "v1"}
+        with capture(flow="b", input=[1]) as request:
+            request.output, request.tags, request.versions = output, tags, versions
+            request.usage = {"input_tokens": 1}  # type: ignore[assignment]
+        output["n"].append(2)
+        tags.append("b")
+        versions["prompt"] = "v2"
+        request.output = request.session = "late"
+        request.mark("guardrail", "nonsense")
+        trace = kept.trace()
+        assert (trace.output, trace.tags, trace.versions) == ({"n": [1]}, ("a",), {"prompt": "v1"})
+        assert (trace.session, trace.marks, trace.flaws, trace.usage) == ("", (), (), Usage(1))
 
     def test_an_asynchronous_block(self, kept: Captured) -> None:
         async def answer() -> None:

@@ -71,13 +71,17 @@ def leaves(value: Any) -> Iterator[Any]:
             yield part
 
 
+_SHORT_NUMBER = 10**11
+
+
 def replaced(value: Any, find: Callable[[str], Sequence[Named]], *, numbers: bool = False) -> tuple[Any, Counter[str]]:
     """A JSON value with what is found in its texts replaced by the type's name in brackets, and how much that was.
 
-    Keys are texts, too; two that become the same are numbered. With `numbers`, a whole number is looked at as well, and
-    becomes text where something is found in it.
+    Keys are texts, too; two that become the same are numbered. With `numbers`, a whole number of 12 digits or more is
+    looked at as well, and becomes text where something is found in it.
     """
     taken: Counter[str] = Counter()
+    clean: set[str] = set()  # keys: the same ones stand in every object of a list
 
     def text(part: str) -> str:
         found = find(part)
@@ -94,15 +98,19 @@ def replaced(value: Any, find: Callable[[str], Sequence[Named]], *, numbers: boo
         if isinstance(part, str):
             return text(part)
         if isinstance(part, int) and not isinstance(part, bool):
-            said = text(str(part)) if numbers else ""
-            return part if not numbers or said == str(part) else said
+            if not numbers or -_SHORT_NUMBER < part < _SHORT_NUMBER:
+                return part
+            said = text(str(part))
+            return part if said == str(part) else said
         if isinstance(part, list | tuple):
             return [walk(item) for item in part]
         if isinstance(part, dict):
             whole: dict[str, Any] = {}
             for key, item in part.items():
-                plain, number = text(key), 1
-                named = plain
+                plain = key if key in clean else text(key)
+                if plain is key:
+                    clean.add(key)
+                named, number = plain, 1
                 while named in whole:
                     number += 1
                     named = f"{plain} {number}"

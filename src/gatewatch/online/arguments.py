@@ -33,8 +33,11 @@ class Arguments:
 
     def input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The input of a call: text, or an object."""
-        if not (kwargs or self._wanted) and len(args) == 1 + self._skipped and self._first and type(args[-1]) is str:
-            return args[-1]
+        if not (kwargs or self._wanted) and len(args) == 1 + self._skipped and self._first:  # short, as most calls are
+            value = args[-1]
+            if isinstance(value, str) or (self._first == "input" and isinstance(value, dict)):
+                return value
+            return {self._first: value}
         given = self._given(args, kwargs)
         if self._wanted:
             return as_input(given.get(self._wanted))

@@ -20,10 +20,11 @@ from gatewatch.core.trace import Fault, Span, Usage
 from gatewatch.online.arguments import Arguments
 from gatewatch.online.identity import incoming
 from gatewatch.online.process import process
-from gatewatch.online.request import Request, Step, as_cost, fault_of, lost
+from gatewatch.online.request import Request, Step, lost
 from gatewatch.online.serialise import as_input, snapshot
 from gatewatch.online.spool import Spool
 from gatewatch.online.streams import answered, leave, streaming, streaming_async
+from gatewatch.online.told import as_cost, dict_of, fault_of, texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 Told = str | Callable[[dict[str, Any]], Any]
@@ -102,7 +103,7 @@ class Capture:
             try:
                 value = ask(arguments)
                 if value is not None:
-                    setattr(request, name, dict(value) if name == "versions" else value)
+                    setattr(request, name, dict_of(value) if name == "versions" else value)
             except Exception as error:
                 request.flaws.append(f"{name} could not be told: {type(error).__name__}")
         if callable(self._traceparent) and not isinstance(request, Step):
@@ -263,8 +264,8 @@ def capture(
         "user": user,
         "external_id": external_id,
         "variant": variant,
-        "tags": tags if callable(tags) or isinstance(tags, str) else tuple(tags),
-        "versions": versions if callable(versions) or versions is None else dict(versions),
+        "tags": tags if callable(tags) else texts(tags),
+        "versions": versions if callable(versions) or versions is None else dict_of(versions),
     }
     made = Capture(given, traceparent=traceparent, payload=payload, input=input)
     return made if function is None else made(function)
@@ -312,7 +313,7 @@ def record(
         request.latency_s, request.first_token_s = latency_s, first_token_s
         request.flow, request.session, request.user = flow, session, user
         request.external_id, request.variant, request.tags = external_id, variant, tags
-        request.versions = dict(versions or {})
+        request.versions = dict_of(versions or {})
         request.payload = payload
         request.mark(*((marks,) if isinstance(marks, str) else marks))
         fault = fault_of(error) if isinstance(error, BaseException) else error

@@ -4,6 +4,7 @@ This is done off the request's path, by the thread that writes, but before anyth
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,17 @@ KEY_FILE = "user.key"
 _LONGEST_KEY = 64
 
 
+Payload = bytes | Callable[[], bytes]
+"""A record's JSON, or what makes it of values that do not change any more."""
+
+
 class Framing:
     """Makes frames under some settings; the key of users lies in `folder`, where none is set and there is a folder."""
 
     def __init__(self, settings: Settings, folder: str | None) -> None:
         self._folder = folder
+        self.users = False
+        """Whether ids of users can be hashed: `expect_users` was called."""
         self._rules: Rules | None = None
         if settings.redact == "pii" or settings.drop_fields or settings.hook is not None:
             from gatewatch.online import redact  # here, in the application's thread: an import does not survive a fork
@@ -37,7 +44,7 @@ class Framing:
             )
         self._key = settings.user_key.encode("utf-8", "surrogatepass")
 
-    def frame(self, kind: str, payload: bytes, user: str = "") -> bytes:
+    def frame(self, kind: str, payload: Payload, user: str = "") -> bytes:
         """A record as it is written. It takes the folder's key of users, where a user is named.
 
         Raises:
@@ -45,8 +52,10 @@ class Framing:
         """
         return codec.frame(kind, self.payload(kind, payload, user))
 
-    def payload(self, kind: str, payload: bytes, user: str = "") -> bytes:
+    def payload(self, kind: str, payload: Payload, user: str = "") -> bytes:
         """A record's JSON as it is kept; raises as `frame` does. Where there is a user, they were expected."""
+        if not isinstance(payload, bytes):
+            payload = payload()
         if user:
             payload = b'%s,"user":"%s"}' % (payload[:-1], self._hashed(user).encode())
         if self._rules is None:
@@ -71,6 +80,7 @@ class Framing:
         import hashlib
 
         self._blake2b = hashlib.blake2b
+        self.users = True
 
     def _hashed(self, user: str) -> str:
         blake2b = self._blake2b

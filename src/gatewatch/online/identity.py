@@ -20,7 +20,7 @@ os.register_at_fork(after_in_child=_reseed)
 
 def trace_id() -> str:
     """A new id of a request: 32 hex digits, not all zero."""
-    return f"{_bits(128) or 1:032x}"
+    return (_bits(128) or 1).to_bytes(16, "big").hex()
 
 
 def span_id() -> str:

@@ -130,7 +130,13 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
 # Personal data and secrets
 
 
+_SHORTEST = 12  # of what is found without a mark that is quickly looked for
+_NOTHING: Sequence[Named] = ()
+
+
 def _find(text: str) -> Sequence[Named]:
+    if len(text) < _SHORTEST and "@" not in text and text.count(".") < 3 and text.count(":") < 2:
+        return _NOTHING
     every: list[Named] = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
     return apart(every) if every else every
 

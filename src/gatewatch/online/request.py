@@ -1,8 +1,8 @@
 """A request while it is answered, and how it becomes a record when it ends."""
 
-from collections.abc import Iterable, Mapping
-from math import isfinite
-from typing import Any, get_args
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -12,17 +12,13 @@ from gatewatch.core.kept import kept
 from gatewatch.core.marks import MARKS
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder, span
-from gatewatch.core.trace import Fault, Span, SpanKind, Trace, Usage, total_usage
+from gatewatch.core.trace import Fault, Trace, Usage, total_usage
 from gatewatch.online.identity import Incoming, header, span_id, trace_id
 from gatewatch.online.process import process
 from gatewatch.online.serialise import as_context, as_input, plain, snapshot, written
 from gatewatch.online.spool import Spool
+from gatewatch.online.told import as_cost, as_usage, dict_of, fault_of, seconds, sound_span, text_of, texts
 
-_KINDS = frozenset(get_args(SpanKind))
-_LONGEST_MESSAGE = 2000
-_MOST_FRAMES = 20
-_NOTHING: dict[str, Any] = {}
-_HERE = __file__.removesuffix("request.py")
 _OUTER = ("session", "user", "external_id", "variant")
 
 
@@ -86,11 +82,12 @@ class Request(Recorder):
     def mark(self, *names: str) -> None:
         """Mark the request: "guardrail", "escalated" ... (`core.marks`)."""
         for name in names:
-            if name in MARKS:
-                self.marks = (*self.marks, name)
+            said = text_of(name)
+            if said in MARKS:
+                self.marks = (*self.marks, said)
             else:
-                process.tell_once(f"there is no mark {name!r}; there are: {', '.join(MARKS)}")
-                self.flaws.append(f"unknown mark {str(name)[:40]!r}")
+                process.tell_once(f"there is no mark {said[:40]!r}; there are: {', '.join(MARKS)}")
+                self.flaws.append(f"unknown mark {said[:40]!r}")
 
     def traceparent(self) -> str:
         """The W3C header by which a service that is called joins this trace."""
@@ -99,19 +96,26 @@ class Request(Recorder):
         return header(self.trace_id, self.span_id)
 
     def item(self, item: Any) -> None:
-        """Take a part of a stream, as it goes by."""
-        if self._stream is None:
-            if self.first_token_s is None:
-                self.first_token_s = monotonic() - self.started
-            self._stream = _Stream(process.max_bytes if self.payload else 0)
-        self._stream.add(item, self.flaws)
+        """Take a part of a stream, as it goes by. It never raises."""
+        try:
+            if self._stream is None:
+                if self.first_token_s is None:
+                    self.first_token_s = monotonic() - self.started
+                self._stream = _Stream(process.max_bytes if self.payload else 0)
+            self._stream.add(item, self.flaws)
+        except Exception as problem:
+            lost(problem)
 
     def end(self, error: BaseException | None = None) -> None:
         """Write the request down. It never raises."""
         took = monotonic() - self.started
         try:
             if self.epoch == process.epoch:  # as `live` has it, without the call
-                self.put(took, None if error is None else fault_of(error))
+                fault = None if error is None else fault_of(error)
+                if self.spans or self._stream is not None or self.context is not None:
+                    self.put(took, fault)
+                else:
+                    self._put_later(took, fault)
         except Exception as problem:
             lost(problem)
         self.epoch = -1
@@ -119,75 +123,144 @@ class Request(Recorder):
     def put(self, took: float | None, error: Fault | None) -> bool:
         """Write the request down; whether it was taken."""
         spool = process.spool if type(process.spool) is Spool else process.open()
-        if spool is None:
-            return False
-        flaws = self.flaws
-        usage = self.usage if self.usage is None else as_usage(self.usage, flaws)
-        cost = self.cost if self.cost is None else as_cost(self.cost)
-        spans: tuple[Span, ...] = ()
-        if self.spans:
-            spans = tuple(_sound_span(each, flaws) for each in self.spans)
-            models = [each for each in spans if each.kind == "llm"]
-            if usage is None:
-                usage = total_usage(each.usage for each in models)
-            if cost is None and models and all(each.cost is not None for each in models):
-                cost = Cost(sum(each.cost or 0.0 for each in models))
-        data: Any = self.input
-        output = self.output
-        context = self.context
-        cut: dict[str, int] = {}
-        if not self.payload:
-            data, output, context, spans = "", None, None, ()
-        else:
-            if self._stream is not None and output is None:
-                output = self._stream.value()
-                if self._stream.size > self._stream.most:
-                    cut["output"] = self._stream.size
-            elif type(output) is not str:
-                output = plain(output, flaws, "$.output")
-            if type(data) is not str and type(data) is not msgspec.Raw:
-                data = plain(as_input(data), flaws, "$.input")
-            if context is not None:
-                context = as_context(plain(context, flaws, "$.context"))
-        latency = took if self.latency_s is None else _amount(self.latency_s, "latency_s", flaws)
-        more = _NOTHING
-        if (
-            (error or flaws or spans or usage or cost or context or cut)
-            or (self.versions or self.tags or self.session or self.external_id or self.variant or self.marks)
-            or (self.span_id or self.waited_s or self.first_token_s is not None)
-        ):
-            more = self._more(spans=spans, usage=usage, cost=cost, context=context, error=error, cut=cut)
-        trace = Trace(
-            id=self.trace_id,
-            input=data,
-            output=output,
-            started=self.wall,
-            latency_s=latency,
-            flow=self.flow if type(self.flow) is str and self.flow else _text(self.flow) or process.flow or self.name,
-            **more,
-        )
-        return spool.put("trace", written(trace, process.max_bytes), _text(self.user) if self.user else "")
+        return spool is not None and spool.put("trace", self.as_json(took, error), text_of(self.user))
 
-    def _more(self, **known: Any) -> dict[str, Any]:
-        """What few requests have; a trace is quicker made of what there is than of all there may be."""
-        more = {name: value for name, value in known.items() if value}
+    def _put_later(self, took: float, error: Fault | None) -> None:
+        """Hand over what cannot change any more, for the thread that writes to make the record of.
+
+        It is the usual, small request that is treated so: the thread makes several in a row, with warm caches.
+        """
+        spool = process.spool
+        if type(spool) is not Spool:
+            return
+        state = self.__dict__.copy()
+        if not self.payload:
+            state["input"], state["output"] = "", None
+        size = 512
+        for name, value in state.items():
+            kind = type(value)
+            if kind not in _UNCHANGING:
+                value = state[name] = _frozen(name, value, self.flaws)  # noqa: PLW2901 - as it is kept
+                kind = type(value)
+            if kind is str:
+                size += len(value) if value.isascii() else 3 * len(value)
+            elif kind is msgspec.Raw:
+                size += memoryview(value).nbytes
+        if not self.flow:
+            state["flow"] = process.flow
+        later = partial(
+            _written_later,
+            state,
+            self.trace_id,
+            self.versions and dict_of(self.versions),
+            tuple(self.flaws),
+            took,
+            error,
+        )
+        spool.put("trace", later, text_of(state["user"]) if self.user else "", size)
+
+    def as_json(self, took: float | None, error: Fault | None) -> bytes:  # noqa: PLR0912 - one field, one branch
+        """The request as a trace's JSON, made of what there is, which is quicker than of all there may be."""
+        flaws = self.flaws
+        more: dict[str, Any] = {}
+        if self.usage is not None:
+            more["usage"] = as_usage(self.usage, flaws)
+        if self.cost is not None:
+            more["cost"] = as_cost(self.cost)
+        if self.spans:
+            self._add_spans(more)
+        if self.payload:
+            self._add_payload(more)
+        if error is not None:
+            more["error"] = error
         if self.waited_s:
             more["waited_s"] = self.waited_s
         if self.first_token_s is not None:
-            more["first_token_s"] = _amount(self.first_token_s, "first_token_s", self.flaws)
-        if self.versions:
-            more["versions"] = {_text(name): _text(said) for name, said in self.versions.items()}
+            more["first_token_s"] = seconds(self.first_token_s, "first_token_s", flaws)
+        if self.latency_s is not None:
+            took = seconds(self.latency_s, "latency_s", flaws)
+        if self.session:
+            more["session"] = text_of(self.session)
+        if self.external_id:
+            more["external_id"] = text_of(self.external_id)
+        if self.variant:
+            more["variant"] = text_of(self.variant)
         if self.tags:
-            more["tags"] = _texts(self.tags)
+            more["tags"] = texts(self.tags)
+        if self.versions:
+            more["versions"] = dict_of(self.versions)
         if self.marks:
             more["marks"] = tuple(dict.fromkeys(self.marks))
-        for name in ("session", "external_id", "variant", "span_id", "parent_id"):
-            said = getattr(self, name)
-            if said:
-                more[name] = _text(said)
-        if self.flaws:
-            more["flaws"] = tuple(self.flaws)
-        return more
+        if self.span_id:
+            more["span_id"], more["parent_id"] = self.span_id, self.parent_id
+        if flaws:
+            more["flaws"] = tuple(flaws)
+        flow = text_of(self.flow) or process.flow or self.name
+        trace = Trace(id=self.trace_id, started=self.wall, latency_s=took, flow=flow, **more)
+        return written(trace, process.max_bytes)
+
+    def _add_spans(self, more: dict[str, Any]) -> None:
+        """The steps, and what they add up to where the request does not state it."""
+        spans = tuple(sound_span(each, self.flaws) for each in self.spans)
+        if self.payload:
+            more["spans"] = spans
+        models = [each for each in spans if each.kind == "llm"]
+        if self.usage is None:
+            more["usage"] = total_usage(each.usage for each in models)
+        if self.cost is None and models and all(each.cost is not None for each in models):
+            more["cost"] = Cost(sum(each.cost or 0.0 for each in models))
+
+    def _add_payload(self, more: dict[str, Any]) -> None:
+        """What was said."""
+        flaws = self.flaws
+        data = self.input
+        if type(data) is not str and type(data) is not msgspec.Raw:
+            data = plain(as_input(data), flaws, "$.input")
+        more["input"] = data
+        output = self.output
+        stream = self._stream
+        if type(output) is str:
+            more["output"] = output
+        elif output is not None:
+            more["output"] = plain(output, flaws, "$.output")
+        elif stream is not None:
+            more["output"] = stream.value()
+            if stream.size > stream.most:
+                more["cut"] = {"output": stream.size}
+        if self.context is not None:
+            more["context"] = as_context(plain(self.context, flaws, "$.context"))
+
+
+_UNCHANGING = frozenset((str, int, float, bool, type(None), msgspec.Raw, Usage, Cost))
+
+
+def _frozen(name: str, value: Any, flaws: list[str]) -> Any:
+    """What a request has been told, as it is now."""
+    if name == "input":
+        return snapshot(as_input(value), flaws, "$.input")
+    if name == "output":
+        return snapshot(value, flaws, "$.output")
+    if name == "usage":
+        return as_usage(value, flaws)
+    if name == "cost":
+        return as_cost(value)
+    if name in ("tags", "marks"):
+        return texts(value)
+    return text_of(value)
+
+
+def _written_later(
+    state: dict[str, Any],
+    trace_id: str,
+    versions: dict[str, str],
+    flaws: tuple[str, ...],
+    took: float,
+    error: Fault | None,
+) -> bytes:
+    request = Request.__new__(Request)
+    request.__dict__.update(state)
+    request.trace_id, request.versions, request.flaws, request.spans = trace_id, versions, list(flaws), []
+    return request.as_json(took, error)
 
 
 class Step(Request):
@@ -228,8 +301,8 @@ class Step(Request):
                     setattr(outer, name, getattr(self, name))
             if self.context is not None and outer.context is None and self.payload:
                 outer.context = kept(self.context, outer.flaws, "$.context")
-            outer.versions = {**self.versions, **outer.versions}
-            outer.tags = tuple(dict.fromkeys((*_texts(outer.tags), *_texts(self.tags))))
+            outer.versions = {**dict_of(self.versions), **dict_of(outer.versions)}
+            outer.tags = tuple(dict.fromkeys((*texts(outer.tags), *texts(self.tags))))
             step.__exit__(None if error is None else type(error), error, None)
         except Exception as problem:
             lost(problem)
@@ -270,97 +343,3 @@ def lost(problem: BaseException) -> None:
     process.tell_once(f"a request could not be recorded: {said_by(problem)}")
     if type(process.spool) is Spool:
         process.spool.drop(f"error: {type(problem).__name__}")
-
-
-def fault_of(error: BaseException) -> Fault:
-    """Why a request gave no answer: what the error says, and where it came from."""
-    message = said_by(error)[:_LONGEST_MESSAGE]
-    if isinstance(error, GeneratorExit):
-        message = "GeneratorExit: the stream was closed before its end"
-    frames: list[str] = []
-    here = error.__traceback__
-    while here is not None:
-        code = here.tb_frame.f_code
-        if not code.co_filename.startswith(_HERE):
-            frames.append(f'File "{code.co_filename}", line {here.tb_lineno}, in {code.co_name}')
-        here = here.tb_next
-    if error.__cause__ is not None:
-        frames.append(f"caused by {said_by(error.__cause__)[:_LONGEST_MESSAGE]}")
-    return Fault(message, "timeout" if isinstance(error, TimeoutError) else "error", "\n".join(frames[-_MOST_FRAMES:]))
-
-
-def as_usage(value: Any, flaws: list[str]) -> Usage | None:
-    """Tokens, from a `Usage` or an object of its fields; what else there is is told of."""
-    try:
-        named = (
-            value if isinstance(value, Mapping) else {name: getattr(value, name) for name in Usage.__struct_fields__}
-        )
-        found = {name: named.get(name) for name in Usage.__struct_fields__}
-    except Exception:
-        found = {}
-    if not found or any(number is not None and type(number) is not int for number in found.values()):
-        flaws.append("usage is not as it should be")
-        return None
-    if isinstance(value, Mapping) and set(value) - set(found):
-        flaws.append("usage has fields that are not known")
-    return Usage(**found)
-
-
-def as_cost(value: Any) -> Cost:
-    """US dollars; what cannot be added up is unknown."""
-    amount, unknown = (value.amount, value.unknown) if isinstance(value, Cost) else (value, 0)
-    try:
-        if isfinite(amount) and amount >= 0 and type(unknown) is int:
-            return Cost(float(amount), unknown)
-    except (TypeError, OverflowError):
-        pass
-    return Cost(unknown=1)
-
-
-def _sound_span(each: Span, flaws: list[str]) -> Span:
-    """A span that can be read back, whatever the application made of it."""
-    usage = each.usage
-    if (
-        type(each.name) is str
-        and type(each.model) is str
-        and each.kind in _KINDS
-        and (usage is None or (type(usage) is Usage and as_usage(usage, flaws) == usage))
-    ):
-        return each
-    return msgspec.structs.replace(
-        each,
-        name=_text(each.name),
-        model=_text(each.model),
-        kind=each.kind if each.kind in _KINDS else "step",
-        usage=None if usage is None else as_usage(usage, flaws),
-    )
-
-
-def _amount(value: Any, name: str, flaws: list[str]) -> float | None:
-    try:
-        if isfinite(value) and value >= 0:
-            return float(value)
-    except (TypeError, OverflowError):
-        pass
-    flaws.append(f"{name} is not a number of seconds")
-    return None
-
-
-def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    try:
-        return str.__str__(value) if isinstance(value, str) else str(value)
-    except Exception:
-        return f"({type(value).__name__})"
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    try:
-        return tuple(_text(each) for each in value)
-    except TypeError:
-        return (_text(value),)

@@ -24,22 +24,28 @@ def snapshot(value: Any, flaws: list[str], path: str) -> Any:
     """A value that stays as it is now, whatever becomes of the original: JSON already written, where that is quick."""
     if type(value) is str:
         return value
-    if sound(value):
-        try:
+    try:
+        if sound(value):
             return msgspec.Raw(encode(value))
-        except Exception:
-            return kept(value, flaws, path)
+    except Exception:
+        return kept(value, flaws, path)
     return kept(value, flaws, path)
 
 
 def plain(value: Any, flaws: list[str], path: str) -> Any:
     """A value that can be written now."""
-    return value if type(value) is str or sound(value) else kept(value, flaws, path)
+    try:
+        if type(value) is str or sound(value):
+            return value
+    except Exception:  # another thread is changing it
+        return kept(value, flaws, path)
+    return kept(value, flaws, path)
 
 
 def as_input(value: Any) -> Any:
     """An input as traces have it: text, or an object; a list of messages is a conversation."""
-    if isinstance(value, str | dict | msgspec.Raw):
+    kind = type(value)
+    if kind is dict or kind is str or kind is msgspec.Raw or isinstance(value, str | dict):
         return value
     if isinstance(value, list) and value and all(isinstance(each, dict) and "role" in each for each in value):
         return {"messages": value}
@@ -58,12 +64,13 @@ def written(trace: Trace, most: int) -> bytes:
     """A trace as JSON of `most` bytes or little more. Its values are plain, but may hold lone surrogates."""
     try:
         data = encode(trace)
+        if len(data) <= most:
+            return data
     except Exception:
-        trace = _escaped(trace)
-        data = codec.encode(trace)
-    if len(data) <= most:
-        return data
-    return codec.encode(_cut(_escaped(trace), most))
+        data = b""
+    trace = _escaped(trace)
+    data = data or codec.encode(trace)
+    return data if len(data) <= most else codec.encode(_cut(trace, most))
 
 
 def _escaped(trace: Trace) -> Trace:

@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from msgspec import Struct
 
 from gatewatch.core import clock, codec
-from gatewatch.online.framing import Framing
+from gatewatch.online.framing import Framing, Payload
 from gatewatch.online.log import warn
 from gatewatch.online.settings import MEMORY, Settings
 from gatewatch.online.writer import Writer
@@ -31,6 +31,7 @@ EXIT_S = 0.4
 _PLACE_BITS = 14  # a place in the queue stands for 16 KiB
 _LINGER_S = 0.02
 _RETRY_S = 0.25
+_IDLE_ROUNDS = 25
 _GROUP = 512  # items that are written together, 8 MiB at the most
 
 
@@ -57,7 +58,7 @@ class _Mark:
         self.last = last
 
 
-_Item = tuple[str, bytes, str] | _Mark | None
+_Item = tuple[str, Payload, str] | _Mark | None
 
 
 class Spool:
@@ -79,7 +80,8 @@ class Spool:
         limits = self.settings
         self._writer = Writer(self._folder, segment_bytes=limits.segment_bytes, quota_bytes=limits.quota_bytes)
         self._queue: SimpleQueue[_Item] = SimpleQueue()
-        self._wake = threading.Event()
+        self._asleep = threading.Lock()  # held, but while the thread is to be roused; cheaper to wait on than an event
+        self._asleep.acquire()
         self._starting = threading.RLock()  # a signal's handler may interrupt its holder, and start the thread itself
         self._telling = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -96,20 +98,21 @@ class Spool:
         self._writer.close()
         self._begin()
 
-    def put(self, kind: str, payload: bytes, user: str = "") -> bool:
+    def put(self, kind: str, payload: Payload, user: str = "", size: int = 0) -> bool:
         """Take a record; whether it was. It neither waits nor raises.
 
         Args:
             kind: "trace" or "feedback".
-            payload: an object as JSON.
+            payload: an object as JSON, or what makes it when it is to be written.
             user: the user's id, of which a hash is written.
+            size: how many bytes that will be about, where they are not made yet.
         """
-        if user:
+        if user and not self._framing.users:
             self._framing.expect_users()
         if self._through:
             return self._put_through(kind, payload, user)
         queue = self._queue
-        more = len(payload) - 1 >> _PLACE_BITS
+        more = (len(payload) if isinstance(payload, bytes) else size) >> _PLACE_BITS
         if queue.qsize() + more >= self._most:
             self.drop(self._trouble or "queue full")
             return False
@@ -121,7 +124,7 @@ class Spool:
             self._start()
         return True
 
-    def _put_through(self, kind: str, payload: bytes, user: str) -> bool:
+    def _put_through(self, kind: str, payload: Payload, user: str) -> bool:
         try:
             trouble = self._writer.write_through(self._framing.frame(kind, payload, user))
         except Exception as error:
@@ -159,7 +162,7 @@ class Spool:
             return False
         mark = _Mark()
         self._queue.put(mark)
-        self._wake.set()
+        self._rouse()
         return mark.done.wait(max(0.0, deadline))
 
     def close(self, deadline: float = 2.0) -> bool:
@@ -167,7 +170,7 @@ class Spool:
         thread, mark = self._thread, _Mark(last=True)
         if thread is not None and threading.current_thread() is not thread:
             self._queue.put(mark)
-            self._wake.set()
+            self._rouse()
             done = mark.done.wait(max(0.0, deadline))
             if not done:
                 return False
@@ -222,6 +225,11 @@ class Spool:
         self._have_told(losses)
         return [*found, ("loss", _as_json(losses))] if losses else found
 
+    def _rouse(self) -> None:
+        """Let the thread go on at once."""
+        with suppress(RuntimeError):  # it was roused before, and has not yet noticed
+            self._asleep.release()
+
     def _start(self) -> None:
         with self._starting:
             if self._thread is not None:
@@ -240,13 +248,17 @@ class Spool:
             Finalize(None, self.at_exit, args=(EXIT_S,), exitpriority=-100)
 
     def _work(self) -> None:
-        queue, wake = self._queue, self._wake
+        queue = self._queue
+        idle = _IDLE_ROUNDS
         while True:
-            item = queue.get()
+            # While there is traffic the queue is looked into every 20 ms: a thread that waits in `get` has to be woken
+            # by whoever puts something in, and that is a system call in the middle of a request.
+            waiting: list[_Item] = [queue.get()] if idle >= _IDLE_ROUNDS else []
             if not self._ending:
-                wake.wait(_LINGER_S)
-            wake.clear()
-            waiting: list[_Item] = [item]
+                self._asleep.acquire(timeout=_LINGER_S)
+            if not waiting and queue.qsize():
+                waiting.append(queue.get_nowait())
+            idle = 0 if waiting else _IDLE_ROUNDS if self._ending else idle + 1
             while waiting:
                 for _ in range(queue.qsize()):
                     waiting.append(queue.get_nowait())
@@ -275,15 +287,14 @@ class Spool:
                 last = last or item.last
         return last
 
-    def _framed(self, item: tuple[str, bytes, str]) -> bytes:
+    def _framed(self, item: tuple[str, Payload, str]) -> bytes:
         """A record's frame; nothing for one that cannot be made into any."""
         while True:
             try:
                 return self._framing.frame(*item)
             except OSError as error:
                 self._say_trouble(f"disk: {errno.errorcode.get(error.errno or 0, 'error')}")
-                self._wake.wait(_RETRY_S)
-                self._wake.clear()
+                self._asleep.acquire(timeout=_RETRY_S)
             except Exception as error:
                 self.drop(f"error: {type(error).__name__}")
                 return b""
@@ -305,8 +316,7 @@ class Spool:
                 self._trouble = ""
                 return
             self._say_trouble(trouble)
-            self._wake.wait(_RETRY_S)
-            self._wake.clear()
+            self._asleep.acquire(timeout=_RETRY_S)
 
     def _untold(self) -> dict[str, int]:
         """What was dropped and is not told of in a segment, by reason."""
