@@ -15,6 +15,7 @@ from gatewatch.online.trends import trend
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.session import retries
 from gatewatch.store.rows import Row
+from gatewatch.store.sqlite import open_store
 from online.living import FLOW, START, Living, monitor, request, thumb, watch
 
 DOWN = Rule(1.0, marks=bits(["thumbs_down"]))
@@ -256,3 +257,49 @@ def test_scorers_may_be_asynchronous(living: Living) -> None:
     living.arrive(*(request(n) for n in range(50)))
     assert living.work(monitor(watch(slow, Rule(1.0))), concurrency=7).scored == 50
     assert isinstance(slow, Scorer)
+
+
+def test_a_locked_store_is_waited_for_and_what_was_scored_meanwhile_is_kept(
+    living: Living, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import asyncio
+    import sqlite3
+
+    living.store.close()
+    living.store = open_store(tmp_path / "store.db", busy_s=0.05)
+    living.arrive(*(request(n) for n in range(3)))
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+
+    @scorer
+    async def locks(output: str) -> bool:
+        if not other.in_transaction:
+            other.execute("BEGIN IMMEDIATE")
+        return True
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(living.worker(monitor(watch(locks, Rule(1.0)))).run(stop))
+        while "keep it locked" not in caplog.text and "locked" not in caplog.text:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        other.execute("ROLLBACK")
+        while living.store.counts().scores < 3:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+    other.close()
+    assert caplog.text.count("tried again until it works") == 1
+
+
+def test_a_payload_that_cannot_be_read_is_said_and_the_rest_goes_on(living: Living) -> None:
+    from gatewatch.store.rows import Arrival, Arrivals
+
+    broken = Arrival(request(1), b'{"id": 5}', START, 0.1)
+    living.store.take_in(Arrivals((broken,)), START)
+    living.arrive(request(2))
+    assert living.work(monitor(watch(good, Rule(1.0)))).given_up == 1
+    assert fates(living, 2) == {"good": "scored"}
+    assert told(living, 1).entries[0].why.startswith("its payload cannot be read: Expected `str`, got `int`")

@@ -18,7 +18,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Settled
 
 TRIES = 3
-_FIRST_RETRY_S = 10.0
+FIRST_RETRY_S = 10.0
 _RESERVED = 3.0
 """Times what a score costs on the mean is set aside for one: few cost more."""
 
@@ -38,6 +38,8 @@ class Attempts(Struct, frozen=True, kw_only=True):
         settled = Settled(leased.task, leased.attempt, author=self.owner)
         if leased.crashes >= TRIES:
             return replace(settled, state="failed", reason=f"given up: {leased.crashes} workers died over it")
+        if leased.failures >= TRIES:
+            return replace(settled, state="failed", reason=f"given up after {leased.failures} tries: {leased.reason}")
         if leased.payload is None:
             return replace(settled, state="no_payload", reason="its payload is gone")
         if monitor.budget is not None and watch.scorer.models:
@@ -83,7 +85,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
         elif noted == [] and scorer.models:
             self.breaker.succeeded()
         if score.status == "scorer_error" and leased.failures + 1 < TRIES:
-            later = now + _FIRST_RETRY_S * 6**leased.failures
+            later = now + FIRST_RETRY_S * 6**leased.failures
             return replace(settled, retry_at=later, reason=score.explanation[:500], score=_paid(score))
         source = scorer.source if score.source == "rule" else score.source
         named = replace(score, name=scorer.name, source=source, fingerprint=scorer.fingerprint)

@@ -5,16 +5,17 @@ that is killed leaves a lease behind that runs out. A score is kept once, howeve
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError
+from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
-from gatewatch.online.attempt import Attempts
+from gatewatch.online.attempt import FIRST_RETRY_S, Attempts
 from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
@@ -24,7 +25,10 @@ from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
 
+_log = logging.getLogger("gatewatch")
+
 _IDLE_S = 0.25
+_STORE_PAUSE_S = 1.0
 _BEAT_S = 5.0
 _HOUSE_S = 60.0
 _AT_ONCE = 200
@@ -87,6 +91,7 @@ class Worker:
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
         self._alone = False
+        self._failing = ""
         self._beat = self._house = self._extended = 0.0
 
     async def run(self, stop: asyncio.Event, *, once: bool = False) -> Done:
@@ -99,7 +104,13 @@ class Worker:
         try:
             while not stop.is_set():
                 self._wake.clear()
-                done = self._step()
+                try:
+                    done = self._step()
+                except (StoreBusy, StoreFull) as error:
+                    self._store_fails(error)
+                    await self._something(stop, _STORE_PAUSE_S)
+                    continue
+                self._failing = ""
                 total += done
                 if self.threads.abandoned >= _MOST_ABANDONED:
                     what = f"{self.threads.abandoned} scorers did not come back: this worker ends, start another"
@@ -111,6 +122,12 @@ class Worker:
             total += await self._drained()
             self.threads.close()
         return total
+
+    def _store_fails(self, error: StoreError) -> None:
+        """Say once that the store cannot be written to; what was scored meanwhile is kept until it can."""
+        if self._failing != str(error):
+            self._failing = str(error)
+            _log.warning("%s (tried again until it works)", error)
 
     def _step(self) -> Done:
         now = self.clock()
@@ -205,8 +222,12 @@ class Worker:
                 self._settled.append(early)
                 continue
             if each.row.seq not in traces:
-                assert each.payload is not None
-                traces[each.row.seq] = codec.decode(each.payload, Trace)
+                try:
+                    traces[each.row.seq] = codec.decode(each.payload or b"", Trace)
+                except ValueError as error:
+                    reason = f"its payload cannot be read: {str(error)[:200]}"
+                    self._settled.append(Settled(each.task, each.attempt, state="failed", reason=reason))
+                    continue
             trace = traces[each.row.seq]
             if watch.scorer.inline:
                 self._settled.append(self.attempts.inline(each, watch, trace))
@@ -217,17 +238,21 @@ class Worker:
 
     def _ended(self, task: "asyncio.Task[Settled]") -> None:
         leased = self._waiting.pop(task)
-        if not task.cancelled() and task.exception() is None:
-            self._settled.append(task.result())
-        else:  # it goes back at once
+        if task.cancelled():  # it goes back at once
             self._settled.append(Settled(leased.task, leased.attempt, retry_at=self.clock(), counts=False))
+        elif (error := task.exception()) is not None:
+            later = self.clock() + FIRST_RETRY_S
+            self._settled.append(Settled(leased.task, leased.attempt, retry_at=later, reason=said_by(error)))
+        else:
+            self._settled.append(task.result())
         self._wake.set()
 
     def _settle(self, now: float) -> Done:
-        settled, self._settled = self._settled, []
+        settled = list(self._settled)
         if not settled:
             return Done()
         self.store.settle(settled, now)
+        del self._settled[: len(settled)]  # only now: should the store fail, they are settled later
         put_off = sum(each.retry_at is not None for each in settled)
         given_up = sum(each.retry_at is None and each.score is None for each in settled)
         return Done(scored=len(settled) - put_off - given_up, put_off=put_off, given_up=given_up)
@@ -240,4 +265,8 @@ class Worker:
             task.cancel()
         if self._waiting:
             await asyncio.wait(list(self._waiting), timeout=1.0)
-        return self._settle(self.clock())
+        try:
+            return self._settle(self.clock())
+        except StoreError as error:  # another worker does it again when the leases have run out
+            self._store_fails(error)
+            return Done()
