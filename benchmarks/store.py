@@ -21,6 +21,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.rates import Epoch, Rule, u_of
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace, Usage
+from gatewatch.online.trends import trend
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Plan, Settled, Spent, Work
 from gatewatch.store.sqlite import open_store
@@ -201,6 +202,9 @@ def reading(report: Report, path: Path) -> None:
     helpful = store.works()[0]
     timed(report, "the newest 5,000 values of a scorer",
           lambda: store.values(FLOW, helpful.scorer, helpful.fingerprint, START, end, 5000), limit=50)  # fmt: skip
+    for tier in ("hour", "day"):
+        timed(report, f"trend over 30 days by {tier}, intervals and all",
+              lambda tier=tier: trend(store, FLOW, since=START, until=end, tier=tier), limit=100)  # type: ignore[misc]  # fmt: skip
     timed(report, "held, the oldest 500", lambda: store.held(end, 500), limit=50)
     timed(report, "unsettled over 30 days", lambda: store.unsettled(FLOW, START, end), limit=50)
     timed(report, "counts", store.counts, limit=500)

@@ -21,8 +21,8 @@ from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Value, Wor
 
 T = TypeVar("T", ScoreCell, SignalCell)
 
-EXACT = 20_000
-"""Up to so many values, an estimate is made from the values themselves, which know their sessions."""
+EXACT = 2000
+"""Up to so many values, an estimate is made from them, which know their sessions; from sums where there are more."""
 _LOST_SHARE = 0.05
 
 
@@ -114,9 +114,15 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
     for (scorer, fingerprint), mine in sorted(by_scorer.items()):
         work = works.get((scorer, fingerprint))
         values = store.values(flow, scorer, fingerprint, since, until, EXACT + 1)
+        whole = len(values) <= EXACT
+        values = [value for value in values if not part or value.slice == part]
+        by_bucket: dict[float, list[Value]] = {}
+        for value in values:
+            by_bucket.setdefault(value.at - value.at % TIER_S[tier], []).append(value)
         window = _Window(
-            [value for value in values if not part or value.slice == part],
-            whole=len(values) <= EXACT,
+            values,
+            by_bucket,
+            whole=whole,
             undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
             partial=_never(work),
             tier=tier,
@@ -150,6 +156,7 @@ def _never(work: Work | None) -> str:
 
 class _Window(Struct, frozen=True):
     values: list[Value]
+    by_bucket: dict[float, list[Value]]
     whole: bool
     undone: list[tuple[float, str, int]]
     partial: str
@@ -158,7 +165,7 @@ class _Window(Struct, frozen=True):
     def figure(self, cells: Sequence[ScoreCell], bucket: float | None = None) -> Figure:
         """What a scorer says of the window, or of one of its buckets."""
         length = TIER_S[self.tier]
-        values = [v for v in self.values if bucket is None or bucket <= v.at < bucket + length]
+        values = self.values if bucket is None else self.by_bucket.get(bucket, [])
         states: Counter[str] = Counter()
         for at, state, n in self.undone:  # by hour: a minute shares its hour's
             if bucket is None or (bucket <= at < bucket + length) or (length < HOUR_S and at <= bucket < at + HOUR_S):
