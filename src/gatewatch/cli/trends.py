@@ -10,7 +10,8 @@ from gatewatch.cli.terminal import console, counted, print_json, shown
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gatewatch.online.trends import Figure, Quantile, Signals, Trend
+    from gatewatch.config.coverage import SliceCoverage
+    from gatewatch.online.trends import Figure, JudgeCost, Quantile, Signals, Trend
 
 _SHOWN_POINTS = 31
 _FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
@@ -21,12 +22,18 @@ _FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
 @click.option("--days", type=click.FloatRange(0, min_open=True), default=7.0, show_default=True, help="How far back.")
 @click.option("--by", type=click.Choice(["minute", "hour", "day"]), default=None, help="How long a bucket is.")
 @click.option("--slice", "part", default="", help="Only requests of this slice.")
+@click.option(
+    "--slices",
+    is_flag=True,
+    help="Show the slices instead: their share of traffic, and cases that suites have of each.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
-def command(flow: str, *, days: float, by: Any, part: str, as_json: bool) -> None:
+def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json: bool) -> None:
     """Say how a FLOW is doing: its signals over every request, and its scores, each with its interval.
 
     Without a FLOW, every flow that a scorer watches is shown.
     """
+    from gatewatch.config.coverage import coverage
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
     from gatewatch.core.clock import wall
@@ -38,6 +45,9 @@ def command(flow: str, *, days: float, by: Any, part: str, as_json: bool) -> Non
         now = wall()
         flows = [flow] if flow else sorted({work.flow for work in store.works()})
         since = now - days * 86_400
+        if slices:
+            _slices({each: coverage(project, store, each, since=since, until=now + 1) for each in flows}, as_json)
+            return
         found = [trend(store, each, since=since, until=now + 1, tier=by, part=part) for each in flows]
     finally:
         store.close()
@@ -53,6 +63,28 @@ def command(flow: str, *, days: float, by: Any, part: str, as_json: bool) -> Non
         if place:
             click.echo("")
         print_trend(each)
+
+
+def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if as_json:
+        print_json({"kind": "gatewatch.slices", "version": 1, "flows": found})
+        return
+    out = console(100)
+    for flow, each in found.items():
+        table = Table(box=None, pad_edge=False, header_style="bold", title=Text(shown(flow)), title_justify="left")
+        table.add_column("slice")
+        suites = list(each[0].cases) if each else []
+        for heading in ("requests", "share", *(f"cases of {name}" for name in suites)):
+            table.add_column(Text(shown(heading)), justify="right")
+        table.add_column("")
+        for part in each:
+            cells = (part.slice or "(none)", f"{part.requests:,}", f"{part.share:.1%}")
+            gap = "hardly tested" if part.gap else ""
+            table.add_row(*(Text(shown(cell)) for cell in (*cells, *(str(n) for n in part.cases.values()), gap)))
+        out.print(table)
 
 
 def print_trend(found: "Trend") -> None:
@@ -75,6 +107,8 @@ def print_trend(found: "Trend") -> None:
         return
     for line in _signals(found.signals):
         say(line)
+    if found.judges.calls:
+        say(_judges(found.judges))
     say("")
     _scorers(found, out, say)
     if len(found.points) > 1:
@@ -96,6 +130,14 @@ def _signals(signals: "Signals") -> Iterator[str]:
     cost = f"{dollars(signals.cost)} ({dollars(signals.cost / known)} a request)" if known else "unknown"
     cost += f", unknown of {signals.unknown_cost:,}" if known and signals.unknown_cost else ""
     yield f"cost  {cost} \u00b7 tokens {signals.input_tokens:,} in, {signals.output_tokens:,} out"
+
+
+def _judges(judges: "JudgeCost") -> str:
+    from gatewatch.core.money import dollars
+
+    known = judges.calls - judges.unknown
+    cost = f"{dollars(judges.cost)} ({dollars(judges.cost / known)} a score)" if known else "unknown"
+    return f"judges  {cost}" + (f", unknown of {judges.unknown:,}" if known and judges.unknown else "")
 
 
 def _seconds(each: "Quantile") -> str:

@@ -71,6 +71,14 @@ class Signals(Struct, frozen=True):
     first_token_s: Mapping[str, Quantile] = {}
 
 
+class JudgeCost(Struct, frozen=True):
+    """What judges cost on the days of a window, in US dollars; `unknown` calls have no known price."""
+
+    calls: int = 0
+    cost: float = 0.0
+    unknown: int = 0
+
+
 class Trend(Struct, frozen=True):
     """A flow over a window, in seconds since the epoch."""
 
@@ -81,6 +89,7 @@ class Trend(Struct, frozen=True):
     signals: Signals
     points: tuple[tuple[float, Signals], ...]
     scorers: tuple[ScorerTrend, ...]
+    judges: JudgeCost = JudgeCost()
 
 
 def tier_of(seconds: float) -> Tier:
@@ -137,7 +146,13 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         signals_of(signals),
         tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
         tuple(scorers),
+        _judges(store, flow, since, until),
     )
+
+
+def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
+    cells = [cell for cell in store.spend(since - since % DAY_S, until) if cell.kind == "judge" and cell.flow == flow]
+    return JudgeCost(sum(c.calls for c in cells), sum(c.cost for c in cells), sum(c.unknown for c in cells))
 
 
 def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
