@@ -56,5 +56,5 @@ def test_each_slice_has_its_traffic_and_its_cases(tmp_path: Path) -> None:
 def test_a_slice_function_that_is_not_there_is_told(tmp_path: Path) -> None:
     found = project(tmp_path)
     (tmp_path / "evals.py").write_text("")
-    with pytest.raises(ConfigError, match="project.slice"):
+    with pytest.raises(ConfigError, match=r"project\.slice"):
         online(found)

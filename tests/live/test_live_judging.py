@@ -29,7 +29,6 @@ CONFIG = """
 model = "judge-model"
 base_url = "{url}"
 key_env = ""
-timeout = 1.0
 {model}
 
 [prices.judge-model]
@@ -119,7 +118,7 @@ def misbehaving(request: dict[str, Any]) -> str | Reply:
 @pytest.mark.slow
 def test_a_judge_that_misbehaves_leaves_no_score_silently_missing(tmp_path: Path) -> None:
     with FakeProvider(misbehaving, rate=40, burst=10, retry_after=1.0) as provider:
-        found = project(tmp_path, provider.base_url, model="retries = 1")
+        found = project(tmp_path, provider.base_url, model="timeout = 1.0\nretries = 1")
         store = store_of(found)
         arrive(store, 0, 300)
         asyncio.run(work(found, store))
@@ -233,4 +232,27 @@ def test_a_worker_killed_in_mid_judgement_fifty_times_scores_everything_once(tmp
         assert fates(store, 1000) == {"scored": 1000}
         assert provider.accepted <= 1000 + (kills + 1) * 8
         assert sum(cell.n for cell in store.cells("support", "day", 0, time.time()) if cell.scorer == "good") == 1000
+        store.close()
+
+
+@pytest.mark.slow
+def test_several_workers_at_once_score_everything_once(tmp_path: Path) -> None:
+    with FakeProvider(lambda _request: GOOD, latency=0.01) as provider:
+        found = project(tmp_path, provider.base_url, model="cache = false")
+        store = store_of(found)
+        arrive(store, 0, 600)
+        processes = [subprocess.Popen([sys.executable, "-c", WORKER], cwd=tmp_path) for _ in range(3)]
+        try:
+            while store.counts().scores < 1200:
+                assert all(process.poll() is None for process in processes)
+                time.sleep(0.05)
+            assert len(store.workers(time.time() - 60)) >= 1
+        finally:
+            for process in processes:
+                process.terminate()
+            codes = [process.wait() for process in processes]
+        assert codes == [143, 143, 143]
+        assert fates(store, 600) == {"scored": 600}
+        assert provider.accepted == 600
+        assert sum(cell.n for cell in store.cells("support", "day", 0, time.time()) if cell.scorer == "good") == 600
         store.close()
