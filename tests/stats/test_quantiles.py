@@ -66,10 +66,10 @@ def test_what_makes_no_sense_is_refused(call: Callable[[], object], said: str) -
 def test_of_many_the_places_are_near_the_exact_ones_and_never_narrower(q: float) -> None:
     import gatewatch.stats.quantiles as module
 
-    for n in (501, 2001, 5000, 20_000):
+    for n in (300, 1300, 5000, 20_000):
         tail = 0.05
         above = module._below(n, 1.0 - q, tail)
         exact = module._below(n, q, tail), n - above + 1
-        low, high = quantile_places(n, q)
+        low, high = quantile_places(n, q, quick=True)
         assert exact[0] - 3 <= low <= exact[0]
         assert exact[1] <= high <= exact[1] + 3
