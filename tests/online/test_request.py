@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,34 @@ class TestNested:
 
         asyncio.run(run())
         assert [trace.flow for trace in kept.traces()] == ["outer", "late"]
+
+    def test_of_a_request_without_end_only_so_many_steps_are_kept(
+        self, kept: Captured, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatewatch.core.spans.MOST_LIVE_SPANS", 3)
+        with capture(flow="x"):
+            for number in range(6):
+                with span(str(number)):
+                    pass
+        assert [each.name for each in kept.trace().spans] == ["0", "1", "2", "(more steps than are kept)"]
+
+    def test_a_block_shared_by_threads_inside_requests_of_their_own(self, kept: Captured) -> None:
+        block = capture(flow="step")
+        gate = threading.Barrier(4)
+
+        def answer(name: str) -> None:
+            with capture(flow=name):
+                gate.wait()
+                with block as step:
+                    gate.wait()
+                    step.output = name
+
+        threads = [threading.Thread(target=answer, args=(str(number),)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted((trace.flow, trace.spans[0].output) for trace in kept.traces()) == [(n, n) for n in "0123"]
 
     def test_inside_an_offline_run_nothing_is_captured(self, kept: Captured) -> None:
         run = Recorder("ab" * 16)
