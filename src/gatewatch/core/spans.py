@@ -49,6 +49,10 @@ class Recorder:
         """What could not be kept as it was."""
 
 
+MOST_LIVE_SPANS = 10_000
+"""The most steps that are kept of one live request, which may go on for as long as its process."""
+_MORE = "(more steps than are kept)"
+
 recorder: ContextVar[Recorder | None] = ContextVar("gatewatch_recorder", default=None)
 _parent: ContextVar[tuple[Recorder, int] | None] = ContextVar("gatewatch_parent_span", default=None)
 
@@ -78,6 +82,10 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
 
     def __enter__(self) -> "span":
         current = self._recorder = recorder.get()
+        if current is not None and len(current.spans) >= MOST_LIVE_SPANS and not current.offline:
+            if current.spans[-1].name != _MORE:
+                current.spans.append(Span(name=_MORE))
+            current = self._recorder = None
         if current is not None:
             self._started = monotonic()
             # The place is taken now, so that a parent stands before its children; it is looked up afterwards, since
