@@ -14,7 +14,7 @@ from typing import Any
 
 from gatewatch.core.clock import monotonic
 from gatewatch.core.errors import said_by
-from gatewatch.core.kept import kept
+from gatewatch.core.kept import copied
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Span, SpanKind, Usage
 
@@ -112,15 +112,15 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
             name=self.name,
             kind=self.kind,
             parent=self._above,
-            input=kept(self.input, flaws, f"{here}.input"),
-            output=kept(self.output, flaws, f"{here}.output"),
+            input=copied(self.input, flaws, f"{here}.input"),
+            output=copied(self.output, flaws, f"{here}.output"),
             error=None if error is None else Fault(said_by(error)),
             started_s=self._started - self._recorder.started,
             latency_s=took if _finite(self.latency_s) is None else self.latency_s,
             model=self.model,
             usage=self.usage,
             cost=_finite(self.cost),
-            attributes=kept(self.attributes, flaws, f"{here}.attributes"),
+            attributes=copied(self.attributes, flaws, f"{here}.attributes"),
         )
 
 
@@ -151,7 +151,7 @@ def note(
     if current is None:
         return
     if context is not None:
-        current.context = kept(context, current.flaws, "$.context")
+        current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
         current.usage = usage if current.usage is None else current.usage + usage
     if cost is not None:
