@@ -121,7 +121,7 @@ class Store(Protocol):
     # Reading
 
     def find(self, name: str) -> Row | None:
-        """A request by its trace id or, failing that, the newest by external id."""
+        """A request by its trace id or, failing that, the newest by external id or by the alias kept for it."""
         ...
 
     def payload(self, seq: int) -> bytes | None:

@@ -4,6 +4,7 @@ import zlib
 from typing import Any
 
 from gatewatch.core import codec
+from gatewatch.core.alias import alias_of
 from gatewatch.store.arriving import PAYLOADS
 from gatewatch.store.database import Database
 from gatewatch.store.rollups import each_bit
@@ -41,10 +42,12 @@ def row_of(found: tuple[Any, ...]) -> Row:
 
 
 def find(db: Database, name: str) -> Row | None:
-    """A request by its trace id or, failing that, the newest by external id."""
-    found = db.execute(f"SELECT {ROW} FROM trace WHERE id = ?", name) or db.execute(
-        f"SELECT {ROW} FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1",
-        name,
+    """A request by its trace id or, failing that, the newest by external id or by the alias kept for it."""
+    by_external = f"SELECT {ROW} FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1"
+    found = (
+        db.execute(f"SELECT {ROW} FROM trace WHERE id = ?", name)
+        or db.execute(by_external, name)
+        or db.execute(by_external, alias_of(name))
     )
     return row_of(found[0]) if found else None
 
