@@ -174,6 +174,11 @@ def test_an_address_is_gone_wherever_it_stands_alone(value: Any) -> None:
     assert MAIL.encode() not in codec.encode(made) or MAIL in str(value).replace(f"'{MAIL}'", "")
 
 
+def test_what_is_nothing_but_personal_data_is_taken_however_short() -> None:
+    for text in ("123-45-6789", "1.2.3.4", "a@b.co"):
+        assert redacted_text(text) != text, text
+
+
 def test_a_private_key_goes_with_its_body() -> None:
     body = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"] * 20)
     whole = f"key: -----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY----- end"

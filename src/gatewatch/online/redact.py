@@ -137,7 +137,7 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
 # Personal data and secrets
 
 
-_SHORTEST = 12  # of what is found without a mark that is quickly looked for
+_SHORTEST = 11  # of what is found without a mark that is quickly looked for
 _NOTHING: Sequence[Named] = ()
 
 
