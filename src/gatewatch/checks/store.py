@@ -325,6 +325,9 @@ def finds_the_newest(store: Store) -> None:
                         before = page[-1].seq
                     what = f"latest of flow {flow!r}, slice {part!r}, marks {marks}, since {since}"
                     assert found == expected, f"{what} is {found}, not {expected}"
+    ways = [((12, 12), 11.0, 12.0), ((12, 14), 12.0, 13.0), ((12, 14), 14.0, 99.0), ((41, 99), 0.0, 99.0)]
+    happened = [store.happened(FLOW, numbers, NOW + since, NOW + until) for numbers, since, until in ways]
+    assert happened == [True, False, False, False], f"whether requests happened in a window is {happened}"
 
 
 def knows_its_workers(store: Store) -> None:

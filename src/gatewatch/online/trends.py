@@ -4,7 +4,7 @@ A window in which something was capped hard, or lost, is not estimated: it is in
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ T = TypeVar("T", ScoreCell, SignalCell)
 EXACT = 2000
 """Up to so many values, an estimate is made from them, which know their sessions; from sums where there are more."""
 _LOST_SHARE = 0.05
+_LAST = 2**62
 
 
 class Figure(Struct, frozen=True):
@@ -133,7 +134,9 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             by_bucket,
             whole=whole,
             undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
-            partial=_never(work),
+            never=_never(store, work),
+            since=since,
+            until=until,
             tier=tier,
         )
         points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
@@ -162,11 +165,24 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
     return sorted(found.items())
 
 
-def _never(work: Work | None) -> str:
-    """Why a scorer's values cannot speak for all requests, where they cannot: some were never to be sampled."""
-    if work is None or not work.rules or any(rule.rate > 0 and rule == Rule(rule.rate) for rule in work.rules):
-        return ""
-    return "some requests are never sampled (a share of 0)"
+def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
+    """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
+    them, they had a share of 0 unless something was special about them."""
+    if work is None:
+        return lambda since, until: False
+    epochs = store.epochs(work.id, 0, _LAST)
+    all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
+    bare = _without([(e.first, e.last) for e in epochs], all_)
+    return lambda since, until: any(store.happened(work.flow, each, since, until) for each in bare)
+
+
+def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is in some stretches of numbers and in none of others."""
+    left = list(stretches)
+    for first, last in others:
+        parts = [[(low, min(high, first - 1)), (max(low, last + 1), high)] for low, high in left]
+        left = [part for both in parts for part in both if part[0] <= part[1]]
+    return left
 
 
 class _Window(Struct, frozen=True):
@@ -174,7 +190,9 @@ class _Window(Struct, frozen=True):
     by_bucket: dict[float, list[Value]]
     whole: bool
     undone: list[tuple[float, str, int]]
-    partial: str
+    never: Callable[[float, float], bool]
+    since: float
+    until: float
     tier: Tier
 
     def figure(self, cells: Sequence[ScoreCell], bucket: float | None = None) -> Figure:
@@ -189,7 +207,8 @@ class _Window(Struct, frozen=True):
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
         gone = sum(lost.values()) + unknown
-        incomplete = self.partial
+        since, until = (self.since, self.until) if bucket is None else (bucket, bucket + length)
+        incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
         if gone > _LOST_SHARE * (n + gone):
             said = [f"{number} {state.replace('_', ' ')}" for state, number in sorted(lost.items())]
             incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])

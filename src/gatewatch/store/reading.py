@@ -67,6 +67,15 @@ def session(db: Database, flow: str, name: str) -> list[Row]:
     return [row_of(each) for each in found]
 
 
+def happened(db: Database, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
+    """Whether any of some requests happened in a window."""
+    found = db.execute(  # the sign keeps it to the index by time, in which the window is one stretch
+        "SELECT 1 FROM trace WHERE flow = ? AND at >= ? AND at < ? AND +seq >= ? AND +seq <= ? LIMIT 1",
+        *(flow, micros(since), micros(until), *numbers),
+    )
+    return bool(found)
+
+
 def tasks(db: Database, seq: int) -> list[TaskRow]:
     """The work on a request that is not done."""
     return [
