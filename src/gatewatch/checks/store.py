@@ -207,7 +207,9 @@ def settles_once(store: Store) -> None:
     assert states == [("waiting", "429"), ("failed", "poison")], f"what is not done is {states}"
     assert not lease(store, work, now=NOW + 499), "a task was tried again too early"
     hours = store.unsettled(FLOW, NOW, NOW + 1)
-    assert hours == [(NOW, "helpful", "failed", 1), (NOW, "helpful", "waiting", 1)], f"unsettled is {hours}"
+    assert hours == [(NOW, "helpful", "f" * 12, "", state, 1) for state in ("failed", "waiting")], (
+        f"unsettled is {hours}"
+    )
     (cell,) = store.spend(NOW, NOW + 1)
     assert (cell.model, cell.calls, round(cell.cost, 9)) == ("m-1", 2, 0.02), (
         f"two calls of $0.01 were booked as {cell}"

@@ -169,7 +169,7 @@ def _promised(store: Store, monitor: Monitor, now: float) -> float:
     """What the work that waits will cost."""
     costs = {each.scorer.name: cost_of(store, monitor, each, now) for each in monitor.watches}
     waiting = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
-    return sum(costs.get(scorer, 0.0) * number for _, scorer, state, number in waiting if state == "waiting")
+    return sum(costs.get(scorer, 0.0) * number for _, scorer, _, _, state, number in waiting if state == "waiting")
 
 
 def _multiplier(purse: Purse, wanted: float) -> float:

@@ -17,7 +17,7 @@ from gatewatch.stats.quantiles import quantile_places
 from gatewatch.stats.weighting import Cell, spread_by, weighted_mean, weighted_mean_of_cells
 from gatewatch.store.base import Store
 from gatewatch.store.bins import quantile
-from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Value, Work
+from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
 T = TypeVar("T", ScoreCell, SignalCell)
 
@@ -133,7 +133,11 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             values,
             by_bucket,
             whole=whole,
-            undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
+            undone=[
+                each
+                for each in undone
+                if (each.scorer, each.fingerprint) == (scorer, fingerprint) and (not part or each.slice == part)
+            ],
             never=_never(store, work),
             since=since,
             until=until,
@@ -168,12 +172,14 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
 def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
     """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
     them, they had a share of 0 unless something was special about them."""
-    if work is None:
-        return lambda since, until: False
-    epochs = store.epochs(work.id, 0, _LAST)
+    epochs = store.epochs(work.id, 0, _LAST) if work is not None else []
     all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
     bare = _without([(e.first, e.last) for e in epochs], all_)
-    return lambda since, until: any(store.happened(work.flow, each, since, until) for each in bare)
+
+    def never(since: float, until: float) -> bool:
+        return work is not None and any(store.happened(work.flow, each, since, until) for each in bare)
+
+    return never
 
 
 def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -189,7 +195,7 @@ class _Window(Struct, frozen=True):
     values: list[Value]
     by_bucket: dict[float, list[Value]]
     whole: bool
-    undone: list[tuple[float, str, int]]
+    undone: list[Unsettled]
     never: Callable[[float, float], bool]
     since: float
     until: float
@@ -200,9 +206,10 @@ class _Window(Struct, frozen=True):
         length = TIER_S[self.tier]
         values = self.values if bucket is None else self.by_bucket.get(bucket, [])
         states: Counter[str] = Counter()
-        for at, state, n in self.undone:  # by hour: a minute shares its hour's
+        for each in self.undone:  # by hour: a minute shares its hour's
+            at = each.bucket
             if bucket is None or (bucket <= at < bucket + length) or (length < HOUR_S and at <= bucket < at + HOUR_S):
-                states[state] += n
+                states[each.state] += each.n
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)

@@ -23,9 +23,9 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
-    TaskState,
     Tier,
     Unplanned,
+    Unsettled,
     Value,
     Work,
 )
@@ -173,8 +173,8 @@ class Store(Protocol):
         """The newest values of a scorer, at most so many, newest first."""
         ...
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
-        """Work that is not done on the requests of a window: (hour's bucket, scorer, state, how many)."""
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
+        """Work that is not done on the requests of a window, by the hour, scorer, slice and state."""
         ...
 
     def spend(self, since: float, until: float) -> list[SpendCell]:

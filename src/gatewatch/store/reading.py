@@ -8,7 +8,7 @@ from gatewatch.core.alias import alias_of
 from gatewatch.store.arriving import PAYLOADS
 from gatewatch.store.database import Database
 from gatewatch.store.rollups import each_bit
-from gatewatch.store.rows import Row, TaskRow, TaskState
+from gatewatch.store.rows import Row, TaskRow, Unsettled
 from gatewatch.store.units import from_micros, from_nano, micros
 
 ROW = (
@@ -88,13 +88,14 @@ def tasks(db: Database, seq: int) -> list[TaskRow]:
     ]
 
 
-def unsettled(db: Database, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
-    """Work that is not done, by the hour of its request (those that begin before `until`), scorer and state."""
+def unsettled(db: Database, flow: str, since: float, until: float) -> list[Unsettled]:
+    """Work that is not done, by the hour of its request (those that begin before `until`), scorer, slice and state."""
+    by = "hour, scorer, fingerprint, slice, state"
     return [
-        (float(hour * _HOUR), scorer, state, n)
-        for hour, scorer, state, n in db.execute(
-            "SELECT hour, scorer, state, count(*) FROM work JOIN task ON task.work = work.id"
-            " WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY hour, scorer, state ORDER BY hour, scorer, state",
+        Unsettled(float(hour * _HOUR), *rest)
+        for hour, *rest in db.execute(
+            f"SELECT {by}, count(*) FROM work JOIN task ON task.work = work.id"
+            f" WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
             *(flow, since // _HOUR, until / _HOUR),
         )
     ]

@@ -4,7 +4,7 @@ Requests are numbered in the order in which they arrived (`seq`), which is the o
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -217,6 +217,17 @@ class TaskRow(Struct, frozen=True):
 
 
 # Trends
+
+
+class Unsettled(NamedTuple):
+    """How much of a work is in one state, without a score, on the requests of an hour and a slice."""
+
+    bucket: float
+    scorer: str
+    fingerprint: str
+    slice: str
+    state: TaskState
+    n: int
 
 
 class SignalCell(Struct, frozen=True):

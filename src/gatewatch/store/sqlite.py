@@ -23,9 +23,9 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
-    TaskState,
     Tier,
     Unplanned,
+    Unsettled,
     Value,
     Work,
 )
@@ -199,7 +199,7 @@ class SQLiteStore:
         """See `Store`."""
         return scores.values(self._db, flow, scorer, fingerprint, micros(since), micros(until), most)
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
         """See `Store`."""
         return reading.unsettled(self._db, flow, since, until)
 
