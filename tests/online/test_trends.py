@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from gatewatch.core.rates import Rule
+from gatewatch.core.rates import Rule, u_of
 from gatewatch.online.monitor import DAY_S
 from gatewatch.online.trends import Figure, Trend, trend
 from gatewatch.scorers.base import Scorer, scorer
+from gatewatch.scorers.session import turns
 from gatewatch.store.rows import Settled
 from online.living import FLOW, START, Living, monitor, request, watch
 
@@ -64,3 +65,13 @@ def test_what_a_slice_lost_is_its_own(living: Living) -> None:
         "big": (970, {"failed": 30}, ""),
         "small": (40, {}, ""),
     }
+
+
+def test_what_sessions_tell_by_themselves_is_apart_from_a_scorer_of_the_same_name(living: Living) -> None:
+    asked = (request(n, session=f"s{n // 3}", input=f"where is order {n}", started=START + n / 100) for n in range(300))
+    living.arrive(*asked)
+    living.now += 3600
+    living.work(monitor(watch(turns(), Rule(0.2)), session_end_s=1800))
+    sampled = sum(u_of(f"s{n}", "") < 0.2 for n in range(100))
+    found = {each.source: each.total for each in shown(living).scorers if each.scorer == "turns"}
+    assert {source: each.estimate.n for source, each in found.items()} == {"rule": sampled, "signal": 100}

@@ -214,7 +214,7 @@ def settles_once(store: Store) -> None:
     assert (cell.model, cell.calls, round(cell.cost, 9)) == ("m-1", 2, 0.02), (
         f"two calls of $0.01 were booked as {cell}"
     )
-    values = store.values(FLOW, "helpful", "f" * 12, NOW, NOW + 1, 9)
+    values = store.values(FLOW, "helpful", "f" * 12, "judge", NOW, NOW + 1, 9)
     assert [(value.cluster, value.value, value.pi) for value in values] == [("a", 0.5, 0.5)], f"values are {values}"
     trends_agree_with_rows(store)
 

@@ -41,7 +41,7 @@ class Figure(Struct, frozen=True):
 
 
 class ScorerTrend(Struct, frozen=True):
-    """A scorer by one fingerprint: over the whole window, and by bucket."""
+    """A scorer by one fingerprint and source: over the whole window, and by bucket."""
 
     scorer: str
     fingerprint: str
@@ -116,14 +116,14 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
     signals = [cell for cell in store.signals(flow, tier, since, until) if not part or cell.slice == part]
     cells = [cell for cell in store.cells(flow, tier, since, until) if not part or cell.slice == part]
     undone = store.unsettled(flow, since, until)
-    works = {(work.scorer, work.fingerprint): work for work in store.works() if work.flow == flow}
-    by_scorer: dict[tuple[str, str], list[ScoreCell]] = {}
+    works = {(work.scorer, work.fingerprint, work.source): work for work in store.works() if work.flow == flow}
+    by_scorer: dict[tuple[str, str, Source], list[ScoreCell]] = {}
     for cell in cells:
-        by_scorer.setdefault((cell.scorer, cell.fingerprint), []).append(cell)
+        by_scorer.setdefault((cell.scorer, cell.fingerprint, cell.source), []).append(cell)
     scorers = []
-    for (scorer, fingerprint), mine in sorted(by_scorer.items()):
-        work = works.get((scorer, fingerprint))
-        values = store.values(flow, scorer, fingerprint, since, until, EXACT + 1)
+    for (scorer, fingerprint, source), mine in sorted(by_scorer.items()):
+        work = works.get((scorer, fingerprint, source))
+        values = store.values(flow, scorer, fingerprint, source, since, until, EXACT + 1)
         whole = len(values) <= EXACT
         values = [value for value in values if not part or value.slice == part]
         by_bucket: dict[float, list[Value]] = {}
@@ -136,7 +136,9 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             undone=[
                 each
                 for each in undone
-                if (each.scorer, each.fingerprint) == (scorer, fingerprint) and (not part or each.slice == part)
+                if work is not None
+                and (each.scorer, each.fingerprint) == (scorer, fingerprint)
+                and (not part or each.slice == part)
             ],
             never=_never(store, work),
             since=since,
@@ -144,7 +146,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             tier=tier,
         )
         points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
-        scorers.append(ScorerTrend(scorer, fingerprint, mine[0].source, window.figure(mine), tuple(points)))
+        scorers.append(ScorerTrend(scorer, fingerprint, source, window.figure(mine), tuple(points)))
     return Trend(
         flow,
         since,

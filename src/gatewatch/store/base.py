@@ -169,8 +169,10 @@ class Store(Protocol):
         """Sums of scores by bucket."""
         ...
 
-    def values(self, flow: str, scorer: str, fingerprint: str, since: float, until: float, most: int) -> list[Value]:
-        """The newest values of a scorer, at most so many, newest first."""
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
+        """The newest values of a scorer, by one source, at most so many, newest first."""
         ...
 
     def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:

@@ -80,7 +80,7 @@ def plan(db: Database, work_id: int, plan: Plan) -> int:
         work, rollup = _work_of(found[0]), Rollup()
         made = _make_tasks(db, work, plan.tasks)
         for seq, pi in plan.moved:
-            scores.move(db, rollup, seq, work.scorer, work.fingerprint, pi)
+            scores.move(db, rollup, seq, work.scorer, work.fingerprint, work.source, pi)
         db.executemany(
             "UPDATE task SET pi = ? WHERE work = ? AND seq = ?", [(pi, work.id, seq) for seq, pi in plan.moved]
         )

@@ -133,7 +133,7 @@ CREATE TABLE score (
     detail BLOB NOT NULL,
     PRIMARY KEY (seq, name, source, author, fingerprint)
 ) WITHOUT ROWID;
-CREATE INDEX score_values ON score (flow, name, fingerprint, happened, seq) WHERE value IS NOT NULL;
+CREATE INDEX score_values ON score (flow, name, fingerprint, source, happened, seq) WHERE value IS NOT NULL;
 
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, slice TEXT NOT NULL, variant TEXT NOT NULL, scorer TEXT NOT NULL,

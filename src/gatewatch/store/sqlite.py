@@ -195,9 +195,11 @@ class SQLiteStore:
         """See `Store`."""
         return rollups.cells(self._db, flow, tier, since, until)
 
-    def values(self, flow: str, scorer: str, fingerprint: str, since: float, until: float, most: int) -> list[Value]:
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
         """See `Store`."""
-        return scores.values(self._db, flow, scorer, fingerprint, micros(since), micros(until), most)
+        return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
 
     def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
         """See `Store`."""
