@@ -1,11 +1,13 @@
 """Trends: what is said of a window and of its buckets, by whom, and when nothing can be said."""
 
+from math import sqrt
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from gatewatch.core.rates import Rule, u_of
-from gatewatch.online.monitor import DAY_S
+from gatewatch.online.monitor import DAY_S, HOUR_S
 from gatewatch.online.trends import Figure, Trend, trend
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.session import turns
@@ -75,3 +77,23 @@ def test_what_sessions_tell_by_themselves_is_apart_from_a_scorer_of_the_same_nam
     sampled = sum(u_of(f"s{n}", "") < 0.2 for n in range(100))
     found = {each.source: each.total for each in shown(living).scorers if each.scorer == "turns"}
     assert {source: each.estimate.n for source, each in found.items()} == {"rule": sampled, "signal": 100}
+
+
+def test_every_bucket_knows_how_much_alike_the_turns_of_a_session_are(living: Living) -> None:
+    """400 sessions of ten turns that are all good or all bad: each bucket is worth a tenth of its values."""
+    random = Random(1)
+    for n in range(400):
+        output = "yes" if random.random() < 0.5 else "no"
+        at = START - (400 - n) * HOUR_S / 100
+        living.arrive(
+            *(request(n * 10 + k, session=f"s{n}", slice=f"{n % 2}", output=output, started=at) for k in range(10))
+        )
+    living.work(monitor(watch(good, Rule(1.0)), session_end_s=9e9))
+    for part in ("", "1"):
+        found = trend(living.store, FLOW, since=START - 5 * HOUR_S, until=START + 60, tier="hour", part=part)
+        (each,) = (each for each in found.scorers if each.scorer == "good")
+        assert len(each.points) == 5
+        for figure in (each.total, *(figure for _, figure in each.points)):
+            ends, n = figure.estimate.interval, figure.estimate.n
+            assert ends is not None
+            assert 0.8 < (ends.high - ends.low) / (2 * 1.96 * 0.5 / sqrt(n / 10)) < 1.2, (part, n)

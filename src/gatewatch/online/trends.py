@@ -124,7 +124,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
     for (scorer, fingerprint, source), mine in sorted(by_scorer.items()):
         work = works.get((scorer, fingerprint, source))
         values = store.values(flow, scorer, fingerprint, source, since, until, EXACT + 1)
-        whole = len(values) <= EXACT
+        design = None if len(values) <= EXACT else _design(values)
         values = [value for value in values if not part or value.slice == part]
         by_bucket: dict[float, list[Value]] = {}
         for value in values:
@@ -132,7 +132,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         window = _Window(
             values,
             by_bucket,
-            whole=whole,
+            design=design,
             undone=[
                 each
                 for each in undone
@@ -194,9 +194,11 @@ def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, i
 
 
 class _Window(Struct, frozen=True):
+    """A scorer's values of a window; where there are too many, `design` is by how much sessions widen the variance."""
+
     values: list[Value]
     by_bucket: dict[float, list[Value]]
-    whole: bool
+    design: float | None
     undone: list[Unsettled]
     never: Callable[[float, float], bool]
     since: float
@@ -225,12 +227,20 @@ class _Window(Struct, frozen=True):
         return Figure(estimate, unknown, sum(cell.skipped for cell in cells), waiting, lost, incomplete)
 
     def _estimate(self, cells: Sequence[ScoreCell], values: Sequence[Value]) -> Estimate:
-        known = [v for v in values if v.pi > 0]
-        columns = [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
-        if self.whole:
-            return weighted_mean(*columns)
+        if self.design is None:
+            return weighted_mean(*_columns(values))
         sums = [Cell(cell.pi, cell.n, cell.total, cell.squares) for cell in cells]
-        return weighted_mean_of_cells(sums, design=spread_by(*columns))
+        return weighted_mean_of_cells(sums, design=self.design)
+
+
+def _columns(values: Iterable[Value]) -> tuple[list[float], list[float], list[str]]:
+    known = [v for v in values if v.pi > 0]
+    return [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
+
+
+def _design(values: Iterable[Value]) -> float:
+    """By how much sessions widen the variance: told by the newest values, for older ones and for every slice too."""
+    return spread_by(*_columns(values))
 
 
 def signals_of(cells: Iterable[SignalCell]) -> Signals:
