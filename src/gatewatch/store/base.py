@@ -4,7 +4,7 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from gatewatch.core.rates import Epoch
@@ -12,6 +12,7 @@ from gatewatch.core.score import Source
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
+    Expired,
     KeptScore,
     Leased,
     Plan,
@@ -23,6 +24,7 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
+    Thinned,
     Tier,
     Unplanned,
     Unsettled,
@@ -189,17 +191,19 @@ class Store(Protocol):
         """The oldest requests whose payloads are held, and that were received before a time."""
         ...
 
-    def thin(self, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
-        """End the hold of the requests numbered up to `through`: each outlived it with a probability, and the payloads
-        of some are gone. What waited for one of those becomes `no_payload`."""
+    def thin(self, decided: Sequence[Thinned]) -> int:
+        """End the hold of the oldest requests that are held, in order, and say of how many.
+
+        It stops where nothing was decided, or the marks are others by now: that request is held on, to be decided on
+        again, and so is what came after it. What waited for a payload that is gone becomes `no_payload`."""
         ...
 
-    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """Delete requests that happened before a time, with all that hangs on them but the trends; let go of feedback
-        that found no request; give up work that waited too long. Says how many of each: `traces`, `parked`, `tasks`.
+        that found no request; give up work that waited too long. Says how many of each.
 
-        It goes in steps, each all or nothing, so that others need not wait long. Trends by the minute are let go two
-        days, those by the hour 90 days, after the newest sign of life."""
+        It is a step, so that others need not wait long; where there is more, it is called again. Trends by the minute
+        are let go two days, those by the hour 90 days, after the newest sign of life."""
         ...
 
     def payload_bytes(self) -> int:

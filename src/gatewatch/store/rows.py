@@ -112,6 +112,25 @@ class Row(Struct, frozen=True):
     payload: Payload = "none"
 
 
+class Thinned(Struct, frozen=True):
+    """What was decided on a request whose hold is over: with which probability its payload outlives it, and whether it
+    is `gone`. `marks` are those that it was decided by."""
+
+    seq: int
+    marks: int
+    kept: float
+    gone: bool
+
+
+class Expired(Struct, frozen=True):
+    """How much was let go of, and whether there is more."""
+
+    traces: int = 0
+    parked: int = 0
+    tasks: int = 0
+    more: bool = False
+
+
 class KeptScore(Struct, frozen=True):
     """A score of a stored request: who said it, when, and with what probability it came to be said."""
 

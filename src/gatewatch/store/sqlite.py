@@ -1,6 +1,6 @@
 """The store on SQLite: one file, which several processes may use at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gatewatch.core.errors import StoreError
@@ -12,6 +12,7 @@ from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
+    Expired,
     KeptScore,
     Leased,
     Plan,
@@ -23,6 +24,7 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
+    Thinned,
     Tier,
     Unplanned,
     Unsettled,
@@ -215,11 +217,11 @@ class SQLiteStore:
         """See `Store`."""
         return housekeeping.held(self._db, before, most)
 
-    def thin(self, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
+    def thin(self, decided: Sequence[Thinned]) -> int:
         """See `Store`."""
-        housekeeping.thin(self._db, through, kept, gone)
+        return housekeeping.thin(self._db, decided)
 
-    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """See `Store`."""
         return housekeeping.expire(self._db, traces_before, parked_before, tasks_before)
 
