@@ -169,7 +169,7 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
     for each in told:  # whoever says something chose to: it is not of all
         n, share = each.total.estimate.n, each.total.estimate.n / found.signals.n
         mean = " ".join(_mean(each.total)).rstrip()
-        say(f"{each.scorer}  {mean} among the {n:,} requests ({share:.1%}) of which it was said")
+        say(f"{each.scorer}  {mean} over {counted(n, 'request')} ({share:.1%}) of which it was said")
     for each in found.scorers:
         if each.total.incomplete:
             say(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}")
