@@ -61,7 +61,7 @@ def test_as_a_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_judges_stand_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    reply = '{"reasoning": "yes", "verdict": "pass"}'
+    reply = '{"explanation": "yes", "verdict": "pass"}'
     with FakeProvider(reply=lambda _: reply) as provider:
         monitor = '[scorers.helpful]\nrubric = "helpful.md"\n' + TOML.replace('{ use = "pii" }', '{ use = "helpful" }')
         (here / "gatewatch.toml").write_text(monitor + JUDGE.format(url=provider.base_url))
@@ -94,7 +94,7 @@ def test_another_month(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--by", "flwo"), '--by: \'flwo\' is not known (did you mean "flow"?)'),
+        (("--by", "flwo"), "--by: 'flwo' is not known (did you mean \"flow\"?)"),
         (("--month", "November"), "--month: expected a month such as \"2026-11\", got 'November'"),
         (("--month", "2026-13"), "--month: expected a month"),
     ],

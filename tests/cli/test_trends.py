@@ -107,22 +107,17 @@ def test_slices_that_are_live_and_hardly_tested(here: Path, capsys: pytest.Captu
     assert table[-1].split() == ["odd", "5", "50.0%", "1", "hardly", "tested"]
 
 
-def test_what_could_not_be_scored_is_incomplete_and_not_estimated(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scorer = "from gatewatch import scorer\n\n@scorer\ndef polite(output: str) -> bool:\n    return None\n"
-    project(here, TOML.replace('slice = "evals:slice_of"', "").replace("sample = 0.3", "slices = { odd = 1.0 }, sample = 0"))
-    (here / "evals.py").write_text(scorer.replace("None", "True"))
+def test_where_some_are_never_sampled_there_is_no_estimate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "gatewatch.toml").write_text(TOML.replace("sample = 0.3", "sample = 0, slices = { odd = 1.0 }"))
     traffic(here, 20)
     run(capsys, "work", "--once")
-    out = run(capsys, "trends")[1]
-    assert "! polite: incomplete, no estimate: some requests are never sampled (a share of 0)" in out
+    lines = run(capsys, "trends")[1].splitlines()
+    assert "! polite: incomplete, no estimate: some requests are never sampled (a share of 0)" in lines
+    (polite,) = (line.split() for line in lines if line.startswith("polite"))
+    assert polite[1] == "incomplete"
 
 
-def test_judges_in_a_row_of_scorers_that_users_do_not_read_as_one_of_all(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A flow that nothing watches has its signals, and feedback, all the same."""
+def test_a_flow_that_nothing_watches_has_its_signals(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "gatewatch.toml").write_text("")
     with spooling(here):
         answered(1)

@@ -91,7 +91,7 @@ def test_what_is_wrong_in_the_project_is_told_before_anything_is_done(
     (here / "gatewatch.toml").write_text(TOML.replace("polite", "polit").replace('"error"', '"eror"'))
     code, _, err = run(capsys, "work", "--once")
     assert code == 2
-    assert 'monitors.support.always[1]: \'eror\' is no mark of a request (did you mean "error"?)' in err
+    assert "monitors.support.always[1]: 'eror' is no mark of a request (did you mean \"error\"?)" in err
     assert "monitors.support.scorers[0]" in err
     assert segments(here / ".gatewatch" / "spool")
 
