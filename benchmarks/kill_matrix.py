@@ -53,12 +53,14 @@ def leaving():
     os.write(told, f"leaving {time.monotonic()}\\n".encode())
 
 def stall(seconds):
-    write = os.write
+    write, over = os.write, threading.Event()
     def stalling(descriptor, data):
         if descriptor != told:
-            threading.Event().wait(seconds)
+            over.wait()
         return write(descriptor, data)
     os.write = stalling
+    if seconds:
+        threading.Timer(seconds, over.set).start()
 
 def children(number, work, first=lambda: None):
     first()

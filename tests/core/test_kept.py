@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewatch.core import codec
-from gatewatch.core.kept import MOST_FLAWS, kept, sound
+from gatewatch.core.kept import MOST_FLAWS, copied, kept, sound
 from gatewatch.core.trace import Usage
 
 
@@ -140,6 +140,11 @@ def test_what_is_sound_is_kept_as_it_is(value: Any) -> None:
             assert msgspec.json.encode(value) == msgspec.json.encode(made)
         except UnicodeEncodeError:
             assert flaws
+
+
+@given(ANYTHING)
+def test_a_copy_is_the_same_as_what_is_kept(value: Any) -> None:
+    assert copied(value, [], "$") == kept(value, [])
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,17 @@ def test_feedback_is_on_the_scale(living: Living) -> None:
     living.arrive(request(1))
     living.store.take_in(arrivals, START)
     assert living.store.scores(living.store.latest(FLOW)[0].seq)[0].score.explanation == "fine"
+
+
+def test_what_a_process_left_that_was_killed_while_it_made_a_segment_is_cleared_away(
+    living: Living, tmp_path: Path
+) -> None:
+    import fcntl
+
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "1-1-0.new").write_bytes(HEAD)
+    with (folder / "2-1-0.new").open("wb") as being_made:
+        fcntl.flock(being_made, fcntl.LOCK_EX)
+        taken_in(living, folder)
+        assert [each.name for each in folder.glob("*.new")] == ["2-1-0.new"]

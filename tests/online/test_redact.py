@@ -1,15 +1,19 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatewatch import capture
 from gatewatch.core import codec
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Redaction, Span, Trace, Usage
 from gatewatch.online.framing import Framing
 from gatewatch.online.redact import Rules, redact, redacted_text
 from gatewatch.online.settings import Settings
+from online.capturing import capturing
+from shared import rows
 
 PII = Rules(pii=True)
 MAIL, CARD, KEY = "jane@example.com", "4111 1111 1111 1111", "ghp_" + "a1B2" * 9
@@ -182,3 +186,20 @@ class TestBeforeItIsWritten:
 
     def test_without_rules_a_record_is_written_as_it_is(self) -> None:
         assert Framing(Settings(), None).payload("trace", b"whatever") == b"whatever"
+
+
+def test_of_real_traffic_no_personal_data_reaches_the_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kinds = {"EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS"}
+    gold: set[bytes] = set()
+    leaks = 0
+    with capturing(tmp_path / "spool", redact="pii", queue_records=100_000) as kept:
+        for row in rows("guard_pii", "synth_v2.jsonl.gz"):
+            found = [span["value"] for span in row["spans"] if span["type"] in kinds]
+            gold |= {value.encode() for value in found}
+            leaks += bool(found)
+            with capture(flow="x", input={"question": row["text"]}, user=found[0] if found else "") as request:
+                request.output = row["text"]
+        traces = kept.traces()
+        held = b"".join(path.read_bytes() for path in (tmp_path / "spool").iterdir())
+    assert gold and not [value for value in gold if value in held or value.decode() in caplog.text]
+    assert sum(bool(trace.redacted) for trace in traces) >= leaks > 0

@@ -153,6 +153,16 @@ class StoreMachine(RuleBasedStateMachine):
                 model.tasks[row.id].pi = 1.0
         model.planned = max(model.planned, found.through)
 
+    @rule(name=names, pi=st.sampled_from([0.5, 0.75, 1.0]))
+    def a_probability_moves(self, name: str, pi: float) -> None:
+        found = self.model.requests.get(name)
+        if found is not None:
+            self.store.plan(self.work, Plan(moved=((found.seq, pi),)))
+            if name in self.model.scores:
+                self.model.scores[name] = (self.model.scores[name][0], pi)
+            if name in self.model.tasks:
+                self.model.tasks[name].pi = pi
+
     @rule()
     def rules_change(self) -> None:
         self.store.rewind(self.work)

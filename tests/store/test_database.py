@@ -130,6 +130,16 @@ def test_several_processes_make_and_fill_one_store(tmp_path: Path) -> None:
     assert sum(cell.n for cell in store.signals("support", "day", 0, 2e9)) == 100
 
 
+def test_room_is_given_back_by_as_many_pages_as_is_said(tmp_path: Path) -> None:
+    db = Database.open(tmp_path / "x.db")
+    db.execute("CREATE TABLE t (x)")
+    db.executemany("INSERT INTO t VALUES (?)", [(bytes(4000),) for _ in range(100)])
+    db.execute("DROP TABLE t")
+    free = db.execute("PRAGMA freelist_count")[0][0]
+    assert db.shrink(30) == free - 30
+    assert db.shrink(1000) == 0
+
+
 def test_what_is_thrown_out_gives_its_room_back(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     import random

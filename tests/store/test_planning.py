@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from gatewatch.checks.traffic import (
-    DAY,
     FLOW,
     NOW,
     judged,
@@ -12,7 +11,6 @@ from gatewatch.checks.traffic import (
     request,
     take,
     thumb,
-    trends_agree_with_rows,
 )
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.store.rows import Plan, Settled
@@ -88,42 +86,3 @@ def test_changes_are_kept_until_all_works_have_passed_them(tmp_path: Path) -> No
     store.plan(other.id, Plan(through=1, changes=found.changes))
     take(store, said=[thumb("2", "a", up=True)])
     assert [row.marks for row in store.unplanned(store.works()[1], 9).changed] == [6]
-
-
-def test_a_probability_moves_in_the_trends_that_are_still_there(tmp_path: Path) -> None:
-    store = a_store(tmp_path)
-    work = planned(store, "a")
-    (leased,) = lease(store, work)
-    store.settle([Settled(leased.task, leased.attempt, judged(0.3))], NOW)
-    trends_agree_with_rows(store)
-    store.heartbeat("w", NOW + 3 * DAY)
-    store.expire(0, 0, 0)
-    assert not store.signals(FLOW, "minute", 0, NOW * 2) and not store.cells(FLOW, "minute", 0, NOW * 2)
-    store.plan(work.id, Plan(moved=((1, 0.75),)))
-    take(store, request("late"), said=[thumb("1", "a")])
-    assert not store.signals(FLOW, "minute", 0, NOW * 2) and not store.cells(FLOW, "minute", 0, NOW * 2)
-    for tier in ("hour", "day"):
-        assert [(cell.pi, cell.n) for cell in store.cells(FLOW, tier, 0, NOW * 2)] == [(0.75, 1), (1.0, 1)]
-        assert [(cell.n, cell.marks) for cell in store.signals(FLOW, tier, 0, NOW * 2)] == [(2, {2: 1})]
-    store.heartbeat("w", NOW + 91 * DAY)
-    store.expire(0, 0, 0)
-    assert store.signals(FLOW, "hour", 0, NOW * 2) == []
-    assert len(store.signals(FLOW, "day", 0, NOW * 2)) == 1
-
-
-def test_a_session_loses_its_first_turns_and_goes_on(tmp_path: Path) -> None:
-    store = a_store(tmp_path)
-    take(store, request("a", session="s"), request("b", session="s", at=NOW + 9), request("z", session="gone"))
-    store.expire(NOW + 1, 0, 0)
-    (session,) = store.ended(FLOW, NOW + 10, 9)
-    assert (session.id, session.first, session.last_at) == ("s", 2, NOW + 9)
-
-
-def test_rules_of_requests_that_are_gone_go_too(tmp_path: Path) -> None:
-    store = a_store(tmp_path)
-    take(store, request("a"), request("b", at=NOW + 9))
-    work = store.work(FLOW, "helpful", "f" * 12, "judge")
-    store.plan(work.id, Plan(epoch=Epoch(1, 1, RULES), through=1))
-    store.plan(work.id, Plan(epoch=Epoch(2, 2, (Rule(0.5),)), through=2))
-    store.expire(NOW + 1, 0, 0)
-    assert store.epochs(work.id, 0, 99) == [Epoch(2, 2, (Rule(0.5),))]

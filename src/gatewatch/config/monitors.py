@@ -49,14 +49,16 @@ class Online(Struct, frozen=True, kw_only=True):
     lease_s: float
 
 
-def online(project: Project) -> Online:
-    """All that the project says of live traffic, ready to be used.
+def online(project: Project, *, bound: bool = True) -> Online:
+    """All that the project says of live traffic, ready to be used; with `bound` false only to be checked.
+
+    A model's key need not be on the machine where a project is checked.
 
     Raises:
         ConfigError: with everything that is wrong.
     """
     problems = Problems()
-    monitors = tuple(_monitors(project, problems))
+    monitors = tuple(_monitors(project, problems, bound=bound))
     settings, where = project.settings.online, f"{FILE}: online"
     keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
     hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
@@ -136,7 +138,7 @@ def store_address(project: Project) -> str:
     return f"sqlite:///{project.root / path}"
 
 
-def _monitors(project: Project, problems: Problems) -> Iterator[Monitor]:
+def _monitors(project: Project, problems: Problems, *, bound: bool) -> Iterator[Monitor]:
     flows: dict[str, str] = {}
     for name, settings in project.settings.monitors.items():
         where = f"{FILE}: monitors.{name}"
@@ -153,6 +155,8 @@ def _monitors(project: Project, problems: Problems) -> Iterator[Monitor]:
                 problems.append(Problem(at, f"{each.use!r} is given twice"))
             with problems.gather():
                 scorer = monitored(project, each.use, at)
+                if bound and scorer.bind_models is not None:
+                    scorer = scorer.bind_models(WatchedModels(project))
                 watches.append(_watch(scorer, each, always, at, _guess(project, scorer, at, settings.budget)))
         budget = None
         if settings.budget:
@@ -187,7 +191,7 @@ def _always(settings: MonitorSettings, where: str, problems: Problems) -> tuple[
 
 
 def monitored(project: Project, name: str, where: str) -> Scorer:
-    """A scorer that is to look at live traffic, by its name, with its models.
+    """A scorer that is to look at live traffic, by its name; its models are not bound yet.
 
     Raises:
         ConfigError: when there is none, or it needs what live traffic does not have.
@@ -198,7 +202,7 @@ def monitored(project: Project, name: str, where: str) -> Scorer:
         raise ConfigError(Problem(where, what, "use it in a suite, and here one that looks at the output alone"))
     for model in scorer.models:
         project.model_settings(model)
-    return scorer if scorer.bind_models is None else scorer.bind_models(WatchedModels(project))
+    return scorer
 
 
 def _guess(project: Project, scorer: Scorer, where: str, budget: str) -> float:

@@ -13,6 +13,7 @@ import msgspec
 
 MOST_FLAWS = 20
 _MAX_DEPTH = 100
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 _MAX_BITS = 14_000  # Python reads integers of 4,300 digits at the most
 _LONGEST_PATH = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,6 +41,18 @@ def sound(value: Any, depth: int = 0) -> bool:
     if kind is float:
         return isfinite(value)
     return value is None or kind is str or kind is bool or kind is msgspec.Raw
+
+
+def copied(value: Any, flaws: list[str], path: str) -> Any:
+    """As `kept`, and several times quicker for what is sound; a text's lone surrogates are not told of."""
+    if value is None or type(value) is str:
+        return value
+    try:
+        if sound(value):
+            return _decode(_encode(value))
+    except Exception:  # lone surrogates, or another thread is changing it
+        return kept(value, flaws, path)
+    return kept(value, flaws, path)
 
 
 def kept(value: Any, flaws: list[str], path: str = "$", above: tuple[int, ...] = ()) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gatewatch.core.clock import monotonic
 from gatewatch.core.errors import said_by
-from gatewatch.core.kept import kept
+from gatewatch.core.kept import copied
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Span, SpanKind, Usage
 
@@ -49,6 +49,10 @@ class Recorder:
         """What could not be kept as it was."""
 
 
+MOST_LIVE_SPANS = 10_000
+"""The most steps that are kept of one live request, which may go on for as long as its process."""
+_MORE = "(more steps than are kept)"
+
 recorder: ContextVar[Recorder | None] = ContextVar("gatewatch_recorder", default=None)
 _parent: ContextVar[tuple[Recorder, int] | None] = ContextVar("gatewatch_parent_span", default=None)
 
@@ -78,6 +82,10 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
 
     def __enter__(self) -> "span":
         current = self._recorder = recorder.get()
+        if current is not None and len(current.spans) >= MOST_LIVE_SPANS and not current.offline:
+            if current.spans[-1].name != _MORE:
+                current.spans.append(Span(name=_MORE))
+            current = self._recorder = None
         if current is not None:
             self._started = monotonic()
             # The place is taken now, so that a parent stands before its children; it is looked up afterwards, since
@@ -104,15 +112,15 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
             name=self.name,
             kind=self.kind,
             parent=self._above,
-            input=kept(self.input, flaws, f"{here}.input"),
-            output=kept(self.output, flaws, f"{here}.output"),
+            input=copied(self.input, flaws, f"{here}.input"),
+            output=copied(self.output, flaws, f"{here}.output"),
             error=None if error is None else Fault(said_by(error)),
             started_s=self._started - self._recorder.started,
             latency_s=took if _finite(self.latency_s) is None else self.latency_s,
             model=self.model,
             usage=self.usage,
             cost=_finite(self.cost),
-            attributes=kept(self.attributes, flaws, f"{here}.attributes"),
+            attributes=copied(self.attributes, flaws, f"{here}.attributes"),
         )
 
 
@@ -143,7 +151,7 @@ def note(
     if current is None:
         return
     if context is not None:
-        current.context = kept(context, current.flaws, "$.context")
+        current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
         current.usage = usage if current.usage is None else current.usage + usage
     if cost is not None:

@@ -6,6 +6,7 @@ once to the log "gatewatch".
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import Token
 from functools import wraps
 from math import isfinite
@@ -134,9 +135,14 @@ class Capture:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        current = recorder.get()
-        place = next((place for place, (each, _) in enumerate(self._open) if each is current), -1)
-        request, token = self._open.pop(place)
+        # A block may be open in several tasks and threads at once, and be left in another context than it was entered.
+        current, opened = recorder.get(), self._open[::-1]
+        mine = next((each for each in opened if each[0].recorder is current), opened[0] if opened else None)
+        if mine is None:
+            return
+        with suppress(ValueError):
+            self._open.remove(mine)
+        request, token = mine
         leave(token)
         if token is not None:
             request.end(error)

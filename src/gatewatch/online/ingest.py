@@ -62,6 +62,9 @@ def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]
     total = Ingested()
     with alone(folder) as mine:
         if mine:
+            for path in folder.glob("*.new"):  # a process was killed while it made a segment
+                if finished(path):
+                    path.unlink(missing_ok=True)
             for path in segments(folder):
                 for part in _segment(store, path, ways, clock):
                     total += part

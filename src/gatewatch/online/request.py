@@ -111,6 +111,9 @@ class Request(Recorder):
         took = monotonic() - self.started
         try:
             if self.epoch == process.epoch:  # as `live` has it, without the call
+                if isinstance(error, GeneratorExit):  # whoever read the stream left: no failure of the application
+                    self.flaws.append(CLOSED)
+                    error = None
                 fault = None if error is None else fault_of(error)
                 if self.spans or self._stream is not None or self.context is not None:
                     self.put(took, fault)
@@ -306,6 +309,9 @@ class Step(Request):
             step.__exit__(None if error is None else type(error), error, None)
         except Exception as problem:
             lost(problem)
+
+
+CLOSED = "the stream was closed before its end"
 
 
 class _Stream:

@@ -21,8 +21,6 @@ _HERE = __file__.removesuffix("told.py")
 def fault_of(error: BaseException) -> Fault:
     """Why a request gave no answer: what the error says, and where it came from."""
     message = said_by(error)[:_LONGEST_MESSAGE]
-    if isinstance(error, GeneratorExit):
-        message = "GeneratorExit: the stream was closed before its end"
     frames: list[str] = []
     here = error.__traceback__
     while here is not None:

@@ -240,7 +240,7 @@ def _quantiles(histogram: Mapping[int, int]) -> dict[str, Quantile]:
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         at = quantile(histogram, q)
         if at is not None:
-            below, above = quantile_places(n, q)
+            below, above = quantile_places(n, q, quick=True)
             low = quantile(histogram, below / n) if below else None
             high = quantile(histogram, above / n) if above else None
             found[name] = Quantile(at[0], 0.0 if low is None else low[1], None if high is None else high[2])

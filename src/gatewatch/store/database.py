@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _APPLICATION_ID = 0x47_57_53_54  # "GWST", in the file's header
+_OLDEST = (3, 35)  # it has RETURNING
 _AT_ONCE = 500  # values in one list of an IN
 _CACHE_KB = 32_000
 _MODE_PAUSE_S = 0.02
@@ -45,6 +46,8 @@ class Database:
         """
         import sqlite3
 
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for a store: 3.35 or later is needed")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
@@ -130,8 +133,13 @@ class Database:
 
     def shrink(self, pages: int) -> int:
         """Give room that is free back to the disk, at most so many pages, and say how many pages are still free."""
+        import sqlite3
+
         with self._lock:
-            self.execute(f"PRAGMA incremental_vacuum({pages:d})")
+            try:  # the driver would stop after one page, but for a script
+                self._connection.executescript(f"PRAGMA incremental_vacuum({pages:d})")
+            except sqlite3.Error as error:
+                raise _told(self.path, error) from error
             return int(self.execute("PRAGMA freelist_count")[0][0])
 
     def close(self) -> None:
@@ -187,7 +195,7 @@ def _told(path: Path, error: "sqlite3.Error") -> StoreError:
 
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"{path}: another process keeps it locked ({error}); it is tried again later")
+        return StoreBusy(f"{path}: another process keeps it locked ({error}); try again later")
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"{path}: the disk is full, or its quota is; make room: nothing that was kept is lost")
     if code == sqlite3.SQLITE_IOERR:

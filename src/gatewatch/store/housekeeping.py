@@ -1,5 +1,6 @@
 """Keeping house: payloads thinned, old requests deleted, room given back, and what there is."""
 
+import time
 from collections.abc import Iterable, Mapping
 
 from gatewatch.store import tasks
@@ -9,8 +10,9 @@ from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rows import TIER_S, Counts, Row
 from gatewatch.store.units import MICRO, from_micros, micros
 
-_STEP = 2000  # requests deleted in one transaction: others wait for it
+_STEP = 1000  # requests deleted in one transaction: a tenth of a second, for which others wait
 _FREED = 2000  # pages given back at once, likewise
+_PAUSE_S = 0.025  # between steps; without it others, who look every 0.1 s whether the file is free, find it taken
 _DAY = 86_400
 _LASTS_S = {"minute": 2 * _DAY, "hour": 90 * _DAY}
 _WORKER_LASTS_S = 7 * _DAY
@@ -63,8 +65,11 @@ def expire(db: Database, traces_before: float, parked_before: float, tasks_befor
     """Delete what is old, in steps (see `Store.expire`)."""
     counted = {"traces": 0, "parked": 0, "tasks": 0}
     for flow in all_flows(db):
-        while deleted := _delete_requests(db, flow, micros(traces_before)):
+        deleted = _STEP
+        while deleted == _STEP:
+            deleted = _delete_requests(db, flow, micros(traces_before))
             counted["traces"] += deleted
+            time.sleep(_PAUSE_S if deleted == _STEP else 0)
     with db.transaction():
         counted["parked"] = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
         counted["tasks"] = _give_up(db, micros(tasks_before))
@@ -77,6 +82,7 @@ def expire(db: Database, traces_before: float, parked_before: float, tasks_befor
         db.execute("DELETE FROM changed WHERE seq < ?", oldest)
     free, before = db.shrink(_FREED), -1
     while free and free != before:
+        time.sleep(_PAUSE_S)
         free, before = db.shrink(_FREED), free
     return counted
 
@@ -97,16 +103,18 @@ def _delete_requests(db: Database, flow: str, before: int) -> int:
             "DELETE FROM mark WHERE bit = ? AND seq = ?",
             [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
         )
-        turned = set(db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs))
+        turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
         for table in ("score", "said", "trace"):
             db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
+        first: dict[str, int] = {}
+        turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
+        for name, seq in db.among(turns, turned, flow):
+            first[name] = min(seq, first.get(name, seq))
         db.executemany(
-            "UPDATE session SET first = coalesce((SELECT min(seq) FROM trace WHERE trace.flow = session.flow"
-            " AND trace.session = session.id AND trace.session <> ''), 0) WHERE flow = ? AND id = ?",
-            [(flow, name) for (name,) in turned],
+            "UPDATE session SET first = ? WHERE flow = ? AND id = ?", [(seq, flow, name) for name, seq in first.items()]
         )
         db.executemany(
-            "DELETE FROM session WHERE first = 0 AND flow = ? AND id = ?", [(flow, name) for (name,) in turned]
+            "DELETE FROM session WHERE flow = ? AND id = ?", [(flow, name) for name in turned - first.keys()]
         )
     return len(seqs)
 

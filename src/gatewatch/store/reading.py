@@ -69,8 +69,8 @@ def tasks(db: Database, seq: int) -> list[TaskRow]:
     return [
         TaskRow(*[*row[:3], from_micros(row[3]), *row[4:]])
         for row in db.execute(
-            "SELECT scorer, fingerprint, state, due, attempts, pi, reason, owner FROM task JOIN work ON work.id = work"
-            " WHERE seq = ? ORDER BY task.id",
+            "SELECT scorer, fingerprint, state, due, attempts, pi, reason, owner FROM task"
+            " JOIN work ON work.id = task.work WHERE seq = ? ORDER BY task.id",
             seq,
         )
     ]

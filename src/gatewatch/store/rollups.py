@@ -222,8 +222,9 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
     """Operational signals by bucket: of those that begin before `until`, from the one on that `since` lies in."""
     length = TIER_S[tier]
     found = db.execute(
-        "SELECT bucket * 1.0, slice, variant, n, errors, timeouts, cost / 1e9, unknown_cost, input_tokens,"
-        " output_tokens, latency, first_token, marks FROM series JOIN signal_cell ON series = id"
+        "SELECT CAST(bucket AS DOUBLE PRECISION), slice, variant, n, errors, timeouts,"
+        " CAST(cost AS DOUBLE PRECISION) / 1e9, unknown_cost, input_tokens, output_tokens,"
+        " latency, first_token, marks FROM series JOIN signal_cell ON series = id"
         " WHERE flow = ? AND scorer = '' AND tier = ? AND bucket >= ? AND bucket < ? ORDER BY bucket, slice, variant",
         flow,
         length,
@@ -237,8 +238,8 @@ def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> li
     """Sums of scores by bucket: of those that begin before `until`, from the one on that `since` lies in."""
     length = TIER_S[tier]
     found = db.execute(
-        "SELECT bucket * 1.0, slice, variant, scorer, fingerprint, source, pi, n, total / 1e9, squares / 1e9, unknown,"
-        " skipped"
+        "SELECT CAST(bucket AS DOUBLE PRECISION), slice, variant, scorer, fingerprint, source, pi, n,"
+        " CAST(total AS DOUBLE PRECISION) / 1e9, CAST(squares AS DOUBLE PRECISION) / 1e9, unknown, skipped"
         " FROM series JOIN score_cell ON series = id WHERE flow = ? AND scorer <> '' AND tier = ?"
         " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, pi",
         flow,

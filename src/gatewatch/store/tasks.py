@@ -5,7 +5,6 @@ A lease is known by its task and attempt. Who was too slow finds that the attemp
 
 import zlib
 from collections.abc import Iterable, Sequence
-from math import ceil, floor
 from typing import Any
 
 from gatewatch.core.score import Score
@@ -16,10 +15,10 @@ from gatewatch.store.reading import ROW, row_of
 from gatewatch.store.rollups import Place, Rollup
 from gatewatch.store.rows import Leased, Settled
 from gatewatch.store.spending import Spending
-from gatewatch.store.units import NANO, from_nano, micros, nano
+from gatewatch.store.units import from_nano, micros, nano
 
 _TASK = (
-    "task.id, work, task.seq, pi, task.turns, leased_turns, budget, reserved, work.flow, scorer, work.fingerprint,"
+    "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, work.flow, scorer, work.fingerprint,"
     " source, trace.flow, slice, variant, trace.at"
 )
 
@@ -93,15 +92,13 @@ def extend(db: Database, owner: str, tasks: Iterable[int], until: float) -> None
 
 def reserve(db: Database, budget: str, limit: float, amount: float, task: int) -> bool:
     """Set money aside for a leased task (see `Store.reserve`)."""
-    wanted, most = ceil(amount * NANO), floor(limit * NANO)
+    wanted, most = nano(amount), nano(limit)
     with db.transaction():
         let_go(db, db.execute("SELECT id, budget, reserved FROM task WHERE id = ? AND reserved > 0", task))
         db.execute("INSERT INTO budget (name, spent, reserved) VALUES (?, 0, 0) ON CONFLICT (name) DO NOTHING", budget)
         got = db.execute(
             "UPDATE task SET budget = ?, reserved = ? WHERE id = ? AND state = 'leased' RETURNING id",
-            budget,
-            wanted,
-            task,
+            *(budget, wanted, task),
         ) and db.execute(
             "UPDATE budget SET reserved = reserved + ? WHERE name = ? AND spent + reserved + ? <= ? RETURNING name",
             *(wanted, budget, wanted, most),
@@ -143,7 +140,7 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
     with db.transaction():
         for each in settled:
             found = db.execute(
-                f"SELECT {_TASK} FROM task JOIN work ON work.id = work JOIN trace ON trace.seq = task.seq"
+                f"SELECT {_TASK} FROM task JOIN work ON work.id = task.work JOIN trace ON trace.seq = task.seq"
                 " WHERE task.id = ? AND state = 'leased' AND attempts = ?",
                 *(each.task, each.attempt),
             )
