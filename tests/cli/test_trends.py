@@ -9,6 +9,8 @@ import pytest
 
 from cli.building import run
 from cli.traffic import TOML, answered, project, spooling, traffic
+from gatewatch import record
+from gatewatch.core.clock import wall
 
 
 @pytest.fixture
@@ -77,6 +79,37 @@ def test_shorter_buckets(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     hours = told(capsys, "--by", "hour")
     assert hours["tier"] == "hour"
     assert sum(signals["n"] for _, signals in hours["points"]) == 20
+
+
+def test_two_of_one_name_are_told_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = '[scorers.short]\nuse = "length"\nmost = 5\n' + TOML.replace('"pii"', '"short"')
+    for toml in (short, short.replace("most = 5", "most = 500")):
+        (here / "gatewatch.toml").write_text(toml)
+        traffic(here, 10)
+        run(capsys, "work", "--once")
+    fingerprints = [each["fingerprint"] for each in told(capsys)["scorers"] if each["scorer"] == "short"]
+    assert len(set(fingerprints)) == 2
+    out = run(capsys, "trends")[1]
+    for fingerprint in fingerprints:
+        assert f"short {fingerprint[:6]}" in out
+    assert re.search(r"^polite ", out, re.MULTILINE)
+
+
+def test_days_below_each_other_and_scorers_beside_each_other_as_far_as_they_fit(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    scorers = ", ".join(f'{{ use = "{name}" }}' for name in ("pii", "secrets", "refusal", "profanity"))
+    (here / "gatewatch.toml").write_text(f'[monitors.m]\nflow = "support"\nscorers = [{scorers}]\n')
+    with spooling(here):
+        for day in range(3):
+            for _ in range(4):
+                record(flow="support", input="q", output="yes", started=wall() - day * 86_400, latency_s=0.5)
+    run(capsys, "work", "--once")
+    lines = run(capsys, "trends")[1].splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert sum(line.startswith("day ") for line in lines) == 3  # signals, three scorers, one more
+    assert sum("1.000 [0.510, 1.000]  1.000 [0.510, 1.000]  1.000 [0.510, 1.000]" in line for line in lines) == 3
 
 
 def test_one_thumb_is_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
