@@ -16,6 +16,7 @@ from gatewatch.core.clock import wall
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")  # durations differ in length, and lines are folded
     return project(tmp_path)
 
 
