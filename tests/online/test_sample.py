@@ -132,3 +132,16 @@ def test_gaps() -> None:
     epochs = [Epoch(5, 9, ()), Epoch(1, 3, ())]
     assert _gap(epochs, 1, 9) and _gap([], 1, 1) and not _gap([], 2, 1)
     assert not _gap([*epochs, Epoch(4, 4, ())], 1, 9)
+
+
+def test_traffic_of_other_flows_is_no_reason_to_begin_anew(living: Living) -> None:
+    watched, planner = monitor(watch(good, Rule(0.5))), Planner(living.store)
+    for n in range(5):
+        living.arrive(request(2 * n), request(2 * n + 1, flow="other"))
+        planner.plan(watched, {}, living.now)
+        living.arrive(request(100 + n, flow="other"))
+        planner.plan(watched, {}, living.now)
+    (work,) = (each for each in living.store.works() if each.scorer == "good")
+    assert [(each.first, each.last) for each in living.store.epochs(work.id, 0, 100)] == [(1, 15)]
+    Planner(living.store).plan(watched, {}, living.now)  # a worker that starts
+    assert next(each for each in living.store.works() if each.scorer == "good").planned == 15

@@ -68,7 +68,7 @@ class Planner:
         if not rows and (found.through, found.changes) == (work.planned, work.changes):
             return 0
         epoch = None
-        if found.new:
+        if found.through > work.planned:  # requests of other flows too, so that there is no gap
             wanted = sum(rate(rules, facts_of(row), row.marks) for row in found.new)
             multiplier = self._multiplier(work, monitor, watch, wanted, costs, now)
             epoch = Epoch(work.planned + 1, found.through, rules, multiplier)
@@ -161,8 +161,10 @@ class Planner:
         It stays for a minute unless it would have to be much lower, so that a day has few stretches.
         """
         cost = costs.get(watch.scorer.name, 0.0)
-        if monitor.budget is None or not cost or wanted <= 0.0:
+        if monitor.budget is None or not cost:
             return 1.0
+        if wanted <= 0.0:
+            return self._lowered.get(work.id, (1.0, 0.0))[0]
         committed = sum(self.store.spent(budget_name(monitor.name, now))) + _promised(self.store, monitor, costs, now)
         share = now % DAY_S / DAY_S
         # Money accrues over the day, with a head start, so that it lasts until the end.
