@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gatewatch.checks.provider import FakeProvider, Reply
-from gatewatch.config.monitors import online, store_of
+from gatewatch.config.monitors import store_of, worker_of
 from gatewatch.config.project import Project
 from gatewatch.core.trace import Trace
 from gatewatch.online.ingest import Ways, arrival_of
@@ -72,18 +72,8 @@ def arrive(store: Store, first: int, last: int) -> None:
         store.take_in(Arrivals(tuple(arrival_of(each, Ways(), now=now) for each in traces)), now)
 
 
-def worker(found: Project, store: Store, owner: str = "w") -> Worker:
-    ready = online(found)
-    return Worker(
-        store,
-        ready.monitors,
-        spools=[],
-        ways=ready.ways,
-        owner=owner,
-        clock=time.time,
-        concurrency=ready.concurrency,
-        scorer_timeout=ready.scorer_timeout,
-    )
+def worker(found: Project, store: Store) -> Worker:
+    return worker_of(found, store, owner="w")
 
 
 async def work(found: Project, store: Store) -> Done:

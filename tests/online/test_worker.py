@@ -302,4 +302,4 @@ def test_a_payload_that_cannot_be_read_is_said_and_the_rest_goes_on(living: Livi
     living.arrive(request(2))
     assert living.work(monitor(watch(good, Rule(1.0)))).given_up == 1
     assert fates(living, 2) == {"good": "scored"}
-    assert told(living, 1).entries[0].why.startswith("its payload cannot be read: Expected `str`, got `int`")
+    assert told(living, 1).entries[0].why.startswith("a payload cannot be read: Expected `str`, got `int`")

@@ -22,7 +22,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
-from gatewatch.online.outage import WatchedModels
+from gatewatch.online.outage import Breaker, WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_text
 from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Scorer
@@ -47,9 +47,10 @@ class Online(Struct, frozen=True, kw_only=True):
     concurrency: int
     scorer_timeout: float
     lease_s: float
+    breakers: dict[str, Breaker]
 
 
-def online(project: Project, *, bound: bool = True) -> Online:
+def online(project: Project, *, bound: bool = True, clock: Callable[[], float] = wall) -> Online:
     """All that the project says of live traffic, ready to be used; with `bound` false only to be checked.
 
     A model's key need not be on the machine where a project is checked.
@@ -58,7 +59,8 @@ def online(project: Project, *, bound: bool = True) -> Online:
         ConfigError: with everything that is wrong.
     """
     problems = Problems()
-    monitors = tuple(_monitors(project, problems, bound=bound))
+    models = WatchedModels(project, clock)
+    monitors = tuple(_monitors(project, problems, models if bound else None))
     settings, where = project.settings.online, f"{FILE}: online"
     keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
     hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
@@ -81,6 +83,7 @@ def online(project: Project, *, bound: bool = True) -> Online:
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,
         lease_s=lease,
+        breakers=models.breakers,
     )
 
 
@@ -90,7 +93,7 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
     Raises:
         ConfigError: with everything that is wrong in what the project says of live traffic.
     """
-    found = online(project)
+    found = online(project, clock=clock)
     return Worker(
         store,
         found.monitors,
@@ -102,6 +105,7 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         scorer_timeout=found.scorer_timeout,
         lease_s=found.lease_s,
         keeping=found.keeping,
+        breakers=found.breakers,
     )
 
 
@@ -138,7 +142,7 @@ def store_address(project: Project) -> str:
     return f"sqlite:///{project.root / path}"
 
 
-def _monitors(project: Project, problems: Problems, *, bound: bool) -> Iterator[Monitor]:
+def _monitors(project: Project, problems: Problems, models: WatchedModels | None) -> Iterator[Monitor]:
     flows: dict[str, str] = {}
     for name, settings in project.settings.monitors.items():
         where = f"{FILE}: monitors.{name}"
@@ -155,8 +159,8 @@ def _monitors(project: Project, problems: Problems, *, bound: bool) -> Iterator[
                 problems.append(Problem(at, f"{each.use!r} is given twice"))
             with problems.gather():
                 scorer = monitored(project, each.use, at)
-                if bound and scorer.bind_models is not None:
-                    scorer = scorer.bind_models(WatchedModels(project))
+                if models is not None and scorer.bind_models is not None:
+                    scorer = scorer.bind_models(models)
                 watches.append(_watch(scorer, each, always, at, _guess(project, scorer, at, settings.budget)))
         budget = None
         if settings.budget:

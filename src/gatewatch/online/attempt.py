@@ -1,6 +1,6 @@
 """One attempt at a leased task: from the request to a score, another try later, or a reason why there will be none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -11,11 +11,11 @@ from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
 from gatewatch.online.monitor import Monitor, Watch
-from gatewatch.online.outage import Breaker, troubles
+from gatewatch.online.outage import Breaker, Trouble, troubles
 from gatewatch.online.sample import budget_name
 from gatewatch.scorers.apply import apply, apply_inline
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Leased, Settled
+from gatewatch.store.rows import Leased, Row, Settled
 
 TRIES = 3
 FIRST_RETRY_S = 10.0
@@ -24,10 +24,10 @@ _RESERVED = 3.0
 
 
 class Attempts(Struct, frozen=True, kw_only=True):
-    """What every attempt needs: the store, the breaker of the models, threads for scorers that are the user's."""
+    """What every attempt needs: the store, the breakers of the models, threads for scorers that are the user's."""
 
     store: Store
-    breaker: Breaker
+    breakers: Mapping[str, Breaker]
     threads: DaemonPool
     clock: Callable[[], float]
     owner: str
@@ -49,41 +49,48 @@ class Attempts(Struct, frozen=True, kw_only=True):
                 return replace(settled, state="over_budget", reason=reason)
         return None
 
-    def inline(self, leased: Leased, watch: Watch, trace: Trace) -> Settled:
+    def inline(self, leased: Leased, watch: Watch, trace: Trace, beside: Mapping[str, Any]) -> Settled:
         """Score with a scorer that is ours and bounded, here and now."""
-        score = apply_inline(watch.scorer, trace, beside=self._beside(leased, watch))
-        return self._settled(leased, watch, score, [])
+        return self._settled(leased, watch, apply_inline(watch.scorer, trace, beside=beside), [])
 
-    async def wait_for(self, leased: Leased, watch: Watch, trace: Trace) -> Settled:
-        """Score with a scorer that takes its time."""
-        noted: list[str] = []
+    async def wait_for(
+        self, leased: Leased, watch: Watch, trace: Trace, beside: Mapping[str, Any], budget: str
+    ) -> Settled:
+        """Score with a scorer that takes its time: models have deadlines of their own. `budget` pays for it."""
+        noted: list[Trouble] = []
         token = troubles.set(noted)
         try:
             score = await apply(
-                watch.scorer, trace, beside=self._beside(leased, watch), timeout=self.timeout, threads=self.threads
+                watch.scorer, trace, beside=beside, timeout=self.timeout, threads=self.threads, patient=True
             )
         finally:
             troubles.reset(token)
-        return self._settled(leased, watch, score, noted)
+        return self._settled(leased, watch, score, noted, budget)
 
-    def _beside(self, leased: Leased, watch: Watch) -> dict[str, Any]:
+    def beside(self, row: Row, watch: Watch) -> dict[str, Any]:
+        """What a scorer is given beside the trace: the turns of its session, if it looks at that.
+
+        Raises:
+            LookupError: when a turn has no payload.
+            ValueError: when one cannot be read.
+        """
         if not watch.of_session:
             return {}
-        row = leased.row
-        turns = [self.store.payload(each.seq) for each in self.store.session(row.flow, row.session)]
-        return {"session": tuple(codec.decode(each, Trace) for each in turns if each)}
+        turns = [(each.id, self.store.payload(each.seq)) for each in self.store.session(row.flow, row.session)]
+        gone = [name for name, payload in turns if not payload]
+        if gone:
+            raise LookupError(f"{len(gone)} of its {len(turns)} turns have no payload")
+        return {"session": tuple(codec.decode(payload or b"", Trace) for _, payload in turns)}
 
-    def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[str]) -> Settled:
+    def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[Trouble], budget: str = "") -> Settled:
         scorer, now = watch.scorer, self.clock()
-        settled = Settled(leased.task, leased.attempt, author=self.owner)
+        settled = Settled(leased.task, leased.attempt, author=self.owner, budget=budget)
         if score.status == "scorer_error" and noted:
-            outage = self.breaker.failed(noted[-1])
-            if outage:  # not this request's fault: it waits, and no try is counted
-                return replace(
-                    settled, retry_at=self.breaker.until, reason=noted[-1][:500], counts=False, score=_paid(score)
-                )
-        elif noted == [] and scorer.models:
-            self.breaker.succeeded()
+            trouble = noted[-1]
+            breaker = self.breakers.get(trouble.model)
+            if breaker is not None and breaker.failed(trouble.reason):  # not this request's fault: no try is counted
+                reason = trouble.reason[:500]
+                return replace(settled, retry_at=breaker.until, reason=reason, counts=False, score=_paid(score))
         if score.status == "scorer_error" and leased.failures + 1 < TRIES:
             later = now + FIRST_RETRY_S * 6**leased.failures
             return replace(settled, retry_at=later, reason=score.explanation[:500], score=_paid(score))

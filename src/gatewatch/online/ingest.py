@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ class Ingested(Struct, frozen=True):
 
 
 def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]) -> Ingested:
-    """Take in what is in a spool, from segments of living and dead processes, and say how much that was.
+    """Take in a stretch of each segment in a spool, of living and dead processes, and say how much that was.
 
-    One worker at a time does it; another finds nothing to do meanwhile.
+    There may be more: it is called again. One worker at a time does it; another finds nothing to do meanwhile.
     """
     total = Ingested()
     with alone(folder) as mine:
@@ -66,32 +67,35 @@ def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]
                 if finished(path):
                     path.unlink(missing_ok=True)
             for path in segments(folder):
-                for part in _segment(store, path, ways, clock):
-                    total += part
+                try:
+                    total += _segment(store, path, ways, clock)
+                except FileNotFoundError:
+                    continue
+                except (OSError, InputError) as error:
+                    _passed_over(path, str(error))
     return total
 
 
-def _segment(store: Store, path: Path, ways: Ways, clock: Callable[[], float]) -> Iterator[Ingested]:
+def _segment(store: Store, path: Path, ways: Ways, clock: Callable[[], float]) -> Ingested:
     over = finished(path)  # looked at first: what its writer wrote before it went is read below
     offset = store.taken(path.name)
-    while True:
-        try:
-            found = read(path, offset, whole=over)
-        except FileNotFoundError:
-            return
-        except (OSError, InputError) as error:
-            _log.warning("%s is passed over: %s", path, error)
-            return
-        if found.offset == offset:
-            break
+    found = read(path, offset, whole=over)
+    done = Ingested()
+    if found.offset > offset:
         lost = {"damaged record": found.damaged} if found.damaged else {}
         arrivals = arrived(found.records, ways, now=clock(), lost=lost)
-        done = store.take_in(replace(arrivals, segment=path.name, offset=found.offset), clock())
-        yield _ingested(done, arrivals)
-        offset = found.offset
-    if over:
+        taken = store.take_in(replace(arrivals, segment=path.name, offset=found.offset), clock())
+        done = _ingested(taken, arrivals)
+    if over and found.offset >= path.stat().st_size:
         path.unlink(missing_ok=True)
         store.forget(path.name)
+    return done
+
+
+@lru_cache(maxsize=1000)
+def _passed_over(path: Path, why: str) -> None:
+    """Say once of a segment that it cannot be read."""
+    _log.warning("%s is passed over: %s", path, why)
 
 
 def _ingested(done: TakenIn, arrivals: Arrivals) -> Ingested:

@@ -1,8 +1,10 @@
-"""Models as a worker asks them: it learns when they do not answer, and stops asking until they do."""
+"""Models as a worker asks them: it learns when one does not answer, and stops asking it until it does."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from gatewatch.core.errors import ModelError
 
@@ -14,58 +16,9 @@ if TYPE_CHECKING:
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 _IN_A_ROW = 5
 
-troubles: ContextVar[list[str] | None] = ContextVar("gatewatch_troubles", default=None)
-"""Where calls made for one score note that they failed: a judge makes a score of that, and does not raise it."""
-
-
-class WatchedModel:
-    """A model whose failures are noted."""
-
-    def __init__(self, model: "Model") -> None:
-        self._model = model
-
-    @property
-    def name(self) -> str:
-        """The name it is configured under."""
-        return self._model.name
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What decides its answers."""
-        return self._model.identity
-
-    async def chat(self, request: "ChatRequest") -> "ChatReply":
-        """As the model's own."""
-        try:
-            return await self._model.chat(request)
-        except ModelError as error:
-            noted = troubles.get()
-            if noted is not None and error.kind != "malformed":
-                noted.append(f"{error.kind}: {error}")
-            raise
-
-    async def close(self) -> None:
-        """As the model's own."""
-        await self._model.close()
-
-
-class WatchedModels:
-    """A project's models, each watched."""
-
-    def __init__(self, models: "Models") -> None:
-        self._models = models
-
-    def model(self, name: str) -> "Model":
-        """The model that chats."""
-        return WatchedModel(self._models.model(name))
-
-    def embedder(self, name: str) -> "Embedder":
-        """The model that embeds; its failures are the score's."""
-        return self._models.embedder(name)
-
 
 class Breaker:
-    """Whether models are to be asked: not for a while, longer each time, when one score after another failed by them.
+    """Whether a model is to be asked: not for a while, longer each time, when one score after another failed by them.
 
     After the pause one score is tried; when it succeeds, all goes on.
     """
@@ -101,3 +54,67 @@ class Breaker:
         self._pause = min(self._pause * 2 or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self.until, self.reason = self._clock() + self._pause, reason
         return True
+
+
+class Trouble(Struct, frozen=True):
+    """A call that a model did not answer."""
+
+    model: str
+    reason: str
+
+
+troubles: ContextVar[list[Trouble] | None] = ContextVar("gatewatch_troubles", default=None)
+"""Where calls made for one score note that they failed: a judge makes a score of that, and does not raise it."""
+
+
+class WatchedModel:
+    """A model whose failures are noted, and whose answers close its breaker."""
+
+    def __init__(self, model: "Model", breaker: Breaker) -> None:
+        self._model = model
+        self._breaker = breaker
+
+    @property
+    def name(self) -> str:
+        """The name it is configured under."""
+        return self._model.name
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides its answers."""
+        return self._model.identity
+
+    async def chat(self, request: "ChatRequest") -> "ChatReply":
+        """As the model's own."""
+        try:
+            reply = await self._model.chat(request)
+        except ModelError as error:
+            noted = troubles.get()
+            if noted is not None and error.kind != "malformed":
+                noted.append(Trouble(self.name, f"{error.kind}: {error}"))
+            raise
+        if not reply.cached:
+            self._breaker.succeeded()
+        return reply
+
+    async def close(self) -> None:
+        """As the model's own."""
+        await self._model.close()
+
+
+class WatchedModels:
+    """A project's models, each watched, with a breaker of its own; `clock` gives the time in seconds."""
+
+    def __init__(self, models: "Models", clock: Callable[[], float]) -> None:
+        self._models = models
+        self._clock = clock
+        self.breakers: dict[str, Breaker] = {}
+
+    def model(self, name: str) -> "Model":
+        """The model that chats."""
+        breaker = self.breakers.setdefault(name, Breaker(self._clock))
+        return WatchedModel(self._models.model(name), breaker)
+
+    def embedder(self, name: str) -> "Embedder":
+        """The model that embeds; its failures are the score's."""
+        return self._models.embedder(name)

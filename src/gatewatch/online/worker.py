@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
+from gatewatch.core.money import Cost
+from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
 from gatewatch.online.attempt import FIRST_RETRY_S, Attempts
@@ -20,7 +22,7 @@ from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker
-from gatewatch.online.sample import cost_of, plan_requests, plan_sessions
+from gatewatch.online.sample import Planner, budget_name, cost_of, work_of
 from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
@@ -62,6 +64,7 @@ class Worker:
         scorer_timeout: seconds a scorer may take for one request.
         lease_s: seconds after which the tasks of a worker that is not heard of go to another.
         keeping: for how long things are kept.
+        breakers: of the models that scorers ask, by name.
     """
 
     def __init__(
@@ -77,14 +80,16 @@ class Worker:
         scorer_timeout: float = 60.0,
         lease_s: float = 120.0,
         keeping: Keeping | None = None,
+        breakers: dict[str, Breaker] | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
         self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
         self.keeping = keeping or Keeping()
-        self.breaker = Breaker(clock)
+        self.breakers = {} if breakers is None else breakers
+        self.planner = Planner(store, self._told_by)
         self.threads = DaemonPool(concurrency)
         self.attempts = Attempts(
-            store=store, breaker=self.breaker, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
+            store=store, breakers=self.breakers, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
         )
         self._watched: dict[int, tuple[Monitor, Watch, float]] = {}  # by work, with what one score costs
         self._waiting: dict[asyncio.Task[Settled], Leased] = {}
@@ -149,7 +154,8 @@ class Worker:
         return total
 
     def _note(self) -> str:
-        return f"judges paused: {self.breaker.reason}"[:300] if self.breaker.open else f"{len(self._waiting)} at work"
+        paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]
+        return "; ".join(paused)[:300] if paused else f"{len(self._waiting)} at work"
 
     async def _something(self, stop: asyncio.Event, seconds: float) -> None:
         """Wait until a score is there, it is time to look again, or to stop."""
@@ -166,20 +172,19 @@ class Worker:
     def _plan(self, now: float) -> int:
         planned = 0
         for monitor in self.monitors:
-            of_sessions = [each for each in monitor.watches if each.of_session]
-            planned += plan_sessions(self.store, monitor, of_sessions, now=now, said_by=self._told_by)
+            costs = {each.scorer.name: cost_of(self.store, monitor, each, now) for each in monitor.watches}
+            planned += self.planner.plan(monitor, costs, now)
             for watch in monitor.watches:
-                scorer = watch.scorer
-                work = self.store.work(monitor.flow, scorer.name, scorer.fingerprint, scorer.source)
-                cost = cost_of(self.store, monitor, watch, now)
-                self._watched[work.id] = monitor, watch, cost
-                if not watch.of_session:
-                    planned += plan_requests(self.store, monitor, watch, now=now, guess=cost)
+                work = work_of(self.store, monitor, watch, now)
+                self._watched[work.id] = monitor, watch, costs[watch.scorer.name]
         return planned
 
     def _told_by(self, session: Session, rows: Sequence[Row]) -> tuple[Said, ...]:
         payloads = [self.store.payload(row.seq) for row in rows]
-        traces = [codec.decode(each, Trace) for each in payloads if each]
+        try:
+            traces = [codec.decode(each, Trace) for each in payloads if each]
+        except ValueError:  # what cannot be read tells nothing
+            return ()
         return told_by(session, rows, traces) if rows and len(traces) == len(rows) else ()
 
     # Scoring
@@ -189,57 +194,79 @@ class Worker:
 
         What a worker died over is tried alone, so that nothing else is blamed for the next death.
         """
-        every = [work for work in self._watched if not (self.breaker.open and self._asks(work))]
-        if self._alone or self.store.suspects(every, now):
-            if not self._waiting:
-                leased = self.store.lease(every, self.owner, 1, now, now + self.lease_s, suspects=True)
-                self._start(leased)
-                self._alone = bool(leased)
+        if self._alone and self._waiting:
             return
+        self._alone = False
+        every = [work for work in self._watched if not any(breaker.open for breaker in self._breakers(work))]
+        if self.store.suspects(every, now):
+            if self._waiting:
+                return
+            leased = self.store.lease(every, self.owner, 1, now, now + self.lease_s, suspects=True)
+            self._start(leased, now)
+            if leased:
+                self._alone = bool(self._waiting)
+                return
         quick = [work for work in every if self._watched[work][1].scorer.inline]
         slow = [work for work in every if not self._watched[work][1].scorer.inline]
+        trying = [work for work in slow if any(breaker.trying for breaker in self._breakers(work))]
+        for work in trying:  # one score tells whether the model answers again
+            if not any(each.work in trying for each in self._waiting.values()):
+                self._start(self.store.lease([work], self.owner, 1, now, now + self.lease_s, suspects=False), now)
+        slow = [work for work in slow if work not in trying]
         free = self.concurrency - len(self._waiting)
-        if self.breaker.trying:  # one score tells whether the models answer again
-            asking = [work for work in slow if self._asks(work)]
-            slow = [work for work in slow if not self._asks(work)]
-            if not any(self._asks(each.work) for each in self._waiting.values()):
-                self._start(self.store.lease(asking, self.owner, 1, now, now + self.lease_s, suspects=False))
         if quick:
-            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s, suspects=False))
+            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s, suspects=False), now)
         if slow and free > 0:
-            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s, suspects=False))
+            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s, suspects=False), now)
 
-    def _asks(self, work: int) -> bool:
-        """Whether a work's scorer asks models."""
-        return bool(self._watched[work][1].scorer.models)
+    def _breakers(self, work: int) -> list[Breaker]:
+        """The breakers of the models that a work's scorer asks."""
+        names = self._watched[work][1].scorer.models
+        return [self.breakers[name] for name in names if name in self.breakers]
 
-    def _start(self, leased: Iterable[Leased]) -> None:
-        traces: dict[int, Trace] = {}
-        for each in leased:
-            monitor, watch, cost = self._watched[each.work]
-            early = self.attempts.early(each, monitor, watch, cost)
-            if early is not None:
-                self._settled.append(early)
-                continue
-            if each.row.seq not in traces:
-                try:
-                    traces[each.row.seq] = codec.decode(each.payload or b"", Trace)
-                except ValueError as error:
-                    reason = f"its payload cannot be read: {str(error)[:200]}"
-                    self._settled.append(Settled(each.task, each.attempt, state="failed", reason=reason))
-                    continue
-            trace = traces[each.row.seq]
-            if watch.scorer.inline:
-                self._settled.append(self.attempts.inline(each, watch, trace))
-                continue
-            task = asyncio.ensure_future(self.attempts.wait_for(each, watch, trace))
-            self._waiting[task] = each
-            task.add_done_callback(self._ended)
+    def _start(self, leased: Sequence[Leased], now: float) -> None:
+        begun = 0
+        try:
+            for each in leased:
+                self._begin(each)
+                begun += 1
+        except StoreError:  # what was not begun goes back, and is no failure of its own
+            self._settled += [Settled(each.task, each.attempt, retry_at=now, counts=False) for each in leased[begun:]]
+            raise
+
+    def _begin(self, leased: Leased) -> None:
+        monitor, watch, cost = self._watched[leased.work]
+        early = self.attempts.early(leased, monitor, watch, cost)
+        if early is not None:
+            self._settled.append(early)
+            return
+        try:
+            trace = codec.decode(leased.payload or b"", Trace)
+            beside = self.attempts.beside(leased.row, watch)
+        except ValueError as error:
+            reason = f"a payload cannot be read: {str(error)[:200]}"
+            self._settled.append(Settled(leased.task, leased.attempt, state="failed", reason=reason))
+            return
+        except LookupError as error:
+            self._settled.append(Settled(leased.task, leased.attempt, state="no_payload", reason=str(error.args[0])))
+            return
+        if watch.scorer.inline:
+            self._settled.append(self.attempts.inline(leased, watch, trace, beside))
+            return
+        budget = "" if monitor.budget is None else budget_name(monitor.name, self.clock())
+        task = asyncio.ensure_future(self.attempts.wait_for(leased, watch, trace, beside, budget))
+        self._waiting[task] = leased
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[Settled]") -> None:
         leased = self._waiting.pop(task)
-        if task.cancelled():  # it goes back at once
-            self._settled.append(Settled(leased.task, leased.attempt, retry_at=self.clock(), counts=False))
+        if task.cancelled():  # it goes back at once; what its calls cost is not known
+            paid = (
+                Score(status="scorer_error", cost=Cost(unknown=1))
+                if self._watched[leased.work][1].scorer.models
+                else None
+            )
+            self._settled.append(Settled(leased.task, leased.attempt, paid, retry_at=self.clock(), counts=False))
         elif (error := task.exception()) is not None:
             later = self.clock() + FIRST_RETRY_S
             self._settled.append(Settled(leased.task, leased.attempt, retry_at=later, reason=said_by(error)))

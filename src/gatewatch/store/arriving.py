@@ -112,7 +112,7 @@ def _insert(
         if body:
             payloads.append((seq, body))
         if trace.session:
-            turns.append((trace.flow, trace.session, seq, at))
+            turns.append((trace.flow, trace.session, seq, at, max(at, received)))
         counted = Place(trace.flow, trace.slice, trace.variant, at)
         rollup.request(
             counted,
@@ -133,9 +133,10 @@ def _insert(
     add_payloads(db, len(payloads), sum(len(body) for _, body in payloads))
     db.executemany("INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)", marked)
     db.executemany(
-        "INSERT INTO session (flow, id, first, last_at, turns, planned) VALUES (?, ?, ?, ?, 1, 0)"
-        " ON CONFLICT (flow, id) DO UPDATE SET turns = session.turns + 1, last_at ="
-        " CASE WHEN excluded.last_at > session.last_at THEN excluded.last_at ELSE session.last_at END",
+        "INSERT INTO session (flow, id, first, last_at, turns, moved) VALUES (?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT (flow, id) DO UPDATE SET turns = session.turns + 1,"
+        " last_at = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_at ELSE session.last_at END,"
+        " moved = CASE WHEN excluded.moved > session.moved THEN excluded.moved ELSE session.moved END",
         turns,
     )
 
