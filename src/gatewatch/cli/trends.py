@@ -21,7 +21,9 @@ _FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
 
 @click.command(name="trends")
 @click.argument("flow", default="")
-@click.option("--days", type=click.FloatRange(0, min_open=True), default=7.0, show_default=True, help="How far back.")
+@click.option(
+    "--days", type=click.FloatRange(0, 3650, min_open=True), default=7.0, show_default=True, help="How far back."
+)
 @click.option("--by", type=click.Choice(["minute", "hour", "day"]), default=None, help="How long a bucket is.")
 @click.option("--slice", "part", default="", help="Only requests of this slice.")
 @click.option(

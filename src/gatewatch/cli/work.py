@@ -84,11 +84,13 @@ def _plain(done: "Done") -> dict[str, Any]:
 def _check(project: Any, *, as_json: bool) -> int:
     from gatewatch.config.monitors import store_of
     from gatewatch.core.clock import wall
+    from gatewatch.online.worker import ENDED
 
     now = wall()
     store = store_of(project)
     try:
-        workers, counts = store.workers(now - _HEALTHY_S), store.counts()
+        heard, counts = store.workers(now - _HEALTHY_S), store.counts()
+        workers = {name: said for name, said in heard.items() if said[1] != ENDED}
     finally:
         store.close()
     if as_json:

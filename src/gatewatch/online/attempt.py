@@ -18,6 +18,8 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Settled
 
 TRIES = 3
+DEATHS = 5
+"""So many workers may die over a task: more than `TRIES`, since most are killed for reasons of their own."""
 FIRST_RETRY_S = 10.0
 _RESERVED = 3.0
 """Times what a score costs on the mean is set aside for one: few cost more."""
@@ -36,7 +38,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
     def early(self, leased: Leased, monitor: Monitor, watch: Watch, cost: float) -> Settled | None:
         """What can be said of a task without scoring it: tried too often, no payload, no money left."""
         settled = Settled(leased.task, leased.attempt, author=self.owner)
-        if leased.crashes >= TRIES:
+        if leased.crashes >= DEATHS:
             return replace(settled, state="failed", reason=f"given up: {leased.crashes} workers died over it")
         if leased.failures >= TRIES:
             return replace(settled, state="failed", reason=f"given up after {leased.failures} tries: {leased.reason}")

@@ -7,6 +7,7 @@ that is killed leaves a lease behind that runs out. A score is kept once, howeve
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -29,6 +30,8 @@ from gatewatch.store.rows import Leased, Row, Said, Session, Settled
 
 _log = logging.getLogger("gatewatch")
 
+ENDED = "ended"
+"""What a worker says last."""
 _IDLE_S = 0.25
 _STORE_PAUSE_S = 1.0
 _BEAT_S = 5.0
@@ -126,6 +129,8 @@ class Worker:
         finally:
             total += await self._drained()
             self.threads.close()
+            with suppress(StoreError):
+                self.store.heartbeat(self.owner, self.clock(), ENDED)
         return total
 
     def _store_fails(self, error: StoreError) -> None:
