@@ -200,8 +200,9 @@ def reading(report: Report, path: Path) -> None:
     work = store.work(FLOW, "another", "n" * 12, "rule")
     timed(report, "unplanned, the next 500", lambda: store.unplanned(work, 500), limit=50)
     helpful = store.works()[0]
+    ruler = helpful.scorer, helpful.fingerprint, helpful.source
     timed(report, "the newest 5,000 values of a scorer",
-          lambda: store.values(FLOW, helpful.scorer, helpful.fingerprint, START, end, 5000), limit=50)  # fmt: skip
+          lambda: store.values(FLOW, *ruler, START, end, 5000), limit=50)  # fmt: skip
     for tier in ("hour", "day"):
         timed(report, f"trend over 30 days by {tier}, intervals and all",
               lambda tier=tier: trend(store, FLOW, since=START, until=end, tier=tier), limit=100)  # type: ignore[misc]  # fmt: skip

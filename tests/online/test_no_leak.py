@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gatewatch.core.marks import names
 from shared import rows
 
 TYPES = {"EMAIL_ADDRESS", "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "IBAN_CODE"}
@@ -22,10 +23,15 @@ for line in open("texts.jsonl"):
     text = json.loads(line)
     trace = record(
         flow="support", input=f"q {text}", output={"answer": text, text[:200]: 1}, user=text[:60], context=[text],
-        tags=(text[:40],), error=f"failed on {text}" if len(text) % 7 == 0 else None,
+        tags=(text[:40],), error=f"failed on {text}" if len(text) % 7 == 0 else None, external_id=text,
     )
     feedback(trace, thumbs="down", comment=text, user=text[:60])
+    feedback(external_id=text, thumbs="down")
+    feedback(external_id=f"of no request: {text}", thumbs="down")
 record(flow="support", input="key", output="AKIAQWERTYUIOPASDFGH is the key")
+for name in ("ann", "bob"):
+    record(flow="support", input=name, output="yes", external_id=f"{name}@example.com")
+feedback(external_id="ann@example.com", thumbs="up")
 """
 
 
@@ -83,7 +89,12 @@ def test_no_value_is_kept_and_the_leak_is_still_seen(tmp_path: Path, at_capture:
         for each in store.scores(row.seq)
     )
     assert not [each for each in values if each in said]
+    ann, bob = (store.find(f"{name}@example.com") for name in ("ann", "bob"))
+    assert ann is not None and bob is not None and ann.id != bob.id
+    assert (names(ann.marks), names(bob.marks)) == (("thumbs_up",), ())
+    assert store.counts().parked == len(texts)
     store.close()
+    assert b"ann@example" not in kept
     assert leaked.count(0.0) == len(texts)
     assert "thumbs" in said
     assert not [each for each in values if each in run.stderr + done.stdout + done.stderr]

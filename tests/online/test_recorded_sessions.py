@@ -9,6 +9,8 @@ import pytest
 
 from gatewatch.core.rates import Rule, u_of
 from gatewatch.core.trace import Span, Trace
+from gatewatch.online.ledger import ledger
+from gatewatch.online.trends import trend
 from gatewatch.scorers.session import turns
 from gatewatch.store.rows import Session
 from online.living import FLOW, START, Living, monitor, watch
@@ -94,15 +96,17 @@ def test_a_sample_of_sessions_has_them_whole(tmp_path: Path, share: float) -> No
     Random(3).shuffle(arriving)
     living.arrive(*arriving)
     living.now = START + 10**4
-    living.work(monitor(watch(turns(most=3), Rule(share))))
+    living.work(monitor(watch(turns(), Rule(share))))
     sampled = 0
     for dialog in dialogs:
         name = dialog[0].session
-        firsts = living.store.session(FLOW, name)
-        scored = [kept for row in firsts for kept in living.store.scores(row.seq) if kept.score.source == "rule"]
-        assert bool(scored) == (u_of(name, "") < share)
-        if scored:
-            sampled += 1
-            assert scored[0].score.label.startswith(f"{len(dialog)} turn")
+        told = [ledger(living.store, row) for row in living.store.session(FLOW, name)]
+        scored = [entry for each in told for entry in each.entries if entry.fate == "scored"]
+        assert len(scored) == (u_of(name, "") < share)
+        assert all(entry.score and entry.score.label.startswith(f"{len(dialog)} turn") for entry in scored)
+        sampled += len(scored)
     assert 0.05 * len(dialogs) < sampled < 0.15 * len(dialogs)
+    found = trend(living.store, FLOW, since=START - 1, until=living.now, tier="day")
+    sizes = {(each.scorer, each.source): each.total.estimate.n for each in found.scorers}
+    assert (sizes["turns", "rule"], sizes["turns", "signal"]) == (sampled, len(dialogs))
     living.store.close()

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from gatewatch import capture
 from gatewatch.core import codec
+from gatewatch.core.alias import alias_of
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Redaction, Span, Trace, Usage
 from gatewatch.online.framing import Framing
-from gatewatch.online.redact import Rules, redact, redacted_text
+from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
 from gatewatch.online.settings import Settings
 from online.capturing import capturing
 from shared import rows
@@ -52,6 +53,17 @@ def test_personal_data_and_secrets_go_from_everything_that_is_said() -> None:
     assert told["email", "input"] == 2 and told["card", "output"] == 2 and told["github_token", "output"] == 1
     assert told["email", "spans.attributes"] == 1 and told["email", "error"] == 2 and told["email", "flaws"] == 1
     assert made.session == "s1"
+    assert made.external_id == redacted_name(MAIL) == alias_of(MAIL)
+
+
+def test_ids_that_may_not_be_kept_are_told_apart_and_others_stay() -> None:
+    others = [f"{n}@example.com" for n in range(2000)]
+    made = [redacted_name(each) for each in others]
+    assert len(set(made)) == len(others) and not any("@" in each for each in made)
+    assert redacted_name("ticket 12") == "ticket 12" and redacted_name("") == ""
+    for each in made:  # some look like a card's number, or a phone's
+        trace = Trace(id="t", external_id=each)
+        assert redacted_name(each) == each and redact(trace, PII) == trace
 
 
 def test_a_trace_with_nothing_to_take_is_the_same() -> None:
@@ -160,6 +172,11 @@ def test_what_is_nested_too_deep_to_be_looked_through_is_not_kept() -> None:
 def test_an_address_is_gone_wherever_it_stands_alone(value: Any) -> None:
     made = redact(Trace(id="t", output=value), PII)
     assert MAIL.encode() not in codec.encode(made) or MAIL in str(value).replace(f"'{MAIL}'", "")
+
+
+def test_what_is_nothing_but_personal_data_is_taken_however_short() -> None:
+    for text in ("123-45-6789", "1.2.3.4", "a@b.co"):
+        assert redacted_text(text) != text, text
 
 
 def test_a_private_key_goes_with_its_body() -> None:

@@ -9,10 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.score import Score
-from gatewatch.store.rows import Arrival, Leased, Plan, Said, Settled
+from gatewatch.store.rows import Arrival, Leased, Plan, Said, Settled, Thinned
 from store.making import a_store
 
 LIMIT = 0.05
@@ -238,22 +239,25 @@ class StoreMachine(RuleBasedStateMachine):
             if self.model.requests[leased.row.id].payload == "gone":
                 task.state = "no_payload"
 
-    @rule(most=st.integers(1, 4), chance=st.sampled_from([0.1, 1.0]))
-    def payloads_are_thinned(self, most: int, chance: float) -> None:
+    @rule(most=st.integers(1, 4), chance=st.sampled_from([0.1, 1.0]), place=st.sampled_from([9, 1, 0]))
+    def payloads_are_thinned(self, most: int, chance: float, place: int) -> None:
+        """`place` is that of the first one whose marks changed since."""
         rows = self.store.held(self.now + 1, most)
         held = sorted((each.seq, name) for name, each in self.model.requests.items() if each.payload == "held")
         assert [row.id for row in rows] == [name for _, name in held[:most]]
         if rows:
             gone = [row.seq for row in rows if row.seq % 2 and chance < 1]
-            through = rows[-1].seq
-            self.store.thin(through, {row.seq: chance for row in rows}, gone)
-            for row in rows:
+            decided = [Thinned(row.seq, row.marks, chance, row.seq in gone) for row in rows]
+            stale = rows[place:]
+            decided[place:] = [replace(each, marks=each.marks ^ 8) for each in decided[place:]]
+            assert self.store.thin(decided) == len(rows) - len(stale)
+            for row in rows[:place]:
                 found = self.model.requests[row.id]
                 found.payload, found.kept = ("gone" if row.seq in gone else "kept"), chance
                 task = self.model.tasks.get(row.id)
                 if task is not None and row.seq in gone and task.state == "waiting":
                     task.state = "no_payload"
-            self.model.thin = max(self.model.thin, through)
+            self.model.thin = max([self.model.thin, *(row.seq for row in rows[:place])])
 
     @precondition(lambda self: self.now > NOW + 50)
     @rule(back=st.sampled_from([200.0, 50.0]))
@@ -272,7 +276,7 @@ class StoreMachine(RuleBasedStateMachine):
             model.heard -= {each for each in model.heard if each.startswith(f"{name}-") and each not in model.parked}
         oldest = min((each.seq for each in model.requests.values()), default=model.last + 1)
         model.log = {number: seq for number, seq in model.log.items() if seq >= oldest}
-        assert self.store.expire(self.now - back, 0, 0)["traces"] == len(old)
+        assert self.store.expire(self.now - back, 0, 0).traces == len(old)
 
     @invariant()
     def rows_are_the_same(self) -> None:

@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from gatewatch.checks.store import CHECKS, Check, check_store
+from gatewatch.checks.traffic import NOW
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
-from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Unplanned, Work
+from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sqlite import SQLiteStore
 from store.making import a_store
 
@@ -80,8 +81,16 @@ class Generous(SQLiteStore):
 class KeepsPayloads(SQLiteStore):
     """One that thins nothing."""
 
-    def thin(self, through: int, kept: object, gone: Iterable[int]) -> None:
-        super().thin(through, {}, [])
+    def thin(self, decided: Sequence[Thinned]) -> int:
+        return super().thin([replace(each, gone=False) for each in decided])
+
+
+class ThinsByOldMarks(SQLiteStore):
+    """One that does not see that marks changed since it was decided what is to go."""
+
+    def thin(self, decided: Sequence[Thinned]) -> int:
+        marks = {row.seq: row.marks for row in self.held(NOW * 2, 1000)}
+        return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided])
 
 
 class Raises(SQLiteStore):
@@ -99,6 +108,7 @@ BROKEN: Sequence[tuple[type[SQLiteStore], str]] = (
     (ForgetsToMove, "did not move"),
     (Generous, r"it set aside \[True, True, True\]"),
     (KeepsPayloads, "after thinning"),
+    (ThinsByOldMarks, "marks that it has no more"),
     (Raises, "keeps_what_arrives: it raised ValueError: no"),
 )
 

@@ -150,7 +150,10 @@ def test_what_is_thrown_out_gives_its_room_back(tmp_path: Path) -> None:
     path = tmp_path / "gatewatch.db"
     full = path.stat().st_size
     store = a_store(tmp_path)
-    assert store.expire(1500, 0, 0)["traces"] == 1500
+    steps = 1
+    while store.expire(1500, 0, 0).more:
+        steps += 1
+    assert steps < 10
     assert store.payload_bytes() < 500 * 3100
     store.close()
     assert path.stat().st_size < full * 0.35

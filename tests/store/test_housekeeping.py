@@ -68,7 +68,8 @@ def test_all_that_is_old_goes_however_many_steps_it_takes(tmp_path: Path, monkey
     monkeypatch.setattr(housekeeping, "_PAUSE_S", 0)
     store = a_store(tmp_path)
     take(store, *(request(f"{n}", at=NOW + n, flow=f"f{n % 2}", session=f"{n % 5}", marks=3) for n in range(40)))
-    assert store.expire(NOW + 30, 0, 0)["traces"] == 30
+    steps = [store.expire(NOW + 30, 0, 0) for _ in range(11)]
+    assert [(each.traces, each.more) for each in steps] == [(3, True)] * 10 + [(0, False)]
     assert [row.id for row in store.latest(marks=1)] == [f"{n}" for n in range(39, 29, -1)]
     assert store.counts().payloads == 10
     firsts = {(each.flow, each.id): each.first for flow in ("f0", "f1") for each in store.ended(flow, NOW * 2, 99)}
@@ -90,7 +91,7 @@ def test_what_a_worker_has_now_is_left_to_it(tmp_path: Path) -> None:
     a, b = lease(store, work)
     store.extend("w", [b.task], NOW + 9999)
     assert store.reserve("day", 1.0, 0.5, a.task)
-    assert store.expire(0, 0, NOW + 1000)["tasks"] == 1
+    assert store.expire(0, 0, NOW + 1000).tasks == 1
     assert [[task.state for task in store.tasks(seq)] for seq in (1, 2)] == [["expired"], ["leased"]]
     assert store.spent("day") == (0.0, 0.0)
     assert store.settle([Settled(a.task, a.attempt, judged()), Settled(b.task, b.attempt, judged())], NOW) == 1

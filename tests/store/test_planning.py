@@ -13,7 +13,7 @@ from gatewatch.checks.traffic import (
     thumb,
 )
 from gatewatch.core.rates import Epoch, Rule
-from gatewatch.store.rows import Plan, Settled
+from gatewatch.store.rows import Plan, Settled, Thinned
 from store.making import a_store
 
 RULES = (Rule(0.1),)
@@ -54,7 +54,7 @@ def test_what_matches_when_the_payload_is_gone_is_told_so(tmp_path: Path) -> Non
     store = a_store(tmp_path)
     take(store, request("a"), request("b"))
     work = store.work(FLOW, "helpful", "f" * 12, "judge")
-    store.thin(2, {1: 0.1, 2: 0.1}, [2])
+    store.thin([Thinned(1, 0, 0.1, gone=False), Thinned(2, 0, 0.1, gone=True)])
     store.plan(work.id, Plan(((1, NOW, 1.0), (2, NOW, 1.0))))
     assert [[task.state for task in store.tasks(seq)] for seq in (1, 2)] == [["waiting"], ["no_payload"]]
     assert [each.row.id for each in lease(store, work)] == ["a"]
@@ -64,7 +64,7 @@ def test_a_task_whose_payload_goes_while_it_is_leased_is_not_tried_again(tmp_pat
     store = a_store(tmp_path)
     work = planned(store, "a", "b", "c")
     a, b, _ = lease(store, work)
-    store.thin(3, {1: 0.5, 2: 0.5, 3: 0.5}, [1, 2, 3])
+    store.thin([Thinned(n, 0, 0.5, gone=True) for n in (1, 2, 3)])
     assert store.settle([Settled(a.task, a.attempt, judged())], NOW) == 1  # it had the payload in its hands
     store.settle([Settled(b.task, b.attempt, retry_at=NOW)], NOW)
     assert lease(store, work, now=NOW + 999) == []

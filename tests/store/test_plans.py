@@ -7,6 +7,7 @@ import pytest
 
 from gatewatch.checks.store import CHECKS
 from gatewatch.checks.traffic import FLOW, NOW, request, take, thumb
+from gatewatch.store.rows import Thinned
 from gatewatch.store.sqlite import SQLiteStore
 from store.making import a_store
 
@@ -51,7 +52,7 @@ def statements(tmp_path: Path) -> set[str]:
     store.cells(FLOW, "hour", 0, NOW * 2)
     store.ended(FLOW, NOW * 2, 5)
     store.held(NOW * 2, 5)
-    store.thin(5, {1: 1.0, 2: 1.0}, [2])
+    store.thin([Thinned(row.seq, row.marks, 1.0, row.seq == 2) for row in store.held(NOW * 2, 5)])
     store.spend(0, NOW * 2)
     store.expire(NOW + 1, NOW + 1, NOW + 1)
     store.close()

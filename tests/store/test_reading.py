@@ -32,13 +32,14 @@ def test_values_are_those_of_a_window_newest_first(tmp_path: Path) -> None:
     for each in lease(store, work, now=NOW + 999):
         score = judged(None if each.row.id == "3" else each.row.seq / 10)
         store.settle([Settled(each.task, each.attempt, score)], NOW)
-    found = store.values(FLOW, "helpful", "f" * 12, NOW + 1, NOW + 4, 9)
+    found = store.values(FLOW, "helpful", "f" * 12, "judge", NOW + 1, NOW + 4, 9)
     assert [(each.at, each.cluster, each.slice, each.pi, each.value) for each in found] == [
         (NOW + 2, "s", "de", 0.5, 0.3),
         (NOW + 1, "1", "de", 0.5, 0.2),
     ]
-    assert [each.value for each in store.values(FLOW, "helpful", "f" * 12, NOW, NOW + 5, 1)] == [0.5]
-    assert store.values(FLOW, "helpful", "other", NOW, NOW + 5, 1) == []
+    assert [each.value for each in store.values(FLOW, "helpful", "f" * 12, "judge", NOW, NOW + 5, 1)] == [0.5]
+    assert store.values(FLOW, "helpful", "other", "judge", NOW, NOW + 5, 1) == []
+    assert store.values(FLOW, "helpful", "f" * 12, "rule", NOW, NOW + 5, 1) == []
 
 
 def test_a_request_without_session_is_in_none(tmp_path: Path) -> None:

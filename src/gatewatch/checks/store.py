@@ -20,7 +20,7 @@ from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.base import Store
-from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn
+from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
 
@@ -207,12 +207,14 @@ def settles_once(store: Store) -> None:
     assert states == [("waiting", "429"), ("failed", "poison")], f"what is not done is {states}"
     assert not lease(store, work, now=NOW + 499), "a task was tried again too early"
     hours = store.unsettled(FLOW, NOW, NOW + 1)
-    assert hours == [(NOW, "helpful", "failed", 1), (NOW, "helpful", "waiting", 1)], f"unsettled is {hours}"
+    assert hours == [(NOW, "helpful", "f" * 12, "", state, 1) for state in ("failed", "waiting")], (
+        f"unsettled is {hours}"
+    )
     (cell,) = store.spend(NOW, NOW + 1)
     assert (cell.model, cell.calls, round(cell.cost, 9)) == ("m-1", 2, 0.02), (
         f"two calls of $0.01 were booked as {cell}"
     )
-    values = store.values(FLOW, "helpful", "f" * 12, NOW, NOW + 1, 9)
+    values = store.values(FLOW, "helpful", "f" * 12, "judge", NOW, NOW + 1, 9)
     assert [(value.cluster, value.value, value.pi) for value in values] == [("a", 0.5, 0.5)], f"values are {values}"
     trends_agree_with_rows(store)
 
@@ -262,7 +264,11 @@ def thins_and_tells_late_marks(store: Store) -> None:
     take(store, request("c"), now=NOW + 9)
     held = store.held(NOW + 9, 9)
     assert [row.id for row in held] == ["a", "b"], f"held before a time are {[row.id for row in held]}"
-    store.thin(3, {1: 1.0, 2: 0.1}, [2])
+    decided = [Thinned(1, 0, 1.0, gone=False), Thinned(2, 0, 0.1, gone=True)]
+    assert store.thin(decided[1:]) == 0, "a request was thinned before an older one that is held"
+    others = replace(decided[0], marks=1)
+    assert store.thin([others, decided[1]]) == 0, "a request was thinned by marks that it has no more"
+    assert store.thin(decided) == 2, "what is held by the marks that it was decided by was not thinned"
     rows = [(row.payload, row.kept) for row in reversed(store.latest())]
     expected = [("kept", 1.0), ("gone", 0.1), ("none", None), ("held", None)]
     assert rows == expected, f"after thinning, payloads are {rows}, not {expected}"
@@ -277,7 +283,7 @@ def thins_and_tells_late_marks(store: Store) -> None:
     changed = [row.id for row in store.unplanned(store.works()[0], 9).changed]
     assert changed == ["b"], f"the mark that came late brings back {changed}"
     fresh = store.work(FLOW, "new", "n" * 12, "judge")
-    assert fresh.planned == 3, f"a new work begins at {fresh.planned}, not where payloads are still held"
+    assert fresh.planned == 2, f"a new work begins at {fresh.planned}, not where payloads are still held"
     store.plan(work.id, Plan(((3, NOW, 1.0), (4, NOW, 1.0))))
     trends_agree_with_rows(store)
 
@@ -291,7 +297,7 @@ def lets_go_of_what_is_old(store: Store) -> None:
     store.plan(work.id, Plan(((2, NOW, 0.5),)))
     before = [store.signals(FLOW, tier, 0, NOW * 2) + store.cells(FLOW, tier, 0, NOW * 2) for tier in TIER_S]
     gone = store.expire(NOW + 1, NOW + 1, NOW + 1)
-    assert gone == {"traces": 1, "parked": 1, "tasks": 1}, f"of one each, it let go of {gone}"
+    assert (gone.traces, gone.parked, gone.tasks) == (1, 1, 1), f"of one each, it let go of {gone}"
     assert [row.id for row in store.latest()] == ["new"] and not store.scores(1), "an old request is still there"
     assert store.latest(marks=2) == [], "an old request's mark is still there"
     assert [task.state for task in store.tasks(2)] == ["expired"], "work that waited too long is not given up"
@@ -328,6 +334,9 @@ def finds_the_newest(store: Store) -> None:
                         before = page[-1].seq
                     what = f"latest of flow {flow!r}, slice {part!r}, marks {marks}, since {since}"
                     assert found == expected, f"{what} is {found}, not {expected}"
+    ways = [((12, 12), 11.0, 12.0), ((12, 14), 12.0, 13.0), ((12, 14), 14.0, 99.0), ((41, 99), 0.0, 99.0)]
+    happened = [store.happened(FLOW, numbers, NOW + since, NOW + until) for numbers, since, until in ways]
+    assert happened == [True, False, False, False], f"whether requests happened in a window is {happened}"
 
 
 def knows_its_workers(store: Store) -> None:

@@ -23,7 +23,7 @@ from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker, WatchedModels
-from gatewatch.online.redact import Rules, redact, redacted_text
+from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
 from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Scorer
 
@@ -78,6 +78,7 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
             price=project.prices.cost,
             redact=redaction(project),
             redact_text=redacted_text if settings.redact == "pii" else None,
+            redact_name=redacted_name if settings.redact == "pii" else None,
         ),
         keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
         concurrency=settings.concurrency,

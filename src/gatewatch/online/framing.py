@@ -64,8 +64,9 @@ class Framing:
             return self._redacted(payload, self._rules)
         if kind == "feedback" and self._rules.pii:
             said = codec.decode(payload, Feedback)
-            clean = self._redact.redacted_text
-            return codec.encode(replace(said, comment=clean(said.comment), external_id=clean(said.external_id)))
+            redact = self._redact
+            comment, name = redact.redacted_text(said.comment), redact.redacted_name(said.external_id)
+            return codec.encode(replace(said, comment=comment, external_id=name))
         return payload
 
     def _redacted(self, payload: bytes, rules: "Rules") -> bytes:

@@ -8,7 +8,7 @@ from gatewatch.core.rates import rate
 from gatewatch.online.monitor import DAY_S, Monitor
 from gatewatch.online.sample import facts_of
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Row
+from gatewatch.store.rows import Row, Thinned
 
 _AT_ONCE = 2000
 
@@ -28,29 +28,21 @@ class Keeping(Struct, frozen=True, kw_only=True):
     payload_bytes: int = 20 << 30
 
 
-def keep_house(store: Store, monitors: Iterable[Monitor], keeping: Keeping, *, now: float) -> dict[str, int]:
-    """Thin and let go of what is due, and say how much that was."""
+def keep_house(store: Store, monitors: Iterable[Monitor], keeping: Keeping, *, now: float) -> bool:
+    """Thin and let go of what is due, as much as others can wait for, and say whether there is more to be done."""
     by_flow = {monitor.flow: monitor for monitor in monitors}
-    thinned = 0
     longest = max([keeping.hold_s, *(monitor.hold_s for monitor in by_flow.values())])
-    while True:
-        full = store.payload_bytes() > keeping.payload_bytes
-        rows = store.held(now if full else now - longest, _AT_ONCE)
-        if not rows:
-            break
-        kept = {row.seq: _kept(row, by_flow, keeping) for row in rows}
-        gone = [row.seq for row in rows if row.u >= kept[row.seq]]
-        store.thin(rows[-1].seq, kept, gone)
-        thinned += len(gone)
-        if full and len(gone) == 0:
-            break
+    full = store.payload_bytes() > keeping.payload_bytes
+    rows = store.held(now if full else now - longest, _AT_ONCE)
+    ended = store.thin([_decided(row, by_flow, keeping) for row in rows])
     expired = store.expire(now - keeping.traces_s, now - keeping.feedback_s, now - keeping.work_s)
-    return {"payloads": thinned, **expired}
+    return ended < len(rows) or len(rows) == _AT_ONCE or expired.more
 
 
-def _kept(row: Row, monitors: Mapping[str, Monitor], keeping: Keeping) -> float:
-    """The probability with which a request's payload outlives the hold window: a nested sample, and all `always`."""
+def _decided(row: Row, monitors: Mapping[str, Monitor], keeping: Keeping) -> Thinned:
+    """Whether a request's payload outlives the hold window: a nested sample does, and all `always`."""
     monitor = monitors.get(row.flow)
-    if monitor is None:
-        return keeping.payload_rate
-    return max(monitor.payload_rate, rate(monitor.always, facts_of(row), row.marks))
+    kept = keeping.payload_rate
+    if monitor is not None:
+        kept = max(monitor.payload_rate, rate(monitor.always, facts_of(row), row.marks))
+    return Thinned(row.seq, row.marks, kept, row.u >= kept)

@@ -40,6 +40,7 @@ class Ways(Struct, frozen=True, kw_only=True):
     price: Price | None = None
     redact: Callable[[Trace], Trace] | None = None
     redact_text: Callable[[str], str] | None = None
+    redact_name: Callable[[str], str] | None = None
 
 
 class Ingested(Struct, frozen=True):
@@ -194,7 +195,7 @@ def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
         id=feedback.id,
         at=min(feedback.at, now),
         trace=feedback.trace,
-        external_id=feedback.external_id,
+        external_id=feedback.external_id if ways.redact_name is None else ways.redact_name(feedback.external_id),
         marks=marks_of(feedback),
         scores=scores_of(feedback),
         author=feedback.user,

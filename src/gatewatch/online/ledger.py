@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from gatewatch.core.rates import Epoch, probability
-from gatewatch.core.score import Score
+from gatewatch.core.score import Score, Source
 from gatewatch.online.sample import facts_of
 from gatewatch.store.base import Store
 from gatewatch.store.rows import KeptScore, Row, Work
@@ -42,7 +42,7 @@ def ledger(store: Store, row: Row) -> Ledger:
     """What became of a request."""
     kept = store.scores(row.seq)
     tasks = {(task.scorer, task.fingerprint): task for task in store.tasks(row.seq)}
-    by_ruler = {(each.score.name, each.score.fingerprint): each for each in kept}
+    by_ruler = {_said_by(each): each for each in kept}
     entries = []
     for work in store.works():
         if work.flow != row.flow or work.source == "signal":
@@ -50,9 +50,9 @@ def ledger(store: Store, row: Row) -> Ledger:
         epochs = [each for each in store.epochs(work.id, row.seq, row.seq) if each.first <= row.seq <= each.last]
         pi = probability(facts_of(row), epochs, kept=row.kept)
         ruler = work.scorer, work.fingerprint
-        if ruler in by_ruler:
-            pi = by_ruler[ruler].pi
-            score = by_ruler.pop(ruler).score
+        said = by_ruler.pop((*ruler, work.source), None)
+        if said is not None:
+            pi, score = said.pi, said.score
             made: Fate = "scorer error" if score.status == "scorer_error" else "scored"
             entries.append(Entry(*ruler, made, pi, _shares(row, epochs), score))
         elif ruler in tasks:
@@ -66,8 +66,12 @@ def ledger(store: Store, row: Row) -> Ledger:
         else:
             fate, why = _not_made(row, work, epochs, pi)
             entries.append(Entry(*ruler, fate, pi, why))
-    rest = [each for each in kept if (each.score.name, each.score.fingerprint) in by_ruler]
+    rest = [each for each in kept if _said_by(each) in by_ruler]
     return Ledger(row, tuple(entries), tuple(rest))
+
+
+def _said_by(kept: KeptScore) -> tuple[str, str, Source]:
+    return kept.score.name, kept.score.fingerprint, kept.score.source
 
 
 def _not_made(row: Row, work: Work, epochs: Sequence[Epoch], pi: float) -> tuple[Fate, str]:

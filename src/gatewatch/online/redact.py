@@ -2,7 +2,8 @@
 
 It is done before a trace is written, by choice, and again when one comes into a store. What was taken is told in the
 trace, so that whoever looks for leaks still sees that there was one. Ids that records are joined by (the trace's own,
-the session's) stay as they are: personal data does not belong there.
+the session's) stay as they are: personal data does not belong there. An external id that holds some is replaced whole,
+by an alias that tells it from others.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec, pii, secrets
+from gatewatch.core.alias import alias_of
 from gatewatch.core.spots import Named, apart, replaced
 from gatewatch.core.trace import Fault, Redaction, Span, Trace
 
@@ -53,6 +55,11 @@ def redact(trace: Trace, rules: Rules) -> Trace:
 def redacted_text(text: str) -> str:
     """A text without personal data and secrets."""
     return str(replaced(text, _find)[0])
+
+
+def redacted_name(name: str) -> str:
+    """An external id as it may be kept: its alias, where there is personal data or a secret in it."""
+    return name if redacted_text(name) == name else alias_of(name)
 
 
 def unreadable(payload: bytes, error: Exception) -> Trace:
@@ -130,7 +137,7 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
 # Personal data and secrets
 
 
-_SHORTEST = 12  # of what is found without a mark that is quickly looked for
+_SHORTEST = 11  # of what is found without a mark that is quickly looked for
 _NOTHING: Sequence[Named] = ()
 
 
@@ -151,6 +158,10 @@ def _cleaned(trace: Trace) -> Trace:
         for kind, number in found.items():
             taken[kind, field] += number
         return made
+
+    def clean_name(name: str) -> str:
+        alias = alias_of(name)
+        return name if name == alias or clean(name, "external_id") == name else alias
 
     def clean_fault(fault: Fault | None, field: str) -> Fault | None:
         if fault is None:
@@ -176,7 +187,7 @@ def _cleaned(trace: Trace) -> Trace:
         spans=tuple(map(clean_span, trace.spans)),
         error=clean_fault(trace.error, "error"),
         tags=tuple(clean(trace.tags, "tags")),
-        external_id=clean(trace.external_id, "external_id"),
+        external_id=clean_name(trace.external_id),
         versions=clean(trace.versions, "versions"),
         flaws=tuple(clean(trace.flaws, "flaws")),  # they name keys
     )

@@ -232,7 +232,7 @@ def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> float:
 def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: float) -> float:
     """What the work that waits will cost."""
     waiting = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
-    return sum(costs.get(scorer, 0.0) * number for _, scorer, state, number in waiting if state == "waiting")
+    return sum(costs.get(scorer, 0.0) * number for _, scorer, _, _, state, number in waiting if state == "waiting")
 
 
 def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rule, ...]:

@@ -4,7 +4,7 @@ A window in which something was capped hard, or lost, is not estimated: it is in
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -17,13 +17,14 @@ from gatewatch.stats.quantiles import quantile_places
 from gatewatch.stats.weighting import Cell, spread_by, weighted_mean, weighted_mean_of_cells
 from gatewatch.store.base import Store
 from gatewatch.store.bins import quantile
-from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Value, Work
+from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
 T = TypeVar("T", ScoreCell, SignalCell)
 
 EXACT = 2000
 """Up to so many values, an estimate is made from them, which know their sessions; from sums where there are more."""
 _LOST_SHARE = 0.05
+_LAST = 2**62
 
 
 class Figure(Struct, frozen=True):
@@ -40,7 +41,7 @@ class Figure(Struct, frozen=True):
 
 
 class ScorerTrend(Struct, frozen=True):
-    """A scorer by one fingerprint: over the whole window, and by bucket."""
+    """A scorer by one fingerprint and source: over the whole window, and by bucket."""
 
     scorer: str
     fingerprint: str
@@ -115,15 +116,15 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
     signals = [cell for cell in store.signals(flow, tier, since, until) if not part or cell.slice == part]
     cells = [cell for cell in store.cells(flow, tier, since, until) if not part or cell.slice == part]
     undone = store.unsettled(flow, since, until)
-    works = {(work.scorer, work.fingerprint): work for work in store.works() if work.flow == flow}
-    by_scorer: dict[tuple[str, str], list[ScoreCell]] = {}
+    works = {(work.scorer, work.fingerprint, work.source): work for work in store.works() if work.flow == flow}
+    by_scorer: dict[tuple[str, str, Source], list[ScoreCell]] = {}
     for cell in cells:
-        by_scorer.setdefault((cell.scorer, cell.fingerprint), []).append(cell)
+        by_scorer.setdefault((cell.scorer, cell.fingerprint, cell.source), []).append(cell)
     scorers = []
-    for (scorer, fingerprint), mine in sorted(by_scorer.items()):
-        work = works.get((scorer, fingerprint))
-        values = store.values(flow, scorer, fingerprint, since, until, EXACT + 1)
-        whole = len(values) <= EXACT
+    for (scorer, fingerprint, source), mine in sorted(by_scorer.items()):
+        work = works.get((scorer, fingerprint, source))
+        values = store.values(flow, scorer, fingerprint, source, since, until, EXACT + 1)
+        design = None if len(values) <= EXACT else _design(values)
         values = [value for value in values if not part or value.slice == part]
         by_bucket: dict[float, list[Value]] = {}
         for value in values:
@@ -131,13 +132,21 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         window = _Window(
             values,
             by_bucket,
-            whole=whole,
-            undone=[(at, state, n) for at, name, state, n in undone if name == scorer],
-            partial=_never(work),
+            design=design,
+            undone=[
+                each
+                for each in undone
+                if work is not None
+                and (each.scorer, each.fingerprint) == (scorer, fingerprint)
+                and (not part or each.slice == part)
+            ],
+            never=_never(store, work),
+            since=since,
+            until=until,
             tier=tier,
         )
         points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
-        scorers.append(ScorerTrend(scorer, fingerprint, mine[0].source, window.figure(mine), tuple(points)))
+        scorers.append(ScorerTrend(scorer, fingerprint, source, window.figure(mine), tuple(points)))
     return Trend(
         flow,
         since,
@@ -162,19 +171,38 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
     return sorted(found.items())
 
 
-def _never(work: Work | None) -> str:
-    """Why a scorer's values cannot speak for all requests, where they cannot: some were never to be sampled."""
-    if work is None or not work.rules or any(rule.rate > 0 and rule == Rule(rule.rate) for rule in work.rules):
-        return ""
-    return "some requests are never sampled (a share of 0)"
+def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
+    """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
+    them, they had a share of 0 unless something was special about them."""
+    epochs = store.epochs(work.id, 0, _LAST) if work is not None else []
+    all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
+    bare = _without([(e.first, e.last) for e in epochs], all_)
+
+    def never(since: float, until: float) -> bool:
+        return work is not None and any(store.happened(work.flow, each, since, until) for each in bare)
+
+    return never
+
+
+def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is in some stretches of numbers and in none of others."""
+    left = list(stretches)
+    for first, last in others:
+        parts = [[(low, min(high, first - 1)), (max(low, last + 1), high)] for low, high in left]
+        left = [part for both in parts for part in both if part[0] <= part[1]]
+    return left
 
 
 class _Window(Struct, frozen=True):
+    """A scorer's values of a window; where there are too many, `design` is by how much sessions widen the variance."""
+
     values: list[Value]
     by_bucket: dict[float, list[Value]]
-    whole: bool
-    undone: list[tuple[float, str, int]]
-    partial: str
+    design: float | None
+    undone: list[Unsettled]
+    never: Callable[[float, float], bool]
+    since: float
+    until: float
     tier: Tier
 
     def figure(self, cells: Sequence[ScoreCell], bucket: float | None = None) -> Figure:
@@ -182,14 +210,16 @@ class _Window(Struct, frozen=True):
         length = TIER_S[self.tier]
         values = self.values if bucket is None else self.by_bucket.get(bucket, [])
         states: Counter[str] = Counter()
-        for at, state, n in self.undone:  # by hour: a minute shares its hour's
+        for each in self.undone:  # by hour: a minute shares its hour's
+            at = each.bucket
             if bucket is None or (bucket <= at < bucket + length) or (length < HOUR_S and at <= bucket < at + HOUR_S):
-                states[state] += n
+                states[each.state] += each.n
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
         gone = sum(lost.values()) + unknown
-        incomplete = self.partial
+        since, until = (self.since, self.until) if bucket is None else (bucket, bucket + length)
+        incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
         if gone > _LOST_SHARE * (n + gone):
             said = [f"{number} {state.replace('_', ' ')}" for state, number in sorted(lost.items())]
             incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])
@@ -197,12 +227,20 @@ class _Window(Struct, frozen=True):
         return Figure(estimate, unknown, sum(cell.skipped for cell in cells), waiting, lost, incomplete)
 
     def _estimate(self, cells: Sequence[ScoreCell], values: Sequence[Value]) -> Estimate:
-        known = [v for v in values if v.pi > 0]
-        columns = [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
-        if self.whole:
-            return weighted_mean(*columns)
+        if self.design is None:
+            return weighted_mean(*_columns(values))
         sums = [Cell(cell.pi, cell.n, cell.total, cell.squares) for cell in cells]
-        return weighted_mean_of_cells(sums, design=spread_by(*columns))
+        return weighted_mean_of_cells(sums, design=self.design)
+
+
+def _columns(values: Iterable[Value]) -> tuple[list[float], list[float], list[str]]:
+    known = [v for v in values if v.pi > 0]
+    return [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
+
+
+def _design(values: Iterable[Value]) -> float:
+    """By how much sessions widen the variance: told by the newest values, for older ones and for every slice too."""
+    return spread_by(*_columns(values))
 
 
 def signals_of(cells: Iterable[SignalCell]) -> Signals:

@@ -100,6 +100,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._alone = False
         self._failing = ""
+        self._untidy = False
         self._beat = self._house = self._extended = 0.0
 
     async def run(self, stop: asyncio.Event, *, once: bool = False) -> Done:
@@ -123,7 +124,7 @@ class Worker:
                 if self.threads.abandoned >= _MOST_ABANDONED:
                     what = f"{self.threads.abandoned} scorers did not come back: this worker ends, start another"
                     raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
-                if once and done == Done() and not self._waiting:
+                if once and done == Done() and not self._waiting and not self._untidy:
                     break
                 await self._something(stop, 0.0 if done != Done() else _IDLE_S)
         finally:
@@ -153,9 +154,9 @@ class Worker:
         if self._waiting and now - self._extended >= self.lease_s / 3:
             self._extended = now
             self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + self.lease_s)
-        if now - self._house >= _HOUSE_S:
+        if self._untidy or now - self._house >= _HOUSE_S:
             self._house = now
-            keep_house(self.store, self.monitors, self.keeping, now=now)
+            self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total
 
     def _note(self) -> str:

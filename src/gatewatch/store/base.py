@@ -4,7 +4,7 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from gatewatch.core.rates import Epoch
@@ -12,6 +12,7 @@ from gatewatch.core.score import Source
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
+    Expired,
     KeptScore,
     Leased,
     Plan,
@@ -23,9 +24,10 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
-    TaskState,
+    Thinned,
     Tier,
     Unplanned,
+    Unsettled,
     Value,
     Work,
 )
@@ -130,7 +132,7 @@ class Store(Protocol):
     # Reading
 
     def find(self, name: str) -> Row | None:
-        """A request by its trace id or, failing that, the newest by external id."""
+        """A request by its trace id or, failing that, the newest by external id or by the alias kept for it."""
         ...
 
     def payload(self, seq: int) -> bytes | None:
@@ -166,6 +168,10 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
+    def happened(self, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
+        """Whether any of a flow's requests, numbered from the first to the last of two, happened in a window."""
+        ...
+
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """Operational signals by bucket."""
         ...
@@ -174,12 +180,14 @@ class Store(Protocol):
         """Sums of scores by bucket."""
         ...
 
-    def values(self, flow: str, scorer: str, fingerprint: str, since: float, until: float, most: int) -> list[Value]:
-        """The newest values of a scorer, at most so many, newest first."""
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
+        """The newest values of a scorer, by one source, at most so many, newest first."""
         ...
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
-        """Work that is not done on the requests of a window: (hour's bucket, scorer, state, how many)."""
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
+        """Work that is not done on the requests of a window, by the hour, scorer, slice and state."""
         ...
 
     def spend(self, since: float, until: float) -> list[SpendCell]:
@@ -192,17 +200,19 @@ class Store(Protocol):
         """The oldest requests whose payloads are held, and that were received before a time."""
         ...
 
-    def thin(self, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
-        """End the hold of the requests numbered up to `through`: each outlived it with a probability, and the payloads
-        of some are gone. What waited for one of those becomes `no_payload`."""
+    def thin(self, decided: Sequence[Thinned]) -> int:
+        """End the hold of the oldest requests that are held, in order, and say of how many.
+
+        It stops where nothing was decided, or the marks are others by now: that request is held on, to be decided on
+        again, and so is what came after it. What waited for a payload that is gone becomes `no_payload`."""
         ...
 
-    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """Delete requests that happened before a time, with all that hangs on them but the trends; let go of feedback
-        that found no request; give up work that waited too long. Says how many of each: `traces`, `parked`, `tasks`.
+        that found no request; give up work that waited too long. Says how many of each.
 
-        It goes in steps, each all or nothing, so that others need not wait long. Trends by the minute are let go two
-        days, those by the hour 90 days, after the newest sign of life."""
+        It is a step, so that others need not wait long; where there is more, it is called again. Trends by the minute
+        are let go two days, those by the hour 90 days, after the newest sign of life."""
         ...
 
     def payload_bytes(self) -> int:

@@ -140,7 +140,11 @@ class Database:
                 self._connection.executescript(f"PRAGMA incremental_vacuum({pages:d})")
             except sqlite3.Error as error:
                 raise _told(self.path, error) from error
-            return int(self.execute("PRAGMA freelist_count")[0][0])
+            return self.free()
+
+    def free(self) -> int:
+        """How many pages of the file are free."""
+        return int(self.execute("PRAGMA freelist_count")[0][0])
 
     def close(self) -> None:
         """Close the file."""

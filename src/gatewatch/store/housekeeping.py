@@ -1,18 +1,20 @@
 """Keeping house: payloads thinned, old requests deleted, room given back, and what there is."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 from gatewatch.store import tasks
 from gatewatch.store.arriving import GONE, HELD, KEPT, add_payloads
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, all_flows, row_of
-from gatewatch.store.rows import TIER_S, Counts, Row
+from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
 from gatewatch.store.units import MICRO, from_micros, micros
 
-_STEP = 1000  # requests deleted in one transaction: a tenth of a second, for which others wait
+_STEP = 1000  # requests deleted at once: a tenth of a second, for which others wait
 _FREED = 2000  # pages given back at once, likewise
-_PAUSE_S = 0.025  # between steps; without it others, who look every 0.1 s whether the file is free, find it taken
+_PAUSE_S = (
+    0.025  # before the next step; without it others, who look every 0.1 s whether the file is free, find it taken
+)
 _DAY = 86_400
 _LASTS_S = {"minute": 2 * _DAY, "hour": 90 * _DAY}
 _WORKER_LASTS_S = 7 * _DAY
@@ -32,24 +34,33 @@ def held(db: Database, before: float, most: int) -> list[Row]:
     return rows
 
 
-def thin(db: Database, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
-    """End the hold of the requests numbered up to `through` (see `Store.thin`)."""
-    ended = list(gone)
+def thin(db: Database, decided: Sequence[Thinned]) -> int:
+    """End the hold of the oldest requests that are held (see `Store.thin`)."""
+    by_seq = {each.seq: each for each in decided}
     with db.transaction():
-        db.executemany("UPDATE trace SET kept = ? WHERE seq = ?", [(chance, seq) for seq, chance in kept.items()])
-        db.execute(
-            f"UPDATE trace SET payload = {KEPT}, kept = coalesce(kept, 1.0) WHERE payload = {HELD} AND seq <= ?",
-            through,
+        held = f"SELECT seq, marks FROM trace WHERE payload = {HELD} AND seq <= ? ORDER BY seq"
+        ended: list[Thinned] = []
+        for seq, marks in db.execute(held, max(by_seq, default=0)):
+            each = by_seq.get(seq)
+            if each is None or each.marks != marks:
+                break
+            ended.append(each)
+        gone = [each.seq for each in ended if each.gone]
+        db.executemany(
+            "UPDATE trace SET payload = ?, kept = ? WHERE seq = ?",
+            [(GONE if each.gone else KEPT, each.kept, each.seq) for each in ended],
         )
-        _delete_payloads(db, ended)
-        db.among(f"UPDATE trace SET payload = {GONE} WHERE payload = {KEPT} AND seq IN {{}}", ended)
-        db.among("UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {}", ended)
-        db.execute("UPDATE meta SET value = ? WHERE key = 'thin' AND value < ?", through, through)
+        _delete_payloads(db, gone)
+        if ended:  # marks that come to these from now on are late
+            last = ended[-1].seq
+            db.execute("UPDATE meta SET value = ? WHERE key = 'thin' AND value < ?", last, last)
+    return len(ended)
 
 
 def _delete_payloads(db: Database, seqs: list[int]) -> None:
     sizes = db.among("SELECT length(body) FROM payload WHERE seq IN {}", seqs)
     db.among("DELETE FROM payload WHERE seq IN {}", seqs)
+    db.among("UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {}", seqs)
     add_payloads(db, -len(sizes), -sum(size for (size,) in sizes))
 
 
@@ -61,38 +72,31 @@ def payload_bytes(db: Database) -> int:
 # Letting go of what is old
 
 
-def expire(db: Database, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
-    """Delete what is old, in steps (see `Store.expire`)."""
-    counted = {"traces": 0, "parked": 0, "tasks": 0}
+def expire(db: Database, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
+    """Delete what is old, a step's worth (see `Store.expire`)."""
+    left = _STEP
     for flow in all_flows(db):
-        deleted = _STEP
-        while deleted == _STEP:
-            deleted = _delete_requests(db, flow, micros(traces_before))
-            counted["traces"] += deleted
-            time.sleep(_PAUSE_S if deleted == _STEP else 0)
+        left -= _delete_requests(db, flow, micros(traces_before), left)
+        if not left:
+            time.sleep(_PAUSE_S)
+            return Expired(_STEP, more=True)
     with db.transaction():
-        counted["parked"] = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
-        counted["tasks"] = _give_up(db, micros(tasks_before))
+        parked = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
+        given_up = _give_up(db, micros(tasks_before))
         _let_go_of_trends(db)
-        oldest = db.execute("SELECT coalesce((SELECT min(seq) FROM trace), value + 1) FROM meta WHERE key = 'seq'")[0][
-            0
-        ]
+        first = "SELECT coalesce((SELECT min(seq) FROM trace), value + 1) FROM meta WHERE key = 'seq'"
+        oldest = db.execute(first)[0][0]
         db.execute("DELETE FROM epoch WHERE last < ?", oldest)
         db.execute("DELETE FROM ruleset WHERE hash NOT IN (SELECT ruleset FROM epoch)")
         db.execute("DELETE FROM changed WHERE seq < ?", oldest)
-    free, before = db.shrink(_FREED), -1
-    while free and free != before:
-        time.sleep(_PAUSE_S)
-        free, before = db.shrink(_FREED), free
-    return counted
+    before, free = db.free(), db.shrink(_FREED)
+    return Expired(_STEP - left, parked, given_up, more=0 < free < before)
 
 
-def _delete_requests(db: Database, flow: str, before: int) -> int:
-    """Delete the oldest requests of a flow, a step's worth, and say how many that was."""
+def _delete_requests(db: Database, flow: str, before: int, most: int) -> int:
+    """Delete the oldest requests of a flow, at most so many, and say how many that was."""
     with db.transaction():
-        found = db.execute(
-            "SELECT seq FROM trace WHERE flow = ? AND at < ? ORDER BY at LIMIT ?", *(flow, before, _STEP)
-        )
+        found = db.execute("SELECT seq FROM trace WHERE flow = ? AND at < ? ORDER BY at LIMIT ?", *(flow, before, most))
         seqs = [seq for (seq,) in found]
         if not seqs:
             return 0

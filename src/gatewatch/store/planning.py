@@ -84,7 +84,7 @@ def plan(db: Database, work_id: int, plan: Plan) -> int:
             return 0
         made = _make_tasks(db, work, plan.tasks)
         for seq, pi in plan.moved:
-            scores.move(db, rollup, seq, work.scorer, work.fingerprint, pi)
+            scores.move(db, rollup, seq, work.scorer, work.fingerprint, work.source, pi)
         db.executemany(
             "UPDATE task SET pi = ? WHERE work = ? AND seq = ?", [(pi, work.id, seq) for seq, pi in plan.moved]
         )
@@ -142,9 +142,9 @@ def insert_tasks(db: Database, rows: Sequence[tuple[object, ...]]) -> int:
     """Insert tasks that are not there, and say how many that was."""
     return db.executemany(
         "INSERT INTO task (work, seq, hour, state, due, since, pi, turns, attempts, failures, crashes, reason, owner,"
-        " until, budget, reserved, leased_turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, '', 0, 0)"
-        " ON CONFLICT (work, seq) DO NOTHING",
-        rows,
+        " until, budget, reserved, leased_turns, slice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, '', 0, 0,"
+        " (SELECT slice FROM trace WHERE seq = ?)) ON CONFLICT (work, seq) DO NOTHING",
+        [(*row, row[1]) for row in rows],
     )
 
 

@@ -4,10 +4,11 @@ import zlib
 from typing import Any
 
 from gatewatch.core import codec
+from gatewatch.core.alias import alias_of
 from gatewatch.store.arriving import PAYLOADS
 from gatewatch.store.database import Database
 from gatewatch.store.rollups import each_bit
-from gatewatch.store.rows import Row, TaskRow, TaskState
+from gatewatch.store.rows import Row, TaskRow, Unsettled
 from gatewatch.store.units import from_micros, from_nano, micros
 
 ROW = (
@@ -41,10 +42,12 @@ def row_of(found: tuple[Any, ...]) -> Row:
 
 
 def find(db: Database, name: str) -> Row | None:
-    """A request by its trace id or, failing that, the newest by external id."""
-    found = db.execute(f"SELECT {ROW} FROM trace WHERE id = ?", name) or db.execute(
-        f"SELECT {ROW} FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1",
-        name,
+    """A request by its trace id or, failing that, the newest by external id or by the alias kept for it."""
+    by_external = f"SELECT {ROW} FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1"
+    found = (
+        db.execute(f"SELECT {ROW} FROM trace WHERE id = ?", name)
+        or db.execute(by_external, name)
+        or db.execute(by_external, alias_of(name))
     )
     return row_of(found[0]) if found else None
 
@@ -64,6 +67,15 @@ def session(db: Database, flow: str, name: str) -> list[Row]:
     return [row_of(each) for each in found]
 
 
+def happened(db: Database, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
+    """Whether any of some requests happened in a window."""
+    found = db.execute(  # the sign keeps it to the index by time, in which the window is one stretch
+        "SELECT 1 FROM trace WHERE flow = ? AND at >= ? AND at < ? AND +seq >= ? AND +seq <= ? LIMIT 1",
+        *(flow, micros(since), micros(until), *numbers),
+    )
+    return bool(found)
+
+
 def tasks(db: Database, seq: int) -> list[TaskRow]:
     """The work on a request that is not done."""
     return [
@@ -76,13 +88,14 @@ def tasks(db: Database, seq: int) -> list[TaskRow]:
     ]
 
 
-def unsettled(db: Database, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
-    """Work that is not done, by the hour of its request (those that begin before `until`), scorer and state."""
+def unsettled(db: Database, flow: str, since: float, until: float) -> list[Unsettled]:
+    """Work that is not done, by the hour of its request (those that begin before `until`), scorer, slice and state."""
+    by = "hour, scorer, fingerprint, slice, state"
     return [
-        (float(hour * _HOUR), scorer, state, n)
-        for hour, scorer, state, n in db.execute(
-            "SELECT hour, scorer, state, count(*) FROM work JOIN task ON task.work = work.id"
-            " WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY hour, scorer, state ORDER BY hour, scorer, state",
+        Unsettled(float(hour * _HOUR), *rest)
+        for hour, *rest in db.execute(
+            f"SELECT {by}, count(*) FROM work JOIN task ON task.work = work.id"
+            f" WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
             *(flow, since // _HOUR, until / _HOUR),
         )
     ]

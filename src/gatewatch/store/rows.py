@@ -4,7 +4,7 @@ Requests are numbered in the order in which they arrived (`seq`), which is the o
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -110,6 +110,25 @@ class Row(Struct, frozen=True):
     late: int = 0
     kept: float | None = None
     payload: Payload = "none"
+
+
+class Thinned(Struct, frozen=True):
+    """What was decided on a request whose hold is over: with which probability its payload outlives it, and whether it
+    is `gone`. `marks` are those that it was decided by."""
+
+    seq: int
+    marks: int
+    kept: float
+    gone: bool
+
+
+class Expired(Struct, frozen=True):
+    """How much was let go of, and whether there is more."""
+
+    traces: int = 0
+    parked: int = 0
+    tasks: int = 0
+    more: bool = False
 
 
 class KeptScore(Struct, frozen=True):
@@ -229,6 +248,17 @@ class TaskRow(Struct, frozen=True):
 
 
 # Trends
+
+
+class Unsettled(NamedTuple):
+    """How much of a work is in one state, without a score, on the requests of an hour and a slice."""
+
+    bucket: float
+    scorer: str
+    fingerprint: str
+    slice: str
+    state: TaskState
+    n: int
 
 
 class SignalCell(Struct, frozen=True):

@@ -109,12 +109,13 @@ CREATE TABLE task (
     reserved BIGINT NOT NULL,
     turns BIGINT NOT NULL,
     leased_turns BIGINT NOT NULL,
+    slice TEXT NOT NULL,
     UNIQUE (work, seq)
 );
 CREATE INDEX task_due ON task (work, due) WHERE state = 'waiting' AND crashes = 0;
 CREATE INDEX task_suspect ON task (work, due) WHERE state = 'waiting' AND crashes > 0;
 CREATE INDEX task_leased ON task (work, until) WHERE state = 'leased';
-CREATE INDEX task_hour ON task (work, hour, state);
+CREATE INDEX task_hour ON task (work, hour, slice, state);
 CREATE INDEX task_seq ON task (seq);
 CREATE TABLE budget (name TEXT PRIMARY KEY, spent BIGINT NOT NULL, reserved BIGINT NOT NULL) WITHOUT ROWID;
 CREATE TABLE score (
@@ -133,7 +134,7 @@ CREATE TABLE score (
     detail BLOB NOT NULL,
     PRIMARY KEY (seq, name, source, author, fingerprint)
 ) WITHOUT ROWID;
-CREATE INDEX score_values ON score (flow, name, fingerprint, happened, seq) WHERE value IS NOT NULL;
+CREATE INDEX score_values ON score (flow, name, fingerprint, source, happened, seq) WHERE value IS NOT NULL;
 
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, slice TEXT NOT NULL, variant TEXT NOT NULL, scorer TEXT NOT NULL,

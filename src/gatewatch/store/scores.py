@@ -78,20 +78,23 @@ def take_away(
     rollup.score(place, name, fingerprint, source, pi=pi, value=value, status=status, sign=-1)
 
 
-def move(db: Database, rollup: Rollup, seq: int, name: str, fingerprint: str, pi: float) -> None:
+def move(db: Database, rollup: Rollup, seq: int, name: str, fingerprint: str, source: str, pi: float) -> None:
     """Give the scores of a scorer on a request another probability."""
     found = db.execute(
-        "SELECT t.flow, t.slice, t.variant, t.at, s.source, s.value, s.status, s.pi FROM score s"
-        " JOIN trace t ON t.seq = s.seq WHERE s.seq = ? AND s.name = ? AND s.fingerprint = ? AND s.pi <> ?",
-        *(seq, name, fingerprint, pi),
+        "SELECT t.flow, t.slice, t.variant, t.at, s.value, s.status, s.pi FROM score s JOIN trace t ON t.seq = s.seq"
+        " WHERE s.seq = ? AND s.name = ? AND s.source = ? AND s.fingerprint = ? AND s.pi <> ?",
+        *(seq, name, source, fingerprint, pi),
     )
     for row in found:
         place = Place(*row[:4])
-        source, value, status, old = row[4:]
+        value, status, old = row[4:]
         take_away(rollup, place, name, fingerprint, source, pi=old, value=value, status=status)
         rollup.score(place, name, fingerprint, source, pi=pi, value=value, status=status)
     if found:
-        db.execute("UPDATE score SET pi = ? WHERE seq = ? AND name = ? AND fingerprint = ?", pi, seq, name, fingerprint)
+        db.execute(
+            "UPDATE score SET pi = ? WHERE seq = ? AND name = ? AND source = ? AND fingerprint = ?",
+            *(pi, seq, name, source, fingerprint),
+        )
 
 
 def of_request(db: Database, seq: int) -> list[KeptScore]:
@@ -117,12 +120,14 @@ def of_request(db: Database, seq: int) -> list[KeptScore]:
     ]
 
 
-def values(db: Database, flow: str, scorer: str, fingerprint: str, since: int, until: int, most: int) -> list[Value]:
-    """The newest values of a scorer on requests that happened in a window, newest first."""
+def values(
+    db: Database, flow: str, scorer: str, fingerprint: str, source: str, since: int, until: int, most: int
+) -> list[Value]:
+    """The newest values of a scorer, by one source, on requests that happened in a window, newest first."""
     found = db.execute(
         "SELECT s.happened, t.session, t.id, t.slice, s.pi, s.value FROM score s JOIN trace t ON t.seq = s.seq"
-        " WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.value IS NOT NULL"
+        " WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.source = ? AND s.value IS NOT NULL"
         " AND s.happened >= ? AND s.happened < ? ORDER BY s.happened DESC, s.seq DESC LIMIT ?",
-        *(flow, scorer, fingerprint, since, until, most),
+        *(flow, scorer, fingerprint, source, since, until, most),
     )
     return [Value(from_micros(at), session or name, part, pi, value) for at, session, name, part, pi, value in found]

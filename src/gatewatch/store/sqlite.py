@@ -1,6 +1,6 @@
 """The store on SQLite: one file, which several processes may use at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gatewatch.core.errors import StoreError
@@ -12,6 +12,7 @@ from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
+    Expired,
     KeptScore,
     Leased,
     Plan,
@@ -23,9 +24,10 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
-    TaskState,
+    Thinned,
     Tier,
     Unplanned,
+    Unsettled,
     Value,
     Work,
 )
@@ -189,6 +191,10 @@ class SQLiteStore:
         """See `Store`."""
         return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
 
+    def happened(self, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
+        """See `Store`."""
+        return reading.happened(self._db, flow, numbers, since, until)
+
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """See `Store`."""
         return rollups.signals(self._db, flow, tier, since, until)
@@ -197,11 +203,13 @@ class SQLiteStore:
         """See `Store`."""
         return rollups.cells(self._db, flow, tier, since, until)
 
-    def values(self, flow: str, scorer: str, fingerprint: str, since: float, until: float, most: int) -> list[Value]:
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
         """See `Store`."""
-        return scores.values(self._db, flow, scorer, fingerprint, micros(since), micros(until), most)
+        return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
         """See `Store`."""
         return reading.unsettled(self._db, flow, since, until)
 
@@ -215,11 +223,11 @@ class SQLiteStore:
         """See `Store`."""
         return housekeeping.held(self._db, before, most)
 
-    def thin(self, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
+    def thin(self, decided: Sequence[Thinned]) -> int:
         """See `Store`."""
-        housekeeping.thin(self._db, through, kept, gone)
+        return housekeeping.thin(self._db, decided)
 
-    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """See `Store`."""
         return housekeeping.expire(self._db, traces_before, parked_before, tasks_before)
 

@@ -19,7 +19,7 @@ from gatewatch.store.units import from_nano, micros, nano
 
 _TASK = (
     "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, work.flow, scorer, work.fingerprint,"
-    " source, trace.flow, slice, variant, trace.at"
+    " source, trace.flow, trace.slice, variant, trace.at"
 )
 
 

@@ -1,0 +1,71 @@
+"""Housekeeping: what is thinned, by what is known of it, and how much room payloads take."""
+
+from pathlib import Path
+
+import pytest
+
+from gatewatch.core.marks import bits
+from gatewatch.core.rates import Rule
+from gatewatch.online import housekeeping
+from gatewatch.online.housekeeping import Keeping, keep_house
+from gatewatch.online.monitor import DAY_S
+from gatewatch.store import housekeeping as store_housekeeping
+from gatewatch.store.rows import Row
+from online.living import Living, monitor, request, thumb
+
+DOWN = Rule(1.0, marks=bits(["thumbs_down"]))
+WATCHED = monitor(always=(DOWN,), payload_rate=0.0, hold_s=DAY_S)
+
+
+@pytest.fixture
+def living(tmp_path: Path) -> Living:
+    return Living(tmp_path)
+
+
+def row(living: Living, number: int) -> Row:
+    found = living.store.find(f"{number:032x}")
+    assert found is not None
+    return found
+
+
+def test_a_thumb_that_comes_between_the_look_and_the_deed_is_seen(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living.arrive(*(request(n) for n in range(10)))
+    living.now += DAY_S + 100
+    looked = living.store.held
+
+    def held(before: float, most: int) -> list[Row]:
+        found = looked(before, most)
+        monkeypatch.setattr(living.store, "held", looked)
+        living.hear(thumb(4))
+        return found
+
+    monkeypatch.setattr(living.store, "held", held)
+    assert keep_house(living.store, (WATCHED,), Keeping(), now=living.now)
+    assert [row(living, n).payload for n in range(10)] == ["gone"] * 4 + ["held"] * 6
+    living.hear(thumb(3), thumb(5))
+    assert not keep_house(living.store, (WATCHED,), Keeping(), now=living.now)
+    rows = [row(living, n) for n in range(10)]
+    assert [each.payload for each in rows] == ["gone"] * 4 + ["kept"] * 2 + ["gone"] * 4
+    down = bits(["thumbs_down"])
+    assert [(each.marks, each.late, each.kept) for each in rows[3:6]] == [
+        (0, down, 0.0),
+        (down, 0, 1.0),
+        (down, 0, 1.0),
+    ]
+
+
+def test_what_is_due_is_done_step_by_step_until_nothing_is(living: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "_AT_ONCE", 10)
+    monkeypatch.setattr(store_housekeeping, "_STEP", 7)
+    living.arrive(*(request(n) for n in range(35)))
+    living.now += DAY_S + 100
+    steps = 0
+    while keep_house(living.store, (WATCHED,), Keeping(), now=living.now):
+        steps += 1
+        assert len(living.store.held(living.now, 99)) == 35 - 10 * steps
+    assert steps == 3
+    living.now += 90 * DAY_S
+    living.work(WATCHED)
+    assert living.store.counts().traces == 0
