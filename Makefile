@@ -41,9 +41,6 @@ format: $(STAMP) ## Put the code into the house's format
 bench: $(STAMP) ## Run the benchmarks and print their ratios
 	@$(BIN)/python -m benchmarks
 
-kill-matrix: $(STAMP) ## End capturing processes in every way there is, and print what was kept and lost
-	@$(BIN)/python -m benchmarks.kill_matrix
-
 bench-peers: $(STAMP) ## Put a peer (pydantic-evals, in an environment of its own) beside us in the same run
 	@$(BIN)/python -m benchmarks.peers
 

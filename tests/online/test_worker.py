@@ -177,13 +177,13 @@ def test_what_kills_its_workers_is_set_aside_with_its_reason(living: Living) -> 
     watched = monitor(watch(good, Rule(1.0)))
     dying = living.worker(watched)
     dying._plan(living.now)
-    for _ in range(3):
+    for _ in range(5):
         suspects = bool(living.store.suspects(list(dying._watched), living.now))
         assert living.store.lease(list(dying._watched), "dead", 10, living.now, living.now + 120, suspects=suspects)
         living.now += 121
     assert living.work(watched).given_up == 1
     entry = told(living, 1).entries[0]
-    assert (entry.fate, entry.why) == ("failed", "given up: 3 workers died over it")
+    assert (entry.fate, entry.why) == ("failed", "given up: 5 workers died over it")
 
 
 def test_a_scorer_that_fails_is_tried_three_times_and_its_error_is_kept(living: Living) -> None:

@@ -140,3 +140,17 @@ def test_numbers_that_are_none_or_too_large_are_no_obstacle(tmp_path: Path) -> N
     assert [row.cost for row in rows][-2:] == [None, None]
     (cell,) = store.signals("support", "day", NOW, NOW + 1)
     assert (cell.n, cell.unknown_cost, sum(cell.latency.values())) == (4, 2, 2)
+
+
+def test_the_request_that_called_the_others_has_the_bare_id_though_it_ends_last(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    called = b'{"parent_id":"1111111111111111"}'
+    root, back = request("t", span_id="1" * 16), request("t", span_id="2" * 16, parent_id="1" * 16, payload=called)
+    for batch in ((back,), (root,), (back, root)):
+        take(store, *batch)
+    found = {row.id for row in store.latest()}
+    assert found == {"t", f"t-{'2' * 16}"}
+    bare = store.find("t")
+    assert bare is not None and store.payload(bare.seq) == root.payload
+    take(store, request("u", span_id="4" * 16, parent_id="3" * 16), request("u", span_id="3" * 16))
+    assert [row.id for row in store.latest(most=2)] == ["u", f"u-{'4' * 16}"]

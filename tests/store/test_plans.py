@@ -95,8 +95,8 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
         ),
         ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 5", "trace_held"),
         (
-            "SELECT first FROM session WHERE flow = 'f' AND last_at < 5 AND planned < turns ORDER BY last_at",
-            "session_ended",
+            "SELECT first FROM session WHERE flow = 'f' AND moved > 2 AND moved < 5 ORDER BY moved",
+            "session_moved",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from gatewatch.checks.traffic import NOW, judged, lease, planned, request, take
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
-from gatewatch.store.rows import Session, Settled, Spent
+from gatewatch.store.rows import Settled, Spent
 from store.making import a_store
 
 
@@ -145,9 +145,9 @@ def test_a_session_that_goes_on_is_scored_again_and_the_new_score_takes_the_old_
     take(store, request("a", session="s"), request("b", session="s", at=NOW + 1))
     assert store.ended("support", NOW + 1, 10) == []
     (session,) = store.ended("support", NOW + 2, 10)
-    assert session == Session("support", "s", 1, NOW + 1, 2)
+    assert (session.id, session.first, session.last_at, session.turns) == ("s", 1, NOW + 1, 2)
     store.plan_session(session, [(work.id, NOW, 0.5)])
-    assert store.ended("support", NOW + 2, 10) == []
+    assert store.ended("support", NOW + 2, 10, session.moved) == []
     (leased,) = lease(store, work)
     take(store, request("c", session="s", at=NOW + 5))
     (session,) = store.ended("support", NOW + 6, 10)
@@ -174,3 +174,17 @@ def test_new_turns_give_a_session_that_was_given_up_another_chance(tmp_path: Pat
     take(store, request("b", session="s"))
     store.plan_session(store.ended("support", NOW + 1, 10)[0], [(work.id, NOW, 0.5)])
     assert len(lease(store, work)) == 1
+
+
+def test_what_comes_too_late_is_paid_for_all_the_same(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    work = planned(store, "a")
+    (slow,) = lease(store, work)
+    (quick,) = lease(store, work, now=NOW + 1000)
+    late = Settled(slow.task, slow.attempt, judged(cost=0.25), "slow", budget="day")
+    assert store.settle([late], NOW) == 0
+    assert store.settle([Settled(quick.task, quick.attempt, judged(cost=0.5), "quick", budget="day")], NOW) == 1
+    assert store.settle([late], NOW) == 0  # its task is gone by now
+    assert store.spent("day") == (1.0, 0.0)
+    assert sum(cell.cost for cell in store.spend(0, NOW * 2) if cell.kind == "judge") == 0.75
+    assert [kept.author for kept in store.scores(1)] == ["quick"]

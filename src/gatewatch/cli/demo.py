@@ -45,7 +45,7 @@ _IDS_SHOWN = 12
 )
 @click.option("--fresh", is_flag=True, help="Write all of the project's files anew, over your changes to them.")
 def command(folder: Path, *, fresh: bool) -> None:
-    """Run a small support bot and gate three changes of it, without a key and without network.
+    """Run a small support bot, gate three changes of it and watch its traffic, without a key and without network.
 
     The project is written into a folder, where you can change it and try the other commands. A file of it that you have
     changed is kept.

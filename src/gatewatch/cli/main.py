@@ -25,7 +25,7 @@ COMMANDS = {
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
     "costs": "What live traffic costs in a month: by flow, scorer, model, day.",
     "db": "The store of live traffic: what is in it, and bringing it up to date.",
-    "demo": "Run a small support bot and gate three changes of it: no key, no network.",
+    "demo": "Run a small support bot, gate three changes of it, watch its traffic: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
@@ -76,7 +76,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gatewatch")
 def gatewatch() -> None:
-    """Score an LLM application: run it over a dataset, score every row, keep it all."""
+    """Score an LLM application, before it ships and while it is live: every row, on one scale, and keep it all."""
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """`gatewatch trends`: how a flow of live traffic is doing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from gatewatch.online.trends import Figure, JudgeCost, Quantile, Signals, Trend
 
 _SHOWN_POINTS = 31
+_WIDEST_MOMENT, _WIDEST_MEAN = 12, 22
 _FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
 
 
 @click.command(name="trends")
 @click.argument("flow", default="")
-@click.option("--days", type=click.FloatRange(0, min_open=True), default=7.0, show_default=True, help="How far back.")
+@click.option(
+    "--days", type=click.FloatRange(0, 3650, min_open=True), default=7.0, show_default=True, help="How far back."
+)
 @click.option("--by", type=click.Choice(["minute", "hour", "day"]), default=None, help="How long a bucket is.")
 @click.option("--slice", "part", default="", help="Only requests of this slice.")
 @click.option(
@@ -158,21 +162,35 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
     for heading in ("of all", "95 % interval", "scored", "errors", "waiting", "lost"):
         table.add_column(heading, justify="right", no_wrap=True)
     told = [each for each in found.scorers if each.source == "feedback"]
+    names = _names(found)
     for each in found.scorers:
         if each in told:
             continue
         total = each.total
-        cells = (each.scorer, *_mean(total), total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
+        counts = (total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
+        cells = (names[each.fingerprint, each.source], *_mean(total), *(f"{count:,}" for count in counts))
         table.add_row(*(Text(shown(cell)) for cell in cells))
     if table.row_count:
         out.print(table)
     for each in told:  # whoever says something chose to: it is not of all
         n, share = each.total.estimate.n, each.total.estimate.n / found.signals.n
         mean = " ".join(_mean(each.total)).rstrip()
-        say(f"{each.scorer}  {mean} among the {n:,} requests ({share:.1%}) of which it was said")
+        say(f"{each.scorer}  {mean} over {counted(n, 'request')} ({share:.1%}) of which it was said")
     for each in found.scorers:
         if each.total.incomplete:
-            say(f"! {each.scorer}: incomplete, no estimate: {each.total.incomplete}")
+            name = names[each.fingerprint, each.source]
+            say(f"! {name}: incomplete, no estimate: {each.total.incomplete}")
+
+
+def _names(found: "Trend") -> dict[tuple[str, str], str]:
+    """What each scorer is called, by fingerprint and source: two of one name are told apart by these."""
+    named = Counter(each.scorer for each in found.scorers)
+    return {
+        (each.fingerprint, each.source): each.scorer
+        if named[each.scorer] == 1
+        else f"{each.scorer} {'(session)' if each.source == 'signal' else each.fingerprint[:6]}"
+        for each in found.scorers
+    }
 
 
 def _mean(figure: "Figure") -> tuple[str, str]:
@@ -186,26 +204,39 @@ def _mean(figure: "Figure") -> tuple[str, str]:
 
 
 def _points(found: "Trend", moment: Any, out: "Console", say: Callable[[str], None]) -> None:
+    """The buckets, below each other; scorers that do not fit beside each other follow in further tables."""
     from rich.table import Table
     from rich.text import Text
 
     from gatewatch.offline.report import seconds
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(found.tier, no_wrap=True)
-    for heading in ("requests", "errors", "p95"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for each in found.scorers:
-        table.add_column(Text(shown(each.scorer)), justify="right")
-    figures = [dict(each.points) for each in found.scorers]
-    for bucket, signals in found.points[-_SHOWN_POINTS:]:
-        p95 = signals.latency_s.get("p95")
-        rate = signals.errors.mean
-        cells = [moment(bucket), f"{signals.n:,}", "" if rate is None else f"{rate:.1%}"]
-        cells.append("" if p95 is None else seconds(p95.value))
-        cells += [" ".join(_mean(each[bucket])).rstrip() if bucket in each else "" for each in figures]
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+    def start(*headings: str) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column(found.tier, no_wrap=True)
+        for heading in headings:
+            table.add_column(heading, justify="right", no_wrap=True)
+        return table
+
+    shown_points = found.points[-_SHOWN_POINTS:]
+    table = start("requests", "errors", "p95")
+    for bucket, signals in shown_points:
+        p95, rate = signals.latency_s.get("p95"), signals.errors.mean
+        row = (f"{signals.n:,}", "" if rate is None else f"{rate:.1%}", "" if p95 is None else seconds(p95.value))
+        table.add_row(moment(bucket), *row)
     out.print(table)
+    names = _names(found)
+    each_time = max(1, (out.width - _WIDEST_MOMENT) // _WIDEST_MEAN)
+    for first in range(0, len(found.scorers), each_time):
+        some = found.scorers[first : first + each_time]
+        table = start()
+        for each in some:
+            table.add_column(Text(shown(names[each.fingerprint, each.source])), justify="right")
+        figures = [dict(each.points) for each in some]
+        for bucket, _ in shown_points:
+            cells = (" ".join(_mean(each[bucket])).rstrip() if bucket in each else "" for each in figures)
+            table.add_row(moment(bucket), *(Text(cell) for cell in cells))
+        say("")
+        out.print(table)
     more = len(found.points) - _SHOWN_POINTS
     if more > 0:
         say(f"... and {more} before (--json has all)")

@@ -67,11 +67,12 @@ def _say(done: "Done", *, as_json: bool) -> None:
         return
     taken = done.ingested
     click.echo(
-        f"took in {counted(taken.traces, 'request')}, {taken.said} of feedback ({taken.parked} without a request)"
+        f"took in {counted(taken.traces, 'request')} and {counted(taken.said + taken.parked, 'piece')} of feedback"
+        + (f" ({taken.parked:,} of no request that is here)" if taken.parked else "")
     )
     if taken.repeated or taken.lost:
-        click.echo(f"  {taken.repeated} were there already, {taken.lost} records were lost or damaged")
-    click.echo(f"scored {done.scored}, put off {done.put_off}, given up {done.given_up}")
+        click.echo(f"  there already: {taken.repeated:,}; lost or damaged: {taken.lost:,} (`gatewatch db status`)")
+    click.echo(f"scored {done.scored:,}, put off {done.put_off:,}, given up {done.given_up:,}")
 
 
 def _plain(done: "Done") -> dict[str, Any]:
@@ -83,11 +84,13 @@ def _plain(done: "Done") -> dict[str, Any]:
 def _check(project: Any, *, as_json: bool) -> int:
     from gatewatch.config.monitors import store_of
     from gatewatch.core.clock import wall
+    from gatewatch.online.worker import ENDED
 
     now = wall()
     store = store_of(project)
     try:
-        workers, counts = store.workers(now - _HEALTHY_S), store.counts()
+        heard, counts = store.workers(now - _HEALTHY_S), store.counts()
+        workers = {name: said for name, said in heard.items() if said[1] != ENDED}
     finally:
         store.close()
     if as_json:

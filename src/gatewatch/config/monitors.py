@@ -60,10 +60,10 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
     """
     problems = Problems()
     models = WatchedModels(project, clock)
-    monitors = tuple(_monitors(project, problems, models if bound else None))
     settings, where = project.settings.online, f"{FILE}: online"
     keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
     hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
+    monitors = tuple(_monitors(project, problems, models if bound else None, hold))
     room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
     lease = _read(units.seconds, settings.lease, f"{where}.lease", problems, 1.0)
     slice_of: Callable[[Any], Any] | None = None
@@ -143,7 +143,7 @@ def store_address(project: Project) -> str:
     return f"sqlite:///{project.root / path}"
 
 
-def _monitors(project: Project, problems: Problems, models: WatchedModels | None) -> Iterator[Monitor]:
+def _monitors(project: Project, problems: Problems, models: WatchedModels | None, hold: float) -> Iterator[Monitor]:
     flows: dict[str, str] = {}
     for name, settings in project.settings.monitors.items():
         where = f"{FILE}: monitors.{name}"
@@ -172,7 +172,7 @@ def _monitors(project: Project, problems: Problems, models: WatchedModels | None
             watches=tuple(watches),
             always=always,
             budget=budget,
-            hold_s=_read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0),
+            hold_s=hold,
             payload_rate=settings.payload_rate,
             session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
         )

@@ -142,8 +142,8 @@ class OnlineSettings(Struct, frozen=True):
     redact: what is taken out before anything is stored: "pii" (personal data and secrets by their form) or "off".
     drop_fields: fields whose values are never stored, such as "input.password" or "spans.*.attributes.auth".
     keep: how long requests and their scores are kept; trends are kept for good.
-    hold: how long payloads of flows that no monitor watches are kept whole.
-    payload_rate: the share of such payloads that is kept after that.
+    hold: how long every payload is kept, so that late feedback can still call for scoring.
+    payload_rate: the share of payloads that is kept after that, of flows that no monitor watches.
     payloads: how much room payloads may take; beyond it the oldest are thinned before their time.
     scorer_timeout: seconds a scorer may take for one request.
     concurrency: how many scores a worker waits for at once.
@@ -187,8 +187,7 @@ class MonitorSettings(Struct, frozen=True):
     always: what is always scored, whatever the share: "error", "thumbs_down", "escalated", "guardrail", "high_cost" ...
     high_cost: from which cost on a request counts as such, such as "0.05 USD".
     budget: the most that judges may cost, such as "5.00 USD/day"; shares are lowered so that it lasts the day.
-    hold: how long every payload is kept, so that late feedback can still call for scoring.
-    payload_rate: the share of payloads that is kept after that, besides those of `always`.
+    payload_rate: the share of payloads that is kept after `[online] hold`, besides those of `always`.
     session_end: after how long without a turn a session counts as ended.
     """
 
@@ -197,7 +196,6 @@ class MonitorSettings(Struct, frozen=True):
     always: tuple[str, ...] = ()
     high_cost: str = ""
     budget: str = ""
-    hold: str = "24h"
     payload_rate: Share = 0.1
     session_end: str = "30m"
 

@@ -18,6 +18,8 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Settled
 
 TRIES = 3
+DEATHS = 5
+"""So many workers may die over a task: more than `TRIES`, since most are killed for reasons of their own."""
 FIRST_RETRY_S = 10.0
 _RESERVED = 3.0
 """Times what a score costs on the mean is set aside for one: few cost more."""
@@ -36,7 +38,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
     def early(self, leased: Leased, monitor: Monitor, watch: Watch, cost: float) -> Settled | None:
         """What can be said of a task without scoring it: tried too often, no payload, no money left."""
         settled = Settled(leased.task, leased.attempt, author=self.owner)
-        if leased.crashes >= TRIES:
+        if leased.crashes >= DEATHS:
             return replace(settled, state="failed", reason=f"given up: {leased.crashes} workers died over it")
         if leased.failures >= TRIES:
             return replace(settled, state="failed", reason=f"given up after {leased.failures} tries: {leased.reason}")
@@ -53,8 +55,10 @@ class Attempts(Struct, frozen=True, kw_only=True):
         """Score with a scorer that is ours and bounded, here and now."""
         return self._settled(leased, watch, apply_inline(watch.scorer, trace, beside=beside), [])
 
-    async def wait_for(self, leased: Leased, watch: Watch, trace: Trace, beside: Mapping[str, Any]) -> Settled:
-        """Score with a scorer that takes its time: models have deadlines of their own."""
+    async def wait_for(
+        self, leased: Leased, watch: Watch, trace: Trace, beside: Mapping[str, Any], budget: str
+    ) -> Settled:
+        """Score with a scorer that takes its time: models have deadlines of their own. `budget` pays for it."""
         noted: list[Trouble] = []
         token = troubles.set(noted)
         try:
@@ -63,7 +67,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
             )
         finally:
             troubles.reset(token)
-        return self._settled(leased, watch, score, noted)
+        return self._settled(leased, watch, score, noted, budget)
 
     def beside(self, row: Row, watch: Watch) -> dict[str, Any]:
         """What a scorer is given beside the trace: the turns of its session, if it looks at that.
@@ -80,9 +84,9 @@ class Attempts(Struct, frozen=True, kw_only=True):
             raise LookupError(f"{len(gone)} of its {len(turns)} turns have no payload")
         return {"session": tuple(codec.decode(payload or b"", Trace) for _, payload in turns)}
 
-    def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[Trouble]) -> Settled:
+    def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[Trouble], budget: str = "") -> Settled:
         scorer, now = watch.scorer, self.clock()
-        settled = Settled(leased.task, leased.attempt, author=self.owner)
+        settled = Settled(leased.task, leased.attempt, author=self.owner, budget=budget)
         if score.status == "scorer_error" and noted:
             trouble = noted[-1]
             breaker = self.breakers.get(trouble.model)

@@ -45,7 +45,7 @@ def ledger(store: Store, row: Row) -> Ledger:
     by_ruler = {_said_by(each): each for each in kept}
     entries = []
     for work in store.works():
-        if work.flow != row.flow:
+        if work.flow != row.flow or work.source == "signal":
             continue
         epochs = [each for each in store.epochs(work.id, row.seq, row.seq) if each.first <= row.seq <= each.last]
         pi = probability(facts_of(row), epochs, kept=row.kept)

@@ -5,10 +5,9 @@ budget lowers them. The latter is decided for a whole stretch of requests at onc
 looked at: so it is a known part of each one's probability.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, log2
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.rates import Epoch, Facts, Rule, probability, rate, u_of
@@ -17,23 +16,165 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, Work
 
 BATCH = 2000
+SIGNALS = "session signals"
+"""The scorer and the fingerprint of the work that keeps what sessions tell by themselves."""
 _HEAD_START = 0.1
 _LEAST_MULTIPLIER = 2.0**-12
+_STAYS_S = 60.0
+_MUCH_LOWER = 0.7
+_ROUNDING = 1e-9
 _STEPS = 4  # to each halving: few enough that neighbouring stretches often have the same
 
 
-class Purse(Struct, frozen=True):
-    """A monitor's money of one day: the name of its budget, its limit, and what is spent, set aside or promised."""
+class Planner:
+    """What decides for one worker. It keeps nothing that a decision follows from but what it said last, so that it does
+    not change its mind many times a minute, or begin anew for rules that another worker does not know yet.
 
-    name: str
-    limit: float
-    committed: float
-    share: float  # of the day that has passed
+    Args:
+        store: where the requests are.
+        session_signals: gives what a session tells by itself, to be kept as feedback is.
+    """
 
-    @property
-    def allowed(self) -> float:
-        """What may be promised now: money accrues over the day, with a head start, so that it lasts until the end."""
-        return self.limit * (self.share + _HEAD_START * (1 - self.share)) - self.committed
+    def __init__(
+        self, store: Store, session_signals: Callable[[Session, Sequence[Row]], Sequence[Said]] = lambda *_: ()
+    ) -> None:
+        self.store = store
+        self._session_signals = session_signals
+        self._looked_at: set[tuple[int, tuple[Rule, ...]]] = set()
+        self._lowered: dict[int, tuple[float, float]] = {}  # by work: the multiplier, and since when
+
+    def plan(self, monitor: Monitor, costs: Mapping[str, float], now: float) -> int:
+        """Decide on what a monitor has not decided on, and say on how many requests and sessions that was.
+
+        Args:
+            monitor: what watches the flow.
+            costs: by scorer, what one score costs in US dollars.
+            now: the time, in seconds since the epoch.
+        """
+        decided = self._signals(monitor, now)
+        for watch in monitor.watches:
+            one = self._sessions if watch.of_session else self._requests
+            decided += one(monitor, watch, costs, now)
+        return decided
+
+    # Single requests
+
+    def _requests(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float) -> int:
+        store, work = self.store, work_of(self.store, monitor, watch, now)
+        rules = _with_target(store, monitor.flow, watch, now)
+        work = self._anew_if_changed(work, rules, monitor, watch, now)
+        found = store.unplanned(work, BATCH)
+        rows = [*found.new, *found.changed]
+        if not rows and (found.through, found.changes) == (work.planned, work.changes):
+            return 0
+        epoch = None
+        if found.through > work.planned:  # requests of other flows too, so that there is no gap
+            wanted = sum(rate(rules, facts_of(row), row.marks) for row in found.new)
+            multiplier = self._multiplier(work, monitor, watch, wanted, costs, now)
+            epoch = Epoch(work.planned + 1, found.through, rules, multiplier)
+        known = store.epochs(work.id, min(row.seq for row in rows), max(row.seq for row in rows)) if rows else []
+        tasks: list[tuple[int, float, float]] = []
+        moved: list[tuple[int, float]] = []
+        for row in rows:
+            epochs = _covering(known, row.seq)
+            before = bool(epochs)
+            if epoch is not None and epoch.first <= row.seq <= epoch.last:
+                epochs.append(epoch)
+            pi = probability(facts_of(row), epochs, kept=row.kept)
+            if row.u < pi and row.payload in ("held", "kept"):
+                tasks.append((row.seq, now, pi))
+            if before and pi > 0:
+                moved.append((row.seq, pi))
+        read_at = work.planned, work.changes
+        store.plan(work.id, Plan(tuple(tasks), tuple(moved), epoch, found.through, found.changes, read_at))
+        return len(rows)
+
+    # Whole sessions, which are numbered by when they were last heard of
+
+    def _sessions(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float) -> int:
+        store, work = self.store, work_of(self.store, monitor, watch, now)
+        work = self._anew_if_changed(work, watch.rules, monitor, watch, now)
+        found = store.ended(monitor.flow, now - monitor.session_end_s, BATCH, work.planned)
+        noted = store.unplanned(work, BATCH)
+        before = [store.find_session(monitor.flow, name) for name in {row.session for row in noted.changed} if name]
+        again = [each for each in before if each is not None and each.moved <= work.planned]
+        facts = {each.id: facts_of_session(store.session(each.flow, each.id)) for each in (*found, *again)}
+        through, epoch = work.planned, None
+        if found:
+            through = found[-1].moved
+            wanted = sum(rate(watch.rules, facts[each.id], facts[each.id].marks) for each in found)
+            multiplier = self._multiplier(work, monitor, watch, wanted, costs, now)
+            epoch = Epoch(work.planned + 1, through, watch.rules, multiplier)
+        moved: list[tuple[int, float]] = []
+        for session in (*found, *again):
+            epochs = _covering(store.epochs(work.id, session.moved, session.moved), session.moved)
+            if epoch is not None and epoch.first <= session.moved <= epoch.last:
+                epochs.append(epoch)
+            pi = probability(facts[session.id], epochs)
+            if u_of(session.id, "") < pi:
+                store.plan_session(session, [(work.id, now, pi)])
+            if session in again and pi > 0:
+                moved.append((session.first, pi))
+        if found or again or noted.changes > work.changes:
+            read_at = work.planned, work.changes
+            store.plan(work.id, Plan((), tuple(moved), epoch, through, noted.changes, read_at))
+        return len(found) + len(again)
+
+    def _signals(self, monitor: Monitor, now: float) -> int:
+        """Keep what sessions tell by themselves, once they have ended: it may be what calls for scoring them."""
+        store = self.store
+        work = store.work(monitor.flow, SIGNALS, SIGNALS, "signal", now - monitor.hold_s)
+        found = store.ended(monitor.flow, now - monitor.session_end_s, BATCH, work.planned)
+        for session in found:
+            said = self._session_signals(session, store.session(session.flow, session.id))
+            if said:
+                store.take_in(Arrivals(said=tuple(said)), now)
+        noted = store.unplanned(work, BATCH).changes
+        if found or noted > work.changes:
+            store.plan(work.id, Plan(through=found[-1].moved if found else work.planned, changes=noted))
+        return len(found)
+
+    # What both go by
+
+    def _anew_if_changed(self, work: Work, rules: tuple[Rule, ...], monitor: Monitor, watch: Watch, now: float) -> Work:
+        """Begin again with the oldest payload that is held, where not all that was decided on was by these rules.
+
+        Once for each worker: two whose rules differ, while a new version is rolled out, do not undo each other's work.
+        """
+        mine = _compared(rules, watch)
+        if (work.id, mine) in self._looked_at:
+            return work
+        self._looked_at.add((work.id, mine))
+        since = now - monitor.hold_s
+        first = round(since * 1e6) if work.of_sessions else work.thinned
+        known = self.store.epochs(work.id, first + 1, work.planned)
+        if _gap([each for each in known if _compared(each.rules, watch) == mine], first + 1, work.planned):
+            self.store.rewind(work.id, since if work.of_sessions else None)
+            return work_of(self.store, monitor, watch, now)
+        return work
+
+    def _multiplier(
+        self, work: Work, monitor: Monitor, watch: Watch, wanted: float, costs: Mapping[str, float], now: float
+    ) -> float:
+        """By how much the budget lowers every rate for the next stretch, whatever is in it.
+
+        It stays for a minute unless it would have to be much lower, so that a day has few stretches.
+        """
+        cost = costs.get(watch.scorer.name, 0.0)
+        if monitor.budget is None or not cost:
+            return 1.0
+        if wanted <= 0.0:
+            return self._lowered.get(work.id, (1.0, 0.0))[0]
+        committed = sum(self.store.spent(budget_name(monitor.name, now))) + _promised(self.store, monitor, costs, now)
+        share = now % DAY_S / DAY_S
+        # Money accrues over the day, with a head start, so that it lasts until the end.
+        allowed = monitor.budget * (share + _HEAD_START * (1 - share)) - committed
+        found = stepped(allowed / (wanted * cost))
+        before, since = self._lowered.get(work.id, (0.0, 0.0))
+        if before and now - since < _STAYS_S and before * _MUCH_LOWER <= found <= before / _MUCH_LOWER:
+            return before
+        self._lowered[work.id] = found, now
+        return found
 
 
 def budget_name(monitor: str, now: float) -> str:
@@ -52,85 +193,14 @@ def stepped(share: float) -> float:
         return 1.0
     if share <= _LEAST_MULTIPLIER:
         return _LEAST_MULTIPLIER
-    return float(2.0 ** -(ceil(-log2(share) * _STEPS) / _STEPS))
+    return float(2.0 ** -(ceil(-log2(share) * _STEPS - _ROUNDING) / _STEPS))
 
 
-def plan_requests(store: Store, monitor: Monitor, watch: Watch, *, now: float, guess: float, most: int = BATCH) -> int:
-    """Decide on the next requests of a flow for a scorer that looks at single ones, and say how many were decided on.
-
-    Args:
-        store: where the requests are.
-        monitor: what watches the flow.
-        watch: the scorer.
-        now: the time, in seconds since the epoch.
-        guess: what one score costs, in US dollars, by what is known so far.
-        most: how many requests to decide on.
-    """
+def work_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> Work:
+    """The work of a watch: of one that looks at sessions, from those whose payloads are held."""
     scorer = watch.scorer
-    work = store.work(monitor.flow, scorer.name, scorer.fingerprint, scorer.source)
-    rules = _with_target(store, monitor.flow, watch, now)
-    work = _anew_if_changed(store, work, rules, watch)
-    found = store.unplanned(work, most)
-    if not found.new and not found.changed:
-        if found.through > work.planned or found.changes > work.changes:
-            store.plan(work.id, Plan(through=found.through, changes=found.changes))
-        return 0
-    rows = [*found.new, *found.changed]
-    known = store.epochs(work.id, min(row.seq for row in rows), max(row.seq for row in rows))
-    epoch = None
-    if found.new:
-        wanted = sum(rate(rules, facts_of(row), row.marks) for row in found.new)
-        purse = purse_of(store, monitor, now, promised=_promised(store, monitor, now))
-        multiplier = 1.0 if purse is None or not guess else _multiplier(purse, wanted * guess)
-        epoch = Epoch(work.planned + 1, found.through, rules, multiplier)
-    tasks: list[tuple[int, float, float]] = []
-    moved: list[tuple[int, float]] = []
-    for row in rows:
-        epochs = _covering(known, row.seq)
-        before = bool(epochs)
-        if epoch is not None and epoch.first <= row.seq <= epoch.last:
-            epochs.append(epoch)
-        pi = probability(facts_of(row), epochs, kept=row.kept)
-        if row.u < pi and row.payload in ("held", "kept"):
-            tasks.append((row.seq, now, pi))
-        if before and pi > 0:
-            moved.append((row.seq, pi))
-    store.plan(work.id, Plan(tuple(tasks), tuple(moved), epoch, found.through, found.changes))
-    return len(rows)
-
-
-def plan_sessions(
-    store: Store,
-    monitor: Monitor,
-    watches: Sequence[Watch],
-    *,
-    now: float,
-    said_by: Callable[[Session, Sequence[Row]], Sequence[Said]],
-    most: int = 500,
-) -> int:
-    """Decide on sessions that have ended, for the scorers that look at whole ones, and say how many that were.
-
-    `said_by` gives what a session itself tells (it was given up, say): it is kept as feedback is, and before the
-    decision, which it may be a reason for.
-    """
-    works = [
-        (store.work(monitor.flow, each.scorer.name, each.scorer.fingerprint, each.scorer.source), each)
-        for each in watches
-    ]
-    found = store.ended(monitor.flow, now - monitor.session_end_s, most)
-    for session in found:
-        said = said_by(session, store.session(session.flow, session.id))
-        if said:
-            store.take_in(Arrivals(said=tuple(said)), now)
-        facts = facts_of_session(store.session(session.flow, session.id))
-        u = u_of(session.id, "")
-        tasks = []
-        for work, watch in works:
-            pi = probability(facts, [Epoch(session.first, session.first, watch.rules)])
-            if u < pi:
-                tasks.append((work.id, now, pi))
-        store.plan_session(session, tasks)
-    return len(found)
+    since = now - monitor.hold_s if watch.of_session else None
+    return store.work(monitor.flow, scorer.name, scorer.fingerprint, scorer.source, since)
 
 
 def facts_of_session(rows: Sequence[Row]) -> Facts:
@@ -143,37 +213,26 @@ def facts_of_session(rows: Sequence[Row]) -> Facts:
     return Facts(first.slice, first.variant, tags, marks, 0, sum(costs) if costs else None)
 
 
-def purse_of(store: Store, monitor: Monitor, now: float, *, promised: float = 0.0) -> Purse | None:
-    """A monitor's money for today; None where it has no limit. `promised` is for work that was decided on."""
-    if monitor.budget is None:
-        return None
-    name = budget_name(monitor.name, now)
-    return Purse(name, monitor.budget, sum(store.spent(name)) + promised, now % DAY_S / DAY_S)
-
-
 def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> float:
     """What a score costs, in US dollars: the mean of the last two days, or the guess where there is none."""
     if not watch.scorer.models:
         return 0.0
-    name = watch.scorer.name
-    cells = [
-        cell
-        for cell in store.spend(now - 2 * DAY_S, now)
-        if cell.kind == "judge" and cell.scorer == name and cell.flow == monitor.flow
-    ]
-    calls = sum(cell.calls - cell.unknown for cell in cells)
-    return sum(cell.cost for cell in cells) / calls if calls > 0 else watch.guess
+    scorer, since = watch.scorer, now - 2 * DAY_S
+    since -= since % DAY_S
+    paid = sum(
+        cell.cost
+        for cell in store.spend(since, now)
+        if cell.kind == "judge" and (cell.scorer, cell.flow) == (scorer.name, monitor.flow)
+    )
+    cells = store.cells(monitor.flow, "day", since, now)
+    scores = sum(cell.n + cell.unknown for cell in cells if cell.scorer == scorer.name and cell.source == scorer.source)
+    return paid / scores if paid > 0 and scores else watch.guess
 
 
-def _promised(store: Store, monitor: Monitor, now: float) -> float:
+def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: float) -> float:
     """What the work that waits will cost."""
-    costs = {each.scorer.name: cost_of(store, monitor, each, now) for each in monitor.watches}
     waiting = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
     return sum(costs.get(scorer, 0.0) * number for _, scorer, _, _, state, number in waiting if state == "waiting")
-
-
-def _multiplier(purse: Purse, wanted: float) -> float:
-    return 1.0 if wanted <= 0.0 else stepped(purse.allowed / wanted)
 
 
 def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rule, ...]:
@@ -190,17 +249,18 @@ def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rul
     return (replace(watch.rules[0], rate=stepped(watch.per_day / expected)), *watch.rules[1:])
 
 
-def _anew_if_changed(store: Store, work: Work, rules: tuple[Rule, ...], watch: Watch) -> Work:
-    """Begin again with the oldest payload that is held, where the rules are others than before."""
-    if not work.rules or _compared(work.rules, watch) == _compared(rules, watch):
-        return work
-    store.rewind(work.id)
-    return store.work(work.flow, work.scorer, work.fingerprint, work.source)
-
-
 def _compared(rules: tuple[Rule, ...], watch: Watch) -> tuple[Rule, ...]:
     return rules[1:] if watch.per_day is not None else rules  # a target's rate changes by itself
 
 
 def _covering(epochs: Sequence[Epoch], seq: int) -> list[Epoch]:
     return [each for each in epochs if each.first <= seq <= each.last]
+
+
+def _gap(epochs: Sequence[Epoch], first: int, last: int) -> bool:
+    """Whether something from the first to the last is in none of some epochs."""
+    for each in sorted(epochs, key=lambda epoch: epoch.first):
+        if each.first > first:
+            break
+        first = max(first, each.last + 1)
+    return first <= last

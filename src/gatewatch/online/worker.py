@@ -7,6 +7,7 @@ that is killed leaves a lease behind that runs out. A score is kept once, howeve
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,13 +23,15 @@ from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker
-from gatewatch.online.sample import cost_of, plan_requests, plan_sessions
+from gatewatch.online.sample import Planner, budget_name, cost_of, work_of
 from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
 
 _log = logging.getLogger("gatewatch")
 
+ENDED = "ended"
+"""What a worker says last."""
 _IDLE_S = 0.25
 _STORE_PAUSE_S = 1.0
 _BEAT_S = 5.0
@@ -86,6 +89,7 @@ class Worker:
         self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
         self.keeping = keeping or Keeping()
         self.breakers = {} if breakers is None else breakers
+        self.planner = Planner(store, self._told_by)
         self.threads = DaemonPool(concurrency)
         self.attempts = Attempts(
             store=store, breakers=self.breakers, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
@@ -126,6 +130,8 @@ class Worker:
         finally:
             total += await self._drained()
             self.threads.close()
+            with suppress(StoreError):
+                self.store.heartbeat(self.owner, self.clock(), ENDED)
         return total
 
     def _store_fails(self, error: StoreError) -> None:
@@ -172,15 +178,11 @@ class Worker:
     def _plan(self, now: float) -> int:
         planned = 0
         for monitor in self.monitors:
-            of_sessions = [each for each in monitor.watches if each.of_session]
-            planned += plan_sessions(self.store, monitor, of_sessions, now=now, said_by=self._told_by)
+            costs = {each.scorer.name: cost_of(self.store, monitor, each, now) for each in monitor.watches}
+            planned += self.planner.plan(monitor, costs, now)
             for watch in monitor.watches:
-                scorer = watch.scorer
-                work = self.store.work(monitor.flow, scorer.name, scorer.fingerprint, scorer.source)
-                cost = cost_of(self.store, monitor, watch, now)
-                self._watched[work.id] = monitor, watch, cost
-                if not watch.of_session:
-                    planned += plan_requests(self.store, monitor, watch, now=now, guess=cost)
+                work = work_of(self.store, monitor, watch, now)
+                self._watched[work.id] = monitor, watch, costs[watch.scorer.name]
         return planned
 
     def _told_by(self, session: Session, rows: Sequence[Row]) -> tuple[Said, ...]:
@@ -257,7 +259,8 @@ class Worker:
         if watch.scorer.inline:
             self._settled.append(self.attempts.inline(leased, watch, trace, beside))
             return
-        task = asyncio.ensure_future(self.attempts.wait_for(leased, watch, trace, beside))
+        budget = "" if monitor.budget is None else budget_name(monitor.name, self.clock())
+        task = asyncio.ensure_future(self.attempts.wait_for(leased, watch, trace, beside, budget))
         self._waiting[task] = leased
         task.add_done_callback(self._ended)
 

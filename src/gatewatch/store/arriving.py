@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
@@ -61,25 +62,47 @@ def taken(db: Database, segment: str) -> int:
 def _new(db: Database, traces: Sequence[Arrival]) -> list[tuple[str, int]]:
     """The requests that are not there: the id to keep each under, and its place among the arrivals.
 
-    Under one trace id several services may each record a request of theirs: those after the first have the span's id
-    added to it.
+    Under one trace id several services may each record a request of theirs. The one that called the others has the bare
+    id, by which feedback names it, though it ends last; the others have their span's id added. Of several that were not
+    called by a known one, the first has it.
     """
     lookup = "SELECT id, span_id FROM trace WHERE id IN {}"
     there = dict(db.among(lookup, {each.trace.id for each in traces}))
-    first, longer = dict(there), set()
+    there |= db.among(lookup, {_longer(each) for each in traces if each.trace.id in there})
     for each in traces:
+        name, span = each.trace.id, each.trace.span_id
+        if not each.trace.parent_id and there.get(name, span) != span and _longer(each) not in there:
+            _give_way(db, there, name)
+    first, longer = dict(there), set()
+    order = sorted(range(len(traces)), key=lambda place: bool(traces[place].trace.parent_id))
+    for place in order:
+        each = traces[place]
         if first.setdefault(each.trace.id, each.trace.span_id) != each.trace.span_id:
             longer.add(_longer(each))
     there |= db.among(lookup, longer)
     found = []
-    for place, each in enumerate(traces):
+    for place in order:
+        each = traces[place]
         name = each.trace.id
         if there.get(name, each.trace.span_id) != each.trace.span_id:
             name = _longer(each)
         if name not in there:
             there[name] = each.trace.span_id
             found.append((name, place))
-    return found
+    return sorted(found, key=lambda each: each[1])
+
+
+def _give_way(db: Database, there: dict[str, str], name: str) -> None:
+    """Let a request that was called by another, and ended before it, have the longer id."""
+    found = db.execute("SELECT trace.seq, span_id, body FROM trace JOIN payload USING (seq) WHERE id = ?", name)
+    for seq, span, body in found:
+        if codec.decode(zlib.decompress(body), _Called).parent_id:
+            db.execute("UPDATE trace SET id = ? WHERE seq = ?", f"{name}-{span}", seq)
+            there[f"{name}-{span}"] = there.pop(name)
+
+
+class _Called(Struct, frozen=True):
+    parent_id: str = ""
 
 
 def _longer(each: Arrival) -> str:
@@ -117,7 +140,7 @@ def _insert(
         if body:
             payloads.append((seq, body))
         if trace.session:
-            turns.append((trace.flow, trace.session, seq, at))
+            turns.append((trace.flow, trace.session, seq, at, max(at, received)))
         counted = Place(trace.flow, trace.slice, trace.variant, at)
         rollup.request(
             counted,
@@ -138,9 +161,10 @@ def _insert(
     add_payloads(db, len(payloads), sum(len(body) for _, body in payloads))
     db.executemany("INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)", marked)
     db.executemany(
-        "INSERT INTO session (flow, id, first, last_at, turns, planned) VALUES (?, ?, ?, ?, 1, 0)"
-        " ON CONFLICT (flow, id) DO UPDATE SET turns = session.turns + 1, last_at ="
-        " CASE WHEN excluded.last_at > session.last_at THEN excluded.last_at ELSE session.last_at END",
+        "INSERT INTO session (flow, id, first, last_at, turns, moved) VALUES (?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT (flow, id) DO UPDATE SET turns = session.turns + 1,"
+        " last_at = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_at ELSE session.last_at END,"
+        " moved = CASE WHEN excluded.moved > session.moved THEN excluded.moved ELSE session.moved END",
         turns,
     )
 

@@ -52,8 +52,11 @@ class Store(Protocol):
 
     # Planning
 
-    def work(self, flow: str, scorer: str, fingerprint: str, source: Source) -> Work:
-        """The work of a scorer on a flow. A new one begins with the oldest request whose payload is still held."""
+    def work(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, sessions_since: float | None = None
+    ) -> Work:
+        """The work of a scorer on a flow. A new one begins with the oldest request whose payload is still held; one
+        that looks at whole sessions, with those that were heard of since a time."""
         ...
 
     def unplanned(self, work: Work, most: int) -> Unplanned:
@@ -71,12 +74,17 @@ class Store(Protocol):
         move on what is planned."""
         ...
 
-    def rewind(self, work: int) -> None:
-        """Plan a work anew from the oldest request whose payload is still held, since its rules changed."""
+    def rewind(self, work: int, sessions_since: float | None = None) -> None:
+        """Plan a work anew from where a new one would begin, since its rules changed."""
         ...
 
-    def ended(self, flow: str, before: float, most: int) -> list[Session]:
-        """Sessions whose last turn began before a time, and that have turns which were not planned as a session."""
+    def ended(self, flow: str, before: float, most: int, after: int = 0) -> list[Session]:
+        """Sessions that were last heard of before a time and after another (a `moved`), the oldest first: at most so
+        many, and all that were heard of at the same moment as the last of them."""
+        ...
+
+    def find_session(self, flow: str, session: str) -> Session | None:
+        """A session by its id."""
         ...
 
     def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
@@ -117,7 +125,8 @@ class Store(Protocol):
     def settle(self, settled: Iterable[Settled], now: float) -> int:
         """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone.
 
-        What was set aside for it becomes what its score cost (all of it, at least, where that is unknown)."""
+        What was set aside for it becomes what its score cost (all of it, at least, where that is unknown). What a score
+        cost that comes too late to be kept is spent all the same."""
         ...
 
     # Reading

@@ -15,24 +15,26 @@ from gatewatch.store.rows import Plan, Session, Unplanned, Work
 from gatewatch.store.units import MICRO, from_micros, micros
 
 _WORK = (
-    "SELECT id, flow, scorer, fingerprint, source, planned, changes, rules"
-    " FROM work LEFT JOIN ruleset ON hash = ruleset"
+    "SELECT id, flow, scorer, fingerprint, source, planned, changes, rules,"
+    " (SELECT value FROM meta WHERE key = 'thin'), sessions FROM work LEFT JOIN ruleset ON hash = ruleset"
 )
 _HOUR = 3600 * MICRO
 
 
-def work(db: Database, flow: str, scorer: str, fingerprint: str, source: Source) -> Work:
+def work(
+    db: Database, flow: str, scorer: str, fingerprint: str, source: Source, sessions_since: float | None = None
+) -> Work:
     """The work of a scorer on a flow (see `Store.work`)."""
     lookup = f"{_WORK} WHERE flow = ? AND scorer = ? AND fingerprint = ?"
     found = db.execute(lookup, flow, scorer, fingerprint)
     if not found:
         with db.transaction():
             db.execute(
-                "INSERT INTO work (flow, scorer, fingerprint, source, ruleset, planned, changes)"
-                " VALUES (?, ?, ?, ?, '', (SELECT value FROM meta WHERE key = 'thin'),"
-                " (SELECT value FROM meta WHERE key = 'changes'))"
-                " ON CONFLICT (flow, scorer, fingerprint) DO NOTHING",
+                "INSERT INTO work (flow, scorer, fingerprint, source, ruleset, sessions, planned, changes)"
+                " VALUES (?, ?, ?, ?, '', ?, coalesce(?, (SELECT value FROM meta WHERE key = 'thin')),"
+                " (SELECT value FROM meta WHERE key = 'changes')) ON CONFLICT (flow, scorer, fingerprint) DO NOTHING",
                 *(flow, scorer, fingerprint, source),
+                *(int(sessions_since is not None), None if sessions_since is None else micros(sessions_since)),
             )
             found = db.execute(lookup, flow, scorer, fingerprint)
     return _work_of(found[0])
@@ -44,9 +46,9 @@ def works(db: Database) -> list[Work]:
 
 
 def _work_of(row: tuple[Any, ...]) -> Work:
-    id_, flow, scorer, fingerprint, source, planned, changes, rules = row
+    id_, flow, scorer, fingerprint, source, planned, changes, rules, thinned, sessions = row
     known = codec.decode(rules, tuple[Rule, ...]) if rules else ()
-    return Work(id_, flow, scorer, fingerprint, source, planned, changes, known)
+    return Work(id_, flow, scorer, fingerprint, source, planned, changes, known, thinned, bool(sessions))
 
 
 def unplanned(db: Database, work: Work, most: int) -> Unplanned:
@@ -78,6 +80,8 @@ def plan(db: Database, work_id: int, plan: Plan) -> int:
         if not found:
             return 0
         work, rollup = _work_of(found[0]), Rollup()
+        if plan.read_at is not None and plan.read_at != (work.planned, work.changes):
+            return 0
         made = _make_tasks(db, work, plan.tasks)
         for seq, pi in plan.moved:
             scores.move(db, rollup, seq, work.scorer, work.fingerprint, work.source, pi)
@@ -94,11 +98,12 @@ def plan(db: Database, work_id: int, plan: Plan) -> int:
     return made
 
 
-def rewind(db: Database, work: int) -> None:
-    """Plan a work anew from the oldest request whose payload is still held."""
+def rewind(db: Database, work: int, sessions_since: float | None = None) -> None:
+    """Plan a work anew from the oldest request, or session, whose payload is still held."""
     with db.transaction():
         thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
-        db.execute("UPDATE work SET planned = ? WHERE id = ? AND planned > ?", thinned, work, thinned)
+        first = thinned if sessions_since is None else micros(sessions_since)
+        db.execute("UPDATE work SET planned = ? WHERE id = ? AND planned > ?", first, work, first)
 
 
 def _between(db: Database, work: Work, first: int) -> bool:
@@ -183,16 +188,28 @@ def _keep_epoch(db: Database, work: int, epoch: Epoch) -> None:
 # Sessions
 
 
-def ended(db: Database, flow: str, before: float, most: int) -> list[Session]:
-    """Sessions that ended, and have turns which were not planned as a session; those that ended first come first."""
-    return [
-        Session(row[0], row[1], row[2], from_micros(row[3]), row[4])
-        for row in db.execute(
-            "SELECT flow, id, first, last_at, turns FROM session WHERE flow = ? AND last_at < ? AND planned < turns"
-            " ORDER BY last_at LIMIT ?",
-            *(flow, micros(before), most),
-        )
-    ]
+_SESSION = "SELECT flow, id, first, last_at, turns, moved FROM session WHERE flow = ?"
+
+
+def ended(db: Database, flow: str, before: float, most: int, after: int = 0) -> list[Session]:
+    """Sessions that ended, those that ended first come first (see `Store.ended`)."""
+    found = db.execute(
+        f"{_SESSION} AND moved > ? AND moved < ? ORDER BY moved, id LIMIT ?", flow, after, micros(before), most
+    )
+    if len(found) == most:  # all that were heard of at the same moment, since they are planned up to it
+        found += db.execute(f"{_SESSION} AND moved = ? AND id > ? ORDER BY id", flow, found[-1][5], found[-1][1])
+    return [_session_of(row) for row in found]
+
+
+def find_session(db: Database, flow: str, name: str) -> Session | None:
+    """A session by its id."""
+    found = db.execute(f"{_SESSION} AND id = ?", flow, name)
+    return _session_of(found[0]) if found else None
+
+
+def _session_of(row: tuple[Any, ...]) -> Session:
+    flow, name, first, last_at, turns, moved = row
+    return Session(flow, name, first, from_micros(last_at), turns, moved)
 
 
 def plan_session(db: Database, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
@@ -201,16 +218,12 @@ def plan_session(db: Database, session: Session, tasks: Sequence[tuple[int, floa
         found = db.execute("SELECT at, payload FROM trace WHERE seq = ?", session.first)
         for work_id, due, pi in tasks if found else ():
             _session_task(db, session, work_id, micros(due), pi, at=found[0][0], gone=found[0][1] == GONE)
-        db.execute(
-            "UPDATE session SET planned = ? WHERE flow = ? AND id = ? AND planned < ?",
-            *(session.turns, session.flow, session.id, session.turns),
-        )
 
 
 def _session_task(db: Database, session: Session, work_id: int, due: int, pi: float, *, at: int, gone: bool) -> None:
     done = db.execute(
         "SELECT s.turns FROM score s JOIN work w ON w.scorer = s.name AND w.fingerprint = s.fingerprint"
-        " WHERE s.seq = ? AND w.id = ?",
+        " WHERE s.seq = ? AND w.id = ? AND s.source = w.source",
         *(session.first, work_id),
     )
     if any(turns >= session.turns for (turns,) in done):
@@ -218,7 +231,7 @@ def _session_task(db: Database, session: Session, work_id: int, due: int, pi: fl
     insert_tasks(db, [new_task(work_id, session.first, at, due=due, pi=pi, gone=gone, turns=session.turns)])
     # One that a worker has now is done again afterwards; one that was given up has another chance with the new turns.
     db.execute(
-        "UPDATE task SET turns = ?, due = ?, since = ?, pi = ?,"
+        "UPDATE task SET turns = ?, due = ?, since = ?, pi = ?, failures = 0, crashes = 0,"
         " state = CASE WHEN state = 'leased' OR state = 'no_payload' THEN state ELSE 'waiting' END"
         " WHERE work = ? AND seq = ? AND turns < ?",
         *(session.turns, due, due, pi, work_id, session.first, session.turns),

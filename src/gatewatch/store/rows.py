@@ -141,13 +141,18 @@ class KeptScore(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """A conversation: the number of its first request, when its last turn began, and how many it has."""
+    """A conversation: the number of its first request, when its last turn began, and how many it has.
+
+    `moved` is when it was last heard of, in microseconds since the epoch: it only grows, and does with every turn that
+    arrives, late ones included.
+    """
 
     flow: str
     id: str
     first: int
     last_at: float
     turns: int
+    moved: int = 0
 
 
 # Work
@@ -155,7 +160,10 @@ class Session(Struct, frozen=True):
 
 class Work(Struct, frozen=True):
     """One scorer on one flow, and how far its work is planned: all requests up to `planned`, and all changes of
-    marks up to `changes`. `rules` are the ones that it was planned by last, whichever requests those were."""
+    marks up to `changes`. `rules` are the ones that it was planned by last, whichever requests those were.
+    `thinned` is the number up to which payloads are no longer held. A work `of_sessions` looks at whole ones: it is
+    planned up to a session's `moved`, in the place of a request's number.
+    """
 
     id: int
     flow: str
@@ -165,6 +173,8 @@ class Work(Struct, frozen=True):
     planned: int
     changes: int
     rules: tuple[Rule, ...] = ()
+    thinned: int = 0
+    of_sessions: bool = False
 
 
 class Unplanned(Struct, frozen=True):
@@ -178,13 +188,15 @@ class Unplanned(Struct, frozen=True):
 
 class Plan(Struct, frozen=True):
     """What was decided for a work. `tasks` are (seq, due, pi); `moved` are (seq, pi): where the probability of a
-    request that has a score, or a task, is now another."""
+    request that has a score, or a task, is now another. `read_at` is how far the work was planned when this was decided
+    (`planned`, `changes`): when it is further now, by another worker, the decision is out of date and not kept."""
 
     tasks: tuple[tuple[int, float, float], ...] = ()
     moved: tuple[tuple[int, float], ...] = ()
     epoch: Epoch | None = None
     through: int = 0
     changes: int = 0
+    read_at: tuple[int, int] | None = None
 
 
 class Leased(Struct, frozen=True):

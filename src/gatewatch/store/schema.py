@@ -66,9 +66,9 @@ CREATE TABLE changed (number INTEGER PRIMARY KEY, flow TEXT NOT NULL, seq BIGINT
 CREATE INDEX changed_flow ON changed (flow, number, seq);
 CREATE TABLE session (
     flow TEXT NOT NULL, id TEXT NOT NULL, first BIGINT NOT NULL, last_at BIGINT NOT NULL, turns BIGINT NOT NULL,
-    planned BIGINT NOT NULL, PRIMARY KEY (flow, id)
+    moved BIGINT NOT NULL, PRIMARY KEY (flow, id)
 ) WITHOUT ROWID;
-CREATE INDEX session_ended ON session (flow, last_at) WHERE planned < turns;
+CREATE INDEX session_moved ON session (flow, moved);
 
 CREATE TABLE said (id TEXT PRIMARY KEY, seq BIGINT NOT NULL) WITHOUT ROWID;
 CREATE INDEX said_seq ON said (seq);
@@ -82,7 +82,8 @@ CREATE TABLE segment (name TEXT PRIMARY KEY, taken BIGINT NOT NULL) WITHOUT ROWI
 
 CREATE TABLE work (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, fingerprint TEXT NOT NULL, source TEXT NOT NULL,
-    planned BIGINT NOT NULL, changes BIGINT NOT NULL, ruleset TEXT NOT NULL, UNIQUE (flow, scorer, fingerprint)
+    planned BIGINT NOT NULL, changes BIGINT NOT NULL, ruleset TEXT NOT NULL,
+    sessions SMALLINT NOT NULL, UNIQUE (flow, scorer, fingerprint)
 );
 CREATE TABLE ruleset (hash TEXT PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE epoch (

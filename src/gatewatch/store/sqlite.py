@@ -90,9 +90,11 @@ class SQLiteStore:
 
     # Planning
 
-    def work(self, flow: str, scorer: str, fingerprint: str, source: Source) -> Work:
+    def work(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, sessions_since: float | None = None
+    ) -> Work:
         """See `Store`."""
-        return planning.work(self._db, flow, scorer, fingerprint, source)
+        return planning.work(self._db, flow, scorer, fingerprint, source, sessions_since)
 
     def unplanned(self, work: Work, most: int) -> Unplanned:
         """See `Store`."""
@@ -106,13 +108,17 @@ class SQLiteStore:
         """See `Store`."""
         return planning.plan(self._db, work, plan)
 
-    def rewind(self, work: int) -> None:
+    def rewind(self, work: int, sessions_since: float | None = None) -> None:
         """See `Store`."""
-        planning.rewind(self._db, work)
+        planning.rewind(self._db, work, sessions_since)
 
-    def ended(self, flow: str, before: float, most: int) -> list[Session]:
+    def ended(self, flow: str, before: float, most: int, after: int = 0) -> list[Session]:
         """See `Store`."""
-        return planning.ended(self._db, flow, before, most)
+        return planning.ended(self._db, flow, before, most, after)
+
+    def find_session(self, flow: str, session: str) -> Session | None:
+        """See `Store`."""
+        return planning.find_session(self._db, flow, session)
 
     def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
         """See `Store`."""

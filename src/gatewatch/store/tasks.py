@@ -140,13 +140,18 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
     with db.transaction():
         for each in settled:
             found = db.execute(
-                f"SELECT {_TASK} FROM task JOIN work ON work.id = task.work JOIN trace ON trace.seq = task.seq"
-                " WHERE task.id = ? AND state = 'leased' AND attempts = ?",
-                *(each.task, each.attempt),
+                f"SELECT {_TASK}, state = 'leased' AND attempts = ? FROM task JOIN work ON work.id = task.work"
+                " JOIN trace ON trace.seq = task.seq WHERE task.id = ?",
+                *(each.attempt, each.task),
             )
-            if found:
-                _settle(db, _Task(found[0]), each, micros(now), rollup, spending)
+            if found and found[0][-1]:
+                _settle(db, _Task(found[0][:-1]), each, micros(now), rollup, spending)
                 done += 1
+            elif each.score is not None and each.score.cost is not None:  # too late, and paid for all the same
+                _book(db, each.budget, nano(each.score.cost.amount))
+                if found:
+                    task = _Task(found[0][:-1])
+                    spending.judged(micros(now), task.flow, task.scorer, each.score)
         rollup.write(db)
         spending.write(db)
     return done
@@ -225,10 +230,13 @@ def _pay(db: Database, task: _Task, score: Score | None, budget: str) -> None:
         paid = max(paid, task.reserved)
     if task.reserved:
         let_go(db, [(task.id, task.budget, task.reserved)])
-    name = task.budget or budget
-    if paid and name:
+    _book(db, task.budget or budget, paid)
+
+
+def _book(db: Database, budget: str, paid: int) -> None:
+    if paid and budget:
         db.execute(
             "INSERT INTO budget (name, spent, reserved) VALUES (?, ?, 0)"
             " ON CONFLICT (name) DO UPDATE SET spent = budget.spent + excluded.spent",
-            *(name, paid),
+            *(budget, paid),
         )
