@@ -7,7 +7,6 @@ from typing import Any
 
 from gatewatch.core.feedback import Feedback
 from gatewatch.core.trace import Trace
-from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways, arrival_of, said_of
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.worker import Done, Worker
@@ -78,6 +77,3 @@ def monitor(*watches: Watch, **given: Any) -> Monitor:
 def watch(scorer: Scorer, *rules: Any, **given: Any) -> Watch:
     """A scorer on the flow, by some rules."""
     return Watch(scorer=scorer, rules=tuple(rules), **given)
-
-
-KEPT = Keeping()

@@ -6,13 +6,14 @@ from random import Random
 
 import pytest
 
+from gatewatch.core.marks import bits
 from gatewatch.core.rates import Rule, u_of
 from gatewatch.online.monitor import DAY_S, HOUR_S
 from gatewatch.online.trends import Figure, Trend, trend
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.session import turns
 from gatewatch.store.rows import Settled
-from online.living import FLOW, START, Living, monitor, request, watch
+from online.living import FLOW, START, Living, monitor, request, thumb, watch
 
 
 @pytest.fixture
@@ -97,3 +98,13 @@ def test_every_bucket_knows_how_much_alike_the_turns_of_a_session_are(living: Li
             ends, n = figure.estimate.interval, figure.estimate.n
             assert ends is not None
             assert 0.8 < (ends.high - ends.low) / (2 * 1.96 * 0.5 / sqrt(n / 10)) < 1.2, (part, n)
+
+
+def test_a_share_of_nothing_of_sessions_is_not_estimated_for_all(living: Living) -> None:
+    living.arrive(*(request(n, session=f"s{n}", input=f"where is order {n}") for n in range(30)))
+    living.hear(*(thumb(n) for n in range(5)))
+    living.now += 3600
+    living.work(monitor(watch(turns(most=3), Rule(0.0), Rule(1.0, marks=bits(["thumbs_down"])))))
+    (figure,) = (each.total for each in shown(living).scorers if (each.scorer, each.source) == ("turns", "rule"))
+    assert (figure.estimate.mean, figure.estimate.n) == (None, 5)
+    assert figure.incomplete == "some requests are never sampled (a share of 0)"

@@ -251,6 +251,11 @@ def scores_sessions(store: Store) -> None:
             "of a session two scores stand, or the old one"
         )
         take(store, request("c", session="s", at=NOW + 10))
+    whole = store.work(FLOW, "whole", "w" * 12, "judge", 0.0)
+    (moved,) = (each.moved for each in store.ended(FLOW, NOW + 99, 9))
+    ways = [((moved, moved), 9.0, 10.0), ((moved, moved), 10.0, 99.0), ((moved + 1, moved + 9), 9.0, 10.0)]
+    began = [store.happened(whole, numbers, NOW + since, NOW + until) for numbers, since, until in ways]
+    assert began == [True, False, False], f"whether sessions began in a window is {began}"
     trends_agree_with_rows(store)
 
 
@@ -350,8 +355,9 @@ def finds_the_newest(store: Store) -> None:
                         before = page[-1].seq
                     what = f"latest of flow {flow!r}, slice {part!r}, marks {marks}, since {since}"
                     assert found == expected, f"{what} is {found}, not {expected}"
+    work = store.work(FLOW, "helpful", "f" * 12, "judge")
     ways = [((12, 12), 11.0, 12.0), ((12, 14), 12.0, 13.0), ((12, 14), 14.0, 99.0), ((41, 99), 0.0, 99.0)]
-    happened = [store.happened(FLOW, numbers, NOW + since, NOW + until) for numbers, since, until in ways]
+    happened = [store.happened(work, numbers, NOW + since, NOW + until) for numbers, since, until in ways]
     assert happened == [True, False, False, False], f"whether requests happened in a window is {happened}"
 
 

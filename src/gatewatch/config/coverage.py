@@ -32,7 +32,7 @@ def coverage(project: Project, store: Store, flow: str, *, since: float, until: 
         InputError: when a suite's dataset, or the slice function, cannot be read.
     """
     live: Counter[str] = Counter()
-    for cell in store.signals(flow, "day", since - since % 86_400, until):
+    for cell in store.signals(flow, "day", since, until):
         live[cell.slice] += cell.n
     total = live.total()
     slice_of = project_slice(project)

@@ -1,6 +1,6 @@
 """How a flow is doing: signals over every request, and what scorers say of all of it, by weighted means with intervals.
 
-A window in which something was capped hard, or lost, is not estimated: it is incomplete, and says why.
+A window in which something was capped hard is not estimated: it is incomplete, and says why.
 """
 
 from collections import Counter
@@ -160,7 +160,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
 
 
 def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
-    cells = [cell for cell in store.spend(since - since % DAY_S, until) if cell.kind == "judge" and cell.flow == flow]
+    cells = [cell for cell in store.spend(since, until) if cell.kind == "judge" and cell.flow == flow]
     return JudgeCost(sum(c.calls for c in cells), sum(c.cost for c in cells), sum(c.unknown for c in cells))
 
 
@@ -179,7 +179,7 @@ def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
     bare = _without([(e.first, e.last) for e in epochs], all_)
 
     def never(since: float, until: float) -> bool:
-        return work is not None and any(store.happened(work.flow, each, since, until) for each in bare)
+        return work is not None and any(store.happened(work, each, since, until) for each in bare)
 
     return never
 

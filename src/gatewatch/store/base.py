@@ -168,8 +168,9 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
-    def happened(self, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
-        """Whether any of a flow's requests, numbered from the first to the last of two, happened in a window."""
+    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+        """Whether any of the requests of a work, numbered from the first to the last of two, happened in a window;
+        or any of its sessions began in it, if it looks at those: their numbers are their `moved`."""
         ...
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:

@@ -8,7 +8,7 @@ from gatewatch.core.alias import alias_of
 from gatewatch.store.arriving import PAYLOADS
 from gatewatch.store.database import Database
 from gatewatch.store.rollups import each_bit
-from gatewatch.store.rows import Row, TaskRow, Unsettled
+from gatewatch.store.rows import Row, TaskRow, Unsettled, Work
 from gatewatch.store.units import from_micros, from_nano, micros
 
 ROW = (
@@ -67,12 +67,19 @@ def session(db: Database, flow: str, name: str) -> list[Row]:
     return [row_of(each) for each in found]
 
 
-def happened(db: Database, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
-    """Whether any of some requests happened in a window."""
-    found = db.execute(  # the sign keeps it to the index by time, in which the window is one stretch
-        "SELECT 1 FROM trace WHERE flow = ? AND at >= ? AND at < ? AND +seq >= ? AND +seq <= ? LIMIT 1",
-        *(flow, micros(since), micros(until), *numbers),
-    )
+def happened(db: Database, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    """Whether any of some requests, or sessions, of a work happened in a window (see `Store.happened`)."""
+    if work.of_sessions:
+        found = db.execute(
+            "SELECT 1 FROM session JOIN trace ON trace.seq = session.first"
+            " WHERE session.flow = ? AND moved >= ? AND moved <= ? AND at >= ? AND at < ? LIMIT 1",
+            *(work.flow, *numbers, micros(since), micros(until)),
+        )
+    else:  # the sign keeps it to the index by time, in which the window is one stretch
+        found = db.execute(
+            "SELECT 1 FROM trace WHERE flow = ? AND at >= ? AND at < ? AND +seq >= ? AND +seq <= ? LIMIT 1",
+            *(work.flow, micros(since), micros(until), *numbers),
+        )
     return bool(found)
 
 

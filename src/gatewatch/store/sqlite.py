@@ -191,9 +191,9 @@ class SQLiteStore:
         """See `Store`."""
         return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
 
-    def happened(self, flow: str, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
         """See `Store`."""
-        return reading.happened(self._db, flow, numbers, since, until)
+        return reading.happened(self._db, work, numbers, since, until)
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """See `Store`."""
