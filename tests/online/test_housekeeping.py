@@ -69,3 +69,34 @@ def test_what_is_due_is_done_step_by_step_until_nothing_is(living: Living, monke
     living.now += 90 * DAY_S
     living.work(WATCHED)
     assert living.store.counts().traces == 0
+
+
+def test_payloads_stay_within_their_room_and_no_more_goes_than_has_to(living: Living) -> None:
+    keeping, watched = Keeping(payload_bytes=5_000), monitor(payload_rate=0.5)
+    lost = 0
+    for day in range(5):
+        living.arrive(*(request(day * 1000 + n, input=f"x{n}" * 50) for n in range(300)))
+        living.now += 60
+        assert living.store.payload_bytes() > 5_000
+        while keep_house(living.store, (watched,), keeping, now=living.now):
+            pass
+        assert 4_800 < living.store.payload_bytes() <= 5_000
+        rows = sorted(living.store.latest(most=9999), key=lambda each: each.seq)
+        there = [each.seq for each in rows if each.payload in ("held", "kept")]
+        assert all(each.payload == "gone" for each in rows if each.seq < there[0])
+        counts = living.store.counts()
+        assert counts.losses["payload over the quota"] > lost
+        lost = counts.losses["payload over the quota"]
+    assert lost == sum(each.payload == "gone" and each.u < 0.5 for each in rows)
+
+
+def test_holds_end_only_as_early_as_there_is_need(living: Living) -> None:
+    living.arrive(*(request(n) for n in range(100)))
+    living.now += 60
+    room = int(living.store.payload_bytes() * 0.9)
+    while keep_house(living.store, (monitor(payload_rate=0.0),), Keeping(payload_bytes=room), now=living.now):
+        pass
+    states = [row(living, n).payload for n in range(100)]
+    assert states == ["gone"] * states.count("gone") + ["held"] * states.count("held")
+    assert 9 <= states.count("gone") <= 11
+    assert living.store.counts().losses == {}

@@ -81,16 +81,23 @@ class Generous(SQLiteStore):
 class KeepsPayloads(SQLiteStore):
     """One that thins nothing."""
 
-    def thin(self, decided: Sequence[Thinned]) -> int:
-        return super().thin([replace(each, gone=False) for each in decided])
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        return super().thin([replace(each, gone=False) for each in decided], enough)
+
+
+class LetsGoOfAll(SQLiteStore):
+    """One that does not know when there is room enough."""
+
+    def let_go(self, enough: int, most: int) -> int:
+        return super().let_go(2**60, most)
 
 
 class ThinsByOldMarks(SQLiteStore):
     """One that does not see that marks changed since it was decided what is to go."""
 
-    def thin(self, decided: Sequence[Thinned]) -> int:
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
         marks = {row.seq: row.marks for row in self.held(NOW * 2, 1000)}
-        return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided])
+        return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided], enough)
 
 
 class Raises(SQLiteStore):
@@ -108,6 +115,7 @@ BROKEN: Sequence[tuple[type[SQLiteStore], str]] = (
     (ForgetsToMove, "did not move"),
     (Generous, r"it set aside \[True, True, True\]"),
     (KeepsPayloads, "after thinning"),
+    (LetsGoOfAll, "more than was needed"),
     (ThinsByOldMarks, "marks that it has no more"),
     (Raises, "keeps_what_arrives: it raised ValueError: no"),
 )

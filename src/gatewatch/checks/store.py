@@ -288,6 +288,22 @@ def thins_and_tells_late_marks(store: Store) -> None:
     trends_agree_with_rows(store)
 
 
+def keeps_payloads_within_their_room(store: Store) -> None:
+    """Holds end, and payloads go, the oldest first and no more than needed; what goes that was kept is counted."""
+    planned(store, *"abcdef")
+    each = store.payload_bytes() // 6
+    decided = [Thinned(row.seq, row.marks, 0.5, row.seq in (1, 4)) for row in store.held(NOW + 1, 9)]
+    assert store.thin(decided, each + 1) == 4, "it did not stop once enough was gone"
+    assert store.let_go(1, 9) == 1, "it let go of more than was needed, or of nothing"
+    assert store.let_go(each * 9, 9) == 1, "it let go of a payload that is held"
+    payloads = [row.payload for row in reversed(store.latest())]
+    assert payloads == ["gone"] * 4 + ["held"] * 2, f"payloads are {payloads}"
+    assert [task.state for task in store.tasks(2)] == ["no_payload"], "a task waits for a payload that is gone"
+    counts = store.counts()
+    assert sum(counts.losses.values()) == 2, f"what was let go of is counted as {counts.losses}"
+    assert (counts.payloads, counts.payload_bytes) == (2, store.payload_bytes()), f"two are left, it counts {counts}"
+
+
 def lets_go_of_what_is_old(store: Store) -> None:
     """Old requests go, with all that hangs on them but the trends; feedback and work that waited too long too."""
     work = planned(store, "a")
@@ -360,6 +376,7 @@ CHECKS: tuple[Check, ...] = (
     keeps_money_within_its_limit,
     scores_sessions,
     thins_and_tells_late_marks,
+    keeps_payloads_within_their_room,
     lets_go_of_what_is_old,
     finds_the_newest,
     knows_its_workers,

@@ -32,11 +32,25 @@ def keep_house(store: Store, monitors: Iterable[Monitor], keeping: Keeping, *, n
     """Thin and let go of what is due, as much as others can wait for, and say whether there is more to be done."""
     by_flow = {monitor.flow: monitor for monitor in monitors}
     longest = max([keeping.hold_s, *(monitor.hold_s for monitor in by_flow.values())])
-    full = store.payload_bytes() > keeping.payload_bytes
-    rows = store.held(now if full else now - longest, _AT_ONCE)
+    rows = store.held(now - longest, _AT_ONCE)
     ended = store.thin([_decided(row, by_flow, keeping) for row in rows])
+    more = ended < len(rows) or len(rows) == _AT_ONCE or _make_room(store, by_flow, keeping, now)
     expired = store.expire(now - keeping.traces_s, now - keeping.feedback_s, now - keeping.work_s)
-    return ended < len(rows) or len(rows) == _AT_ONCE or expired.more
+    return more or expired.more
+
+
+def _make_room(store: Store, monitors: Mapping[str, Monitor], keeping: Keeping, now: float) -> bool:
+    """While payloads take too much room, end holds before their time, and then let go of what outlived its own, in
+    both the oldest first and no more than needed; say whether there is more to be done."""
+    over = store.payload_bytes() - keeping.payload_bytes
+    if over <= 0:
+        return False
+    rows = store.held(now, _AT_ONCE)
+    ended = store.thin([_decided(row, monitors, keeping) for row in rows], over)
+    over = store.payload_bytes() - keeping.payload_bytes
+    if over <= 0 or ended < len(rows) or len(rows) == _AT_ONCE:
+        return over > 0
+    return store.let_go(over, _AT_ONCE) == _AT_ONCE
 
 
 def _decided(row: Row, monitors: Mapping[str, Monitor], keeping: Keeping) -> Thinned:

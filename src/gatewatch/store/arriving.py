@@ -1,7 +1,7 @@
 """What arrives: requests and what is said of them, each kept once, in whatever order and however often they come."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,10 +33,7 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
                 arrivals.segment,
                 arrivals.offset,
             )
-        db.executemany(
-            "INSERT INTO loss (reason, n) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET n = loss.n + excluded.n",
-            [(reason, n) for reason, n in arrivals.losses.items() if n > 0],
-        )
+        lose(db, arrivals.losses)
         rollup, spending = Rollup(), Spending()
         new = _new(db, arrivals.traces)
         if new:
@@ -46,6 +43,14 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
         rollup.write(db)
         spending.write(db)
     return TakenIn(len(new), len(arrivals.traces) - len(new), said, parked)
+
+
+def lose(db: Database, losses: Mapping[str, int]) -> None:
+    """Count what was lost, by reason."""
+    db.executemany(
+        "INSERT INTO loss (reason, n) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET n = loss.n + excluded.n",
+        [(reason, n) for reason, n in losses.items() if n > 0],
+    )
 
 
 def taken(db: Database, segment: str) -> int:

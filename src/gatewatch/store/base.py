@@ -200,11 +200,17 @@ class Store(Protocol):
         """The oldest requests whose payloads are held, and that were received before a time."""
         ...
 
-    def thin(self, decided: Sequence[Thinned]) -> int:
-        """End the hold of the oldest requests that are held, in order, and say of how many.
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        """End the hold of the oldest requests that are held, in order, and say of how many; stop once payloads of
+        `enough` bytes are gone, where that is given.
 
-        It stops where nothing was decided, or the marks are others by now: that request is held on, to be decided on
-        again, and so is what came after it. What waited for a payload that is gone becomes `no_payload`."""
+        It stops, too, where nothing was decided, or the marks are others by now: that request is held on, to be decided
+        on again, and so is what came after it. What waited for a payload that is gone becomes `no_payload`."""
+        ...
+
+    def let_go(self, enough: int, most: int) -> int:
+        """Let go of the oldest payloads that outlived their hold, at most so many and until `enough` bytes are gone;
+        say of how many, and count them as lost. What waited for one becomes `no_payload`."""
         ...
 
     def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from gatewatch.store import tasks
-from gatewatch.store.arriving import GONE, HELD, KEPT, add_payloads
+from gatewatch.store.arriving import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
@@ -34,17 +34,20 @@ def held(db: Database, before: float, most: int) -> list[Row]:
     return rows
 
 
-def thin(db: Database, decided: Sequence[Thinned]) -> int:
+def thin(db: Database, decided: Sequence[Thinned], enough: int | None) -> int:
     """End the hold of the oldest requests that are held (see `Store.thin`)."""
     by_seq = {each.seq: each for each in decided}
+    freed = 0
     with db.transaction():
+        sizes = _sizes(db, [each.seq for each in decided if each.gone]) if enough is not None else {}
         held = f"SELECT seq, marks FROM trace WHERE payload = {HELD} AND seq <= ? ORDER BY seq"
         ended: list[Thinned] = []
         for seq, marks in db.execute(held, max(by_seq, default=0)):
             each = by_seq.get(seq)
-            if each is None or each.marks != marks:
+            if each is None or each.marks != marks or (enough is not None and freed >= enough):
                 break
             ended.append(each)
+            freed += sizes.get(seq, 0)
         gone = [each.seq for each in ended if each.gone]
         db.executemany(
             "UPDATE trace SET payload = ?, kept = ? WHERE seq = ?",
@@ -57,11 +60,33 @@ def thin(db: Database, decided: Sequence[Thinned]) -> int:
     return len(ended)
 
 
+def let_go(db: Database, enough: int, most: int) -> int:
+    """Let go of the oldest payloads that outlived their hold (see `Store.let_go`)."""
+    with db.transaction():
+        oldest = [
+            seq for (seq,) in db.execute(f"SELECT seq FROM trace WHERE payload = {KEPT} ORDER BY seq LIMIT ?", most)
+        ]
+        sizes, gone, freed = _sizes(db, oldest), [], 0
+        for seq in oldest:
+            if freed >= enough:
+                break
+            gone.append(seq)
+            freed += sizes.get(seq, 0)
+        _delete_payloads(db, gone)
+        db.among(f"UPDATE trace SET payload = {GONE} WHERE seq IN {{}}", gone)
+        lose(db, {"payload over the quota": len(gone)})
+    return len(gone)
+
+
+def _sizes(db: Database, seqs: list[int]) -> dict[int, int]:
+    return dict(db.among("SELECT seq, length(body) FROM payload WHERE seq IN {}", seqs))
+
+
 def _delete_payloads(db: Database, seqs: list[int]) -> None:
-    sizes = db.among("SELECT length(body) FROM payload WHERE seq IN {}", seqs)
+    sizes = _sizes(db, seqs)
     db.among("DELETE FROM payload WHERE seq IN {}", seqs)
     db.among("UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {}", seqs)
-    add_payloads(db, -len(sizes), -sum(size for (size,) in sizes))
+    add_payloads(db, -len(sizes), -sum(sizes.values()))
 
 
 def payload_bytes(db: Database) -> int:

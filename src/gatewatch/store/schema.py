@@ -56,6 +56,7 @@ CREATE INDEX trace_at ON trace (flow, at, seq);
 CREATE INDEX trace_session ON trace (flow, session, at) WHERE session <> '';
 CREATE INDEX trace_external ON trace (external_id, seq) WHERE external_id <> '';
 CREATE INDEX trace_held ON trace (seq, received) WHERE payload = 1;
+CREATE INDEX trace_kept ON trace (seq) WHERE payload = 2;
 CREATE TABLE payload (seq INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE mark (
     bit BIGINT NOT NULL, seq BIGINT NOT NULL, flow TEXT NOT NULL, slice TEXT NOT NULL, at BIGINT NOT NULL,

@@ -223,9 +223,13 @@ class SQLiteStore:
         """See `Store`."""
         return housekeeping.held(self._db, before, most)
 
-    def thin(self, decided: Sequence[Thinned]) -> int:
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
         """See `Store`."""
-        return housekeeping.thin(self._db, decided)
+        return housekeeping.thin(self._db, decided, enough)
+
+    def let_go(self, enough: int, most: int) -> int:
+        """See `Store`."""
+        return housekeeping.let_go(self._db, enough, most)
 
     def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """See `Store`."""
