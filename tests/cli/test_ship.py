@@ -100,6 +100,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shipping, "_FIRST_WAIT_S", 0.001)
     monkeypatch.setattr(shipping, "_LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(shipping, "_LONGEST_ASKED_S", 0.01)
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield project(tmp_path)
     for number, handler in kept.items():
