@@ -100,6 +100,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shipping, "_FIRST_WAIT_S", 0.001)
     monkeypatch.setattr(shipping, "_LONGEST_WAIT_S", 0.01)
+    monkeypatch.setattr(shipping, "_LONGEST_ASKED_S", 0.01)
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield project(tmp_path)
     for number, handler in kept.items():
@@ -258,4 +259,37 @@ def test_there_is_nothing_to_send(here: Path, capsys: pytest.CaptureFixture[str]
 def test_what_is_no_address_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "ship", "--to", "example.org", "--once")
     assert code == 2
-    assert "expected http:// or https://, got 'example.org'" in err
+    assert "must begin with http:// or https:// and name a host, got 'example.org'" in err
+
+
+def test_once_gives_up_where_nobody_answers_and_keeps_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gatewatch.online import ship as module
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "_FIRST_WAIT_S", 0.001)
+    segment = tmp_path / "spool" / "1-1-0.seg"
+    segment.parent.mkdir()
+    segment.write_bytes(codec.frame("trace", b'{"id":"a"}'))
+    code, _, err = run(capsys, "ship", "--to", "http://127.0.0.1:9", "--spool", "spool", "--once")
+    assert code == 4 and "did not take it in 6 tries" in err and "it stays in the spool" in err
+    assert segment.exists()
+
+
+@pytest.mark.parametrize("token", ["caf\u00e9", "a\nb"])
+def test_a_token_that_cannot_be_sent_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GATEWATCH_TOKEN", token)
+    code, _, err = run(capsys, "ship", "--to", "http://127.0.0.1:9", "--spool", ".", "--once")
+    assert code == 2 and "GATEWATCH_TOKEN: the value" in err and token not in err
+
+
+def test_a_spool_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "ship", "--to", "http://127.0.0.1:9", "--spool", "none", "--once")
+    assert code == 2 and "none: there is no such folder" in err

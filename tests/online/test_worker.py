@@ -152,7 +152,7 @@ def test_payloads_are_thinned_and_a_mark_that_comes_after_that_finds_none(living
     for n in range(100, 200):
         entry = told(living, n).entries[0]
         assert entry.pi == pytest.approx(0.2)
-        assert entry.fate == ("scored" if sampled(n, 0.2) else "sampled out")
+        assert entry.fate == ("scored" if sampled(n, 0.2) else "no payload")
 
 
 def test_a_request_without_a_payload_says_so(living: Living) -> None:

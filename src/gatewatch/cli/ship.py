@@ -9,6 +9,7 @@ import click
 from gatewatch.cli.terminal import counted, shown, tell
 
 _PAUSE_S = 1.0
+_TRIES = 6
 
 
 @click.command(name="ship")
@@ -23,6 +24,8 @@ def command(address: str, *, spool: str, token_env: str, once: bool) -> int | No
     import httpx
 
     from gatewatch.config.project import Project
+    from gatewatch.core.errors import InputError, Problem
+    from gatewatch.core.http import header_flaw, url_flaw
     from gatewatch.online.ship import ship
 
     if spool:
@@ -30,9 +33,13 @@ def command(address: str, *, spool: str, token_env: str, once: bool) -> int | No
     else:
         project = Project.open()
         folder = project.root / project.settings.online.spool
-    if not address.startswith(("http://", "https://")):
-        raise click.BadParameter(f"expected http:// or https://, got {address!r}", param_hint="--to")
+    if flaw := url_flaw(address):
+        raise click.BadParameter(flaw, param_hint="--to")
     token = os.environ.get(token_env, "")
+    if token and (flaw := header_flaw("authorization", f"Bearer {token}")):
+        raise InputError(Problem(token_env, flaw))
+    if spool and not folder.is_dir():
+        raise InputError(Problem(str(folder), "there is no such folder", "capture makes it with its first request"))
     stop = threading.Event()
     heard = _on_signals(stop)
     headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -41,7 +48,14 @@ def command(address: str, *, spool: str, token_env: str, once: bool) -> int | No
         if not once:
             tell(shown(f"{folder} -> {address}"))
         while not stop.is_set():
-            sent = ship(folder, client, source=socket.gethostname(), stopped=stop.is_set, wait=stop.wait)
+            sent = ship(
+                folder,
+                client,
+                source=socket.gethostname(),
+                stopped=stop.is_set,
+                wait=stop.wait,
+                tries=_TRIES if once else None,
+            )
             records += sent.records
             if once:
                 break
