@@ -19,7 +19,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.bins import quantile
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
-T = TypeVar("T", ScoreCell, SignalCell)
+T = TypeVar("T", ScoreCell, SignalCell, Unsettled)
 
 EXACT = 2000
 """Up to so many values, an estimate is made from them, which know their sessions; from sums where there are more."""
@@ -129,17 +129,18 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         by_bucket: dict[float, list[Value]] = {}
         for value in values:
             by_bucket.setdefault(value.at - value.at % TIER_S[tier], []).append(value)
+        left = [
+            each
+            for each in undone
+            if work is not None
+            and (each.scorer, each.fingerprint) == (scorer, fingerprint)
+            and (not part or each.slice == part)
+        ]
         window = _Window(
             values,
             by_bucket,
             design=design,
-            undone=[
-                each
-                for each in undone
-                if work is not None
-                and (each.scorer, each.fingerprint) == (scorer, fingerprint)
-                and (not part or each.slice == part)
-            ],
+            undone=dict(_by_bucket(left)),
             never=_never(store, work),
             since=since,
             until=until,
@@ -199,7 +200,7 @@ class _Window(Struct, frozen=True):
     values: list[Value]
     by_bucket: dict[float, list[Value]]
     design: float | None
-    undone: list[Unsettled]
+    undone: Mapping[float, Sequence[Unsettled]]
     never: Callable[[float, float], bool]
     since: float
     until: float
@@ -210,10 +211,8 @@ class _Window(Struct, frozen=True):
         length = TIER_S[self.tier]
         values = self.values if bucket is None else self.by_bucket.get(bucket, [])
         states: Counter[str] = Counter()
-        for each in self.undone:  # by hour: a minute shares its hour's
-            at = each.bucket
-            if bucket is None or (bucket <= at < bucket + length) or (length < HOUR_S and at <= bucket < at + HOUR_S):
-                states[each.state] += each.n
+        for each in self._undone(bucket):
+            states[each.state] += each.n
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
@@ -225,6 +224,13 @@ class _Window(Struct, frozen=True):
             incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])
         estimate = Estimate(None, n) if incomplete else self._estimate(cells, values)
         return Figure(estimate, unknown, sum(cell.skipped for cell in cells), waiting, lost, incomplete)
+
+    def _undone(self, bucket: float | None) -> Iterable[Unsettled]:
+        """What is not done of a bucket; it is known by the hour: a minute shares its hour's."""
+        if bucket is None:
+            return (each for hour in self.undone.values() for each in hour)
+        first, hours = bucket - bucket % HOUR_S, max(1, TIER_S[self.tier] // TIER_S["hour"])
+        return (each for n in range(hours) for each in self.undone.get(first + n * HOUR_S, ()))
 
     def _estimate(self, cells: Sequence[ScoreCell], values: Sequence[Value]) -> Estimate:
         if self.design is None:
