@@ -1,12 +1,15 @@
 """One attempt at a leased task: from the request to a score, another try later, or a reason why there will be none."""
 
+import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
+from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
@@ -21,6 +24,8 @@ TRIES = 3
 DEATHS = 5
 """So many workers may die over a task: more than `TRIES`, since most are killed for reasons of their own."""
 FIRST_RETRY_S = 10.0
+_ASIDE_S = 0.5
+_log = logging.getLogger("gatewatch")
 _RESERVED = 3.0
 """Times what a score costs on the mean is set aside for one: few cost more."""
 
@@ -47,6 +52,11 @@ class Attempts(Struct, frozen=True, kw_only=True):
         if monitor.budget is not None and watch.scorer.models:
             budget, amount = budget_name(monitor.name, self.clock()), _RESERVED * cost
             if not self.store.reserve(budget, monitor.budget, amount, task=leased.task):
+                spent, aside = self.store.spent(budget)
+                if aside > 0 and spent + amount <= monitor.budget:
+                    reason = "what is left of the day's budget is set aside for others"
+                    return replace(settled, retry_at=self.clock() + _ASIDE_S, reason=reason, counts=False)
+                _say_used_up(budget, monitor.budget)
                 reason = f"the day's budget of {monitor.budget:g} USD is used up"
                 return replace(settled, state="over_budget", reason=reason)
         return None
@@ -86,6 +96,8 @@ class Attempts(Struct, frozen=True, kw_only=True):
 
     def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[Trouble], budget: str = "") -> Settled:
         scorer, now = watch.scorer, self.clock()
+        if noted and score.cost is not None and score.cost.unknown and not any(each.billed for each in noted):
+            score = replace(score, cost=Cost(score.cost.amount))  # what was refused or broke off is not billed
         settled = Settled(leased.task, leased.attempt, author=self.owner, budget=budget)
         if score.status == "scorer_error" and noted:
             trouble = noted[-1]
@@ -103,4 +115,10 @@ class Attempts(Struct, frozen=True, kw_only=True):
 
 def _paid(score: Score) -> Score | None:
     """What a failed try cost: it is booked, and is no score."""
-    return score if score.cost is not None or score.usage is not None else None
+    return score if score.cost not in (None, Cost()) else None
+
+
+@lru_cache(maxsize=100)
+def _say_used_up(budget: str, limit: float) -> None:
+    """Say once a day that a budget is used up."""
+    _log.warning("the budget %s of %g USD is used up: what else was sampled today is not judged", budget, limit)

@@ -1,5 +1,6 @@
 """Models as a worker asks them: it learns when one does not answer, and stops asking it until it does."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from gatewatch.models.protocol import ChatReply, ChatRequest, Model
     from gatewatch.scorers.base import Models
 
+_log = logging.getLogger("gatewatch")
+
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 5.0, 300.0
 _IN_A_ROW = 5
 
@@ -23,7 +26,8 @@ class Breaker:
     After the pause one score is tried; when it succeeds, all goes on.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, clock: Callable[[], float]) -> None:
+        self._name = name
         self._clock = clock
         self._failed = 0
         self._pause = 0.0
@@ -42,6 +46,8 @@ class Breaker:
 
     def succeeded(self) -> None:
         """A model answered."""
+        if self._pause:
+            _log.warning("%s answers again", self._name)
         self._failed, self._pause, self.until, self.reason = 0, 0.0, 0.0, ""
 
     def failed(self, reason: str) -> bool:
@@ -53,14 +59,16 @@ class Breaker:
             return False
         self._pause = min(self._pause * 2 or _FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self.until, self.reason = self._clock() + self._pause, reason
+        _log.warning("%s is not asked for %.0f s: %s", self._name, self._pause, reason)
         return True
 
 
 class Trouble(Struct, frozen=True):
-    """A call that a model did not answer."""
+    """A call that a model did not answer; `billed` is whether it may have cost something all the same."""
 
     model: str
     reason: str
+    billed: bool = False
 
 
 troubles: ContextVar[list[Trouble] | None] = ContextVar("gatewatch_troubles", default=None)
@@ -91,7 +99,7 @@ class WatchedModel:
         except ModelError as error:
             noted = troubles.get()
             if noted is not None and error.kind != "malformed":
-                noted.append(Trouble(self.name, f"{error.kind}: {error}"))
+                noted.append(Trouble(self.name, f"{error.kind}: {error}", error.kind == "timeout"))
             raise
         if not reply.cached:
             self._breaker.succeeded()
@@ -112,7 +120,7 @@ class WatchedModels:
 
     def model(self, name: str) -> "Model":
         """The model that chats."""
-        breaker = self.breakers.setdefault(name, Breaker(self._clock))
+        breaker = self.breakers.setdefault(name, Breaker(name, self._clock))
         return WatchedModel(self._models.model(name), breaker)
 
     def embedder(self, name: str) -> "Embedder":

@@ -5,7 +5,7 @@ budget lowers them. The latter is decided for a whole stretch of requests at onc
 looked at: so it is a known part of each one's probability.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil, log2
 
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from gatewatch.online.monitor import DAY_S, HOUR_S, Monitor, Watch
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, Work
 
-BATCH = 2000
+BATCH, FEW = 2000, 50
 SIGNALS = "session signals"
 """The scorer and the fingerprint of the work that keeps what sessions tell by themselves."""
 _HEAD_START = 0.1
@@ -42,17 +42,29 @@ class Planner:
         self._session_signals = session_signals
         self._looked_at: set[tuple[int, tuple[Rule, ...]]] = set()
         self._lowered: dict[int, tuple[float, float]] = {}  # by work: the multiplier, and since when
+        self._most = BATCH
 
-    def plan(self, monitor: Monitor, costs: Mapping[str, float], now: float) -> int:
+    def plan(self, monitor: Monitor, costs: Mapping[str, float], now: float, *, guessed: Collection[str] = ()) -> int:
         """Decide on what a monitor has not decided on, and say on how many requests and sessions that was.
 
         Args:
             monitor: what watches the flow.
             costs: by scorer, what one score costs in US dollars.
             now: the time, in seconds since the epoch.
+            guessed: scorers whose cost is a guess. Where there is a budget they begin with a few scores, which tell.
         """
         decided = self._signals(monitor, now)
+        waiting: set[str] = set()
+        if guessed and monitor.budget is not None:
+            undone = self.store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
+            waiting = {scorer for _, scorer, _, _, state, _ in undone if state in ("waiting", "leased")}
         for watch in monitor.watches:
+            name = watch.scorer.name
+            self._most = BATCH
+            if name in guessed and monitor.budget is not None:
+                if name in waiting:
+                    continue
+                self._most = FEW
             one = self._sessions if watch.of_session else self._requests
             decided += one(monitor, watch, costs, now)
         return decided
@@ -63,7 +75,7 @@ class Planner:
         store, work = self.store, work_of(self.store, monitor, watch, now)
         rules = _with_target(store, monitor.flow, watch, now)
         work = self._anew_if_changed(work, rules, monitor, watch, now)
-        found = store.unplanned(work, BATCH)
+        found = store.unplanned(work, self._most)
         rows = [*found.new, *found.changed]
         if not rows and (found.through, found.changes) == (work.planned, work.changes):
             return 0
@@ -94,7 +106,7 @@ class Planner:
     def _sessions(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float) -> int:
         store, work = self.store, work_of(self.store, monitor, watch, now)
         work = self._anew_if_changed(work, watch.rules, monitor, watch, now)
-        found = store.ended(monitor.flow, now - monitor.session_end_s, BATCH, work.planned)
+        found = store.ended(monitor.flow, now - monitor.session_end_s, self._most, work.planned)
         noted = store.unplanned(work, BATCH)
         before = [store.find_session(monitor.flow, name) for name in {row.session for row in noted.changed} if name]
         again = [each for each in before if each is not None and each.moved <= work.planned]
@@ -213,10 +225,10 @@ def facts_of_session(rows: Sequence[Row]) -> Facts:
     return Facts(first.slice, first.variant, tags, marks, 0, sum(costs) if costs else None)
 
 
-def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> float:
-    """What a score costs, in US dollars: the mean of the last two days, or the guess where there is none."""
+def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> tuple[float, bool]:
+    """What a score costs, in US dollars: the mean of the last two days. True beside it says that it is a guess."""
     if not watch.scorer.models:
-        return 0.0
+        return 0.0, False
     scorer, since = watch.scorer, now - 2 * DAY_S
     since -= since % DAY_S
     paid = sum(
@@ -226,7 +238,7 @@ def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> float:
     )
     cells = store.cells(monitor.flow, "day", since, now)
     scores = sum(cell.n + cell.unknown for cell in cells if cell.scorer == scorer.name and cell.source == scorer.source)
-    return paid / scores if paid > 0 and scores else watch.guess
+    return (paid / scores, False) if scores else (watch.guess, watch.guess > 0)
 
 
 def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: float) -> float:

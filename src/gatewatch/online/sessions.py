@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from gatewatch.core import marks
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
@@ -24,8 +26,9 @@ def told_by(session: Session, rows: Sequence[Row], traces: Sequence[Trace]) -> t
     """
     name = f"session:{session.flow}:{session.id}:{session.turns}"
     scores: list[Score] = []
+    whole = replace(traces[-1], error=None)  # that a turn failed is theirs to weigh
     for scorer in _SIGNALS:
-        score = apply_inline(scorer, traces[-1], beside={"session": traces})
+        score = apply_inline(scorer, whole, beside={"session": traces})
         if score.status == "scored":
             scores.append(Score(score.value, score.label, "", "scored", scorer.name, "signal", scorer.fingerprint))
     found = {score.name: score.value for score in scores}

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
@@ -178,8 +179,10 @@ class Worker:
     def _plan(self, now: float) -> int:
         planned = 0
         for monitor in self.monitors:
-            costs = {each.scorer.name: cost_of(self.store, monitor, each, now) for each in monitor.watches}
-            planned += self.planner.plan(monitor, costs, now)
+            told = {each.scorer.name: cost_of(self.store, monitor, each, now) for each in monitor.watches}
+            costs = {name: cost for name, (cost, _) in told.items()}
+            guessed = [name for name, (_, guess) in told.items() if guess]
+            planned += self.planner.plan(monitor, costs, now, guessed=guessed)
             for watch in monitor.watches:
                 work = work_of(self.store, monitor, watch, now)
                 self._watched[work.id] = monitor, watch, costs[watch.scorer.name]
@@ -249,6 +252,8 @@ class Worker:
         try:
             trace = codec.decode(leased.payload or b"", Trace)
             beside = self.attempts.beside(leased.row, watch)
+            if watch.of_session:  # one turn that failed is not the session's failure
+                trace = replace(trace, error=None)
         except ValueError as error:
             reason = f"a payload cannot be read: {str(error)[:200]}"
             self._settled.append(Settled(leased.task, leased.attempt, state="failed", reason=reason))
