@@ -34,6 +34,7 @@ _log = logging.getLogger("gatewatch")
 ENDED = "ended"
 """What a worker says last."""
 _IDLE_S = 0.25
+_IDLE_ROUNDS = 4
 _STORE_PAUSE_S = 1.0
 _BEAT_S = 5.0
 _HOUSE_S = 60.0
@@ -110,7 +111,7 @@ class Worker:
         Raises:
             GatewatchError: when several scorers did not come back: their threads cannot be ended, the process can.
         """
-        total = Done()
+        total, idle = Done(), _IDLE_ROUNDS
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -125,7 +126,8 @@ class Worker:
                 if self.threads.abandoned >= _MOST_ABANDONED:
                     what = f"{self.threads.abandoned} scorers did not come back: this worker ends, start another"
                     raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
-                if once and done == Done() and not self._waiting and not self._untidy:
+                idle = 0 if done.put_off else idle + 1  # what was put off may be due again in a moment
+                if once and done == Done() and not self._waiting and not self._untidy and idle > _IDLE_ROUNDS:
                     break
                 await self._something(stop, 0.0 if done != Done() else _IDLE_S)
         finally:
