@@ -111,7 +111,7 @@ class Worker:
         Raises:
             GatewatchError: when several scorers did not come back: their threads cannot be ended, the process can.
         """
-        total, idle = Done(), _IDLE_ROUNDS
+        total, patience = Done(), 0
         try:
             while not stop.is_set():
                 self._wake.clear()
@@ -126,9 +126,12 @@ class Worker:
                 if self.threads.abandoned >= _MOST_ABANDONED:
                     what = f"{self.threads.abandoned} scorers did not come back: this worker ends, start another"
                     raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
-                idle = 0 if done.put_off else idle + 1  # what was put off may be due again in a moment
-                if once and done == Done() and not self._waiting and not self._untidy and idle > _IDLE_ROUNDS:
-                    break
+                if done.put_off:  # it may be due again in a moment
+                    patience = _IDLE_ROUNDS
+                if once and done == Done() and not self._waiting and not self._untidy:
+                    if not patience:
+                        break
+                    patience -= 1
                 await self._something(stop, 0.0 if done != Done() else _IDLE_S)
         finally:
             total += await self._drained()
