@@ -156,11 +156,13 @@ def test_a_flow_that_nothing_watches_has_its_signals(here: Path, capsys: pytest.
     with spooling(here):
         answered(1)
     run(capsys, "work", "--once")
-    assert "no flow is watched yet" in run(capsys, "trends")[1]
+    assert "no flow is watched: [monitors] names none" in run(capsys, "trends")[1]
     out = run(capsys, "trends", "support")[1]
     assert "1 request · 0 timed out" in out and "no score yet" in out
 
 
 def test_nothing_is_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "trends")[:2] == (0, "no flow is watched yet: a worker takes requests in (`gatewatch work`)\n")
+    assert "no request in this time" in run(capsys, "trends")[1]
+    code, _, err = run(capsys, "trends", "suport")
+    assert code == 2 and 'there is no such flow (did you mean "support"?)' in err
     assert run(capsys, "trends", "--days", "0")[0] == 2

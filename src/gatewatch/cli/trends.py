@@ -41,13 +41,17 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
     from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem, did_you_mean
     from gatewatch.online.trends import trend
 
     project = Project.open()
     store = store_of(project)
     try:
         now = wall()
-        flows = [flow] if flow else sorted({work.flow for work in store.works()})
+        watched = {each.flow for each in project.settings.monitors.values()} | {each.flow for each in store.works()}
+        if flow and flow not in watched and not store.latest(flow, most=1):
+            raise InputError(Problem(flow, "there is no such flow", did_you_mean(flow, watched)))
+        flows = [flow] if flow else sorted(watched)
         since = now - days * 86_400
         if slices:
             _slices({each: coverage(project, store, each, since=since, until=now + 1) for each in flows}, as_json)
@@ -62,7 +66,7 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
         print_json({"kind": "gatewatch.trends", "version": 1, "flows": flows_told})
         return
     if not found:
-        click.echo("no flow is watched yet: a worker takes requests in (`gatewatch work`)")
+        click.echo("no flow is watched: [monitors] names none, and no worker took any in (`gatewatch work`)")
     for place, each in enumerate(found):
         if place:
             click.echo("")
@@ -105,7 +109,9 @@ def print_trend(found: "Trend") -> None:
     def moment(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(_FORMATS[found.tier])
 
-    say(f"{found.flow}  {moment(found.since)} to {moment(found.until)} UTC, by {found.tier}")
+    whole = "%Y-%m-%d" if found.tier == "day" else "%Y-%m-%d %H:%M"
+    ends = [datetime.fromtimestamp(at, UTC).strftime(whole) for at in (found.since, found.until)]
+    say(f"{found.flow}  {ends[0]} to {ends[1]} UTC, by {found.tier}")
     if not found.signals.n:
         say("  no request in this time")
         return

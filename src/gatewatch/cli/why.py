@@ -7,7 +7,10 @@ import click
 
 from gatewatch.cli.terminal import print_json, shown
 
+_SHOWN = 600
+
 if TYPE_CHECKING:
+    from gatewatch.core.trace import Trace
     from gatewatch.online.ledger import Entry, Ledger
 
 
@@ -18,7 +21,9 @@ def command(trace: str, *, as_json: bool) -> None:
     """Say of a TRACE (its id, or the application's own for it) which scorers saw it, which did not, and why."""
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
+    from gatewatch.core import codec
     from gatewatch.core.errors import InputError, Problem
+    from gatewatch.core.trace import Trace
     from gatewatch.online.ledger import ledger
 
     store = store_of(Project.open())
@@ -28,12 +33,14 @@ def command(trace: str, *, as_json: bool) -> None:
             hint = "a worker may not have taken it in yet (`gatewatch work`), or it is older than is kept"
             raise InputError(Problem(trace, "no such request is stored", hint))
         found = ledger(store, row)
+        payload = store.payload(row.seq)
     finally:
         store.close()
+    trace_told = codec.decode(payload, Trace) if payload else None
     if as_json:
-        print_json({"kind": "gatewatch.why", "version": 1, **_plain(found)})
+        print_json({"kind": "gatewatch.why", "version": 1, **_plain(found), "trace": trace_told})
         return
-    for line in lines_of(found):
+    for line in lines_of(found, trace_told):
         click.echo(shown(line))
 
 
@@ -47,8 +54,8 @@ def _plain(found: "Ledger") -> dict[str, Any]:
     return plain
 
 
-def lines_of(found: "Ledger") -> Iterator[str]:
-    """A request's ledger, line by line."""
+def lines_of(found: "Ledger", trace: "Trace | None" = None) -> Iterator[str]:
+    """A request's ledger, line by line, with what was said where it is there."""
     from datetime import UTC, datetime
 
     from gatewatch.core.clock import stamp
@@ -74,6 +81,9 @@ def lines_of(found: "Ledger") -> Iterator[str]:
         if value:
             yield f"  {name:<11} {value}"
     yield f"  {'u':<11} {row.u:.6f}: it is scored where this is below pi"
+    if trace is not None:
+        yield ""
+        yield from _content(trace)
     if found.entries:
         yield ""
         width = max(len(each.scorer) for each in found.entries)
@@ -86,6 +96,20 @@ def lines_of(found: "Ledger") -> Iterator[str]:
         value = "" if score.value is None else f" {score.value:.3g}"
         more = " ".join(filter(None, (score.label, score.explanation[:200])))
         yield f"  {score.source} {score.name}{value}  {more}".rstrip()
+
+
+def _content(trace: "Trace") -> Iterator[str]:
+    from gatewatch.core.codec import text_of
+
+    told = {"input": text_of(trace.input), "output": text_of(trace.output)}
+    told["error"] = "" if trace.error is None else trace.error.message
+    told["steps"] = ", ".join(span.name for span in trace.spans[:20])
+    told["taken out"] = ", ".join(f"{each.count} {each.type} ({each.field})" for each in trace.redacted)
+    told["flaws"] = "; ".join(trace.flaws)
+    for name, value in told.items():
+        if value:
+            flat = " ".join(value.split())
+            yield f"  {name:<11} {flat[:_SHOWN]}{'...' if len(flat) > _SHOWN else ''}"
 
 
 def _fate(each: "Entry") -> str:
