@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup -q
 export GATEWATCH_SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-slow check format bench bench-peers clean help
+.PHONY: demo test test-slow check format bench bench-peers kill-matrix clean help
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatewatch needs Python 3.11 or later, this is " + sys.version.split()[0] + ": call make PYTHON=/path/to/python3.11")'
@@ -43,6 +43,9 @@ bench: $(STAMP) ## Run the benchmarks and print their ratios
 
 bench-peers: $(STAMP) ## Put a peer (pydantic-evals, in an environment of its own) beside us in the same run
 	@$(BIN)/python -m benchmarks.peers
+
+kill-matrix: $(STAMP) ## End an application in every way it may end, and print what was lost
+	@$(BIN)/python -m benchmarks.kill_matrix --times 200
 
 clean: ## Remove the environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache gatewatch-demo

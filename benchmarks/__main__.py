@@ -12,6 +12,9 @@ BENCHMARKS = {
     "runner": "CPU and memory per case, and the wall time beside bare asyncio",
     "gate": "the row diff and the full gate of two runs of 100,000 cases",
     "scorers": "microseconds a kilobyte of every deterministic scorer, its worst case, and what the heuristics catch",
+    "capture": "a live request's cost to its caller, in a tight loop and paced, beside the OpenTelemetry SDK",
+    "store": "a million stored requests: taking in, trends, the latest, the next work",
+    "online": "from a segment to where it can be asked for, and to a score",
     "storm": "400 calls through a provider that refuses most of them",
 }
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gatewatch.core.score import Score
     from gatewatch.core.spans import note, span
     from gatewatch.core.trace import Span, Trace, Usage
+    from gatewatch.online.capture import capture, current_trace_id, mark, record, traceparent
+    from gatewatch.online.feedback import feedback
+    from gatewatch.online.process import configure, flush
     from gatewatch.scorers.base import scorer
     from gatewatch.scorers.judge import judge
 
@@ -29,12 +32,20 @@ _HOMES = {
     "ToolCall": "gatewatch.core.case",
     "Trace": "gatewatch.core.trace",
     "Usage": "gatewatch.core.trace",
+    "capture": "gatewatch.online.capture",
+    "configure": "gatewatch.online.process",
+    "current_trace_id": "gatewatch.online.capture",
+    "feedback": "gatewatch.online.feedback",
+    "flush": "gatewatch.online.process",
     "gate": "gatewatch.config.assertion",
     "judge": "gatewatch.scorers.judge",
+    "mark": "gatewatch.online.capture",
     "note": "gatewatch.core.spans",
+    "record": "gatewatch.online.capture",
     "run": "gatewatch.config.runs",
     "scorer": "gatewatch.scorers.base",
     "span": "gatewatch.core.spans",
+    "traceparent": "gatewatch.online.capture",
 }
 
 __all__ = [
@@ -48,12 +59,20 @@ __all__ = [
     "ToolCall",
     "Trace",
     "Usage",
+    "capture",
+    "configure",
+    "current_trace_id",
+    "feedback",
+    "flush",
     "gate",
     "judge",
+    "mark",
     "note",
+    "record",
     "run",
     "scorer",
     "span",
+    "traceparent",
 ]
 
 

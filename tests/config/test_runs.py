@@ -211,7 +211,11 @@ def test_a_monitor_that_could_not_work(name: str, said: str, tmp_path: Path) -> 
 def test_a_monitors_judge_needs_no_key_here_but_a_model(tmp_path: Path) -> None:
     head = '[scorers.kind]\nrubric = "r.md"\n[models.judge]\nmodel = "m"\nkey_env = "NO_SUCH_KEY"\n'
     rubric = '---\nscale = "binary"\n---\nIs it kind?\n'
-    folder = write(tmp_path, suite() + head + MONITOR % "kind" + MONITOR.replace("live", "too") % "pii", r_md=rubric)
+    folder = write(
+        tmp_path,
+        suite() + head + MONITOR % "kind" + MONITOR.replace("live", "too").replace("support", "too") % "pii",
+        r_md=rubric,
+    )
     assert check(Project.open(folder)) == []
     write(folder, (suite() + head + MONITOR % "kind").replace("models.judge", "models.jugde"))
     assert [str(each) for each in check(Project.open(folder))] == [

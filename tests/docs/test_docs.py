@@ -27,6 +27,7 @@ from gatewatch.cli.main import COMMANDS, gatewatch
 from gatewatch.config import settings
 from gatewatch.models.prices import PriceOverride
 from gatewatch.models.settings import ModelSettings
+from gatewatch.online import settings as capture
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -92,12 +93,37 @@ def test_every_command_and_option_is_documented() -> None:
     context = click.Context(gatewatch)
     for name in COMMANDS:
         assert f"## `gatewatch {name}" in text, name
+        assert f"| [`gatewatch {name}`](#gatewatch-{name}" in text, f"{name} is not in the table at the top"
         command = gatewatch.get_command(context, name)
         assert command is not None
         section = text.split(f"## `gatewatch {name}")[1].split("\n## ")[0]
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                assert f"`{parameter.opts[-1]}" in section, f"{name} {parameter.opts[-1]}"
+        for path, each in under(command, name):
+            assert f"`gatewatch {path}" in f"`gatewatch {name} {section}", path
+            for parameter in each.params:
+                if isinstance(parameter, click.Option):
+                    assert f"`{parameter.opts[-1]}" in section, f"{path} {parameter.opts[-1]}"
+
+
+def under(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """A command and, of a group, all that are in it, each with how it is called."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from under(each, f"{path} {name}")
+
+
+def test_the_table_of_commands_is_in_order() -> None:
+    text = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[`gatewatch (\w+)`\]", text, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^## `gatewatch (\w+)", text, re.MULTILINE) == list(COMMANDS)
+
+
+def test_every_variable_of_capture_is_documented() -> None:
+    text = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+    section = text.split("## Variables of capture")[1].split("\n## ")[0]
+    for name in capture.Settings.__struct_fields__:
+        if name != "hook":  # a function, which no variable can name
+            assert f"| `GATEWATCH_{name.upper()}` |" in section, name
 
 
 @pytest.mark.parametrize(
@@ -109,7 +135,9 @@ def test_every_command_and_option_is_documented() -> None:
         ("[tasks.NAME]", settings.TaskSettings),
         ("[suites.NAME]", settings.SuiteSettings),
         ("gate", settings.GateSettings),
+        ("[online]", settings.OnlineSettings),
         ("[monitors.NAME]", settings.MonitorSettings),
+        ("[monitors.NAME]", settings.MonitoredScorer),
     ],
 )
 def test_every_key_is_documented(table: str, struct: type[msgspec.Struct]) -> None:

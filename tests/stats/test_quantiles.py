@@ -9,7 +9,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from gatewatch.stats.intervals import Interval
-from gatewatch.stats.quantiles import quantile_bounds
+from gatewatch.stats.quantiles import quantile_bounds, quantile_places
 
 
 def ends(interval: Interval | None) -> list[float]:
@@ -60,3 +60,16 @@ def test_a_quantile_of_too_few_values_has_one_bound_or_none() -> None:
 def test_what_makes_no_sense_is_refused(call: Callable[[], object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9, 0.95, 0.99])
+def test_of_many_the_places_are_near_the_exact_ones_and_never_narrower(q: float) -> None:
+    import gatewatch.stats.quantiles as module
+
+    for n in (300, 1300, 5000, 20_000):
+        tail = 0.05
+        above = module._below(n, 1.0 - q, tail)
+        exact = module._below(n, q, tail), n - above + 1
+        low, high = quantile_places(n, q, quick=True)
+        assert exact[0] - 3 <= low <= exact[0]
+        assert exact[1] <= high <= exact[1] + 3

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gatewatch.cli.terminal import titled
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,13 +45,14 @@ _IDS_SHOWN = 12
 )
 @click.option("--fresh", is_flag=True, help="Write all of the project's files anew, over your changes to them.")
 def command(folder: Path, *, fresh: bool) -> None:
-    """Run a small support bot and gate three changes of it, without a key and without network.
+    """Run a small support bot, gate three changes of it and watch its traffic, without a key and without network.
 
     The project is written into a folder, where you can change it and try the other commands. A file of it that you have
     changed is kept.
     """
     from rich.text import Text
 
+    from gatewatch.cli.demo_live import print_live
     from gatewatch.cli.terminal import console
     from gatewatch.config.gates import gate_suite
 
@@ -64,6 +67,7 @@ def command(folder: Path, *, fresh: bool) -> None:
         gates = {task: gate_suite(project, SUITE, task=task, label=task) for task in CANDIDATES}
         for task, gated in gates.items():
             _print_gate(out, task, gated)
+        print_live(out, project)
     fallen = _worst_first(gates["rewrite"].verdict)
     _print_next(out, folder, fallen[0].id if fallen else "")
 
@@ -123,16 +127,6 @@ def _opened(folder: Path) -> "Project":
     raise InputError(Problem(str(folder / "gatewatch.toml"), what, "--fresh writes all files anew"))
 
 
-def _print_title(out: "Console", typed: str, about: str) -> None:
-    """A line across with the command that shows the same, and what it is about."""
-    from rich.rule import Rule
-    from rich.text import Text
-
-    out.print()
-    out.print(Rule(Text(typed, "bold"), align="left", style="dim"))
-    out.print(Text(about))
-
-
 def _print_run(out: "Console", project: "Project") -> None:
     """Run the version in use; its summary is the one of `gatewatch run`, without its tables by slice."""
     from msgspec.structs import replace
@@ -144,7 +138,7 @@ def _print_run(out: "Console", project: "Project") -> None:
     (ready,) = prepare_suite(project, SUITE)
     summary = execute(ready).summary
     scorers = {name: replace(scorer, slices={}) for name, scorer in summary.scorers.items()}
-    _print_title(out, f"gatewatch run {SUITE}", "The version in use, over all of its cases.")
+    titled(out, f"gatewatch run {SUITE}", "The version in use, over all of its cases.")
     out.print()
     for part in renderables(replace(summary, scorers=scorers)):
         out.print(part)
@@ -156,7 +150,7 @@ def _print_pinned(out: "Console", project: "Project") -> None:
     from gatewatch.config.baselines import pin
 
     pinned = pin(project, SUITE, trials=TRIALS)
-    _print_title(
+    titled(
         out,
         f"gatewatch baseline pin {SUITE} --trials {TRIALS}",
         "What later versions are held against: five answers to each case show which ones always pass.",
@@ -175,7 +169,7 @@ def _print_gate(out: "Console", task: str, gated: "Gated") -> None:
     from gatewatch.offline.reports.terminal import STYLES, renderables
     from gatewatch.offline.reports.words import plain
 
-    _print_title(out, f"gatewatch gate {SUITE} --task {task}", CANDIDATES[task])
+    titled(out, f"gatewatch gate {SUITE} --task {task}", CANDIDATES[task])
     out.print()
     verdict = _shorter(gated.verdict)
     marks = not sys.stdout.isatty()

@@ -23,7 +23,9 @@ COMMANDS = {
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
-    "demo": "Run a small support bot and gate three changes of it: no key, no network.",
+    "costs": "What live traffic costs in a month: by flow, scorer, model, day.",
+    "db": "The store of live traffic: what is in it, and bringing it up to date.",
+    "demo": "Run a small support bot, gate three changes of it, watch its traffic: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
@@ -32,7 +34,11 @@ COMMANDS = {
     "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",
     "run": "Run a suite's task over its dataset and score every row.",
     "scorers": "List the scorers that a suite may name here: needs, range, cost, fingerprint.",
+    "ship": "Send what capture wrote on this machine to a server elsewhere.",
     "show": "Show a run: its summary, its rows, or one case.",
+    "trends": "How a flow of live traffic is doing: signals, and scores with their intervals.",
+    "why": "What became of a live request with each scorer, and why.",
+    "work": "Take in what was captured, sample it, score it, keep it. Any number may run.",
 }
 
 
@@ -70,7 +76,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gatewatch")
 def gatewatch() -> None:
-    """Score an LLM application: run it over a dataset, score every row, keep it all."""
+    """Score an LLM application, before it ships and while it is live: every row, on one scale, and keep it all."""
 
 
 def main() -> None:

@@ -108,3 +108,13 @@ def print_summary(summary: Any) -> None:
     drawn = console(80)
     for part in renderables(summary):
         drawn.print(part)
+
+
+def titled(out: "Console", typed: str, about: str) -> None:
+    """A line across with the command that shows the same, and what it is about."""
+    from rich.rule import Rule
+    from rich.text import Text
+
+    out.print()
+    out.print(Rule(Text(typed, "bold"), align="left", style="dim"))
+    out.print(Text(about))

@@ -20,12 +20,14 @@ class ProjectSettings(Struct, frozen=True):
 
     name: the project's name.
     scorers: the Python file whose scorers suites may name.
-    slice: `module:function`, called with a case's input, that names the slice of cases that state none.
+    slice: `module:function`, called with an input, that names the slice of cases and live requests that state none.
+    store: where live traffic is kept: a SQLite file, `sqlite:///PATH`.
     """
 
     name: str = ""
     scorers: str = ""
     slice: str = ""
+    store: str = "sqlite:///.gatewatch/gatewatch.db"
 
 
 class TaskSettings(Struct, frozen=True):
@@ -133,15 +135,48 @@ class SuiteSettings(Struct, frozen=True):
     gate: GateSettings = GateSettings()
 
 
+class OnlineSettings(Struct, frozen=True):
+    """`[online]`: how live requests are taken in, and for how long they are kept.
+
+    spool: the folder that the application's capture writes to.
+    redact: what is taken out before anything is stored: "pii" (personal data and secrets by their form) or "off".
+    drop_fields: fields whose values are never stored, such as "input.password" or "spans.*.attributes.auth".
+    keep: how long requests and their scores are kept; trends are kept for good.
+    hold: how long every payload is kept, so that late feedback can still call for scoring.
+    payload_rate: the share of payloads that is kept after that, of flows that no monitor watches.
+    payloads: how much room payloads may take; beyond it the oldest are thinned before their time.
+    scorer_timeout: seconds a scorer may take for one request.
+    concurrency: how many scores a worker waits for at once.
+    lease: after how long without a sign of life a worker's tasks go to another.
+    """
+
+    spool: str = ".gatewatch/spool"
+    redact: Literal["pii", "off"] = "pii"
+    drop_fields: tuple[str, ...] = ()
+    keep: str = "90d"
+    hold: str = "24h"
+    payload_rate: Share = 0.1
+    payloads: str = "20 GB"
+    scorer_timeout: Seconds = 60.0
+    concurrency: Count = 32
+    lease: str = "2m"
+
+
 class MonitoredScorer(Struct, frozen=True):
     """A scorer on a share of live traffic.
 
     use: the scorer's name.
-    sample: the share of traffic that is scored, 0 to 1.
+    sample: the share of traffic that is scored, 0 to 1, or how many a day, such as "300/day".
+    slices: shares of requests of a slice, by its name; the largest share that matches a request counts.
+    tags: shares of requests with a tag.
+    variants: shares of requests of a variant.
     """
 
     use: str
-    sample: Share = 1.0
+    sample: Share | str = 1.0
+    slices: dict[str, Share] = {}
+    tags: dict[str, Share] = {}
+    variants: dict[str, Share] = {}
 
 
 class MonitorSettings(Struct, frozen=True):
@@ -149,10 +184,20 @@ class MonitorSettings(Struct, frozen=True):
 
     flow: the flow.
     scorers: each `{ use = "NAME", sample = 0.05 }`; a scorer that needs `expected` cannot be used here.
+    always: what is always scored, whatever the share: "error", "thumbs_down", "escalated", "guardrail", "high_cost" ...
+    high_cost: from which cost on a request counts as such, such as "0.05 USD".
+    budget: the most that judges may cost, such as "5.00 USD/day"; shares are lowered so that it lasts the day.
+    payload_rate: the share of payloads that is kept after `[online] hold`, besides those of `always`.
+    session_end: after how long without a turn a session counts as ended.
     """
 
     flow: str
     scorers: tuple[MonitoredScorer, ...]
+    always: tuple[str, ...] = ()
+    high_cost: str = ""
+    budget: str = ""
+    payload_rate: Share = 0.1
+    session_end: str = "30m"
 
 
 class Settings(Struct, frozen=True):
@@ -164,4 +209,5 @@ class Settings(Struct, frozen=True):
     scorers: dict[str, dict[str, Any]] = {}
     tasks: dict[str, TaskSettings] = {}
     suites: dict[str, SuiteSettings] = {}
+    online: OnlineSettings = OnlineSettings()
     monitors: dict[str, MonitorSettings] = {}

@@ -7,7 +7,7 @@ monotonic = time.monotonic
 """Seconds on a clock that never goes back, for durations."""
 
 wall = time.time
-"""Seconds since the epoch, for when something happened."""
+"""Seconds since the epoch, by the system's clock: when something happened."""
 
 
 def now() -> datetime:

@@ -5,8 +5,6 @@ key given twice it keeps the last. One thing it cannot write, a lone surrogate i
 the standard library's encoder, which escapes it.
 """
 
-import hashlib
-import json
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from math import isfinite
@@ -45,6 +43,8 @@ def _written(encoder: msgspec.json.Encoder, value: object) -> bytes:
     try:
         data = encoder.encode(value)
     except UnicodeEncodeError:
+        import json
+
         text = json.dumps(
             msgspec.to_builtins(value), separators=(",", ":"), sort_keys=encoder is _encoder, allow_nan=False
         )
@@ -64,11 +64,15 @@ def indented(value: object) -> str:
     try:
         return msgspec.json.format(encoded, indent=2).decode()
     except msgspec.DecodeError:  # half of a surrogate pair
+        import json
+
         return json.dumps(json.loads(encoded), indent=2)
 
 
 def digest(value: object, length: int = 64) -> str:
     """The first `length` hex digits of the SHA-256 of a value's canonical encoding."""
+    import hashlib
+
     return hashlib.sha256(canonical(value)).hexdigest()[:length]
 
 
@@ -102,6 +106,8 @@ def parse(data: bytes) -> Any:
         ValueError: NaN, infinity, or a number that is out of range.
         RecursionError: nested too deep.
     """
+    import json
+
     return json.loads(data.decode(), parse_constant=_refuse_constant, parse_float=_finite)
 
 
@@ -136,6 +142,8 @@ def repeated_key(data: bytes, decoded: object) -> str | None:
     """
     if data.count(b'"') == canonical(decoded).count(b'"') and b"\\u0022" not in data:
         return None
+    import json
+
     found: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:

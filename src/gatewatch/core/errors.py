@@ -8,7 +8,10 @@
     ├── GateFailed              exit code 1: the gate says REGRESSED
     ├── NoVerdict               exit code 3: the gate has nothing to say, or the suite wants more than UNDECIDED
     ├── RunBroken               the run could not go on; what was done is kept and can be resumed
-    └── ModelError              an LLM provider gave no usable answer
+    ├── ModelError              an LLM provider gave no usable answer
+    └── StoreError              where live traffic is kept cannot be used
+        ├── StoreBusy           others kept it locked for too long; worth another try
+        └── StoreFull           there is no room on its disk; worth another try when there is
 
 Each names what was wrong, where, and what to do about it.
 """
@@ -96,6 +99,18 @@ class ModelError(GatewatchError):
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class StoreError(GatewatchError):
+    """Where live traffic is kept cannot be used; what was kept is left as it is."""
+
+
+class StoreBusy(StoreError):  # noqa: N818 - what it is
+    """Others kept the store locked for too long. Nothing was changed, and another try may do."""
+
+
+class StoreFull(StoreError):  # noqa: N818 - what it is
+    """There is no room on the store's disk. Nothing was changed; it can be read, and goes on when there is room."""
 
 
 def said_by(error: BaseException) -> str:

@@ -19,11 +19,12 @@ too: a version such as 1.2.3.4, a test card's number, an address at example.com.
 import re
 from collections import Counter
 from collections.abc import Iterator
+from string import ascii_letters, digits, hexdigits
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from gatewatch.core.spots import apart, leaves
+from gatewatch.core.spots import apart, classes, leaves, replaced, shape
 
 Type = Literal["email", "card", "iban", "us_ssn", "ip", "phone"]
 
@@ -51,16 +52,24 @@ def find(text: str, *, phone: str = "", checked: bool = True) -> list[Found]:
     Raises:
         ValueError: when telephone numbers are asked for and the library is not there, or for an unknown region.
     """
-    every = [
-        *_emails(text),
-        *_ibans(text, checked=checked),
-        *_cards(text, checked=checked),
-        *_social_security_numbers(text),
-        *_ip_addresses(text),
-    ]
+    every = [*_emails(text)]
+    form = shape(text, _FORM)
+    if b"0" in form:
+        if b"aa00" in form:
+            every += _ibans(text, checked=checked)
+        if _CARD_RUN in shape(text, _CARD_CHARACTERS):
+            every += _cards(text, checked=checked)
+        if b"000-00-0000" in form:
+            every += _social_security_numbers(text)
+        if form.count(b"0.0") >= 2:
+            every += _ipv4_addresses(text)
+    if form.count(b":") >= _FEWEST_GROUPS - 1:
+        groups = shape(text, _HEXADECIMAL)
+        if b"0:0" in groups or b"0::" in groups:
+            every += _ipv6_addresses(text)
     if phone:
         every += _phones(text, phone)
-    return apart(every)
+    return apart(every) if every else every
 
 
 def count(value: Any, *, phone: str = "") -> Counter[Type]:
@@ -75,44 +84,19 @@ def count(value: Any, *, phone: str = "") -> Counter[Type]:
     return found
 
 
-def redacted(value: Any, *, phone: str = "") -> tuple[Any, Counter[Type]]:
+def redacted(value: Any, *, phone: str = "") -> tuple[Any, Counter[str]]:
     """A JSON value with its personal data replaced by the type's name in brackets, and how much of each type that was.
 
     It takes more than `find` shows: check digits need not hold. Keys are redacted, too (two that become the same are
     numbered), and a whole number that is a card's becomes text. `phone` as in `find`.
     """
-    taken: Counter[Type] = Counter()
+    return replaced(value, lambda text: find(text, phone=phone, checked=False), numbers=True)
 
-    def text(part: str) -> str:
-        pieces, after = [], 0
-        for each in find(part, phone=phone, checked=False):
-            pieces += [part[after : each.start], f"[{each.type}]"]
-            after = each.end
-            taken[each.type] += 1
-        return "".join([*pieces, part[after:]]) if pieces else part
 
-    def walk(part: Any) -> Any:
-        if isinstance(part, str):
-            return text(part)
-        if isinstance(part, int) and not isinstance(part, bool):
-            said = text(str(part))
-            return part if said == str(part) else said
-        if isinstance(part, list | tuple):
-            return [walk(item) for item in part]
-        if isinstance(part, dict):
-            whole: dict[str, Any] = {}
-            for key, item in part.items():
-                plain, number = text(key), 1
-                named = plain
-                while named in whole:
-                    number += 1
-                    named = f"{plain} {number}"
-                whole[named] = walk(item)
-            return whole
-        return part
-
-    return walk(value), taken
-
+_FORM = classes(**{"0": digits, "a": ascii_letters})
+_HEXADECIMAL = classes(**{"0": hexdigits})
+_CARD_CHARACTERS = classes(**{"0": digits + " -\u00a0\u00c2"})  # the last two: a no-break space in UTF-8
+_CARD_RUN = b"0" * 12
 
 # Repetitions are bounded, and a match begins where no word goes on: no place is read more than a few times.
 
@@ -130,7 +114,7 @@ def _emails(text: str) -> Iterator[Found]:
 
 # Payment cards
 
-_DIGIT_GROUPS = re.compile(r"(?<![\w.])[0-9]{3,19}+(?:[ \u00a0-][0-9]{3,19}+)*+(?!\w)(?!\.[0-9])")
+_DIGIT_GROUPS = re.compile(r"[0-9](?<![\w.][0-9])[0-9]{2,18}+(?:[ \u00a0-][0-9]{3,19}+)*+(?!\w)(?!\.[0-9])")
 _GROUP = re.compile(r"[0-9]+")
 _SHORTEST_CARD, _LONGEST_CARD = 12, 19
 _NETWORKS = tuple(
@@ -189,7 +173,9 @@ def _luhn(digits: str) -> bool:
 
 # Account numbers
 
-_IBAN_HEAD = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})[0-9]{2}(?=[ ]?[A-Za-z0-9]{4})")
+_IBAN_HEAD = re.compile(
+    r"[0-9](?<=[A-Za-z]{2}[0-9])(?<![A-Za-z0-9][A-Za-z]{2}[0-9])[0-9](?=[ ]?[A-Za-z0-9]{4})"
+)  # matches the two check digits
 _IBAN_LENGTH_LIST = """
     AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29
     ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20
@@ -202,10 +188,11 @@ _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTH_LIST.split(
 
 def _ibans(text: str, *, checked: bool) -> Iterator[Found]:
     for head in _IBAN_HEAD.finditer(text):
-        length = _IBAN_LENGTHS.get(head[1].upper())
+        start = head.start() - 2
+        length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
         if length is None:
             continue
-        taken, end = "", head.start()
+        taken, end = "", start
         while len(taken) < length and end < len(text):
             if text[end].isascii() and text[end].isalnum():
                 taken += text[end].upper()
@@ -214,7 +201,7 @@ def _ibans(text: str, *, checked: bool) -> Iterator[Found]:
             end += 1
         ended = end == len(text) or not (text[end].isascii() and text[end].isalnum())
         if len(taken) == length and ended and (not checked or _mod_97(taken)):
-            yield Found("iban", head.start(), end)
+            yield Found("iban", start, end)
 
 
 def _mod_97(number: str) -> bool:
@@ -222,7 +209,7 @@ def _mod_97(number: str) -> bool:
     return int("".join(str(int(character, 36)) for character in number[4:] + number[:4])) % 97 == 1
 
 
-_SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])")
+_SSN = re.compile(r"[0-8](?<![\w-][0-9])(?<!0(?=00))(?<!6(?=66))[0-9]{2}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])")
 
 
 def _social_security_numbers(text: str) -> Iterator[Found]:
@@ -232,17 +219,18 @@ def _social_security_numbers(text: str) -> Iterator[Found]:
 
 # Addresses of computers
 
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\w)(?!\.[0-9])")
+_IPV4 = re.compile(r"[0-9](?<![\w.][0-9])[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?!\w)(?!\.[0-9])")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{3,34}(?:(?<=\w)|(?<=::))(?!\w)(?!:\w)")
 _FEWEST_GROUPS = 3
 
 
-def _ip_addresses(text: str) -> Iterator[Found]:
+def _ipv4_addresses(text: str) -> Iterator[Found]:
     for match in _IPV4.finditer(text):
-        yield Found("ip", match.start(), match.end())
-    if text.count(":") < _FEWEST_GROUPS - 1:
-        return
+        if all(int(octet) <= 255 and (octet[0] != "0" or octet == "0") for octet in match[0].split(".")):
+            yield Found("ip", match.start(), match.end())
+
+
+def _ipv6_addresses(text: str) -> Iterator[Found]:
     from ipaddress import AddressValueError, IPv6Address
 
     for match in _IPV6.finditer(text):

@@ -29,11 +29,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from math import log2
+from string import ascii_letters, digits
 from typing import Any
 
 from msgspec import Struct
 
-from gatewatch.core.spots import apart, leaves
+from gatewatch.core.spots import apart, classes, leaves, replaced, shape
 
 _END = r"(?![A-Za-z0-9_-])"
 _START = r"(?<![A-Za-z0-9_-])"
@@ -70,7 +71,12 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("package_token", ("pypi-",), _form(r"pypi-[A-Za-z0-9_-]{50,250}")),
     ("sendgrid_key", ("SG.",), _form(r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}")),
     ("twilio_key", ("SK",), _form(r"SK[0-9a-f]{32}")),
-    ("private_key", ("PRIVATE KEY",), re.compile(r"-----BEGIN (?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----")),
+)
+# The head, and the body up to the end where there is one, or as far as it looks like one.
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN (?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:(?:(?!-----)[\s\S]){0,16384}-----END (?:[A-Z]{2,12} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+    r"|(?:(?:\s|\\[nr])+[A-Za-z0-9+/=]{16,}){0,400})"
 )
 _JWT = _form(r"eyJ[A-Za-z0-9_-]{10,2000}\.[A-Za-z0-9_-]{4,20000}\.[A-Za-z0-9_-]{16,2000}")
 _ADDRESS = re.compile(
@@ -84,11 +90,34 @@ _PLACEHOLDER = re.compile(
     r"(?i)example|your|sample|dummy|changeme|placeholder|redacted|xxx|\*\*\*|\.\.\.|1234567|abcdef|test[-_]?key|[<>{}$\[\]]"
 )
 _LEAST_BITS = 3.0
+_WORDS_FOR_PASSWORD = ("password", "pass", "secret", "user")
+_ASSIGNED_WORDS = ("passwor", "passwd", "pwd", "secret", "token", "api", "access", "private", "credential")
+_TOKEN_CHARACTERS = classes(a=ascii_letters + digits + "_-")
+_TOKEN_RUN = b"a" * 16  # every key or token has so many characters in one run
+_VALUE_CHARACTERS = classes(a=ascii_letters + digits + "_-+/=.!@#$%^&*")
+_VALUE_RUN = b"a" * 12
 
 
-def find(text: str) -> list[Secret]:
-    """Secrets in a text, in order, none overlapping; the time is linear in the text's length."""
-    return apart([*_by_form(text), *_tokens(text), *_addresses(text), *_assigned(text)])
+def find(text: str, *, checked: bool = True) -> list[Secret]:
+    """Secrets in a text, in order, none overlapping; the time is linear in the text's length.
+
+    Args:
+        text: the text.
+        checked: whether what looks like a placeholder is left out. Without, it is found, too: for redaction, which
+            would rather take too much.
+    """
+    every: list[Secret] = []
+    if _TOKEN_RUN in shape(text, _TOKEN_CHARACTERS):
+        every += [*_by_form(text, checked=checked), *_tokens(text)]
+    if "PRIVATE KEY" in text:
+        every += (Secret("private_key", *match.span()) for match in _PRIVATE_KEY.finditer(text))
+    if "://" in text and "@" in text:
+        every += _addresses(text, checked=checked)
+    if _VALUE_RUN in shape(text, _VALUE_CHARACTERS):
+        folded = text.casefold()
+        if any(word in folded for word in _ASSIGNED_WORDS):
+            every += _assigned(text, checked=checked)
+    return apart(every) if every else every
 
 
 def count(value: Any) -> Counter[str]:
@@ -100,11 +129,19 @@ def count(value: Any) -> Counter[str]:
     return found
 
 
-def _by_form(text: str) -> Iterator[Secret]:
+def redacted(value: Any) -> tuple[Any, Counter[str]]:
+    """A JSON value with its secrets replaced by the type's name in brackets, and how much of each type that was.
+
+    It takes more than `find` shows: placeholders, too, and of a private key its body.
+    """
+    return replaced(value, lambda text: find(text, checked=False))
+
+
+def _by_form(text: str, *, checked: bool) -> Iterator[Secret]:
     for kind, marks, pattern in _FORMS:
         if any(mark in text for mark in marks):
             for match in pattern.finditer(text):
-                if not _PLACEHOLDER.search(match[0]):
+                if not (checked and _PLACEHOLDER.search(match[0])):
                     yield Secret(kind, *match.span())
 
 
@@ -124,17 +161,16 @@ def _says_jwt(head: str) -> bool:
     return isinstance(told, dict) and isinstance(told.get("alg"), str) and told["alg"].lower() != "none"
 
 
-def _addresses(text: str) -> Iterator[Secret]:
-    if "://" in text:
-        for match in _ADDRESS.finditer(text):
-            if not _PLACEHOLDER.search(match[1]) and match[1].lower() not in ("password", "pass", "secret", "user"):
-                yield Secret("url_password", *match.span(1))
+def _addresses(text: str, *, checked: bool) -> Iterator[Secret]:
+    for match in _ADDRESS.finditer(text):
+        if not (checked and (_PLACEHOLDER.search(match[1]) or match[1].lower() in _WORDS_FOR_PASSWORD)):
+            yield Secret("url_password", *match.span(1))
 
 
-def _assigned(text: str) -> Iterator[Secret]:
+def _assigned(text: str, *, checked: bool) -> Iterator[Secret]:
     for match in _ASSIGNED.finditer(text):
         value = match[1].rstrip(".,!")
-        if len(value) >= _LEAST_LENGTH and _is_random(value) and not _PLACEHOLDER.search(value):
+        if len(value) >= _LEAST_LENGTH and _is_random(value) and not (checked and _PLACEHOLDER.search(value)):
             yield Secret("assigned", match.start(1), match.start(1) + len(value))
 
 
@@ -144,8 +180,8 @@ _KINDS: tuple[Callable[[str], bool], ...] = (str.islower, str.isupper, str.isdig
 
 def _is_random(value: str) -> bool:
     """Whether a value mixes kinds of characters as keys do and words do not: by their number, and Shannon's entropy."""
-    digits = sum(map(str.isdigit, value))
+    numerals = sum(map(str.isdigit, value))
     mixed = sum(any(map(kind, value)) for kind in _KINDS) >= 2
     counts = Counter(value)
     bits = -sum(n / len(value) * log2(n / len(value)) for n in counts.values())
-    return mixed and digits >= 2 and bits >= _LEAST_BITS
+    return mixed and numerals >= 2 and bits >= _LEAST_BITS

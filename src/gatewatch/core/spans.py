@@ -12,9 +12,9 @@ from math import isfinite
 from types import TracebackType
 from typing import Any
 
-from gatewatch.core import codec
 from gatewatch.core.clock import monotonic
 from gatewatch.core.errors import said_by
+from gatewatch.core.kept import copied
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Fault, Span, SpanKind, Usage
 
@@ -25,6 +25,7 @@ class Recorder:
     __slots__ = (
         "context",
         "cost",
+        "flaws",
         "offline",
         "spans",
         "started",
@@ -44,7 +45,13 @@ class Recorder:
         self.usage: Usage | None = None
         self.cost: Cost | None = None
         self.waited_s = 0.0
+        self.flaws: list[str] = []
+        """What could not be kept as it was."""
 
+
+MOST_LIVE_SPANS = 10_000
+"""The most steps that are kept of one live request, which may go on for as long as its process."""
+_MORE = "(more steps than are kept)"
 
 recorder: ContextVar[Recorder | None] = ContextVar("gatewatch_recorder", default=None)
 _parent: ContextVar[tuple[Recorder, int] | None] = ContextVar("gatewatch_parent_span", default=None)
@@ -75,6 +82,10 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
 
     def __enter__(self) -> "span":
         current = self._recorder = recorder.get()
+        if current is not None and len(current.spans) >= MOST_LIVE_SPANS and not current.offline:
+            if current.spans[-1].name != _MORE:
+                current.spans.append(Span(name=_MORE))
+            current = self._recorder = None
         if current is not None:
             self._started = monotonic()
             # The place is taken now, so that a parent stands before its children; it is looked up afterwards, since
@@ -96,42 +107,29 @@ class span:  # noqa: N801 - used as a statement: `with span("search", kind="retr
         with suppress(ValueError):  # left in another context than it was entered in, as a stream may be
             _parent.reset(self._token)
         took = monotonic() - self._started
+        flaws, here = self._recorder.flaws, f"$.spans[{self._place}]"
         self._recorder.spans[self._place] = Span(
             name=self.name,
             kind=self.kind,
             parent=self._above,
-            input=_kept(self.input),
-            output=_kept(self.output),
+            input=copied(self.input, flaws, f"{here}.input"),
+            output=copied(self.output, flaws, f"{here}.output"),
             error=None if error is None else Fault(said_by(error)),
             started_s=self._started - self._recorder.started,
             latency_s=took if _finite(self.latency_s) is None else self.latency_s,
             model=self.model,
             usage=self.usage,
             cost=_finite(self.cost),
-            attributes=_kept(self.attributes),
+            attributes=copied(self.attributes, flaws, f"{here}.attributes"),
         )
 
 
 def _finite(amount: float | None) -> float | None:
-    """An amount that can be added up; NaN, infinity and less than nothing are as good as unknown."""
-    return amount if amount is not None and isfinite(amount) and amount >= 0 else None
-
-
-def _kept(value: Any) -> Any:
-    """A value as JSON; a recording never fails the application, so what has no JSON is kept as its `repr`."""
+    """An amount that can be added up; NaN, infinity, less than nothing and what is no number are as good as unknown."""
     try:
-        return codec.plain(value)
-    except Exception:
-        if _is_object(value):
-            return {key: _kept(item) for key, item in value.items()}
-        try:
-            return repr(value)
-        except Exception:  # even saying what it is may fail
-            return f"({type(value).__name__})"
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+        return amount if amount is not None and isfinite(amount) and amount >= 0 else None
+    except (TypeError, OverflowError):
+        return None
 
 
 def note(
@@ -153,7 +151,7 @@ def note(
     if current is None:
         return
     if context is not None:
-        current.context = _kept(context)
+        current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
         current.usage = usage if current.usage is None else current.usage + usage
     if cost is not None:

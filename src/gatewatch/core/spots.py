@@ -1,6 +1,11 @@
-"""Places found in a text, and the leaves of a value that texts are found in: what `pii` and `secrets` share."""
+"""Places found in a text, and the leaves of a value that texts are found in: what `pii` and `secrets` share.
 
-from collections.abc import Iterable, Iterator
+Most texts hold nothing, and are told from the others by their shape: the text as bytes, with all characters of a class
+replaced by one, in which a plain search finds whether there is a run, or a form, that every match would have.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 
@@ -18,7 +23,30 @@ class Spot(Protocol):
         ...
 
 
+class Named(Spot, Protocol):
+    """A place that holds something of a type."""
+
+    @property
+    def type(self) -> str:
+        """Of which type it is."""
+        ...
+
+
 T = TypeVar("T", bound=Spot)
+
+
+def classes(**characters: str) -> bytes:
+    """A table for `shape`: from each name, which is one character, to the ASCII characters that it stands for."""
+    table = bytearray(range(256))
+    for name, members in characters.items():
+        for member in members:
+            table[ord(member)] = ord(name)
+    return bytes(table)
+
+
+def shape(text: str, table: bytes) -> bytes:
+    """A text's shape: its bytes in UTF-8, each replaced by what its class is called."""
+    return text.encode("utf-8", "surrogatepass").translate(table)
 
 
 def apart(spots: Iterable[T]) -> list[T]:
@@ -41,3 +69,53 @@ def leaves(value: Any) -> Iterator[Any]:
             waiting += part
         else:
             yield part
+
+
+_SHORT_NUMBER = 10**11
+
+
+def replaced(value: Any, find: Callable[[str], Sequence[Named]], *, numbers: bool = False) -> tuple[Any, Counter[str]]:
+    """A JSON value with what is found in its texts replaced by the type's name in brackets, and how much that was.
+
+    Keys are texts, too; two that become the same are numbered. With `numbers`, a whole number of 12 digits or more is
+    looked at as well, and becomes text where something is found in it.
+    """
+    taken: Counter[str] = Counter()
+    clean: set[str] = set()  # keys: the same ones stand in every object of a list
+
+    def text(part: str) -> str:
+        found = find(part)
+        if not found:
+            return part
+        pieces, after = [], 0
+        for each in found:
+            pieces += [part[after : each.start], f"[{each.type}]"]
+            after = each.end
+            taken[each.type] += 1
+        return "".join([*pieces, part[after:]])
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, str):
+            return text(part)
+        if isinstance(part, int) and not isinstance(part, bool):
+            if not numbers or -_SHORT_NUMBER < part < _SHORT_NUMBER:
+                return part
+            said = text(str(part))
+            return part if said == str(part) else said
+        if isinstance(part, list | tuple):
+            return [walk(item) for item in part]
+        if isinstance(part, dict):
+            whole: dict[str, Any] = {}
+            for key, item in part.items():
+                plain = key if key in clean else text(key)
+                if plain is key:
+                    clean.add(key)
+                named, number = plain, 1
+                while named in whole:
+                    number += 1
+                    named = f"{plain} {number}"
+                whole[named] = walk(item)
+            return whole
+        return part
+
+    return walk(value), taken

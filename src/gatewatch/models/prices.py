@@ -1,17 +1,22 @@
 """What calls cost: prices stated in gatewatch.toml, else the table that the genai-prices package brings along."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
+from gatewatch.core.clock import wall
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Usage
 
 CHARS_PER_TOKEN = 4
 """For estimates only, and labelled so: English text runs at about four characters a token."""
 _MILLION = 1_000_000
+_EACH = 1000
+_ROUNDING = 1e-9
+_PRICED_S = 600.0
+"""For how long a price is taken to stay: some are lower at some hours."""
 _UNKNOWN = Cost(unknown=1)
 
 
@@ -48,7 +53,8 @@ class Prices:
             return _UNKNOWN
         stated = self._overrides.get(model)
         if stated is None:
-            return _from_table(model, usage, base_url)
+            linear = _linear(model, base_url, int(wall() // _PRICED_S))
+            return _from_table(model, usage, base_url) if linear is None else linear(usage)
         cached = min(usage.cached_input_tokens or 0, usage.input_tokens)
         cached_price = stated.input if stated.cached_input is None else stated.cached_input
         fresh = usage.input_tokens - cached
@@ -100,6 +106,37 @@ def _from_table(model: str, usage: Usage, base_url: str) -> Cost:
         return Cost(float(price(tokens)))
     except (LookupError, ValueError):  # counts that contradict each other, or a kind of token without a price
         return _UNKNOWN
+
+
+@lru_cache(maxsize=256)
+def _linear(model: str, base_url: str, _when: int) -> Callable[[Usage], Cost] | None:
+    """The table's price as a sum of tokens times rates, which is far quicker; None where it is no such sum.
+
+    It is tried on a few usages: some models cost more a token beyond some length, or at some hours.
+    """
+
+    def asked(*tokens: int) -> float | None:
+        fresh, output, read = tokens
+        return _from_table(model, Usage(fresh + read, output, read), base_url).total
+
+    rates = [asked(*(_EACH if place == kind else 0 for place in range(3))) for kind in range(3)]
+    if rates[0] is None or rates[1] is None:
+        return None
+    fresh, output, read = ((rate or 0.0) / _EACH for rate in rates)
+    for tried in ((10, 10, 0), (100_000, 1000, 0), (2_000_000, 100_000, 0), (70_000, 7, 70_000)):
+        found = asked(*tried)
+        sum_of = tried[0] * fresh + tried[1] * output + tried[2] * read
+        if found is None or abs(found - sum_of) > _ROUNDING * max(found, sum_of):
+            return None
+
+    def cost(usage: Usage) -> Cost:
+        cached = usage.cached_input_tokens or 0
+        rest = (usage.input_tokens or 0) - cached
+        if rest < 0 or (cached and rates[2] is None) or usage.cache_write_tokens:
+            return _from_table(model, usage, base_url)
+        return Cost(rest * fresh + (usage.output_tokens or 0) * output + cached * read)
+
+    return cost
 
 
 @lru_cache(maxsize=64)

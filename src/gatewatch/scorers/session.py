@@ -44,7 +44,7 @@ def turns(*, name: str = "turns", most: int = 10) -> Scorer:
         raise ValueError(f"most must be 1 or more, got {most}")
 
     def score(session: Session) -> Score:
-        return Score(float(len(session) <= most), f"{len(session)} turns")
+        return Score(float(len(session) <= most), f"{len(session)} turn{'s' if len(session) != 1 else ''}")
 
     return built_in(name, score, version="turns 1", parameters={"most": most}, binary=True)
 

@@ -4,7 +4,7 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from gatewatch.core.rates import Epoch
@@ -12,6 +12,7 @@ from gatewatch.core.score import Source
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
+    Expired,
     KeptScore,
     Leased,
     Plan,
@@ -23,9 +24,10 @@ from gatewatch.store.rows import (
     SpendCell,
     TakenIn,
     TaskRow,
-    TaskState,
+    Thinned,
     Tier,
     Unplanned,
+    Unsettled,
     Value,
     Work,
 )
@@ -50,8 +52,11 @@ class Store(Protocol):
 
     # Planning
 
-    def work(self, flow: str, scorer: str, fingerprint: str, source: Source) -> Work:
-        """The work of a scorer on a flow. A new one begins with the oldest request whose payload is still held."""
+    def work(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, sessions_since: float | None = None
+    ) -> Work:
+        """The work of a scorer on a flow. A new one begins with the oldest request whose payload is still held; one
+        that looks at whole sessions, with those that were heard of since a time."""
         ...
 
     def unplanned(self, work: Work, most: int) -> Unplanned:
@@ -63,15 +68,23 @@ class Store(Protocol):
         ...
 
     def plan(self, work: int, plan: Plan) -> int:
-        """Keep a decision, and say how many tasks are new: one that is there, or has its score, is not made again."""
+        """Keep a decision, and say how many tasks are new: one that is there, or has its score, is not made again.
+
+        A plan whose epoch begins behind requests that are still to be planned (the work was rewound meanwhile) does not
+        move on what is planned."""
         ...
 
-    def rewind(self, work: int) -> None:
-        """Plan a work anew from the oldest request whose payload is still held, since its rules changed."""
+    def rewind(self, work: int, sessions_since: float | None = None) -> None:
+        """Plan a work anew from where a new one would begin, since its rules changed."""
         ...
 
-    def ended(self, flow: str, before: float, most: int) -> list[Session]:
-        """Sessions whose last turn began before a time, and that have turns which were not planned as a session."""
+    def ended(self, flow: str, before: float, most: int, after: int = 0) -> list[Session]:
+        """Sessions that were last heard of before a time and after another (a `moved`), the oldest first: at most so
+        many, and all that were heard of at the same moment as the last of them."""
+        ...
+
+    def find_session(self, flow: str, session: str) -> Session | None:
+        """A session by its id."""
         ...
 
     def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
@@ -81,16 +94,28 @@ class Store(Protocol):
 
     # Doing
 
-    def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float) -> list[Leased]:
-        """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads."""
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
+        """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads.
+
+        `suspects` asks for only those whose lease ran out, now or before, or for none of these: a worker died over
+        them, and another may, so that they had better be tried one at a time.
+        """
+        ...
+
+    def suspects(self, works: Iterable[int], now: float) -> int:
+        """How many suspects are due."""
         ...
 
     def extend(self, owner: str, tasks: Iterable[int], until: float) -> None:
         """Keep leased tasks for longer."""
         ...
 
-    def reserve(self, budget: str, limit: float, amount: float) -> bool:
-        """Set money aside, if what is spent and set aside stays within a limit; `budget` names a budget and its day."""
+    def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
+        """Set money aside for a leased task, if what is spent and set aside stays within a limit; `budget` names a
+        budget and its day. What a task had set aside before is let go: it is when it is reserved for, leased or settled
+        again, so that money is not kept for a worker that died."""
         ...
 
     def spent(self, budget: str) -> tuple[float, float]:
@@ -98,13 +123,16 @@ class Store(Protocol):
         ...
 
     def settle(self, settled: Iterable[Settled], now: float) -> int:
-        """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone."""
+        """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone.
+
+        What was set aside for it becomes what its score cost (all of it, at least, where that is unknown). What a score
+        cost that comes too late to be kept is spent all the same."""
         ...
 
     # Reading
 
     def find(self, name: str) -> Row | None:
-        """A request by its trace id or, failing that, the newest by external id."""
+        """A request by its trace id or, failing that, the newest by external id or by the alias kept for it."""
         ...
 
     def payload(self, seq: int) -> bytes | None:
@@ -140,6 +168,11 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
+    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+        """Whether any of the requests of a work, numbered from the first to the last of two, happened in a window;
+        or any of its sessions began in it, if it looks at those: their numbers are their `moved`."""
+        ...
+
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """Operational signals by bucket."""
         ...
@@ -148,12 +181,14 @@ class Store(Protocol):
         """Sums of scores by bucket."""
         ...
 
-    def values(self, flow: str, scorer: str, fingerprint: str, since: float, until: float, most: int) -> list[Value]:
-        """The newest values of a scorer, at most so many, newest first."""
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
+        """The newest values of a scorer, by one source, at most so many, newest first."""
         ...
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[tuple[float, str, TaskState, int]]:
-        """Work that is not done on the requests of a window: (hour's bucket, scorer, state, how many)."""
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
+        """Work that is not done on the requests of a window, by the hour, scorer, slice and state."""
         ...
 
     def spend(self, since: float, until: float) -> list[SpendCell]:
@@ -166,14 +201,25 @@ class Store(Protocol):
         """The oldest requests whose payloads are held, and that were received before a time."""
         ...
 
-    def thin(self, through: int, kept: Mapping[int, float], gone: Iterable[int]) -> None:
-        """End the hold of the requests numbered up to `through`: each outlived it with a probability, and the payloads
-        of some are gone. What waited for one of those becomes `no_payload`."""
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        """End the hold of the oldest requests that are held, in order, and say of how many; stop once payloads of
+        `enough` bytes are gone, where that is given.
+
+        It stops, too, where nothing was decided, or the marks are others by now: that request is held on, to be decided
+        on again, and so is what came after it. What waited for a payload that is gone becomes `no_payload`."""
         ...
 
-    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> dict[str, int]:
+    def let_go(self, enough: int, most: int) -> int:
+        """Let go of the oldest payloads that outlived their hold, at most so many and until `enough` bytes are gone;
+        say of how many, and count them as lost. What waited for one becomes `no_payload`."""
+        ...
+
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
         """Delete requests that happened before a time, with all that hangs on them but the trends; let go of feedback
-        that found no request; give up work that waited too long. Says how many of each."""
+        that found no request; give up work that waited too long. Says how many of each.
+
+        It is a step, so that others need not wait long; where there is more, it is called again. Trends by the minute
+        are let go two days, those by the hour 90 days, after the newest sign of life."""
         ...
 
     def payload_bytes(self) -> int:

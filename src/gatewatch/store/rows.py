@@ -4,11 +4,11 @@ Requests are numbered in the order in which they arrived (`seq`), which is the o
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from gatewatch.core.rates import Epoch
+from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score, Source
 from gatewatch.core.trace import Trace
 
@@ -112,6 +112,25 @@ class Row(Struct, frozen=True):
     payload: Payload = "none"
 
 
+class Thinned(Struct, frozen=True):
+    """What was decided on a request whose hold is over: with which probability its payload outlives it, and whether it
+    is `gone`. `marks` are those that it was decided by."""
+
+    seq: int
+    marks: int
+    kept: float
+    gone: bool
+
+
+class Expired(Struct, frozen=True):
+    """How much was let go of, and whether there is more."""
+
+    traces: int = 0
+    parked: int = 0
+    tasks: int = 0
+    more: bool = False
+
+
 class KeptScore(Struct, frozen=True):
     """A score of a stored request: who said it, when, and with what probability it came to be said."""
 
@@ -122,13 +141,18 @@ class KeptScore(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True):
-    """A conversation: the number of its first request, when its last turn began, and how many it has."""
+    """A conversation: the number of its first request, when its last turn began, and how many it has.
+
+    `moved` is when it was last heard of, in microseconds since the epoch: it only grows, and does with every turn that
+    arrives, late ones included.
+    """
 
     flow: str
     id: str
     first: int
     last_at: float
     turns: int
+    moved: int = 0
 
 
 # Work
@@ -136,7 +160,10 @@ class Session(Struct, frozen=True):
 
 class Work(Struct, frozen=True):
     """One scorer on one flow, and how far its work is planned: all requests up to `planned`, and all changes of
-    marks up to `changes`."""
+    marks up to `changes`. `rules` are the ones that it was planned by last, whichever requests those were.
+    `thinned` is the number up to which payloads are no longer held. A work `of_sessions` looks at whole ones: it is
+    planned up to a session's `moved`, in the place of a request's number.
+    """
 
     id: int
     flow: str
@@ -145,6 +172,9 @@ class Work(Struct, frozen=True):
     source: Source
     planned: int
     changes: int
+    rules: tuple[Rule, ...] = ()
+    thinned: int = 0
+    of_sessions: bool = False
 
 
 class Unplanned(Struct, frozen=True):
@@ -158,17 +188,23 @@ class Unplanned(Struct, frozen=True):
 
 class Plan(Struct, frozen=True):
     """What was decided for a work. `tasks` are (seq, due, pi); `moved` are (seq, pi): where the probability of a
-    request that has a score, or a task, is now another."""
+    request that has a score, or a task, is now another. `read_at` is how far the work was planned when this was decided
+    (`planned`, `changes`): when it is further now, by another worker, the decision is out of date and not kept."""
 
     tasks: tuple[tuple[int, float, float], ...] = ()
     moved: tuple[tuple[int, float], ...] = ()
     epoch: Epoch | None = None
     through: int = 0
     changes: int = 0
+    read_at: tuple[int, int] | None = None
 
 
 class Leased(Struct, frozen=True):
-    """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind."""
+    """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind.
+
+    `failures` counts tries that were settled as failed, of which `reason` is the last one's; `crashes` leases that ran
+    out, since their worker died.
+    """
 
     task: int
     work: int
@@ -176,11 +212,16 @@ class Leased(Struct, frozen=True):
     attempt: int
     pi: float
     payload: bytes | None = None
+    failures: int = 0
+    crashes: int = 0
+    reason: str = ""
 
 
 class Settled(Struct, frozen=True):
-    """What became of a leased task: a score, another try at `retry_at`, or a state in which it stays, with its reason.
-    `reserved` is what was set aside for it in `budget`, in US dollars; the score's own cost is what it came to."""
+    """What became of a leased task: a score, another try at `retry_at`, or a state in which it stays, with its reason;
+    none of these gives it back. A score beside `retry_at` or a state is not kept, but what it cost is counted.
+    `budget` is the one that the cost counts in where nothing was set aside for the task. `counts` says whether a try
+    that is to be made again was a failure of the task's own."""
 
     task: int
     attempt: int
@@ -190,7 +231,7 @@ class Settled(Struct, frozen=True):
     state: TaskState = "waiting"
     reason: str = ""
     budget: str = ""
-    reserved: float = 0.0
+    counts: bool = True
 
 
 class TaskRow(Struct, frozen=True):
@@ -207,6 +248,17 @@ class TaskRow(Struct, frozen=True):
 
 
 # Trends
+
+
+class Unsettled(NamedTuple):
+    """How much of a work is in one state, without a score, on the requests of an hour and a slice."""
+
+    bucket: float
+    scorer: str
+    fingerprint: str
+    slice: str
+    state: TaskState
+    n: int
 
 
 class SignalCell(Struct, frozen=True):
@@ -230,7 +282,7 @@ class SignalCell(Struct, frozen=True):
     marks: dict[int, int] = {}
 
 
-class ScoreCell(Struct, frozen=True):
+class ScoreCell(Struct, frozen=True, gc=False):
     """Scores of one bucket that were said with one probability: their number, sum and sum of squares. `unknown` counts
     scorer errors, and `skipped` what had nothing to say."""
 

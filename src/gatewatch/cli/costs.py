@@ -1,0 +1,65 @@
+"""`gatewatch costs`: what live traffic costs."""
+
+import click
+
+from gatewatch.cli.terminal import console, print_json, shown
+
+
+@click.command(name="costs")
+@click.option(
+    "--by", default="flow,scorer,model", show_default=True, help="What to put together: kind, flow, scorer, model, day."
+)
+@click.option("--month", default="", help='A month such as "2026-11"; this one by default (UTC).')
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def command(*, by: str, month: str, as_json: bool) -> None:
+    """Say what live traffic costs in a month: the application's calls, and the judges'."""
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import did_you_mean
+    from gatewatch.core.money import dollars
+    from gatewatch.online.spending import KEYS, month_of, spending
+
+    keys = [each.strip() for each in by.split(",") if each.strip()]
+    for each in keys:
+        if each not in KEYS:
+            raise click.BadParameter(f"{each!r} is not known ({did_you_mean(each, KEYS)})", param_hint="--by")
+    try:
+        since, until = month_of(month, wall())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--month") from None
+    keys = ["kind", *[each for each in keys if each != "kind"]]
+    store = store_of(Project.open())
+    try:
+        lines = spending(store, since, until, keys)
+    finally:
+        store.close()
+    if as_json:
+        rows = [
+            dict(zip(keys, line.key, strict=True))
+            | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
+            | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
+            for line in lines
+        ]
+        print_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+        return
+    if not lines:
+        click.echo("nothing was spent, or nothing is known of it")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in keys:
+        table.add_column(key)
+    for heading in ("calls", "tokens in", "tokens out", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line in lines:
+        cost = dollars(line.cost) if line.unknown < line.calls else "unknown"
+        cost += f" + {line.unknown} unknown" if 0 < line.unknown < line.calls else ""
+        cells = (*line.key, f"{line.calls:,}", f"{line.input_tokens:,}", f"{line.output_tokens:,}", cost)
+        table.add_row(*(Text(shown(cell)) for cell in cells))
+    console(100).print(table)
+    known = sum(line.cost for line in lines)
+    unknown = sum(line.unknown for line in lines)
+    click.echo(f"in all {dollars(known)}" + (f", and {unknown:,} calls whose price is unknown" if unknown else ""))

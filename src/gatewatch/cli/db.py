@@ -1,0 +1,75 @@
+"""`gatewatch db`: the store of live traffic, what is in it, and bringing it up to date."""
+
+import click
+
+from gatewatch.cli.terminal import print_json, shown
+
+
+@click.group(name="db")
+def command() -> None:
+    """See what is in the store of live traffic, and bring it up to date."""
+
+
+@command.command(name="status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def status(*, as_json: bool) -> None:
+    """Say what is in the store, and which version of its layout it has."""
+    import msgspec
+
+    from gatewatch.config.monitors import store_address
+    from gatewatch.config.project import Project
+    from gatewatch.store import schema
+    from gatewatch.store.sqlite import open_database, open_store
+
+    address = store_address(Project.open())
+    db = open_database(address)
+    try:
+        found = schema.status(db)
+    finally:
+        db.close()
+    missing = [f"{step.date} {step.what}" for step in found.missing]
+    if found.version and missing:
+        if as_json:
+            print_json({"kind": "gatewatch.db", "version": 1, "schema": found.version, "missing": missing})
+            return
+        click.echo(shown(f"{address}  layout {found.version}, {len(missing)} behind: `gatewatch db migrate` adds"))
+        for each in missing:
+            click.echo(shown(f"  {each}"))
+        return
+    store = open_store(address)
+    try:
+        counts = store.counts()
+    finally:
+        store.close()
+    if as_json:
+        print_json({"kind": "gatewatch.db", "version": 1, **msgspec.to_builtins(counts)})
+        return
+    click.echo(shown(f"{address}  layout {counts.schema}, {counts.file_bytes / 1e6:,.1f} MB"))
+    click.echo(
+        f"requests  {counts.traces:,}; {counts.payloads:,} have a payload ({counts.payload_bytes / 1e6:,.1f} MB)"
+    )
+    click.echo(f"scores    {counts.scores:,}")
+    tasks = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in sorted(counts.tasks.items()))
+    click.echo(f"tasks     {tasks or 'none'}")
+    click.echo(f"feedback  {counts.parked:,} without a request")
+    for reason, n in sorted(counts.losses.items()):
+        click.echo(shown(f"lost      {n:,}: {reason}"))
+
+
+@command.command(name="migrate")
+def migrate() -> None:
+    """Bring the store's layout up to date. Stop the workers first; others wait until it is done."""
+    from gatewatch.config.monitors import store_address
+    from gatewatch.config.project import Project
+    from gatewatch.store import schema
+    from gatewatch.store.sqlite import open_database
+
+    address = store_address(Project.open())
+    db = open_database(address)
+    try:
+        done = schema.migrate(db)
+    finally:
+        db.close()
+    for step in done:
+        click.echo(shown(f"{step.date} {step.what}"))
+    click.echo(shown(f"{address} is up to date"))

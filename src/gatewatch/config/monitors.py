@@ -1,0 +1,254 @@
+"""From `[monitors]` and `[online]` to what a worker needs: monitors, a store, how requests are taken in."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+
+from gatewatch.config import units
+from gatewatch.config.forecast import cost_of_call
+from gatewatch.config.load import FILE
+from gatewatch.config.parts import project_slice
+from gatewatch.config.project import Problems, Project
+from gatewatch.config.settings import MonitoredScorer, MonitorSettings
+from gatewatch.core import marks
+from gatewatch.core.clock import wall
+from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.money import parse_budget
+from gatewatch.core.rates import Rule
+from gatewatch.core.trace import Trace
+from gatewatch.online.housekeeping import Keeping
+from gatewatch.online.ingest import Ways
+from gatewatch.online.monitor import Monitor, Watch
+from gatewatch.online.outage import Breaker, WatchedModels
+from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
+from gatewatch.online.worker import Worker
+from gatewatch.scorers.base import Scorer
+
+if TYPE_CHECKING:
+    from gatewatch.store.base import Store
+
+T = TypeVar("T")
+
+HIGH_COST = "high_cost"
+_TYPICAL = 4000
+"""Characters of a typical request and its answer, from which the cost of a judgement is guessed until one was made."""
+
+
+class Online(Struct, frozen=True, kw_only=True):
+    """What a worker of a project needs."""
+
+    monitors: tuple[Monitor, ...]
+    spool: Path
+    ways: Ways
+    keeping: Keeping
+    concurrency: int
+    scorer_timeout: float
+    lease_s: float
+    breakers: dict[str, Breaker]
+
+
+def online(project: Project, *, bound: bool = True, clock: Callable[[], float] = wall) -> Online:
+    """All that the project says of live traffic, ready to be used; with `bound` false only to be checked.
+
+    A model's key need not be on the machine where a project is checked.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    problems = Problems()
+    models = WatchedModels(project, clock)
+    settings, where = project.settings.online, f"{FILE}: online"
+    keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
+    hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
+    monitors = tuple(_monitors(project, problems, models if bound else None, hold))
+    room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
+    lease = _read(units.seconds, settings.lease, f"{where}.lease", problems, 1.0)
+    slice_of: Callable[[Any], Any] | None = None
+    with problems.gather():
+        slice_of = project_slice(project)
+    problems.raise_any()
+    return Online(
+        monitors=monitors,
+        spool=project.root / settings.spool,
+        ways=Ways(
+            slice_of=slice_of,
+            price=project.prices.cost,
+            redact=redaction(project),
+            redact_text=redacted_text if settings.redact == "pii" else None,
+            redact_name=redacted_name if settings.redact == "pii" else None,
+        ),
+        keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
+        concurrency=settings.concurrency,
+        scorer_timeout=settings.scorer_timeout,
+        lease_s=lease,
+        breakers=models.breakers,
+    )
+
+
+def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[], float] = wall) -> Worker:
+    """A worker for a project's monitors over its store.
+
+    Raises:
+        ConfigError: with everything that is wrong in what the project says of live traffic.
+    """
+    found = online(project, clock=clock)
+    return Worker(
+        store,
+        found.monitors,
+        spools=[found.spool],
+        ways=found.ways,
+        owner=owner,
+        clock=clock,
+        concurrency=found.concurrency,
+        scorer_timeout=found.scorer_timeout,
+        lease_s=found.lease_s,
+        keeping=found.keeping,
+        breakers=found.breakers,
+    )
+
+
+def redaction(project: Project) -> Callable[[Trace], Trace]:
+    """What takes out of a trace what the project does not want to be kept."""
+    settings = project.settings.online
+    rules = Rules(pii=settings.redact == "pii", drop_fields=settings.drop_fields)
+    return partial(redact, rules=rules)
+
+
+def store_of(project: Project) -> "Store":
+    """The project's store of live traffic.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        StoreError: when it cannot be opened.
+    """
+    from gatewatch.store.sqlite import open_store
+
+    return open_store(store_address(project))
+
+
+def store_address(project: Project) -> str:
+    """The address of the project's store, with a path that does not depend on where a command is called.
+
+    Raises:
+        ConfigError: for one that no store is known for.
+    """
+    address = project.settings.project.store
+    scheme, separator, path = address.partition(":///")
+    if scheme != "sqlite" or not separator or not path:
+        what = f"expected sqlite:///PATH, got {address!r}"
+        raise ConfigError(Problem(f"{FILE}: project.store", what, "PostgreSQL is not there yet"))
+    return f"sqlite:///{project.root / path}"
+
+
+def _monitors(project: Project, problems: Problems, models: WatchedModels | None, hold: float) -> Iterator[Monitor]:
+    flows: dict[str, str] = {}
+    for name, settings in project.settings.monitors.items():
+        where = f"{FILE}: monitors.{name}"
+        if settings.flow in flows:
+            what = f"the flow {settings.flow!r} has a monitor already, {flows[settings.flow]!r}"
+            problems.append(Problem(f"{where}.flow", what, "put the scorers of a flow into one monitor"))
+        flows.setdefault(settings.flow, name)
+        always = _always(settings, where, problems)
+        named = [each.use for each in settings.scorers]
+        watches = []
+        for place, each in enumerate(settings.scorers):
+            at = f"{where}.scorers[{place}]"
+            if each.use in named[:place]:
+                problems.append(Problem(at, f"{each.use!r} is given twice"))
+            with problems.gather():
+                scorer = monitored(project, each.use, at)
+                if models is not None and scorer.bind_models is not None:
+                    scorer = scorer.bind_models(models)
+                watches.append(_watch(scorer, each, always, at, _guess(project, scorer, at, settings.budget)))
+        budget = None
+        if settings.budget:
+            budget = _read(units.dollars_per_day, settings.budget, f"{where}.budget", problems, 0.0)
+        yield Monitor(
+            name=name,
+            flow=settings.flow,
+            watches=tuple(watches),
+            always=always,
+            budget=budget,
+            hold_s=hold,
+            payload_rate=settings.payload_rate,
+            session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
+        )
+
+
+def _always(settings: MonitorSettings, where: str, problems: Problems) -> tuple[Rule, ...]:
+    found = []
+    known = (*marks.MARKS, HIGH_COST)
+    for place, name in enumerate(settings.always):
+        if name not in known:
+            what = f"{name!r} is no mark of a request"
+            problems.append(Problem(f"{where}.always[{place}]", what, did_you_mean(name, known)))
+        elif name != HIGH_COST:
+            found.append(Rule(1.0, marks=marks.bits([name])))
+        elif not settings.high_cost:
+            problems.append(Problem(f"{where}.high_cost", "missing", 'always has "high_cost": say from which cost on'))
+        else:
+            limit = _read(parse_budget, settings.high_cost, f"{where}.high_cost", problems, 0.0)
+            found.append(Rule(1.0, cost_over=limit))
+    return tuple(found)
+
+
+def monitored(project: Project, name: str, where: str) -> Scorer:
+    """A scorer that is to look at live traffic, by its name; its models are not bound yet.
+
+    Raises:
+        ConfigError: when there is none, or it needs what live traffic does not have.
+    """
+    scorer = project.named(name, where)
+    if scorer.reference_based:
+        what = f"{name!r} needs what was expected, which live traffic does not have"
+        raise ConfigError(Problem(where, what, "use it in a suite, and here one that looks at the output alone"))
+    for model in scorer.models:
+        project.model_settings(model)
+    return scorer
+
+
+def _guess(project: Project, scorer: Scorer, where: str, budget: str) -> float:
+    """What one score may cost, by the prices of the models that it asks.
+
+    Raises:
+        ConfigError: where there is a budget, and a price is unknown: it could not be kept.
+    """
+    total = 0.0
+    for name in scorer.models:
+        settings = project.model_settings(name)
+        cost = cost_of_call(project, settings, _TYPICAL + scorer.prompt_length)
+        if cost is None and budget:
+            what = f"cannot be kept to the budget: the price of {settings.model!r} ([models.{name}]) is unknown"
+            hint = f'add [prices."{settings.model}"] with input and output'
+            raise ConfigError(Problem(where, what, hint))
+        total += cost or 0.0
+    return total
+
+
+def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], where: str, guess: float) -> Watch:
+    per_day, share = None, 1.0
+    if isinstance(settings.sample, str):
+        try:
+            per_day = units.per_day(settings.sample)
+        except ValueError as error:
+            raise ConfigError(Problem(f"{where}.sample", str(error))) from None
+    else:
+        share = settings.sample
+    rules = [Rule(share)]
+    rules += [Rule(rate, slice=name) for name, rate in settings.slices.items()]
+    rules += [Rule(rate, tag=name) for name, rate in settings.tags.items()]
+    rules += [Rule(rate, variant=name) for name, rate in settings.variants.items()]
+    if share < 1.0 or per_day is not None:
+        rules += always
+    return Watch(scorer=scorer, rules=tuple(rules), per_day=per_day, guess=guess)
+
+
+def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        problems.append(Problem(where, str(error)))
+        return instead

@@ -1,0 +1,221 @@
+"""From what capture wrote to the store: read, put right, redacted, priced, kept; each record once.
+
+A record that cannot be read is counted and passed over. A segment whose writer is gone is removed once all of it is in
+the store.
+"""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gatewatch.core import codec, marks
+from gatewatch.core.errors import InputError
+from gatewatch.core.feedback import Feedback, marks_of, scores_of
+from gatewatch.core.rates import u_of
+from gatewatch.core.trace import Price, Span, Trace, Usage, cost_of_spans, total_usage
+from gatewatch.online.segments import finished, read, segments
+from gatewatch.store.base import Store
+from gatewatch.store.rows import Arrival, Arrivals, Said, Spent, TakenIn
+
+_log = logging.getLogger("gatewatch")
+_LOCK = ".ingest.lock"
+_NOTHING = Usage()
+SKEW_S = 300.0
+"""By how much an application's clock may be ahead of ours before it is not believed."""
+
+
+class Ways(Struct, frozen=True, kw_only=True):
+    """How a project takes requests in: what names their slice, what their calls cost, what is taken out of them."""
+
+    slice_of: Callable[[Any], str] | None = None
+    price: Price | None = None
+    redact: Callable[[Trace], Trace] | None = None
+    redact_text: Callable[[str], str] | None = None
+    redact_name: Callable[[str], str] | None = None
+
+
+class Ingested(Struct, frozen=True):
+    """What one pass over a spool took in."""
+
+    traces: int = 0
+    repeated: int = 0
+    said: int = 0
+    parked: int = 0
+    lost: int = 0
+
+    def __add__(self, other: "Ingested") -> "Ingested":
+        return Ingested(*(getattr(self, each) + getattr(other, each) for each in self.__struct_fields__))
+
+
+def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]) -> Ingested:
+    """Take in a stretch of each segment in a spool, of living and dead processes, and say how much that was.
+
+    There may be more: it is called again. One worker at a time does it; another finds nothing to do meanwhile.
+    """
+    total = Ingested()
+    with alone(folder) as mine:
+        if mine:
+            for path in folder.glob("*.new"):  # a process was killed while it made a segment
+                if finished(path):
+                    path.unlink(missing_ok=True)
+            for path in segments(folder):
+                try:
+                    total += _segment(store, path, ways, clock)
+                except FileNotFoundError:
+                    continue
+                except (OSError, InputError) as error:
+                    _passed_over(path, str(error))
+    return total
+
+
+def _segment(store: Store, path: Path, ways: Ways, clock: Callable[[], float]) -> Ingested:
+    over = finished(path)  # looked at first: what its writer wrote before it went is read below
+    offset = store.taken(path.name)
+    found = read(path, offset, whole=over)
+    done = Ingested()
+    if found.offset > offset:
+        lost = {"damaged record": found.damaged} if found.damaged else {}
+        arrivals = arrived(found.records, ways, now=clock(), lost=lost)
+        taken = store.take_in(replace(arrivals, segment=path.name, offset=found.offset), clock())
+        done = _ingested(taken, arrivals)
+    if over and found.offset >= path.stat().st_size:
+        path.unlink(missing_ok=True)
+        store.forget(path.name)
+    return done
+
+
+@lru_cache(maxsize=1000)
+def _passed_over(path: Path, why: str) -> None:
+    """Say once of a segment that it cannot be read."""
+    _log.warning("%s is passed over: %s", path, why)
+
+
+def _ingested(done: TakenIn, arrivals: Arrivals) -> Ingested:
+    return Ingested(done.traces, done.repeated, done.said, done.parked, sum(arrivals.losses.values()))
+
+
+def arrived(
+    records: list[tuple[str, bytes]], ways: Ways, *, now: float, lost: dict[str, int] | None = None
+) -> Arrivals:
+    """Records as capture wrote them, ready for the store; those that cannot be read are counted in `losses`."""
+    losses = dict(lost or {})
+    traces: list[Arrival] = []
+    said: list[Said] = []
+    for kind, payload in records:
+        try:
+            if kind == "trace":
+                traces.append(arrival_of(codec.decode(payload, Trace), ways, now=now))
+            elif kind == "feedback":
+                said.append(said_of(codec.decode(payload, Feedback), ways, now=now))
+            elif kind == "loss":
+                for reason, number in codec.decode(payload, dict[str, Any]).get("reasons", {}).items():
+                    losses[reason] = losses.get(reason, 0) + int(number)
+        except (ValueError, TypeError, msgspec.MsgspecError, RecursionError) as error:
+            losses["unreadable record"] = losses.get("unreadable record", 0) + 1
+            _log.warning("a %s record cannot be read and is passed over: %s", kind, str(error)[:200])
+    return Arrivals(tuple(traces), tuple(said), losses)
+
+
+def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
+    """A request as the store keeps it: with its slice, its cost and its marks, redacted, at a time that can be true."""
+    flaws = list(trace.flaws)
+    at = now if trace.started is None else trace.started
+    if at > now + SKEW_S:
+        flaws.append(f"clock {at - now:.0f} s ahead: the time of arrival stands")
+        at = now
+    spans = tuple(_priced(span, ways.price) for span in trace.spans) if ways.price is not None else trace.spans
+    trace = replace(
+        trace,
+        spans=spans,
+        usage=trace.usage or total_usage(span.usage for span in spans if span.kind == "llm"),
+        cost=trace.cost if trace.cost is not None else cost_of_spans(spans),
+        slice=_slice_of(trace, ways, flaws),
+        flaws=tuple(flaws),
+    )
+    found = marks.bits(trace.marks) | (marks.bits(["error"]) if trace.error is not None else 0)
+    if ways.redact is not None:
+        trace = ways.redact(trace)
+    bare = not trace.input and trace.output is None and not trace.spans and trace.error is None
+    payload = b"" if bare else codec.encode(trace)
+    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, _spent(trace))
+
+
+def _slice_of(trace: Trace, ways: Ways, flaws: list[str]) -> str:
+    if trace.slice or ways.slice_of is None:
+        return trace.slice
+    try:
+        return str(ways.slice_of(trace.input))
+    except Exception as error:  # the project's own code, on whatever traffic brings
+        flaws.append(f"slice: {type(error).__name__}: {str(error)[:100]}")
+        return ""
+
+
+def _priced(span: Span, price: Price) -> Span:
+    """A span with what it cost, where its model's price tells."""
+    if span.kind != "llm" or span.cost is not None or span.usage is None or not span.model:
+        return span
+    return replace(span, cost=price(span.model, span.usage).total)
+
+
+def _spent(trace: Trace) -> tuple[Spent, ...]:
+    """What the application's model calls took, by model; of a request that tells of no call, what it states itself."""
+    found: dict[str, Spent] = {}
+    for span in trace.spans:
+        if span.kind == "llm":
+            used = span.usage or _NOTHING
+            before = found.get(span.model, Spent(span.model, 0, 0.0))
+            found[span.model] = Spent(
+                span.model,
+                before.calls + 1,
+                None if before.cost is None or span.cost is None else before.cost + span.cost,
+                before.input_tokens + (used.input_tokens or 0),
+                before.output_tokens + (used.output_tokens or 0),
+            )
+    if not found and (trace.cost is not None or trace.usage is not None):
+        used = trace.usage or _NOTHING
+        cost = None if trace.cost is None else trace.cost.total
+        return (Spent("", 1, cost, used.input_tokens or 0, used.output_tokens or 0),)
+    return tuple(found.values())
+
+
+def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
+    """Feedback as the store keeps it."""
+    if ways.redact_text is not None and feedback.comment:
+        feedback = replace(feedback, comment=ways.redact_text(feedback.comment))
+    return Said(
+        id=feedback.id,
+        at=min(feedback.at, now),
+        trace=feedback.trace,
+        external_id=feedback.external_id if ways.redact_name is None else ways.redact_name(feedback.external_id),
+        marks=marks_of(feedback),
+        scores=scores_of(feedback),
+        author=feedback.user,
+    )
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Whether this is the one worker that takes in what a spool holds."""
+    if not folder.is_dir():
+        yield False
+        return
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)

@@ -1,0 +1,8 @@
+"""What capture has to say goes to the log "gatewatch"; Python's logging is loaded when there is something to say."""
+
+
+def warn(message: str, *values: object) -> None:
+    """Log a warning; `values` go into the message as in `logging`."""
+    import logging
+
+    logging.getLogger("gatewatch").warning(message, *values)

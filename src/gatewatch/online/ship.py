@@ -1,0 +1,155 @@
+"""From a spool to a server elsewhere, over HTTP: each stretch of a segment until it is acknowledged, then the next.
+
+A stretch is named by its segment and where it begins and ends, so that a server which has it already (the reply was
+lost) says so and keeps it once. Nothing is given up for want of a server: it waits in the spool, whose quota bounds it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from gatewatch.core import codec
+from gatewatch.core.errors import GatewatchError, InputError, said_by
+from gatewatch.online.ingest import alone
+from gatewatch.online.segments import finished, read, segments
+
+if TYPE_CHECKING:
+    import httpx
+
+_log = logging.getLogger("gatewatch")
+
+_STATE = ".shipped.json"
+_MOST_BYTES = 1 << 20
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+_LONGEST_ASKED_S = 300.0
+_AGAIN = frozenset({408, 425, 429})
+
+
+class Shipped(Struct, frozen=True):
+    """What was acknowledged: how many records, in how many requests."""
+
+    records: int = 0
+    requests: int = 0
+
+
+class Refused(GatewatchError):  # noqa: N818 - what the server did
+    """The server does not take what it is sent."""
+
+
+def ship(
+    folder: Path,
+    client: "httpx.Client",
+    *,
+    source: str,
+    stopped: Callable[[], bool] = lambda: False,
+    wait: Callable[[float], object] = time.sleep,
+    tries: int | None = None,
+) -> Shipped:
+    """Send what is in a spool now, and say how much that was; segments whose writer is gone are removed after it.
+
+    Args:
+        folder: the spool.
+        client: with the server's address, its token, and a time limit.
+        source: this machine's name, to which names of segments belong.
+        stopped: whether to end, asked between requests.
+        wait: how to wait before another try.
+        tries: how often a stretch is sent before it is given up for now; by default until it is acknowledged.
+
+    Raises:
+        Refused: for a reply that another try will not change (a wrong token, say), or when the tries are used up.
+    """
+    total = Shipped()
+    with alone(folder) as mine:
+        if not mine:
+            return total
+        state = _offsets(folder)
+        for path in segments(folder):
+            over = finished(path)
+            while not stopped():
+                offset = state.get(path.name, 0)
+                try:
+                    found = read(path, offset, _MOST_BYTES, whole=over)
+                except (OSError, InputError) as error:
+                    _log.warning("%s is passed over: %s", path, error)
+                    break
+                if found.offset == offset:
+                    if over:
+                        path.unlink(missing_ok=True)
+                        state.pop(path.name, None)
+                        _keep(folder, state)
+                    break
+                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records)
+                if found.damaged:
+                    lost = codec.encode({"reasons": {"damaged record": found.damaged}})
+                    body += codec.frame("loss", lost)
+                headers = {
+                    "x-gatewatch-segment": f"{source}/{path.name}",
+                    "x-gatewatch-stretch": f"{offset}-{found.offset}",
+                }
+                if not _post(client, body, headers, stopped, wait, tries):
+                    return total
+                state[path.name] = found.offset
+                _keep(folder, state)
+                total = Shipped(total.records + sum(kind != "segment" for kind, _ in found.records), total.requests + 1)
+    return total
+
+
+def _post(
+    client: "httpx.Client",
+    body: bytes,
+    headers: dict[str, str],
+    stopped: Callable[[], bool],
+    wait: Callable[[float], object],
+    tries: int | None,
+) -> bool:
+    """Send a stretch until it is acknowledged; False when told to stop before."""
+    import gzip
+
+    import httpx
+
+    packed = gzip.compress(body, 6, mtime=0)
+    headers |= {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
+    pause, tried, why = _FIRST_WAIT_S, 0, ""
+    while not stopped():
+        if tried == tries:
+            raise Refused(f"{client.base_url} did not take it in {tried} tries: {why}; it stays in the spool")
+        tried += 1
+        asked_to_wait = 0.0
+        try:
+            reply = client.post("/v1/segments", content=packed, headers=headers)
+        except httpx.TransportError as error:
+            why = said_by(error)
+        else:
+            if reply.is_success:
+                return True
+            if reply.status_code < 500 and reply.status_code not in _AGAIN:
+                what = f"{client.base_url} refuses what it is sent: status {reply.status_code}"
+                raise Refused(f"{what} {reply.text[:200]}".rstrip())
+            why = f"status {reply.status_code}"
+            asked_to_wait = _seconds(reply.headers.get("retry-after", ""))
+        if tried == 1:
+            _log.warning("%s does not take what it is sent (%s): tried again until it does", client.base_url, why)
+        wait(max(pause, min(asked_to_wait, _LONGEST_ASKED_S)))
+        pause = min(2 * pause, _LONGEST_WAIT_S)
+    return False
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdecimal() else 0.0
+
+
+def _offsets(folder: Path) -> dict[str, int]:
+    try:
+        return codec.decode((folder / _STATE).read_bytes(), dict[str, int])
+    except (OSError, ValueError):  # sent again from the start, and known there
+        return {}
+
+
+def _keep(folder: Path, state: dict[str, int]) -> None:
+    aside = folder / f"{_STATE}.new"
+    aside.write_bytes(codec.encode(state))
+    aside.replace(folder / _STATE)

@@ -1,0 +1,60 @@
+"""What live traffic costs: by flow, scorer, model and day, the application's calls and the judges' apart."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from gatewatch.store.base import Store
+from gatewatch.store.rows import SpendCell
+
+KEYS = ("kind", "flow", "scorer", "model", "day")
+
+
+class SpendLine(Struct, frozen=True):
+    """Money of some calls in US dollars; `unknown` calls have no known price, and are not in `cost`."""
+
+    key: tuple[str, ...]
+    calls: int
+    cost: float
+    unknown: int
+    input_tokens: int
+    output_tokens: int
+
+
+def month_of(text: str, now: float) -> tuple[float, float]:
+    """The beginning and the end (UTC) of a month such as "2026-11", in seconds since the epoch; "" is this month.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        moment = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC) if text else datetime.fromtimestamp(now, UTC)
+    except ValueError:
+        raise ValueError(f'expected a month such as "2026-11", got {text!r}') from None
+    first = datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    after = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)
+    return first.timestamp(), after.timestamp()
+
+
+def spending(store: Store, since: float, until: float, by: Sequence[str]) -> list[SpendLine]:
+    """Money of a window, put together by some of `KEYS`, the dearest first."""
+    found: dict[tuple[str, ...], SpendLine] = {}
+    for cell in store.spend(since, until):
+        key = tuple(_part(cell, name) for name in by)
+        before = found.get(key, SpendLine(key, 0, 0.0, 0, 0, 0))
+        found[key] = SpendLine(
+            key,
+            before.calls + cell.calls,
+            before.cost + cell.cost,
+            before.unknown + cell.unknown,
+            before.input_tokens + cell.input_tokens,
+            before.output_tokens + cell.output_tokens,
+        )
+    return sorted(found.values(), key=lambda line: (-line.cost, line.key))
+
+
+def _part(cell: SpendCell, name: str) -> str:
+    if name == "day":
+        return datetime.fromtimestamp(cell.day, UTC).strftime("%Y-%m-%d")
+    return str(getattr(cell, name))

@@ -1,0 +1,291 @@
+"""How a flow is doing: signals over every request, and what scorers say of all of it, by weighted means with intervals.
+
+A window in which something was capped hard is not estimated: it is incomplete, and says why.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from gatewatch.core.rates import Rule
+from gatewatch.core.score import Source
+from gatewatch.online.monitor import DAY_S, HOUR_S
+from gatewatch.stats.intervals import Estimate, wilson
+from gatewatch.stats.quantiles import quantile_places
+from gatewatch.stats.weighting import Cell, spread_by, weighted_mean, weighted_mean_of_cells
+from gatewatch.store.base import Store
+from gatewatch.store.bins import quantile
+from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
+
+T = TypeVar("T", ScoreCell, SignalCell, Unsettled)
+
+EXACT = 2000
+"""Up to so many values, an estimate is made from them, which know their sessions; from sums where there are more."""
+_LOST_SHARE = 0.05
+_LAST = 2**62
+
+
+class Figure(Struct, frozen=True):
+    """What a scorer says of a window. `unknown` are scorer errors; `waiting` is work that is not done; `lost` is work
+    that will not be, by state. `incomplete` says why there is no estimate although there are values.
+    """
+
+    estimate: Estimate
+    unknown: int = 0
+    skipped: int = 0
+    waiting: int = 0
+    lost: Mapping[str, int] = {}
+    incomplete: str = ""
+
+
+class ScorerTrend(Struct, frozen=True):
+    """A scorer by one fingerprint and source: over the whole window, and by bucket."""
+
+    scorer: str
+    fingerprint: str
+    source: Source
+    total: Figure
+    points: tuple[tuple[float, Figure], ...]
+
+
+class Quantile(Struct, frozen=True):
+    """A quantile of durations in seconds, to within 1.1 %, with its bounds; `high` is None where too few tell."""
+
+    value: float
+    low: float
+    high: float | None
+
+
+class Signals(Struct, frozen=True):
+    """Operational signals of a window, over every request. Times are in seconds, each with its 90 % bounds."""
+
+    n: int = 0
+    errors: Estimate = Estimate(None, 0)
+    timeouts: int = 0
+    cost: float = 0.0
+    unknown_cost: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    latency_s: Mapping[str, Quantile] = {}
+    first_token_s: Mapping[str, Quantile] = {}
+
+
+class JudgeCost(Struct, frozen=True):
+    """What judges cost on the days of a window, in US dollars; `unknown` calls have no known price."""
+
+    calls: int = 0
+    cost: float = 0.0
+    unknown: int = 0
+
+
+class Trend(Struct, frozen=True):
+    """A flow over a window, in seconds since the epoch."""
+
+    flow: str
+    since: float
+    until: float
+    tier: Tier
+    signals: Signals
+    points: tuple[tuple[float, Signals], ...]
+    scorers: tuple[ScorerTrend, ...]
+    judges: JudgeCost = JudgeCost()
+
+
+def tier_of(seconds: float) -> Tier:
+    """The tier whose buckets suit a window: some 60 at the most."""
+    if seconds <= HOUR_S:
+        return "minute"
+    return "hour" if seconds <= 2.5 * DAY_S else "day"
+
+
+def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | None = None, part: str = "") -> Trend:
+    """How a flow did in a window; its cost is in the number of buckets, not of requests.
+
+    Args:
+        store: where it is kept.
+        flow: the flow.
+        since: the window's start; its bucket is taken in whole.
+        until: the window's end.
+        tier: how long buckets are; by default as suits the window.
+        part: only this slice.
+    """
+    tier = tier or tier_of(until - since)
+    since -= since % TIER_S[tier]
+    signals = [cell for cell in store.signals(flow, tier, since, until) if not part or cell.slice == part]
+    cells = [cell for cell in store.cells(flow, tier, since, until) if not part or cell.slice == part]
+    undone = store.unsettled(flow, since, until)
+    works = {(work.scorer, work.fingerprint, work.source): work for work in store.works() if work.flow == flow}
+    by_scorer: dict[tuple[str, str, Source], list[ScoreCell]] = {}
+    for cell in cells:
+        by_scorer.setdefault((cell.scorer, cell.fingerprint, cell.source), []).append(cell)
+    scorers = []
+    for (scorer, fingerprint, source), mine in sorted(by_scorer.items()):
+        work = works.get((scorer, fingerprint, source))
+        values = store.values(flow, scorer, fingerprint, source, since, until, EXACT + 1)
+        design = None if len(values) <= EXACT else _design(values)
+        values = [value for value in values if not part or value.slice == part]
+        by_bucket: dict[float, list[Value]] = {}
+        for value in values:
+            by_bucket.setdefault(value.at - value.at % TIER_S[tier], []).append(value)
+        left = [
+            each
+            for each in undone
+            if work is not None
+            and (each.scorer, each.fingerprint) == (scorer, fingerprint)
+            and (not part or each.slice == part)
+        ]
+        window = _Window(
+            values,
+            by_bucket,
+            design=design,
+            undone=dict(_by_bucket(left)),
+            never=_never(store, work),
+            since=since,
+            until=until,
+            tier=tier,
+        )
+        points = [(bucket, window.figure(part_, bucket)) for bucket, part_ in _by_bucket(mine)]
+        scorers.append(ScorerTrend(scorer, fingerprint, source, window.figure(mine), tuple(points)))
+    return Trend(
+        flow,
+        since,
+        until,
+        tier,
+        signals_of(signals),
+        tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
+        tuple(scorers),
+        _judges(store, flow, since, until),
+    )
+
+
+def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
+    cells = [cell for cell in store.spend(since, until) if cell.kind == "judge" and cell.flow == flow]
+    return JudgeCost(sum(c.calls for c in cells), sum(c.cost for c in cells), sum(c.unknown for c in cells))
+
+
+def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
+    found: dict[float, list[T]] = {}
+    for cell in cells:
+        found.setdefault(cell.bucket, []).append(cell)
+    return sorted(found.items())
+
+
+def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
+    """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
+    them, they had a share of 0 unless something was special about them."""
+    epochs = store.epochs(work.id, 0, _LAST) if work is not None else []
+    all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
+    bare = _without([(e.first, e.last) for e in epochs], all_)
+
+    def never(since: float, until: float) -> bool:
+        return work is not None and any(store.happened(work, each, since, until) for each in bare)
+
+    return never
+
+
+def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is in some stretches of numbers and in none of others."""
+    left = list(stretches)
+    for first, last in others:
+        parts = [[(low, min(high, first - 1)), (max(low, last + 1), high)] for low, high in left]
+        left = [part for both in parts for part in both if part[0] <= part[1]]
+    return left
+
+
+class _Window(Struct, frozen=True):
+    """A scorer's values of a window; where there are too many, `design` is by how much sessions widen the variance."""
+
+    values: list[Value]
+    by_bucket: dict[float, list[Value]]
+    design: float | None
+    undone: Mapping[float, Sequence[Unsettled]]
+    never: Callable[[float, float], bool]
+    since: float
+    until: float
+    tier: Tier
+
+    def figure(self, cells: Sequence[ScoreCell], bucket: float | None = None) -> Figure:
+        """What a scorer says of the window, or of one of its buckets."""
+        length = TIER_S[self.tier]
+        values = self.values if bucket is None else self.by_bucket.get(bucket, [])
+        states: Counter[str] = Counter()
+        for each in self._undone(bucket):
+            states[each.state] += each.n
+        waiting = states.pop("waiting", 0) + states.pop("leased", 0)
+        n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
+        lost = dict(states)
+        gone = sum(lost.values()) + unknown
+        since, until = (self.since, self.until) if bucket is None else (bucket, bucket + length)
+        incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
+        if gone > _LOST_SHARE * (n + gone):
+            said = [f"{number} {state.replace('_', ' ')}" for state, number in sorted(lost.items())]
+            incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])
+        estimate = Estimate(None, n) if incomplete else self._estimate(cells, values)
+        return Figure(estimate, unknown, sum(cell.skipped for cell in cells), waiting, lost, incomplete)
+
+    def _undone(self, bucket: float | None) -> Iterable[Unsettled]:
+        """What is not done of a bucket; it is known by the hour: a minute shares its hour's."""
+        if bucket is None:
+            return (each for hour in self.undone.values() for each in hour)
+        first, hours = bucket - bucket % HOUR_S, max(1, TIER_S[self.tier] // TIER_S["hour"])
+        return (each for n in range(hours) for each in self.undone.get(first + n * HOUR_S, ()))
+
+    def _estimate(self, cells: Sequence[ScoreCell], values: Sequence[Value]) -> Estimate:
+        if self.design is None:
+            return weighted_mean(*_columns(values))
+        sums = [Cell(cell.pi, cell.n, cell.total, cell.squares) for cell in cells]
+        return weighted_mean_of_cells(sums, design=self.design)
+
+
+def _columns(values: Iterable[Value]) -> tuple[list[float], list[float], list[str]]:
+    known = [v for v in values if v.pi > 0]
+    return [v.value for v in known], [v.pi for v in known], [v.cluster for v in known]
+
+
+def _design(values: Iterable[Value]) -> float:
+    """By how much sessions widen the variance: told by the newest values, for older ones and for every slice too."""
+    return spread_by(*_columns(values))
+
+
+def signals_of(cells: Iterable[SignalCell]) -> Signals:
+    """Signals of some buckets put together."""
+    n = errors = timeouts = unknown = tokens_in = tokens_out = 0
+    cost = 0.0
+    latency: Counter[int] = Counter()
+    first: Counter[int] = Counter()
+    for cell in cells:
+        n += cell.n
+        errors += cell.errors + cell.timeouts
+        timeouts += cell.timeouts
+        cost += cell.cost
+        unknown += cell.unknown_cost
+        tokens_in += cell.input_tokens
+        tokens_out += cell.output_tokens
+        latency.update(cell.latency)
+        first.update(cell.first_token)
+    rate = Estimate(errors / n, n, wilson(errors, n)) if n > 1 else Estimate(None, n)
+    return Signals(
+        n,
+        rate,
+        timeouts,
+        cost,
+        unknown,
+        tokens_in,
+        tokens_out,
+        _quantiles(latency),
+        _quantiles(first),
+    )
+
+
+def _quantiles(histogram: Mapping[int, int]) -> dict[str, Quantile]:
+    n, found = sum(histogram.values()), {}
+    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        at = quantile(histogram, q)
+        if at is not None:
+            below, above = quantile_places(n, q, quick=True)
+            low = quantile(histogram, below / n) if below else None
+            high = quantile(histogram, above / n) if above else None
+            found[name] = Quantile(at[0], 0.0 if low is None else low[1], None if high is None else high[2])
+    return found

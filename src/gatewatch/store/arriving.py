@@ -1,0 +1,264 @@
+"""What arrives: requests and what is said of them, each kept once, in whatever order and however often they come."""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gatewatch.core import codec
+from gatewatch.store import scores
+from gatewatch.store.database import Database
+from gatewatch.store.rollups import Place, Rollup, each_bit
+from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
+from gatewatch.store.spending import Spending
+from gatewatch.store.units import count, maybe_micros, maybe_nano, micros
+
+PAYLOADS = ("none", "held", "kept", "gone")
+"""States of a payload: the column has the place."""
+NONE, HELD, KEPT, GONE = range(4)
+_LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
+
+
+def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
+    """Keep what arrives (see `Store.take_in`)."""
+    bodies = [zlib.compress(each.payload, _LEVEL) if each.payload else b"" for each in arrivals.traces]
+    with db.transaction():
+        if arrivals.segment:
+            if arrivals.offset <= taken(db, arrivals.segment):
+                return TakenIn(repeated=len(arrivals.traces))
+            db.execute(
+                "INSERT INTO segment (name, taken) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken",
+                arrivals.segment,
+                arrivals.offset,
+            )
+        lose(db, arrivals.losses)
+        rollup, spending = Rollup(), Spending()
+        new = _new(db, arrivals.traces)
+        if new:
+            _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
+            _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
+        said, parked = _hear(db, arrivals.said, rollup)
+        rollup.write(db)
+        spending.write(db)
+    return TakenIn(len(new), len(arrivals.traces) - len(new), said, parked)
+
+
+def lose(db: Database, losses: Mapping[str, int]) -> None:
+    """Count what was lost, by reason."""
+    db.executemany(
+        "INSERT INTO loss (reason, n) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET n = loss.n + excluded.n",
+        [(reason, n) for reason, n in losses.items() if n > 0],
+    )
+
+
+def taken(db: Database, segment: str) -> int:
+    """How far a segment has been taken in, in bytes; 0 for one that is unknown."""
+    found = db.execute("SELECT taken FROM segment WHERE name = ?", segment)
+    return int(found[0][0]) if found else 0
+
+
+def _new(db: Database, traces: Sequence[Arrival]) -> list[tuple[str, int]]:
+    """The requests that are not there: the id to keep each under, and its place among the arrivals.
+
+    Under one trace id several services may each record a request of theirs. The one that called the others has the bare
+    id, by which feedback names it, though it ends last; the others have their span's id added. Of several that were not
+    called by a known one, the first has it.
+    """
+    lookup = "SELECT id, span_id FROM trace WHERE id IN {}"
+    there = dict(db.among(lookup, {each.trace.id for each in traces}))
+    there |= db.among(lookup, {_longer(each) for each in traces if each.trace.id in there})
+    for each in traces:
+        name, span = each.trace.id, each.trace.span_id
+        if not each.trace.parent_id and there.get(name, span) != span and _longer(each) not in there:
+            _give_way(db, there, name)
+    first, longer = dict(there), set()
+    order = sorted(range(len(traces)), key=lambda place: bool(traces[place].trace.parent_id))
+    for place in order:
+        each = traces[place]
+        if first.setdefault(each.trace.id, each.trace.span_id) != each.trace.span_id:
+            longer.add(_longer(each))
+    there |= db.among(lookup, longer)
+    found = []
+    for place in order:
+        each = traces[place]
+        name = each.trace.id
+        if there.get(name, each.trace.span_id) != each.trace.span_id:
+            name = _longer(each)
+        if name not in there:
+            there[name] = each.trace.span_id
+            found.append((name, place))
+    return sorted(found, key=lambda each: each[1])
+
+
+def _give_way(db: Database, there: dict[str, str], name: str) -> None:
+    """Let a request that was called by another, and ended before it, have the longer id."""
+    found = db.execute("SELECT trace.seq, span_id, body FROM trace JOIN payload USING (seq) WHERE id = ?", name)
+    for seq, span, body in found:
+        if codec.decode(zlib.decompress(body), _Called).parent_id:
+            db.execute("UPDATE trace SET id = ? WHERE seq = ?", f"{name}-{span}", seq)
+            there[f"{name}-{span}"] = there.pop(name)
+
+
+class _Called(Struct, frozen=True):
+    parent_id: str = ""
+
+
+def _longer(each: Arrival) -> str:
+    return f"{each.trace.id}-{each.trace.span_id}"
+
+
+def _insert(
+    db: Database,
+    traces: Sequence[Arrival],
+    bodies: Sequence[bytes],
+    new: Sequence[tuple[str, int]],
+    now: float,
+    rollup: Rollup,
+    spending: Spending,
+) -> None:
+    last = db.execute("UPDATE meta SET value = value + ? WHERE key = 'seq' RETURNING value", len(new))[0][0]
+    rows, payloads, marked, turns = [], [], [], []
+    received = micros(now)
+    for seq, (name, place) in enumerate(new, last - len(new) + 1):
+        each, body = traces[place], bodies[place]
+        trace, at = each.trace, micros(each.at)
+        usage, cost = trace.usage, None if trace.cost is None else maybe_nano(trace.cost.total)
+        error = trace.error.kind if trace.error is not None else ""
+        latency, first_token = maybe_micros(trace.latency_s), maybe_micros(trace.first_token_s)
+        tokens_in = count(usage.input_tokens) if usage is not None else None
+        tokens_out = count(usage.output_tokens) if usage is not None else None
+        tags = codec.encode(trace.tags).decode() if trace.tags else ""
+        rows.append(
+            (
+                *(seq, name, trace.span_id, at, received, trace.flow, trace.session, trace.slice, trace.variant),
+                *(tags, trace.user, trace.external_id, each.u, latency, first_token, cost, tokens_in, tokens_out),
+                *(error, each.marks, 0, None, HELD if body else NONE),
+            )
+        )
+        if body:
+            payloads.append((seq, body))
+        if trace.session:
+            turns.append((trace.flow, trace.session, seq, at, max(at, received)))
+        counted = Place(trace.flow, trace.slice, trace.variant, at)
+        rollup.request(
+            counted,
+            error=error,
+            latency=latency,
+            first_token=first_token,
+            cost=cost,
+            input_tokens=tokens_in,
+            output_tokens=tokens_out,
+        )
+        if each.marks:
+            rollup.marks(counted, each.marks)
+            marked += [(bit, seq, trace.flow, trace.slice, at) for bit in each_bit(each.marks)]
+        for spent in each.spent:
+            spending.add(at, "task", trace.flow, "", spent)
+    db.executemany(f"INSERT INTO trace VALUES ({', '.join('?' * 23)})", rows)
+    db.executemany("INSERT INTO payload (seq, body) VALUES (?, ?)", payloads)
+    add_payloads(db, len(payloads), sum(len(body) for _, body in payloads))
+    db.executemany("INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)", marked)
+    db.executemany(
+        "INSERT INTO session (flow, id, first, last_at, turns, moved) VALUES (?, ?, ?, ?, 1, ?)"
+        " ON CONFLICT (flow, id) DO UPDATE SET turns = session.turns + 1,"
+        " last_at = CASE WHEN excluded.last_at > session.last_at THEN excluded.last_at ELSE session.last_at END,"
+        " moved = CASE WHEN excluded.moved > session.moved THEN excluded.moved ELSE session.moved END",
+        turns,
+    )
+
+
+def add_payloads(db: Database, number: int, size: int) -> None:
+    """Keep count of the payloads, and of the room they take, when some come or go."""
+    if number:
+        db.executemany(
+            "UPDATE meta SET value = value + ? WHERE key = ?", ((number, "payloads"), (size, "payload_bytes"))
+        )
+
+
+# What is said
+
+
+def _hear(db: Database, said: Sequence[Said], rollup: Rollup) -> tuple[int, int]:
+    """Keep feedback: how much found its request, and how much waits for one."""
+    if not said:
+        return 0, 0
+    ids = [each.id for each in said]
+    known = {row[0] for row in db.among("SELECT id FROM said WHERE id IN {}", ids)}
+    known |= {row[0] for row in db.among("SELECT id FROM parked WHERE id IN {}", ids)}
+    heard = parked = 0
+    for each in said:
+        if each.id in known:
+            continue
+        known.add(each.id)
+        seq = _request(db, each)
+        if seq is None:
+            db.execute(
+                "INSERT INTO parked (id, at, trace, external_id, body) VALUES (?, ?, ?, ?, ?)",
+                each.id,
+                micros(each.at),
+                each.trace,
+                each.external_id,
+                codec.encode(replace(each, scores=tuple(map(scores.sound, each.scores)))),
+            )
+            parked += 1
+        else:
+            _apply(db, seq, each, rollup)
+            heard += 1
+    return heard, parked
+
+
+def _request(db: Database, said: Said) -> int | None:
+    """The number of the request that feedback names."""
+    if said.trace:
+        found = db.execute("SELECT seq FROM trace WHERE id = ?", said.trace)
+        if found:
+            return int(found[0][0])
+    if said.external_id:
+        found = db.execute(
+            "SELECT seq FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1",
+            said.external_id,
+        )
+        if found:
+            return int(found[0][0])
+    return None
+
+
+def _join_parked(db: Database, names: Iterable[tuple[str, str]], rollup: Rollup) -> None:
+    """Apply the feedback that waited for some new requests, named by trace id and by external id."""
+    if not db.execute("SELECT 1 FROM parked LIMIT 1"):
+        return
+    names = list(names)
+    found = dict(db.among("SELECT id, body FROM parked WHERE trace <> '' AND trace IN {}", {each[0] for each in names}))
+    others = {each[1] for each in names if each[1]}
+    found |= db.among("SELECT id, body FROM parked WHERE external_id <> '' AND external_id IN {}", others)
+    for name, body in found.items():
+        said = codec.decode(body, Said)
+        seq = _request(db, said)
+        if seq is not None:
+            db.execute("DELETE FROM parked WHERE id = ?", name)
+            _apply(db, seq, said, rollup, planned=False)
+
+
+def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool = True) -> None:
+    """Keep what was said of a request; `planned`: works may have decided on it, and have to hear of new marks."""
+    db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
+    row = db.execute("SELECT flow, slice, variant, at, marks, late FROM trace WHERE seq = ?", seq)[0]
+    place, marks, late = Place(*row[:4]), row[4], row[5]
+    for score in said.scores:
+        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=1.0)
+    fresh = said.marks & ~(marks | late)
+    if not fresh:
+        return
+    thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
+    column = "late" if seq <= thinned else "marks"
+    db.execute(f"UPDATE trace SET {column} = {column} | ? WHERE seq = ?", fresh, seq)
+    db.executemany(
+        "INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)",
+        [(bit, seq, place.flow, place.slice, place.at) for bit in each_bit(fresh)],
+    )
+    rollup.marks(place, fresh)
+    if planned:
+        number = db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changes' RETURNING value")[0][0]
+        db.execute("INSERT INTO changed (number, flow, seq) VALUES (?, ?, ?)", number, place.flow, seq)

@@ -1,0 +1,256 @@
+"""The store on SQLite: one file, which several processes may use at once."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from gatewatch.core.errors import StoreError
+from gatewatch.core.rates import Epoch
+from gatewatch.core.score import Source
+from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, tasks
+from gatewatch.store.base import Store
+from gatewatch.store.database import Database
+from gatewatch.store.rows import (
+    Arrivals,
+    Counts,
+    Expired,
+    KeptScore,
+    Leased,
+    Plan,
+    Row,
+    ScoreCell,
+    Session,
+    Settled,
+    SignalCell,
+    SpendCell,
+    TakenIn,
+    TaskRow,
+    Thinned,
+    Tier,
+    Unplanned,
+    Unsettled,
+    Value,
+    Work,
+)
+from gatewatch.store.units import micros
+
+_SCHEME = "sqlite:///"
+
+
+def open_store(place: str | Path, *, busy_s: float = 5.0) -> Store:
+    """Open a store, or make it.
+
+    Args:
+        place: a path, or "sqlite:///" and a path (absolute with four strokes).
+        busy_s: how long to wait, in seconds, while others keep it locked.
+
+    Raises:
+        StoreBusy: others kept it locked for longer.
+        StoreError: it is no store, an older version's (`gatewatch db migrate` brings it up) or a later one's, or cannot
+            be used; the file is left as it is.
+    """
+    return SQLiteStore(open_database(place, busy_s=busy_s))
+
+
+def open_database(place: str | Path, *, busy_s: float = 5.0) -> Database:
+    """The file of a store, whatever the version of its tables: what `schema.status` and `schema.migrate` work on.
+
+    Raises:
+        StoreError: as for `open_store`, but for the version.
+    """
+    path = str(place).removeprefix(_SCHEME)
+    if "://" in path:
+        raise StoreError(f"{place}: this version keeps its store in a file: a path, or {_SCHEME}PATH")
+    return Database.open(Path(path), busy_s=busy_s)
+
+
+class SQLiteStore:
+    """A `Store` in a SQLite file; threads may share it."""
+
+    def __init__(self, db: Database) -> None:
+        try:
+            schema.ready(db)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+
+    # Arriving
+
+    def take_in(self, arrivals: Arrivals, now: float) -> TakenIn:
+        """See `Store`."""
+        return arriving.take_in(self._db, arrivals, now)
+
+    def taken(self, segment: str) -> int:
+        """See `Store`."""
+        return arriving.taken(self._db, segment)
+
+    def forget(self, segment: str) -> None:
+        """See `Store`."""
+        self._db.execute("DELETE FROM segment WHERE name = ?", segment)
+
+    # Planning
+
+    def work(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, sessions_since: float | None = None
+    ) -> Work:
+        """See `Store`."""
+        return planning.work(self._db, flow, scorer, fingerprint, source, sessions_since)
+
+    def unplanned(self, work: Work, most: int) -> Unplanned:
+        """See `Store`."""
+        return planning.unplanned(self._db, work, most)
+
+    def epochs(self, work: int, first: int, last: int) -> list[Epoch]:
+        """See `Store`."""
+        return planning.epochs(self._db, work, first, last)
+
+    def plan(self, work: int, plan: Plan) -> int:
+        """See `Store`."""
+        return planning.plan(self._db, work, plan)
+
+    def rewind(self, work: int, sessions_since: float | None = None) -> None:
+        """See `Store`."""
+        planning.rewind(self._db, work, sessions_since)
+
+    def ended(self, flow: str, before: float, most: int, after: int = 0) -> list[Session]:
+        """See `Store`."""
+        return planning.ended(self._db, flow, before, most, after)
+
+    def find_session(self, flow: str, session: str) -> Session | None:
+        """See `Store`."""
+        return planning.find_session(self._db, flow, session)
+
+    def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
+        """See `Store`."""
+        planning.plan_session(self._db, session, tasks)
+
+    # Doing
+
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
+        """See `Store`."""
+        return tasks.lease(self._db, works, owner, most, now, until, suspects=suspects)
+
+    def suspects(self, works: Iterable[int], now: float) -> int:
+        """See `Store`."""
+        return tasks.suspects(self._db, works, now)
+
+    def extend(self, owner: str, tasks_: Iterable[int], until: float) -> None:
+        """See `Store`."""
+        tasks.extend(self._db, owner, tasks_, until)
+
+    def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
+        """See `Store`."""
+        return tasks.reserve(self._db, budget, limit, amount, task)
+
+    def spent(self, budget: str) -> tuple[float, float]:
+        """See `Store`."""
+        return tasks.spent(self._db, budget)
+
+    def settle(self, settled: Iterable[Settled], now: float) -> int:
+        """See `Store`."""
+        return tasks.settle(self._db, settled, now)
+
+    # Reading
+
+    def find(self, name: str) -> Row | None:
+        """See `Store`."""
+        return reading.find(self._db, name)
+
+    def payload(self, seq: int) -> bytes | None:
+        """See `Store`."""
+        return reading.payload(self._db, seq)
+
+    def session(self, flow: str, session: str) -> list[Row]:
+        """See `Store`."""
+        return reading.session(self._db, flow, session)
+
+    def scores(self, seq: int) -> list[KeptScore]:
+        """See `Store`."""
+        return scores.of_request(self._db, seq)
+
+    def tasks(self, seq: int) -> list[TaskRow]:
+        """See `Store`."""
+        return reading.tasks(self._db, seq)
+
+    def works(self) -> list[Work]:
+        """See `Store`."""
+        return planning.works(self._db)
+
+    def latest(
+        self,
+        flow: str = "",
+        *,
+        slice: str = "",  # noqa: A002 - the vocabulary's word
+        marks: int = 0,
+        since: float = 0.0,
+        before: int = 0,
+        most: int = 50,
+    ) -> list[Row]:
+        """See `Store`."""
+        return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
+
+    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+        """See `Store`."""
+        return reading.happened(self._db, work, numbers, since, until)
+
+    def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
+        """See `Store`."""
+        return rollups.signals(self._db, flow, tier, since, until)
+
+    def cells(self, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:
+        """See `Store`."""
+        return rollups.cells(self._db, flow, tier, since, until)
+
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
+        """See `Store`."""
+        return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
+
+    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
+        """See `Store`."""
+        return reading.unsettled(self._db, flow, since, until)
+
+    def spend(self, since: float, until: float) -> list[SpendCell]:
+        """See `Store`."""
+        return spending.spend(self._db, since, until)
+
+    # Keeping house
+
+    def held(self, before: float, most: int) -> list[Row]:
+        """See `Store`."""
+        return housekeeping.held(self._db, before, most)
+
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        """See `Store`."""
+        return housekeeping.thin(self._db, decided, enough)
+
+    def let_go(self, enough: int, most: int) -> int:
+        """See `Store`."""
+        return housekeeping.let_go(self._db, enough, most)
+
+    def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
+        """See `Store`."""
+        return housekeeping.expire(self._db, traces_before, parked_before, tasks_before)
+
+    def payload_bytes(self) -> int:
+        """See `Store`."""
+        return housekeeping.payload_bytes(self._db)
+
+    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
+        """See `Store`."""
+        housekeeping.heartbeat(self._db, worker, now, note)
+
+    def workers(self, since: float) -> dict[str, tuple[float, str]]:
+        """See `Store`."""
+        return housekeeping.workers(self._db, since)
+
+    def counts(self) -> Counts:
+        """See `Store`."""
+        return housekeeping.counts(self._db)
+
+    def close(self) -> None:
+        """See `Store`."""
+        self._db.close()

@@ -1,0 +1,132 @@
+"""The kit of stores: SQLite holds to it, and it catches stores that are broken."""
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gatewatch.checks.store import CHECKS, Check, check_store
+from gatewatch.checks.traffic import NOW
+from gatewatch.store.base import Store
+from gatewatch.store.database import Database
+from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
+from gatewatch.store.sqlite import SQLiteStore
+from store.making import a_store
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_sqlite_holds_to_each_check(tmp_path: Path, check: Check) -> None:
+    check(a_store(tmp_path))
+
+
+def test_sqlite_holds_to_the_kit(tmp_path: Path) -> None:
+    number = count()
+    check_store(lambda: a_store(tmp_path / f"{next(number)}"))
+
+
+class TakesInTwice(SQLiteStore):
+    """One that takes a repeated delivery for a new request."""
+
+    def take_in(self, arrivals: Arrivals, now: float) -> TakenIn:
+        seen, traces = set(), []
+        for each in arrivals.traces:
+            name = each.trace.id
+            while name in seen:
+                name += "-again"
+            seen.add(name)
+            traces.append(replace(each, trace=replace(each.trace, id=name)))
+        return super().take_in(replace(arrivals, traces=tuple(traces)), now)
+
+
+class SettlesLate(SQLiteStore):
+    """One that lets any worker settle, whatever became of its lease."""
+
+    def settle(self, settled: Iterable[Settled], now: float) -> int:
+        every = list(settled)
+        return super().settle([replace(each, attempt=n) for each in every for n in range(1, 4)], now)
+
+
+class LeasesAnew(SQLiteStore):
+    """One that leases to one worker what another has."""
+
+    def lease(
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    ) -> list[Leased]:
+        return super().lease(works, owner, most, now, now, suspects=suspects)
+
+
+class ForgetsChanges(SQLiteStore):
+    """One that does not say that marks changed."""
+
+    def unplanned(self, work: Work, most: int) -> Unplanned:
+        return replace(super().unplanned(work, most), changed=())
+
+
+class ForgetsToMove(SQLiteStore):
+    """One that keeps the probability of the time of sampling."""
+
+    def plan(self, work: int, plan: Plan) -> int:
+        return super().plan(work, replace(plan, moved=()))
+
+
+class Generous(SQLiteStore):
+    """One that knows no limit."""
+
+    def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
+        return super().reserve(budget, limit * 2, amount, task)
+
+
+class KeepsPayloads(SQLiteStore):
+    """One that thins nothing."""
+
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        return super().thin([replace(each, gone=False) for each in decided], enough)
+
+
+class LetsGoOfAll(SQLiteStore):
+    """One that does not know when there is room enough."""
+
+    def let_go(self, enough: int, most: int) -> int:
+        return super().let_go(2**60, most)
+
+
+class ThinsByOldMarks(SQLiteStore):
+    """One that does not see that marks changed since it was decided what is to go."""
+
+    def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
+        marks = {row.seq: row.marks for row in self.held(NOW * 2, 1000)}
+        return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided], enough)
+
+
+class Raises(SQLiteStore):
+    """One that cannot read what it keeps."""
+
+    def payload(self, seq: int) -> bytes | None:
+        raise ValueError("no")
+
+
+BROKEN: Sequence[tuple[type[SQLiteStore], str]] = (
+    (TakesInTwice, "came twice in one batch"),
+    (SettlesLate, "whose lease ran out settled"),
+    (LeasesAnew, "leased to two workers"),
+    (ForgetsChanges, "has a new mark"),
+    (ForgetsToMove, "did not move"),
+    (Generous, r"it set aside \[True, True, True\]"),
+    (KeepsPayloads, "after thinning"),
+    (LetsGoOfAll, "more than was needed"),
+    (ThinsByOldMarks, "marks that it has no more"),
+    (Raises, "keeps_what_arrives: it raised ValueError: no"),
+)
+
+
+@pytest.mark.parametrize(("broken", "message"), BROKEN)
+def test_a_broken_store_is_caught_and_named(tmp_path: Path, broken: type[SQLiteStore], message: str) -> None:
+    number = count()
+
+    def make() -> Store:
+        return broken(Database.open(tmp_path / f"{next(number)}.db"))
+
+    with pytest.raises(AssertionError, match=message):
+        check_store(make)

@@ -1,0 +1,108 @@
+"""How SQLite carries out each statement: none goes through a table that grows, but for those that may."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gatewatch.checks.store import CHECKS
+from gatewatch.checks.traffic import FLOW, NOW, request, take, thumb
+from gatewatch.store.rows import Thinned
+from gatewatch.store.sqlite import SQLiteStore
+from store.making import a_store
+
+SMALL = {"meta", "work", "loss", "worker", "epoch", "ruleset"}
+"""Tables with a row for each scorer, rule, worker or reason."""
+
+MAY_SCAN = (
+    "SELECT count(*) FROM",  # `counts`
+    "SELECT state, count(*) FROM task",
+    "SELECT flow FROM trace ORDER BY flow LIMIT 1",  # stops at the first
+    "SELECT received FROM trace ORDER BY seq DESC LIMIT 1",
+    "SELECT coalesce((SELECT min(seq) FROM trace), value + 1)",
+    "SELECT 1 FROM parked LIMIT 1",
+    "SELECT 1 FROM sqlite_schema",
+    "DELETE FROM parked WHERE at <",  # once for each `expire`, as are the next two
+    "DELETE FROM changed WHERE seq <",
+    "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
+)
+
+
+def followed(folder: Path, seen: set[str]) -> SQLiteStore:
+    store = a_store(folder)
+    assert isinstance(store, SQLiteStore)
+    store._db._connection.set_trace_callback(seen.add)
+    return store
+
+
+def statements(tmp_path: Path) -> set[str]:
+    """Every statement that the checks of the kit, and some traffic, come to."""
+    seen: set[str] = set()
+    for check in CHECKS:
+        store = followed(tmp_path / check.__name__, seen)
+        check(store)
+        store.close()
+    store = followed(tmp_path / "traffic", seen)
+    take(store, *(request(f"{n}", session=f"{n % 3}", external_id=f"{n}", slice="de") for n in range(9)))
+    take(store, said=[thumb("x", external_id="3"), thumb("y", "nobody")])
+    for since in (0.0, NOW):
+        store.latest(since=since)
+        store.latest(FLOW, slice="de", marks=3, since=since)
+    store.signals(FLOW, "hour", 0, NOW * 2)
+    store.cells(FLOW, "hour", 0, NOW * 2)
+    store.ended(FLOW, NOW * 2, 5)
+    store.held(NOW * 2, 5)
+    store.thin([Thinned(row.seq, row.marks, 1.0, row.seq == 2) for row in store.held(NOW * 2, 5)])
+    store.spend(0, NOW * 2)
+    store.expire(NOW + 1, NOW + 1, NOW + 1)
+    store.close()
+    return {each for each in seen if each.startswith(("SELECT", "UPDATE", "DELETE", "INSERT"))}
+
+
+def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    assert isinstance(store, SQLiteStore)
+    shapes = {re.sub(r"\([\d, ]{20,}\)", "(1)", each): each for each in statements(tmp_path)}
+    assert len(shapes) > 80
+    bad = []
+    for statement in shapes.values():
+        if statement.startswith(MAY_SCAN) or "\x10" in statement:
+            continue
+        for *_, detail in store._db._connection.execute(f"EXPLAIN QUERY PLAN {statement}"):
+            found = re.match(r"SCAN (\w+)|SEARCH (\w+)$", detail)  # the second is the search for a minimum
+            if found and (found[1] or found[2]) not in SMALL and not re.search("trace_(held|kept)", detail):
+                bad.append((detail, statement[:200]))
+    assert not bad
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("SELECT seq FROM trace WHERE flow = 'f' AND seq < 9 AND at >= 0 ORDER BY seq DESC LIMIT 50", "trace_flow"),
+        (
+            "SELECT seq FROM trace WHERE flow = 'f' AND slice = 's' AND seq < 9 AND at >= 0 ORDER BY seq DESC",
+            "trace_slice",
+        ),
+        ("SELECT seq FROM trace WHERE flow = 'f' AND at >= 5 LIMIT 2001", "trace_at"),
+        (
+            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'waiting' AND crashes = 0 AND due <= 5"
+            " ORDER BY due LIMIT 9",
+            "task_due",
+        ),
+        (
+            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'leased' AND until <= 5 ORDER BY until",
+            "task_leased",
+        ),
+        ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 5", "trace_held"),
+        (
+            "SELECT first FROM session WHERE flow = 'f' AND moved > 2 AND moved < 5 ORDER BY moved",
+            "session_moved",
+        ),
+    ],
+)
+def test_an_index_gives_what_is_wanted_in_order(tmp_path: Path, statement: str, index: str) -> None:
+    store = a_store(tmp_path)
+    assert isinstance(store, SQLiteStore)
+    plan = [row[-1] for row in store._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    assert len(plan) == 1, plan  # no sorting
+    assert f"INDEX {index}" in plan[0]
