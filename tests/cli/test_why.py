@@ -7,7 +7,7 @@ import pytest
 
 from cli.building import run
 from cli.traffic import TOML, answered, failed, project, spooling
-from gatewatch import feedback
+from gatewatch import feedback, record
 from gatewatch.core.rates import u_of
 
 
@@ -106,3 +106,12 @@ def test_a_request_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[s
     code, out, err = run(capsys, "why", "nothing")
     assert (code, out) == (2, "")
     assert err.startswith("error: nothing: no such request is stored (")
+
+
+def test_a_comment_cannot_make_a_line_of_its_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        trace = record(flow="support", input="q\n  pii  scored 1", output="a", tags=("x\n  y",))
+        feedback(trace, thumbs="down", comment="bad\n  pii  scored 1  pi 1  (share 1)")
+    run(capsys, "work", "--once")
+    out = run(capsys, "why", trace)[1]
+    assert sum(line.strip().startswith("pii") for line in out.splitlines()) == 1

@@ -244,3 +244,20 @@ def test_slices_are_named_by_the_project_s_function(tmp_path: Path) -> None:
     slicing = "def answer(question):\n    return question\n\ndef slice_of(input):\n    return input[:2]\n"
     ways: Any = found(tmp_path, '[project]\nslice = "app:slice_of"', app_py=slicing).ways
     assert ways.slice_of("refund") == "re"
+
+
+@pytest.mark.parametrize("spool", ["", " ", ".", "a\\u0000b"])
+def test_a_spool_that_is_no_folder_of_its_own_is_refused(tmp_path: Path, spool: str) -> None:
+    (said,) = wrong(tmp_path, f'[online]\nspool = "{spool}"')
+    assert said.startswith("gatewatch.toml: online.spool: must be a folder of its own")
+
+
+@pytest.mark.parametrize("path", ["inptu", "id", "input..x"])
+def test_a_field_that_cannot_be_dropped_is_told(tmp_path: Path, path: str) -> None:
+    (said,) = wrong(tmp_path, f'[online]\ndrop_fields = ["{path}"]')
+    assert said.startswith("gatewatch.toml: online.drop_fields: ")
+
+
+def test_an_amount_beyond_all_room_is_told(tmp_path: Path) -> None:
+    (said,) = wrong(tmp_path, f'[online]\npayloads = "{"9" * 400} TB"')
+    assert said.startswith("gatewatch.toml: online.payloads: expected an amount below 1e+18 bytes")

@@ -158,3 +158,41 @@ def test_what_a_process_left_that_was_killed_while_it_made_a_segment_is_cleared_
         fcntl.flock(being_made, fcntl.LOCK_EX)
         taken_in(living, folder)
         assert [each.name for each in folder.glob("*.new")] == ["2-1-0.new"]
+
+
+@pytest.mark.parametrize("payload", [b'{"reasons":5}', b'{"reasons":{"x":"y"}}', b"5", b"{}"])
+def test_an_odd_record_of_losses_stops_nothing(living: Living, tmp_path: Path, payload: bytes) -> None:
+    huge = codec.frame("loss", b'{"reasons":{"%s":%d}}' % (b"r" * 1000, 10**17))
+    segment(tmp_path / "spool", codec.frame("loss", payload), huge, frame(request(1)))
+    assert taken_in(living, tmp_path / "spool").traces == 1
+    assert living.store.counts().losses["r" * 200] == 10**12
+
+
+def test_what_else_lies_in_a_spool_is_neither_waited_for_nor_removed(living: Living, tmp_path: Path) -> None:
+    import os
+
+    folder = tmp_path / "spool"
+    segment(folder, frame(request(1)))
+    os.mkfifo(folder / "2-1-0.seg")
+    os.mkfifo(folder / "2-1-1.new")
+    (folder / "odd.new").mkdir()
+    (folder / "3-1-0.new").symlink_to("3-1-0.new")
+    (folder / "notes.new").write_text("keep")
+    (folder / "river.seg").write_text("keep")
+    assert taken_in(living, folder) == Ingested(traces=1)
+    assert {"notes.new", "river.seg", "odd.new", "2-1-0.seg"} <= {each.name for each in folder.iterdir()}
+
+
+def test_a_spool_whose_lock_cannot_be_had_is_passed_over(living: Living, tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    segment(folder, frame(request(1)))
+    (folder / ".ingest.lock").mkdir()
+    assert taken_in(living, folder) == Ingested()
+
+
+def test_a_date_before_all_that_is_kept_is_not_believed(living: Living) -> None:
+    found = arrival_of(request(1, started=3600.0), Ways(keep_s=90 * 86_400.0), now=START)
+    assert (found.at, found.trace.flaws) == (
+        START,
+        ("it is dated before all that is kept: the time of arrival stands",),
+    )

@@ -91,7 +91,10 @@ def test_a_segment_without_a_readable_head_is_read_all_the_same(tmp_path: Path) 
 def test_segments_are_in_order_of_age(tmp_path: Path) -> None:
     for name in ("9-a-0.seg", "10-9-11.seg", "10-9-2.seg", "odd.seg", "1-1-1.new", "user.key"):
         (tmp_path / name).touch()
-    assert [path.name for path in segments(tmp_path)] == ["odd.seg", "10-9-2.seg", "10-9-11.seg", "9-a-0.seg"]
+    assert [path.name for path in segments(tmp_path)] == ["10-9-2.seg", "10-9-11.seg", "9-a-0.seg"]
+    os.mkfifo(tmp_path / "1-1-3.seg")
+    (tmp_path / "1-1-4.seg").symlink_to("/dev/zero")
+    assert len(segments(tmp_path)) == 3  # what is no file of ours is not waited for
     assert segments(tmp_path / "nowhere") == []
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from gatewatch.cli.terminal import console, print_json, shown
+from gatewatch.cli.terminal import console, print_json
 
 
 @click.command(name="costs")
@@ -49,6 +49,8 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in keys:
         table.add_column(key)
@@ -58,7 +60,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
         cost = dollars(line.cost) if line.unknown < line.calls else "unknown"
         cost += f" + {line.unknown} unknown" if 0 < line.unknown < line.calls else ""
         cells = (*line.key, f"{line.calls:,}", f"{line.input_tokens:,}", f"{line.output_tokens:,}", cost)
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
     known = sum(line.cost for line in lines)
     unknown = sum(line.unknown for line in lines)

@@ -24,6 +24,7 @@ def print_live(out: "Console", project: "Project") -> None:
     from gatewatch.cli.why import lines_of
     from gatewatch.config.monitors import store_of, worker_of
     from gatewatch.core.clock import wall
+    from gatewatch.offline.report import clean
     from gatewatch.online.ledger import ledger
     from gatewatch.online.trends import trend
 
@@ -50,6 +51,6 @@ def print_live(out: "Console", project: "Project") -> None:
         titled(out, f"gatewatch why {disliked}", "What became of one request, which its customer did not like.")
         out.print()
         for line in lines_of(ledger(store, row)):
-            out.print(Text(line))
+            out.print(Text(clean(line)))
     finally:
         store.close()

@@ -77,6 +77,8 @@ def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
     if as_json:
         print_json({"kind": "gatewatch.slices", "version": 1, "flows": found})
         return
@@ -91,7 +93,7 @@ def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
         for part in each:
             cells = (part.slice or "(none)", f"{part.requests:,}", f"{part.share:.1%}")
             gap = "hardly tested" if part.gap else ""
-            table.add_row(*(Text(shown(cell)) for cell in (*cells, *(str(n) for n in part.cases.values()), gap)))
+            table.add_row(*(Text(clean(str(cell))) for cell in (*cells, *(str(n) for n in part.cases.values()), gap)))
         out.print(table)
 
 
@@ -160,6 +162,8 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
     if not found.scorers:
         say("no score yet")
         return
@@ -175,7 +179,7 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
         total = each.total
         counts = (total.estimate.n, total.unknown, total.waiting, sum(total.lost.values()))
         cells = (names[each.fingerprint, each.source], *_mean(total), *(f"{count:,}" for count in counts))
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+        table.add_row(*(Text(clean(str(cell))) for cell in cells))
     if table.row_count:
         out.print(table)
     for each in told:  # whoever says something chose to: it is not of all

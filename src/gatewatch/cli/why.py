@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import print_json, shown
+from gatewatch.cli.terminal import print_json
 
 _SHOWN = 600
 
@@ -36,12 +36,14 @@ def command(trace: str, *, as_json: bool) -> None:
         payload = store.payload(row.seq)
     finally:
         store.close()
+    from gatewatch.offline.report import clean
+
     trace_told = codec.decode(payload, Trace) if payload else None
     if as_json:
         print_json({"kind": "gatewatch.why", "version": 1, **_plain(found), "trace": trace_told})
         return
     for line in lines_of(found, trace_told):
-        click.echo(shown(line))
+        click.echo(clean(line))  # one line each: a comment cannot make another
 
 
 def _plain(found: "Ledger") -> dict[str, Any]:

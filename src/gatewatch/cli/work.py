@@ -108,7 +108,7 @@ def _check(project: Any, *, as_json: bool) -> int:
     store = store_of(project)
     try:
         heard, counts = store.workers(now - _HEALTHY_S), store.counts()
-        workers = {name: said for name, said in heard.items() if said[1] != ENDED}
+        workers = {name: said for name, said in heard.items() if said[1] != ENDED and said[0] <= now + _HEALTHY_S}
     finally:
         store.close()
     if as_json:

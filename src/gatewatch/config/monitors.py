@@ -24,6 +24,7 @@ from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker, WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
+from gatewatch.online.settings import checked
 from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Scorer
 
@@ -65,6 +66,12 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
     hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
     monitors = tuple(_monitors(project, problems, models if bound else None, hold))
     room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
+    spool = project.root / settings.spool
+    if not settings.spool.strip() or "\0" in settings.spool or spool.resolve() == project.root.resolve():
+        what = f"must be a folder of its own, got {settings.spool!r}"
+        problems.append(Problem(f"{where}.spool", what, "workers remove what they have taken in"))
+    if flaw := checked("drop_fields", settings.drop_fields)[1]:
+        problems.append(Problem(f"{where}.drop_fields", flaw))
     lease = _read(units.seconds, settings.lease, f"{where}.lease", problems, 1.0)
     slice_of: Callable[[Any], Any] | None = None
     with problems.gather():
@@ -72,8 +79,9 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
     problems.raise_any()
     return Online(
         monitors=monitors,
-        spool=project.root / settings.spool,
+        spool=spool,
         ways=Ways(
+            keep_s=keep,
             slice_of=slice_of,
             price=project.prices.cost,
             redact=redaction(project),
@@ -137,7 +145,7 @@ def store_address(project: Project) -> str:
     """
     address = project.settings.project.store
     scheme, separator, path = address.partition(":///")
-    if scheme != "sqlite" or not separator or not path:
+    if scheme != "sqlite" or not separator or not path or "\0" in path:
         what = f"expected sqlite:///PATH, got {address!r}"
         raise ConfigError(Problem(f"{FILE}: project.store", what, "PostgreSQL is not there yet"))
     return f"sqlite:///{project.root / path}"

@@ -7,6 +7,7 @@ from gatewatch.core.money import parse_budget
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_MOST_BYTES = 1e18
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]B)\s*")
 _PER_DAY = re.compile(r"\s*(\d+)\s*/\s*day\s*")
 
@@ -32,7 +33,10 @@ def size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f'expected an amount such as "500 MB" or "20 GB", got {text!r}')
-    return int(float(match[1]) * _BYTES[match[2]])
+    found = float(match[1]) * _BYTES[match[2]]
+    if not found < _MOST_BYTES:
+        raise ValueError(f"expected an amount below {_MOST_BYTES:g} bytes, got {text[:40]!r}")
+    return int(found)
 
 
 def per_day(text: str) -> int:

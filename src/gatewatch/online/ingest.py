@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,12 +21,13 @@ from gatewatch.core.errors import InputError
 from gatewatch.core.feedback import Feedback, marks_of, scores_of
 from gatewatch.core.rates import u_of
 from gatewatch.core.trace import Price, Span, Trace, Usage, cost_of_spans, total_usage
-from gatewatch.online.segments import finished, read, segments
+from gatewatch.online.segments import finished, named, read, segments
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Said, Spent, TakenIn
 
 _log = logging.getLogger("gatewatch")
 _LOCK = ".ingest.lock"
+_MOST_REASONS, _MOST_LOST = 100, 10**12
 _NOTHING = Usage()
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
@@ -40,6 +40,7 @@ class Ways(Struct, frozen=True, kw_only=True):
     price: Price | None = None
     redact: Callable[[Trace], Trace] | None = None
     redact_text: Callable[[str], str] | None = None
+    keep_s: float | None = None
     redact_name: Callable[[str], str] | None = None
 
 
@@ -64,7 +65,7 @@ def ingest(store: Store, folder: Path, ways: Ways, *, clock: Callable[[], float]
     total = Ingested()
     with alone(folder) as mine:
         if mine:
-            for path in folder.glob("*.new"):  # a process was killed while it made a segment
+            for path in named(folder, ".new"):  # a process was killed while it made a segment
                 if finished(path):
                     path.unlink(missing_ok=True)
             for path in segments(folder):
@@ -117,9 +118,9 @@ def arrived(
             elif kind == "feedback":
                 said.append(said_of(codec.decode(payload, Feedback), ways, now=now))
             elif kind == "loss":
-                for reason, number in codec.decode(payload, dict[str, Any]).get("reasons", {}).items():
-                    losses[reason] = losses.get(reason, 0) + int(number)
-        except (ValueError, TypeError, msgspec.MsgspecError, RecursionError) as error:
+                for reason, number in list(codec.decode(payload, _Losses).reasons.items())[:_MOST_REASONS]:
+                    losses[reason[:200]] = losses.get(reason[:200], 0) + max(0, min(number, _MOST_LOST))
+        except Exception as error:  # whatever is wrong with one record, the others are good
             losses["unreadable record"] = losses.get("unreadable record", 0) + 1
             _log.warning("a %s record cannot be read and is passed over: %s", kind, str(error)[:200])
     return Arrivals(tuple(traces), tuple(said), losses)
@@ -131,6 +132,9 @@ def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
     at = now if trace.started is None else trace.started
     if at > now + SKEW_S:
         flaws.append(f"clock {at - now:.0f} s ahead: the time of arrival stands")
+        at = now
+    elif ways.keep_s is not None and at < now - ways.keep_s:
+        flaws.append("it is dated before all that is kept: the time of arrival stands")
         at = now
     spans = tuple(_priced(span, ways.price) for span in trace.spans) if ways.price is not None else trace.spans
     trace = replace(
@@ -202,13 +206,22 @@ def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
     )
 
 
+class _Losses(Struct, frozen=True):
+    reasons: dict[str, int]
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
     """Whether this is the one worker that takes in what a spool holds."""
     if not folder.is_dir():
         yield False
         return
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        _passed_over(folder / _LOCK, str(error))
+        yield False
+        return
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,6 +6,8 @@ as its writer lives, and is damaged when it does not.
 
 import fcntl
 import os
+import re
+import stat
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +17,7 @@ from gatewatch.core.errors import InputError, Problem
 from gatewatch.online.writer import KIND, SPOILER, SUFFIX, VERSION
 
 _START = b'{"crc":"'
+_NAME = re.compile(r"[0-9A-Za-z]+-[0-9a-f]+-[0-9]+")
 
 
 class Read(Struct, frozen=True):
@@ -32,11 +35,19 @@ class Read(Struct, frozen=True):
 
 def segments(folder: Path) -> list[Path]:
     """The segments in a folder, the oldest first; none where there is no folder."""
+    return sorted(named(folder, SUFFIX), key=_age)
+
+
+def named(folder: Path, suffix: str) -> list[Path]:
+    """The files in a spool whose names are as ours are: nothing else in there is touched, or waited for."""
     try:
-        found = [path for path in folder.iterdir() if path.suffix == SUFFIX]
-    except FileNotFoundError:
+        return [
+            path
+            for path in folder.iterdir()
+            if path.suffix == suffix and _NAME.fullmatch(path.stem) and stat.S_ISREG(path.lstat().st_mode)
+        ]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(found, key=_age)
 
 
 def _age(path: Path) -> tuple[int, int, str]:
@@ -50,7 +61,7 @@ def _age(path: Path) -> tuple[int, int, str]:
 def finished(path: Path) -> bool:
     """Whether a segment's writer is gone, so that nothing will be added. A segment that is not there is finished."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return True
     try:

@@ -60,7 +60,7 @@ def from_environment(environment: Mapping[str, str]) -> tuple[dict[str, Any], li
         said = environment.get(variable, "").strip()
         if not said or name == "hook":
             continue
-        value, what = _checked(name, _read(name, said))
+        value, what = checked(name, _read(name, said))
         if what:
             problems.append(Problem(variable, what))
             if name == "redact":
@@ -79,7 +79,7 @@ def stated(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     problems = []
     for name, said in given.items():
-        value, what = _checked(name, said)
+        value, what = checked(name, said)
         if what:
             problems.append(Problem(f"configure({name}=)", what))
         found[name] = value
@@ -98,7 +98,7 @@ def _read(name: str, said: str) -> Any:
     return said
 
 
-def _checked(name: str, value: Any) -> tuple[Any, str]:
+def checked(name: str, value: Any) -> tuple[Any, str]:
     """A setting's value as it is kept, and what is wrong with it, if anything."""
     if name in _LEAST:
         wrong = not isinstance(value, int) or isinstance(value, bool) or value < _LEAST[name]

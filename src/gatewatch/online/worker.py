@@ -154,13 +154,13 @@ class Worker:
         total += Done(planned=self._plan(now))
         self._lease(now)
         total += self._settle(now)
-        if now - self._beat >= _BEAT_S:
+        if abs(now - self._beat) >= _BEAT_S:
             self._beat = now
             self.store.heartbeat(self.owner, now, self._note())
-        if self._waiting and now - self._extended >= self.lease_s / 3:
+        if self._waiting and abs(now - self._extended) >= self.lease_s / 3:
             self._extended = now
             self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + self.lease_s)
-        if self._untidy or now - self._house >= _HOUSE_S:
+        if self._untidy or abs(now - self._house) >= _HOUSE_S:
             self._house = now
             self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total

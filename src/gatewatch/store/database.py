@@ -31,9 +31,10 @@ _ESCAPED = re.compile("\x10([0-9a-f]{4})")
 class Database:
     """A connection, which threads may share: one of them at a time is in a transaction."""
 
-    def __init__(self, path: Path, connection: "sqlite3.Connection") -> None:
+    def __init__(self, path: Path, connection: "sqlite3.Connection", file: tuple[int, int]) -> None:
         self.path = path
         self._connection = connection
+        self._file = file
         self._lock = RLock()
 
     @classmethod
@@ -66,7 +67,8 @@ class Database:
             connection.close()
             raise
         connection.text_factory = _text_out
-        return cls(path, connection)
+        found = path.stat()
+        return cls(path, connection, (found.st_dev, found.st_ino))
 
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[None]:
@@ -80,6 +82,8 @@ class Database:
         import sqlite3
 
         with self._lock:
+            if write:
+                self._is_there()
             self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
                 yield
@@ -89,6 +93,15 @@ class Database:
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")
                 raise
+
+    def _is_there(self) -> None:
+        """Refuse to write into a file that has no name any more, where nobody would find it."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._file:
+            raise StoreError(f"{self.path}: the store was removed or replaced while it was in use: start again")
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """Run a statement, and give its rows: a tuple each."""
