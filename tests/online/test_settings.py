@@ -58,6 +58,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"spool": "a\0b"},
+        {"spool": "\ud800"},
         {"drop_fields": "input.password"},
         {"drop_fields": ["input..x"]},
         {"drop_fields": [3]},

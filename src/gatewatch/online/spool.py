@@ -56,6 +56,7 @@ class _Mark:
     def __init__(self, *, last: bool = False) -> None:
         self.done = threading.Event()
         self.last = last
+        self.failed = False
 
 
 _Item = tuple[str, Payload, str] | _Mark | None
@@ -163,7 +164,7 @@ class Spool:
         mark = _Mark()
         self._queue.put(mark)
         self._rouse()
-        return mark.done.wait(max(0.0, deadline))
+        return mark.done.wait(max(0.0, deadline)) and not mark.failed
 
     def close(self, deadline: float = 2.0) -> bool:
         """Write what there is, end the thread and close the file; whether all was written in time."""
@@ -175,7 +176,7 @@ class Spool:
             if not done:
                 return False
         self._writer.close()
-        return True
+        return not mark.failed
 
     def at_exit(self, deadline: float) -> None:
         """Write what there is before the process ends, or say what is lost."""
@@ -248,6 +249,13 @@ class Spool:
             Finalize(None, self.at_exit, args=(EXIT_S,), exitpriority=-100)
 
     def _work(self) -> None:
+        try:
+            self._work_on()
+        finally:  # the next record starts another
+            if self._thread is threading.current_thread():
+                self._thread = None
+
+    def _work_on(self) -> None:
         queue = self._queue
         idle = _IDLE_ROUNDS
         while True:
@@ -264,21 +272,31 @@ class Spool:
                     waiting.append(queue.get_nowait())
                     if len(waiting) >= _GROUP:
                         break
+                dealt = self._dealt
                 try:
-                    last = self._commit(waiting)
-                except Exception as error:
-                    warn("the writer of captured records failed: %r", error)
-                    number = sum(isinstance(each, tuple) for each in waiting)
-                    self.drop(f"error: {type(error).__name__}", number)
-                    last = False
-                if last:
+                    self._in_hand = len(waiting)
+                    self._write([self._framed(item) for item in waiting if isinstance(item, tuple)])
+                except BaseException as error:  # a hook may do anything; there is nobody above to tell of it
+                    self._give_up(waiting, dealt, f"error: {type(error).__name__}")
+                if self._done_with(waiting):
                     return
                 waiting = [queue.get_nowait()] if queue.qsize() else []
 
-    def _commit(self, items: list[_Item]) -> bool:
-        """Write a group; whether the thread is to end."""
-        self._in_hand = len(items)
-        self._write([self._framed(item) for item in items if isinstance(item, tuple)])
+    def _give_up(self, items: list[_Item], dealt: int, reason: str) -> None:
+        """Drop what is not written of a group that met what nobody foresaw; `dealt` is how far it was before."""
+        self._say_trouble(reason)
+        for item in items:
+            if isinstance(item, _Mark):
+                item.failed = True
+        end = dealt + sum(isinstance(item, tuple) for item in items)
+        left, self._dealt = end - self._dealt, end
+        if left:
+            self.drop(reason, left)
+        if not self._ending:
+            self._asleep.acquire(timeout=_RETRY_S)
+
+    def _done_with(self, items: list[_Item]) -> bool:
+        """Let go of a group; whether the thread is to end."""
         self._in_hand = 0
         last = False
         for item in items:
@@ -295,7 +313,7 @@ class Spool:
             except OSError as error:
                 self._say_trouble(f"disk: {errno.errorcode.get(error.errno or 0, 'error')}")
                 self._asleep.acquire(timeout=_RETRY_S)
-            except Exception as error:
+            except BaseException as error:  # the application's own hook may even raise SystemExit
                 self.drop(f"error: {type(error).__name__}")
                 return b""
 
