@@ -372,3 +372,32 @@ def test_a_hook_that_ends_its_thread_costs_its_record_only(opened: Opened, tmp_p
         spool.put("trace", codec.encode({"id": str(number), "input": "q", "started": 1.0, "latency_s": 1.0}))
     assert spool.flush(PATIENCE_S)
     assert numbers(tmp_path / "spool") == [1] and sum(spool.stats().dropped.values()) <= 1
+
+
+def test_what_is_longer_than_the_quota_is_dropped_and_holds_nothing_up(opened: Opened, tmp_path: Path) -> None:
+    spool = opened(quota_bytes=50_000)
+    spool.put("trace", record(0, 100_000))
+    for number in range(1, 301):
+        spool.put("trace", record(number))
+    assert spool.flush(PATIENCE_S)
+    assert numbers(tmp_path / "spool") == list(range(1, 301))
+    assert losses(tmp_path / "spool") == {"longer than the quota": 1} == spool.stats().dropped
+
+
+def test_what_comes_after_the_end_was_announced_is_written_before_the_call_returns(
+    opened: Opened, tmp_path: Path
+) -> None:
+    spool = opened()
+    spool.put("trace", record(0))
+    spool.at_exit(PATIENCE_S)
+    for number in range(1, 4):
+        spool.put("trace", record(number))
+        assert numbers(tmp_path / "spool")[-1] == number
+
+
+@pytest.mark.parametrize("deadline", [float("inf"), 1e10, None, "2", float("nan"), [], 10**400])
+def test_any_deadline_can_be_waited_for(opened: Opened, deadline: Any) -> None:
+    spool = opened()
+    spool.put("trace", record(0))
+    spool.flush(deadline)
+    assert spool.flush(PATIENCE_S) and spool.close(deadline) in (True, False)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 
 def warn(message: str, *values: object) -> None:
-    """Log a warning; `values` go into the message as in `logging`. It never raises, whatever an application's filter does."""
+    """Log a warning; `values` go into the message as in `logging`. It never raises, whatever filters there are."""
     with suppress(Exception):
         import logging
 

@@ -16,6 +16,7 @@ import threading
 from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ from gatewatch.online.log import warn
 from gatewatch.online.settings import MEMORY, Settings
 from gatewatch.online.writer import Writer
 
+PATIENCE_S = 2.0
 EXIT_S = 0.4
 """How long the end of a process may be held up, in seconds."""
 
@@ -32,6 +34,7 @@ _PLACE_BITS = 14  # a place in the queue stands for 16 KiB
 _LINGER_S = 0.02
 _RETRY_S = 0.25
 _IDLE_ROUNDS = 25
+_HEAD = 512  # bytes, more than a segment's first line and the key of users take
 _GROUP = 512  # items that are written together, 8 MiB at the most
 
 
@@ -93,6 +96,8 @@ class Spool:
         self._written = self._dealt = self._in_hand = 0
         self._trouble = ""
         self._ending = False
+        self._left = 0.0
+        """How long the end of the process may yet be held up, in seconds."""
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent; called in the child."""
@@ -123,7 +128,17 @@ class Spool:
             queue.put(None)
         if self._thread is None and not self.in_memory:
             self._start()
+        if self._ending and not self.in_memory:
+            self._hurry()
         return True
+
+    def _hurry(self) -> None:
+        """See to it that what came when the process was about to end is written: nobody else will."""
+        began = clock.monotonic()
+        done = self.flush(self._left)
+        self._left = max(0.0, self._left - (clock.monotonic() - began))
+        if not done:
+            self._say_trouble("the process ends")
 
     def _put_through(self, kind: str, payload: Payload, user: str) -> bool:
         try:
@@ -155,7 +170,7 @@ class Spool:
             if self._thread is None:
                 self._start()
 
-    def flush(self, deadline: float = 2.0) -> bool:
+    def flush(self, deadline: float = PATIENCE_S) -> bool:
         """Wait until what was taken so far is written, for `deadline` seconds at the most; whether it is."""
         if self._through or self.in_memory or self._thread is None:
             return self._queue.qsize() == 0 or self.in_memory
@@ -164,15 +179,15 @@ class Spool:
         mark = _Mark()
         self._queue.put(mark)
         self._rouse()
-        return mark.done.wait(max(0.0, deadline)) and not mark.failed
+        return mark.done.wait(_patience(deadline)) and not mark.failed
 
-    def close(self, deadline: float = 2.0) -> bool:
+    def close(self, deadline: float = PATIENCE_S) -> bool:
         """Write what there is, end the thread and close the file; whether all was written in time."""
         thread, mark = self._thread, _Mark(last=True)
         if thread is not None and threading.current_thread() is not thread:
             self._queue.put(mark)
             self._rouse()
-            done = mark.done.wait(max(0.0, deadline))
+            done = mark.done.wait(_patience(deadline))
             if not done:
                 return False
         self._writer.close()
@@ -185,6 +200,7 @@ class Spool:
         self._ending = True
         began = clock.monotonic()
         done, untold = self.flush(deadline), self._untold()
+        self._left = max(0.0, deadline - (clock.monotonic() - began))
         if not done or untold:
             lost = max(0, self.stats().accepted - self._dealt)
             told = ", ".join(f"{reason}: {number}" for reason, number in sorted(untold.items()))
@@ -309,7 +325,11 @@ class Spool:
         """A record's frame; nothing for one that cannot be made into any."""
         while True:
             try:
-                return self._framing.frame(*item)
+                frame = self._framing.frame(*item)
+                if len(frame) + _HEAD <= self.settings.quota_bytes:
+                    return frame
+                self.drop("longer than the quota")
+                return b""
             except OSError as error:
                 self._say_trouble(f"disk: {errno.errorcode.get(error.errno or 0, 'error')}")
                 self._asleep.acquire(timeout=_RETRY_S)
@@ -353,6 +373,14 @@ class Spool:
 
 def _as_json(losses: dict[str, int]) -> bytes:
     return codec.encode({"at": clock.wall(), "pid": os.getpid(), "reasons": losses})
+
+
+def _patience(deadline: Any) -> float:
+    """A deadline that can be waited for; what is no number is as good as none given."""
+    try:
+        return min(max(0.0, float(deadline)), threading.TIMEOUT_MAX)
+    except Exception:
+        return PATIENCE_S
 
 
 def _value(counter: "count[int]") -> int:
