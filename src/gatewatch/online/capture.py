@@ -25,7 +25,7 @@ from gatewatch.online.request import Request, Step, lost
 from gatewatch.online.serialise import as_input, snapshot
 from gatewatch.online.spool import Spool
 from gatewatch.online.streams import answered, leave, streaming, streaming_async
-from gatewatch.online.told import as_cost, dict_of, fault_of, texts
+from gatewatch.online.told import as_cost, dict_of, fault_of, text_of, texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 Told = str | Callable[[dict[str, Any]], Any]
@@ -36,7 +36,7 @@ class Capture:
     """What is to be said of each request: a decorator, and a context manager."""
 
     def __init__(self, given: Mapping[str, Any], *, traceparent: Told, payload: bool, input: Any) -> None:  # noqa: A002
-        self._said = {name: value for name, value in given.items() if value and not callable(value)}
+        self._said = {name: value for name, value in given.items() if not callable(value) and value}
         self._asked = {name: value for name, value in given.items() if callable(value)}
         self._versions = self._said.pop("versions", None)
         self._traceparent = traceparent
@@ -264,12 +264,9 @@ def capture(
         payload: whether what is said is kept; False keeps signals only (times, tokens, cost, errors).
         input: the input of a block; for a function, the name of the argument that is the input.
     """
+    names = {"flow": flow, "session": session, "user": user, "external_id": external_id, "variant": variant}
     given = {
-        "flow": flow,
-        "session": session,
-        "user": user,
-        "external_id": external_id,
-        "variant": variant,
+        **{name: value if callable(value) else text_of(value) for name, value in names.items()},
         "tags": tags if callable(tags) else texts(tags),
         "versions": versions if callable(versions) or versions is None else dict_of(versions),
     }
