@@ -91,6 +91,51 @@ class TestBlocks:
         assert sorted(str(trace.output) for trace in kept.traces()) == list("01234")
         assert current_trace_id() == ""
 
+    def test_steps_of_one_capture_object_in_several_tasks_are_not_mixed_up(self, kept: Captured) -> None:
+        block = capture(flow="step")
+
+        async def answer(name: str, before: list[asyncio.Event], after: asyncio.Event) -> None:
+            with block as request:
+                request.output = name
+                after.set()
+                for event in before:
+                    await event.wait()
+
+        async def both() -> None:
+            entered = [asyncio.Event() for _ in range(3)]
+            left = asyncio.Event()
+            with capture(flow="outer"):
+                await asyncio.gather(
+                    answer("first", entered[1:2], entered[0]),  # left first, while the second is still open
+                    answer("second", [left], entered[1]),
+                    self._set_after(entered[1], left),
+                )
+
+        asyncio.run(both())
+        assert [(each.name, each.output) for each in kept.trace().spans] == [("step", "first"), ("step", "second")]
+        assert block._open == {} and current_trace_id() == ""
+
+    @staticmethod
+    async def _set_after(first: asyncio.Event, then: asyncio.Event) -> None:
+        await first.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        then.set()
+
+    def test_a_block_left_in_another_thread_is_let_go_of(self, kept: Captured) -> None:
+        from gatewatch.online.capture import _blocks
+
+        block = capture(flow="b")
+        block.__enter__()
+        thread = threading.Thread(target=block.__exit__, args=(None, None, None))
+        thread.start()
+        thread.join()
+        assert kept.trace().flow == "b"
+        with block:
+            assert len(_blocks.get()) == 1
+        assert _blocks.get() == ()
+        recorder.set(None)
+
     def test_a_block_left_in_another_context_is_recorded_and_is_nobodys_request(self, kept: Captured) -> None:
         import contextvars
 

@@ -1,6 +1,7 @@
 """What an application tells of a request, made into what a trace can hold, whatever it was. Nothing here raises."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any, get_args
 
@@ -58,11 +59,9 @@ def as_usage(value: Any, flaws: list[str]) -> Usage | None:
 def as_cost(value: Any) -> Cost:
     """US dollars; what cannot be added up is unknown."""
     amount, unknown = (value.amount, value.unknown) if isinstance(value, Cost) else (value, 0)
-    try:
+    with suppress(Exception):
         if isfinite(amount) and amount >= 0 and type(unknown) is int:
             return Cost(float(amount), unknown)
-    except Exception:
-        pass
     return Cost(unknown=1)
 
 
@@ -87,11 +86,9 @@ def sound_span(each: Span, flaws: list[str]) -> Span:
 
 def seconds(value: Any, name: str, flaws: list[str]) -> float | None:
     """A time in seconds, or None for what is none; that is told of."""
-    try:
+    with suppress(Exception):
         if isfinite(value) and value >= 0:
             return float(value)
-    except Exception:
-        pass
     flaws.append(f"{name} is not a number of seconds")
     return None
 
