@@ -5,8 +5,8 @@ puts one there for each request, and leaves it alone when a run's is there alrea
 does nothing and costs next to nothing.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import isfinite
 from types import TracebackType
@@ -128,8 +128,21 @@ def _finite(amount: float | None) -> float | None:
     """An amount that can be added up; NaN, infinity, less than nothing and what is no number are as good as unknown."""
     try:
         return amount if amount is not None and isfinite(amount) and amount >= 0 else None
-    except (TypeError, OverflowError):
+    except Exception:  # an object of the application's may raise anything
         return None
+
+
+@contextmanager
+def _sparing(current: Recorder, name: str) -> Iterator[None]:
+    """Keep a live application from the error of its note, and tell of it in the trace; in a run it is to be seen."""
+    try:
+        yield
+    except Exception as error:
+        if current.offline:
+            raise
+        flaw = f"{name} could not be noted: {type(error).__name__}"
+        if flaw not in current.flaws:
+            current.flaws.append(flaw)
 
 
 def note(
@@ -153,9 +166,12 @@ def note(
     if context is not None:
         current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
-        current.usage = usage if current.usage is None else current.usage + usage
+        with _sparing(current, "usage"):
+            current.usage = usage if current.usage is None else current.usage + usage
     if cost is not None:
         paid = Cost(unknown=1) if _finite(cost) is None else Cost(cost)
-        current.cost = paid if current.cost is None else current.cost + paid
-    if versions:
-        current.versions.update({str(key): str(value) for key, value in versions.items()})
+        with _sparing(current, "cost"):
+            current.cost = paid if current.cost is None else current.cost + paid
+    if versions is not None:
+        with _sparing(current, "versions"):
+            current.versions.update({str(key): str(value) for key, value in versions.items()})
