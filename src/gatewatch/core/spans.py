@@ -5,8 +5,8 @@ puts one there for each request, and leaves it alone when a run's is there alrea
 does nothing and costs next to nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from math import isfinite
 from types import TracebackType
@@ -132,17 +132,13 @@ def _finite(amount: float | None) -> float | None:
         return None
 
 
-@contextmanager
-def _sparing(current: Recorder, name: str) -> Iterator[None]:
+def _spare(current: Recorder, name: str, error: Exception) -> None:
     """Keep a live application from the error of its note, and tell of it in the trace; in a run it is to be seen."""
-    try:
-        yield
-    except Exception as error:
-        if current.offline:
-            raise
-        flaw = f"{name} could not be noted: {type(error).__name__}"
-        if flaw not in current.flaws:
-            current.flaws.append(flaw)
+    if current.offline:
+        raise error
+    flaw = f"{name} could not be noted: {type(error).__name__}"
+    if flaw not in current.flaws:
+        current.flaws.append(flaw)
 
 
 def note(
@@ -166,12 +162,18 @@ def note(
     if context is not None:
         current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
-        with _sparing(current, "usage"):
+        try:
             current.usage = usage if current.usage is None else current.usage + usage
+        except Exception as error:
+            _spare(current, "usage", error)
     if cost is not None:
         paid = Cost(unknown=1) if _finite(cost) is None else Cost(cost)
-        with _sparing(current, "cost"):
+        try:
             current.cost = paid if current.cost is None else current.cost + paid
+        except Exception as error:
+            _spare(current, "cost", error)
     if versions is not None:
-        with _sparing(current, "versions"):
+        try:
             current.versions.update({str(key): str(value) for key, value in versions.items()})
+        except Exception as error:
+            _spare(current, "versions", error)

@@ -145,8 +145,9 @@ class Capture:
         else:
             block = _Block(self, request, recorder.set(request.recorder))
         self._open[block] = None
+        here = _blocks.get()
         # One that was left in another context would stay in this one for ever.
-        _blocks.set((*[each for each in _blocks.get() if each in each.owner._open], block))
+        _blocks.set((*[each for each in here if each in each.owner._open], block) if here else (block,))
         return request
 
     def __exit__(
@@ -154,13 +155,16 @@ class Capture:
     ) -> None:
         # A block may be open in several tasks and threads at once, and be left in another context than it was entered.
         here = _blocks.get()
-        mine = next((each for each in reversed(here) if each.owner is self and each in self._open), None)
+        if here and here[-1].owner is self and here[-1] in self._open:
+            mine: _Block | None = here[-1]
+        else:
+            mine = next((each for each in reversed(here) if each.owner is self and each in self._open), None)
         try:
             if mine is None:
                 mine, _ = self._open.popitem()
             else:
                 del self._open[mine]
-                _blocks.set(tuple(each for each in here if each is not mine))
+                _blocks.set(here[:-1] if mine is here[-1] else tuple(each for each in here if each is not mine))
         except KeyError:
             return
         leave(mine.token)
@@ -286,7 +290,7 @@ def capture(
     """
     names = {"flow": flow, "session": session, "user": user, "external_id": external_id, "variant": variant}
     given = {
-        **{name: value if callable(value) else text_of(value) for name, value in names.items()},
+        **{name: value if type(value) is str or callable(value) else text_of(value) for name, value in names.items()},
         "tags": tags if callable(tags) else texts(tags),
         "versions": versions if callable(versions) or versions is None else dict_of(versions),
     }

@@ -107,7 +107,7 @@ def text_of(value: Any) -> str:
 
 def name_of(value: Any, name: str, flaws: list[str]) -> str:
     """A name or an id, cut where it is longer than any that is meant."""
-    text = text_of(value)
+    text = value if type(value) is str else text_of(value)
     if len(text) <= LONGEST_NAME:
         return text
     flaws.append(f"{name} was cut from {len(text)} characters")
