@@ -144,3 +144,16 @@ def test_a_folder_that_may_not_be_written_is_no_harm(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert "EACCES" in done.stderr
+
+
+@pytest.mark.parametrize("before", ["gatewatch.record(input='1'); gatewatch.record(input='2')", "pass"])
+def test_what_is_recorded_by_handlers_that_run_after_ours_is_written(before: str, tmp_path: Path) -> None:
+    program = (
+        "import atexit\n"
+        "atexit.register(lambda: [gatewatch.record(input='last') for _ in range(20)])\n"
+        "import gatewatch, gatewatch.online.process\n"
+        f"gatewatch.configure(spool={str(tmp_path / 'spool')!r})\n{before}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert sum(path.read_bytes().count(b'"last"') for path in (tmp_path / "spool").iterdir()) == 20

@@ -60,3 +60,40 @@ def test_a_comment_is_redacted_with_the_rest(tmp_path: Path) -> None:
         feedback("t1", comment="write to jane@example.com")
         ((_, payload),) = kept.records()
     assert codec.decode(payload, Feedback).comment == "write to [email]"
+
+
+def test_numbers_and_texts_of_other_libraries_are_taken(kept: Captured) -> None:
+    import enum
+    from fractions import Fraction
+
+    class Number(float):
+        pass
+
+    class Text(enum.StrEnum):
+        UP = "up"
+
+    feedback("t1", rating=Number(3), value=Fraction(1, 2), thumbs=Text.UP)  # type: ignore[arg-type]
+    ((_, payload),) = kept.records()
+    said = codec.decode(payload, Feedback)
+    assert (said.rating, said.value, said.thumbs) == (3.0, 0.5, "up")
+
+
+def test_numpys_numbers_are_taken_and_its_arrays_are_not(kept: Captured) -> None:
+    numpy = pytest.importorskip("numpy")
+    feedback("t1", rating=numpy.float64(3))
+    feedback("t1", rating=numpy.int64(4))
+    feedback("t1", rating=numpy.array([3.0]))
+    ratings = [codec.decode(payload, Feedback).rating for kind, payload in kept.records() if kind == "feedback"]
+    assert ratings == [3.0, 4.0] and stats().dropped == {"bad feedback": 1}
+
+
+def test_a_number_without_end_is_bad_feedback(kept: Captured) -> None:
+    feedback("t1", thumbs="up", value=10**400)
+    feedback("t1", rating=10**5000)
+    assert stats().dropped == {"bad feedback": 2}
+
+
+def test_ids_are_cut(kept: Captured) -> None:
+    feedback("t" * 100_000, external_id="e" * 100_000, user="u" * 100_000, thumbs="up")
+    ((_, payload),) = kept.records()
+    assert len(payload) < 1500

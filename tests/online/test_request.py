@@ -91,6 +91,51 @@ class TestBlocks:
         assert sorted(str(trace.output) for trace in kept.traces()) == list("01234")
         assert current_trace_id() == ""
 
+    def test_steps_of_one_capture_object_in_several_tasks_are_not_mixed_up(self, kept: Captured) -> None:
+        block = capture(flow="step")
+
+        async def answer(name: str, before: list[asyncio.Event], after: asyncio.Event) -> None:
+            with block as request:
+                request.output = name
+                after.set()
+                for event in before:
+                    await event.wait()
+
+        async def both() -> None:
+            entered = [asyncio.Event() for _ in range(3)]
+            left = asyncio.Event()
+            with capture(flow="outer"):
+                await asyncio.gather(
+                    answer("first", entered[1:2], entered[0]),  # left first, while the second is still open
+                    answer("second", [left], entered[1]),
+                    self._set_after(entered[1], left),
+                )
+
+        asyncio.run(both())
+        assert [(each.name, each.output) for each in kept.trace().spans] == [("step", "first"), ("step", "second")]
+        assert block._open == {} and current_trace_id() == ""
+
+    @staticmethod
+    async def _set_after(first: asyncio.Event, then: asyncio.Event) -> None:
+        await first.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        then.set()
+
+    def test_a_block_left_in_another_thread_is_let_go_of(self, kept: Captured) -> None:
+        from gatewatch.online.capture import _blocks
+
+        block = capture(flow="b")
+        block.__enter__()
+        thread = threading.Thread(target=block.__exit__, args=(None, None, None))
+        thread.start()
+        thread.join()
+        assert kept.trace().flow == "b"
+        with block:
+            assert len(_blocks.get()) == 1
+        assert _blocks.get() == ()
+        recorder.set(None)
+
     def test_a_block_left_in_another_context_is_recorded_and_is_nobodys_request(self, kept: Captured) -> None:
         import contextvars
 
@@ -291,3 +336,59 @@ class TestRecord:
     def test_spans_that_are_none_are_counted_as_an_error(self, kept: Captured, caplog: Any) -> None:
         assert record(flow="x", spans=[3]) == ""  # type: ignore[list-item]
         assert sum(stats().dropped.values()) == 1 and "could not be recorded" in caplog.text
+
+
+class TestWhatAnApplicationMayDo:
+    def test_nothing_of_it_raises(self, kept: Captured) -> None:
+        from datetime import datetime
+
+        class Unsure(str):
+            def __bool__(self) -> bool:
+                raise ValueError("unsure")
+
+        class Keys:
+            def keys(self) -> Any:
+                raise RuntimeError("keys")
+
+        def tags() -> Iterator[str]:
+            yield "a"
+            raise KeyError("tags")
+
+        odd: Any = {"session": Unsure("s"), "tags": tags(), "versions": Keys()}
+        with capture(flow="odd", **odd) as request:
+            request.marks = 5  # type: ignore[assignment]
+            mark("guardrail")
+        assert (kept.trace().session, kept.trace().marks) == ("s", ("guardrail",))
+        with capture(flow="x") as request:
+            request.started = datetime.now()  # type: ignore[assignment]
+        assert stats().dropped == {"error: TypeError": 1}
+
+    def test_notes_that_cannot_be_kept_are_told_of(self, kept: Captured) -> None:
+        wrong: Any = {"input_tokens": 3}
+        with capture(flow="x"):
+            note(versions="v3")  # type: ignore[arg-type]
+            note(usage=Usage(1, 2))
+            note(usage=wrong, versions={"prompt": "v1"})
+        trace = kept.trace()
+        assert (trace.usage, trace.versions) == (Usage(1, 2), {"prompt": "v1"})
+        assert [flaw.partition(":")[0] for flaw in trace.flaws] == [
+            "versions could not be noted",
+            "usage could not be noted",
+        ]
+
+    @pytest.mark.parametrize("spans", [False, True])
+    def test_names_are_cut_and_told_of(self, kept: Captured, spans: bool) -> None:
+        long = "x" * 3_000_000
+        with capture(flow=long, session=long, user=long, external_id=long, variant=long, tags=[long] * 1000) as request:
+            request.marks = (long, "guardrail")
+            for number in range(1000):
+                mark(long, f"m{number}", "guardrail")
+            if spans:
+                with span("s"):
+                    pass
+        ((_, payload),) = kept.records()
+        assert len(payload) < 32_000
+        trace = kept.trace()
+        assert len(trace.session) == len(trace.external_id) == len(trace.flow) == 400
+        assert {"session was cut from 3000000 characters", "tags were cut"} <= set(trace.flaws)
+        assert trace.marks == ("guardrail",)

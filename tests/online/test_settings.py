@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch import capture, configure, flush
+from gatewatch import capture, configure, flush, record
 from gatewatch.core.errors import ConfigError
 from gatewatch.online.process import drain, process, stats
 from gatewatch.online.settings import Settings, from_environment, stated
@@ -58,6 +58,8 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"spool": "a\0b"},
+        {"spool": "\ud800"},
         {"drop_fields": "input.password"},
         {"drop_fields": ["input..x"]},
         {"drop_fields": [3]},
@@ -126,3 +128,12 @@ def test_where_there_is_no_disk_records_are_kept_until_they_are_drained(tmp_path
     assert stats().written == 5 and not (tmp_path / ":memory:").exists()
     assert isinstance(process.spool, Spool) and process.spool._thread is None
     anew()
+
+
+def test_what_was_never_drained_is_counted_when_records_go_elsewhere(tmp_path: Path) -> None:
+    with capturing(tmp_path / "spool") as kept:
+        configure(spool=":memory:")
+        record(input="x")
+        configure(spool=tmp_path / "spool")
+        assert stats().dropped == {"not drained": 1}
+        assert kept.losses() == {"not drained": 1}

@@ -315,3 +315,86 @@ def test_a_forks_child_writes_a_file_of_its_own(opened: Opened, tmp_path: Path) 
     assert spool.flush(PATIENCE_S)
     assert sorted(numbers(tmp_path / "spool")) == [0, 1, 2]
     assert len(segments(tmp_path / "spool")) == 2
+
+
+def test_a_filter_that_raises_stops_nothing(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Raising(logging.Filter):
+        def filter(self, _: logging.LogRecord) -> bool:
+            raise RuntimeError("filter")
+
+    raising, log = Raising(), logging.getLogger("gatewatch")
+    monkeypatch.setattr("gatewatch.online.spool._RETRY_S", 0.01)
+    disk, spool = Disk(monkeypatch), opened()
+    log.addFilter(raising)
+    try:
+        disk.room = 0
+        spool.put("trace", record(0))
+        assert not spool.flush(0.05)
+        disk.room = None
+        assert spool.flush(PATIENCE_S)
+    finally:
+        log.removeFilter(raising)
+    assert numbers(tmp_path / "spool") == [0]
+
+
+def test_a_thread_that_has_ended_is_started_again(opened: Opened, tmp_path: Path) -> None:
+    spool = opened()
+    spool.put("trace", record(0))
+    thread = spool._thread
+    assert thread is not None and spool.close(PATIENCE_S)
+    thread.join(PATIENCE_S)
+    assert spool.put("trace", record(1)) and spool.flush(PATIENCE_S)
+    assert sorted(numbers(tmp_path / "spool")) == [0, 1]
+
+
+def test_an_error_that_nobody_foresaw_is_said_once_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gatewatch.online.spool._RETRY_S", 0.01)
+    spool = Spool(Settings(spool=str(tmp_path / "a\0b")))
+    for number in range(3):
+        spool.put("trace", record(number))
+        assert not spool.flush(PATIENCE_S)
+    stats = spool.stats()
+    assert stats.dropped == {"error: ValueError": 3} and (stats.written, stats.watermark) == (0, 3)
+    assert len(caplog.records) == 1
+    assert not spool.close(PATIENCE_S)
+
+
+def test_a_hook_that_ends_its_thread_costs_its_record_only(opened: Opened, tmp_path: Path) -> None:
+    def leave(trace: Any) -> Any:
+        if trace.id == "0":
+            raise SystemExit
+        return trace
+
+    spool = opened(hook=leave)
+    for number in range(2):
+        spool.put("trace", codec.encode({"id": str(number), "input": "q", "started": 1.0, "latency_s": 1.0}))
+    assert spool.flush(PATIENCE_S)
+    assert numbers(tmp_path / "spool") == [1] and sum(spool.stats().dropped.values()) <= 1
+
+
+def test_what_is_longer_than_the_quota_is_dropped_and_holds_nothing_up(opened: Opened, tmp_path: Path) -> None:
+    spool = opened(quota_bytes=50_000)
+    spool.put("trace", record(0, 100_000))
+    for number in range(1, 301):
+        spool.put("trace", record(number))
+    assert spool.flush(PATIENCE_S)
+    assert numbers(tmp_path / "spool") == list(range(1, 301))
+    assert losses(tmp_path / "spool") == {"longer than the quota": 1} == spool.stats().dropped
+
+
+def test_what_comes_after_the_end_was_announced_is_written_at_once(opened: Opened, tmp_path: Path) -> None:
+    spool = opened()
+    spool.put("trace", record(0))
+    spool.at_exit(PATIENCE_S)
+    for number in range(1, 4):
+        spool.put("trace", record(number))
+        assert numbers(tmp_path / "spool")[-1] == number
+
+
+@pytest.mark.parametrize("deadline", [float("inf"), 1e10, None, "2", float("nan"), [], 10**400])
+def test_any_deadline_can_be_waited_for(opened: Opened, deadline: Any) -> None:
+    spool = opened()
+    spool.put("trace", record(0))
+    assert spool.flush(deadline) in (True, False) and spool.flush(PATIENCE_S) and spool.close(deadline) in (True, False)

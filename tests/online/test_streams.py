@@ -213,3 +213,15 @@ def test_signals_only_keeps_no_parts(kept: Captured) -> None:
 
     list(secret())
     assert kept.trace().output is None and kept.trace().first_token_s is not None and kept.trace().cut == {}
+
+
+def test_a_stream_of_items_that_are_not_plain_is_bounded(tmp_path: Path) -> None:
+    @capture
+    def answer() -> Iterator[Any]:
+        for _ in range(1000):
+            yield {"score": float("nan"), "text": "x" * 1000}
+
+    with capturing(tmp_path / "other", max_bytes=20_000) as kept:
+        assert sum(1 for _ in answer()) == 1000
+        trace = kept.trace()
+    assert isinstance(trace.output, list) and len(trace.output) <= 21 and trace.cut["output"] > 20_000

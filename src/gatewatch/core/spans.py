@@ -128,8 +128,17 @@ def _finite(amount: float | None) -> float | None:
     """An amount that can be added up; NaN, infinity, less than nothing and what is no number are as good as unknown."""
     try:
         return amount if amount is not None and isfinite(amount) and amount >= 0 else None
-    except (TypeError, OverflowError):
+    except Exception:  # an object of the application's may raise anything
         return None
+
+
+def _spare(current: Recorder, name: str, error: Exception) -> None:
+    """Keep a live application from the error of its note, and tell of it in the trace; in a run it is to be seen."""
+    if current.offline:
+        raise error
+    flaw = f"{name} could not be noted: {type(error).__name__}"
+    if flaw not in current.flaws:
+        current.flaws.append(flaw)
 
 
 def note(
@@ -153,9 +162,18 @@ def note(
     if context is not None:
         current.context = copied(context, current.flaws, "$.context")
     if usage is not None:
-        current.usage = usage if current.usage is None else current.usage + usage
+        try:
+            current.usage = usage if current.usage is None else current.usage + usage
+        except Exception as error:
+            _spare(current, "usage", error)
     if cost is not None:
         paid = Cost(unknown=1) if _finite(cost) is None else Cost(cost)
-        current.cost = paid if current.cost is None else current.cost + paid
-    if versions:
-        current.versions.update({str(key): str(value) for key, value in versions.items()})
+        try:
+            current.cost = paid if current.cost is None else current.cost + paid
+        except Exception as error:
+            _spare(current, "cost", error)
+    if versions is not None:
+        try:
+            current.versions.update({str(key): str(value) for key, value in versions.items()})
+        except Exception as error:
+            _spare(current, "versions", error)

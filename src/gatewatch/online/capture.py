@@ -6,8 +6,7 @@ once to the log "gatewatch".
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from contextvars import Token
+from contextvars import ContextVar, Token
 from functools import wraps
 from math import isfinite
 from types import TracebackType
@@ -25,24 +24,39 @@ from gatewatch.online.request import Request, Step, lost
 from gatewatch.online.serialise import as_input, snapshot
 from gatewatch.online.spool import Spool
 from gatewatch.online.streams import answered, leave, streaming, streaming_async
-from gatewatch.online.told import as_cost, dict_of, fault_of, texts
+from gatewatch.online.told import as_cost, dict_of, fault_of, text_of, texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 Told = str | Callable[[dict[str, Any]], Any]
 """Text, or a function from a call's arguments, by name, to it."""
 
 
+class _Block:
+    """A block that was entered and not yet left."""
+
+    __slots__ = ("owner", "request", "token")
+
+    def __init__(self, owner: "Capture", request: Request, token: Token[Recorder | None] | None) -> None:
+        self.owner = owner
+        self.request = request
+        self.token = token
+
+
+_blocks: ContextVar[tuple[_Block, ...]] = ContextVar("gatewatch_blocks", default=())
+"""The blocks that were entered in this context, or in the one that it was copied from."""
+
+
 class Capture:
     """What is to be said of each request: a decorator, and a context manager."""
 
     def __init__(self, given: Mapping[str, Any], *, traceparent: Told, payload: bool, input: Any) -> None:  # noqa: A002
-        self._said = {name: value for name, value in given.items() if value and not callable(value)}
+        self._said = {name: value for name, value in given.items() if not callable(value) and value}
         self._asked = {name: value for name, value in given.items() if callable(value)}
         self._versions = self._said.pop("versions", None)
         self._traceparent = traceparent
         self._payload = payload
         self._input = input
-        self._open: list[tuple[Request, Token[Recorder | None] | None]] = []
+        self._open: dict[_Block, None] = {}
 
     def __call__(self, function: F) -> F:
         """Capture every call of a function: sync or async, a generator or not."""
@@ -127,25 +141,35 @@ class Capture:
             lost(problem)
         if request is None:
             request = self._filled(Request())  # nobody will read it
-            self._open.append((request, None))
+            block = _Block(self, request, None)
         else:
-            self._open.append((request, recorder.set(request.recorder)))
+            block = _Block(self, request, recorder.set(request.recorder))
+        self._open[block] = None
+        here = _blocks.get()
+        # One that was left in another context would stay in this one for ever.
+        _blocks.set((*[each for each in here if each in each.owner._open], block) if here else (block,))
         return request
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # A block may be open in several tasks and threads at once, and be left in another context than it was entered.
-        current, opened = recorder.get(), self._open[::-1]
-        mine = next((each for each in opened if each[0].recorder is current), opened[0] if opened else None)
-        if mine is None:
+        here = _blocks.get()
+        if here and here[-1].owner is self and here[-1] in self._open:
+            mine: _Block | None = here[-1]
+        else:
+            mine = next((each for each in reversed(here) if each.owner is self and each in self._open), None)
+        try:
+            if mine is None:
+                mine, _ = self._open.popitem()
+            else:
+                del self._open[mine]
+                _blocks.set(here[:-1] if mine is here[-1] else tuple(each for each in here if each is not mine))
+        except KeyError:
             return
-        with suppress(ValueError):
-            self._open.remove(mine)
-        request, token = mine
-        leave(token)
-        if token is not None:
-            request.end(error)
+        leave(mine.token)
+        if mine.token is not None:
+            mine.request.end(error)
 
     async def __aenter__(self) -> Request:
         return self.__enter__()
@@ -264,12 +288,9 @@ def capture(
         payload: whether what is said is kept; False keeps signals only (times, tokens, cost, errors).
         input: the input of a block; for a function, the name of the argument that is the input.
     """
+    names = {"flow": flow, "session": session, "user": user, "external_id": external_id, "variant": variant}
     given = {
-        "flow": flow,
-        "session": session,
-        "user": user,
-        "external_id": external_id,
-        "variant": variant,
+        **{name: value if type(value) is str or callable(value) else text_of(value) for name, value in names.items()},
         "tags": tags if callable(tags) else texts(tags),
         "versions": versions if callable(versions) or versions is None else dict_of(versions),
     }

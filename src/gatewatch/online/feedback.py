@@ -1,6 +1,8 @@
 """What users say of answers, on its way to the same segments as the requests."""
 
+from contextlib import suppress
 from math import isfinite
+from numbers import Real
 from typing import Any, cast
 
 from gatewatch.core import codec
@@ -9,6 +11,7 @@ from gatewatch.core.feedback import EVENTS, Feedback
 from gatewatch.online.identity import trace_id as new_id
 from gatewatch.online.process import process
 from gatewatch.online.request import lost
+from gatewatch.online.told import LONGEST_NAME, text_of
 
 _LONGEST_COMMENT = 65536
 
@@ -40,6 +43,7 @@ def feedback(
         spool = process.open()
         if spool is None:
             return
+        rating, value = _number(rating), _number(value)
         wrong = _wrong_feedback(trace_id, external_id, thumbs, rating, comment, event, value)
         if wrong:
             process.tell_once(f"feedback was not kept: {wrong}")
@@ -48,17 +52,25 @@ def feedback(
         said = Feedback(
             id=new_id(),
             at=wall(),
-            trace=trace_id,
-            external_id=external_id,
-            thumbs=cast(Any, thumbs),
+            trace=text_of(trace_id)[:LONGEST_NAME],
+            external_id=text_of(external_id)[:LONGEST_NAME],
+            thumbs=cast(Any, text_of(thumbs)),
             rating=rating,
-            comment=comment[:_LONGEST_COMMENT],
-            event=cast(Any, event),
+            comment=text_of(comment)[:_LONGEST_COMMENT],
+            event=cast(Any, text_of(event)),
             value=value,
         )
-        spool.put("feedback", codec.encode(said), user if isinstance(user, str) else str(user))
+        spool.put("feedback", codec.encode(said), text_of(user)[:LONGEST_NAME])
     except Exception as problem:
         lost(problem)
+
+
+def _number(value: Any) -> Any:
+    """A number as Python's own, of whatever library it is; what is none stays as it is."""
+    if type(value) is not bool and isinstance(value, Real):
+        with suppress(Exception):
+            return float(value)
+    return value
 
 
 def _wrong_feedback(
@@ -75,10 +87,8 @@ def _wrong_feedback(
     if event and event not in EVENTS:
         return f"event must be one of {', '.join(EVENTS)}, got {str(event)[:40]!r}"
     for name, number in (("rating", rating), ("value", value)):
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int | float) or not isfinite(number)
-        ):
-            return f"{name} must be a number, got {str(number)[:40]}"
+        if number is not None and (type(number) is not float or not isfinite(number)):
+            return f"{name} must be a number, got {text_of(number)[:40]}"
     if rating is not None and not 1 <= rating <= 5:
         return f"rating must be 1 to 5, got {rating}"
     if not (thumbs or event or comment or rating is not None):

@@ -11,16 +11,17 @@ from msgspec import UNSET, UnsetType
 from gatewatch.core.trace import Trace
 from gatewatch.online.log import warn
 from gatewatch.online.settings import Settings, from_environment, stated
-from gatewatch.online.spool import EXIT_S, Spool, Stats
+from gatewatch.online.spool import EXIT_S, PATIENCE_S, Spool, Stats
 
 
 class _Process:
     """One for each process; a fork's child goes on with the settings, and a spool that is as new."""
 
-    __slots__ = ("asked", "epoch", "flow", "lock", "max_bytes", "spool", "told")
+    __slots__ = ("asked", "ending", "epoch", "flow", "lock", "max_bytes", "spool", "told")
 
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
+        self.ending = False
         self.epoch = 0
         """How many forks away from the first process this is."""
         self.flow = ""
@@ -41,7 +42,10 @@ class _Process:
                     warn("%s", problem)
                 settings = Settings(**{**found, **self.asked})
                 self.flow, self.max_bytes = settings.flow, settings.max_bytes
-                self.spool = Spool(settings) if settings.enabled else None
+                spool = Spool(settings) if settings.enabled else None
+                if spool is not None and self.ending:
+                    spool.at_exit(EXIT_S)
+                self.spool = spool
             return self.spool
 
     def tell_once(self, what: str) -> None:
@@ -56,12 +60,14 @@ process = _Process()
 
 def _after_fork() -> None:
     process.epoch += 1
+    process.ending = False
     process.lock = threading.RLock()
     if isinstance(process.spool, Spool):
         process.spool.after_fork()
 
 
 def _at_exit() -> None:
+    process.ending = True
     if isinstance(process.spool, Spool):
         process.spool.at_exit(EXIT_S)
 
@@ -114,11 +120,18 @@ def configure(
     with process.lock:
         process.asked = {**process.asked, **found}
         before, process.spool = process.spool, UNSET
+    left = before.drain() if isinstance(before, Spool) and before.in_memory else []
+    lost = sum(kind != "loss" for kind, _ in left)
+    if lost:  # they were hashed and redacted under the settings of then, and cannot be written under those of now
+        warn("%d captured records that were never drained are dropped", lost)
+        after = process.open()
+        if after is not None:
+            after.drop("not drained", lost)
     if isinstance(before, Spool) and not before.close():
         warn("captured records could not be written before capture was configured anew")
 
 
-def flush(deadline: float = 2.0) -> bool:
+def flush(deadline: float = PATIENCE_S) -> bool:
     """Wait until what was captured so far is written, as a serverless function does before it returns.
 
     Args:

@@ -1,6 +1,7 @@
 """A request while it is answered, and how it becomes a record when it ends."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -8,16 +9,28 @@ import msgspec
 
 from gatewatch.core.clock import monotonic, wall
 from gatewatch.core.errors import said_by
-from gatewatch.core.kept import kept
+from gatewatch.core.kept import MOST_FLAWS, kept
 from gatewatch.core.marks import MARKS
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder, span
 from gatewatch.core.trace import Fault, Trace, Usage, total_usage
 from gatewatch.online.identity import Incoming, header, span_id, trace_id
 from gatewatch.online.process import process
-from gatewatch.online.serialise import as_context, as_input, plain, snapshot, written
+from gatewatch.online.serialise import as_context, as_input, plain, size_of, snapshot, written
 from gatewatch.online.spool import Spool
-from gatewatch.online.told import as_cost, as_usage, dict_of, fault_of, seconds, sound_span, text_of, texts
+from gatewatch.online.told import (
+    LONGEST_NAME,
+    as_cost,
+    as_usage,
+    dict_of,
+    fault_of,
+    name_of,
+    seconds,
+    sound_span,
+    tags_of,
+    text_of,
+    texts,
+)
 
 _OUTER = ("session", "user", "external_id", "variant")
 
@@ -83,11 +96,12 @@ class Request(Recorder):
         """Mark the request: "guardrail", "escalated" ... (`core.marks`)."""
         for name in names:
             said = text_of(name)
-            if said in MARKS:
-                self.marks = (*self.marks, said)
-            else:
+            if said not in MARKS:
                 process.tell_once(f"there is no mark {said[:40]!r}; there are: {', '.join(MARKS)}")
-                self.flaws.append(f"unknown mark {said[:40]!r}")
+                if len(self.flaws) < MOST_FLAWS:
+                    self.flaws.append(f"unknown mark {said[:40]!r}")
+            elif said not in texts(self.marks):
+                self.marks = (*texts(self.marks), said)
 
     def traceparent(self) -> str:
         """The W3C header by which a service that is called joins this trace."""
@@ -108,8 +122,8 @@ class Request(Recorder):
 
     def end(self, error: BaseException | None = None) -> None:
         """Write the request down. It never raises."""
-        took = monotonic() - self.started
         try:
+            took = monotonic() - self.started
             if self.epoch == process.epoch:  # as `live` has it, without the call
                 if isinstance(error, GeneratorExit):  # whoever read the stream left: no failure of the application
                     self.flaws.append(CLOSED)
@@ -126,7 +140,7 @@ class Request(Recorder):
     def put(self, took: float | None, error: Fault | None) -> bool:
         """Write the request down; whether it was taken."""
         spool = process.spool if type(process.spool) is Spool else process.open()
-        return spool is not None and spool.put("trace", self.as_json(took, error), text_of(self.user))
+        return spool is not None and spool.put("trace", self.as_json(took, error), text_of(self.user)[:LONGEST_NAME])
 
     def _put_later(self, took: float, error: Fault | None) -> None:
         """Hand over what cannot change any more, for the thread that writes to make the record of.
@@ -160,7 +174,7 @@ class Request(Recorder):
             took,
             error,
         )
-        spool.put("trace", later, text_of(state["user"]) if self.user else "", size)
+        spool.put("trace", later, text_of(state["user"])[:LONGEST_NAME] if self.user else "", size)
 
     def as_json(self, took: float | None, error: Fault | None) -> bytes:  # noqa: PLR0912 - one field, one branch
         """The request as a trace's JSON, made of what there is, which is quicker than of all there may be."""
@@ -183,22 +197,24 @@ class Request(Recorder):
         if self.latency_s is not None:
             took = seconds(self.latency_s, "latency_s", flaws)
         if self.session:
-            more["session"] = text_of(self.session)
+            more["session"] = name_of(self.session, "session", flaws)
         if self.external_id:
-            more["external_id"] = text_of(self.external_id)
+            more["external_id"] = name_of(self.external_id, "external_id", flaws)
         if self.variant:
-            more["variant"] = text_of(self.variant)
+            more["variant"] = name_of(self.variant, "variant", flaws)
         if self.tags:
-            more["tags"] = texts(self.tags)
+            more["tags"] = tags_of(self.tags, flaws)
         if self.versions:
             more["versions"] = dict_of(self.versions)
         if self.marks:
-            more["marks"] = tuple(dict.fromkeys(self.marks))
+            more["marks"] = tuple(each for each in dict.fromkeys(texts(self.marks)) if each in MARKS)
         if self.span_id:
             more["span_id"], more["parent_id"] = self.span_id, self.parent_id
+        flow = name_of(self.flow, "flow", flaws) or process.flow or self.name
+        if self.user and len(text_of(self.user)) > LONGEST_NAME:
+            flaws.append("user was cut before it was hashed")
         if flaws:
             more["flaws"] = tuple(flaws)
-        flow = text_of(self.flow) or process.flow or self.name
         trace = Trace(id=self.trace_id, started=self.wall, latency_s=took, flow=flow, **more)
         return written(trace, process.max_bytes)
 
@@ -335,7 +351,7 @@ class _Stream:
             self._texts = False
             item = snapshot(item, flaws, f"$.output[{len(self._items)}]")
         self._items.append(item)
-        self.size += len(item) if kind is str else len(bytes(item)) if type(item) is msgspec.Raw else 64
+        self.size += len(item) if kind is str else len(bytes(item)) if type(item) is msgspec.Raw else size_of(item)
 
     def value(self) -> Any:
         """The output that the items make."""
@@ -346,6 +362,8 @@ class _Stream:
 
 def lost(problem: BaseException) -> None:
     """Count a record that could not be made, and say why, once."""
-    process.tell_once(f"a request could not be recorded: {said_by(problem)}")
-    if type(process.spool) is Spool:
-        process.spool.drop(f"error: {type(problem).__name__}")
+    with suppress(Exception):
+        process.tell_once(f"a request could not be recorded: {said_by(problem)}")
+    with suppress(Exception):
+        if type(process.spool) is Spool:
+            process.spool.drop(f"error: {type(problem).__name__}")

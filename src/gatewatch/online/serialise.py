@@ -115,7 +115,8 @@ def _unraw(made: Callable[[Any, str], Any], output: Any) -> Any:
     return made(output, "output")
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
+    """How many bytes of JSON a plain value is."""
     try:
         return len(encode(value))
     except UnicodeEncodeError:
@@ -124,7 +125,7 @@ def _size(value: Any) -> int:
 
 def _cut(trace: Trace, most: int) -> Trace:
     """The trace with its longest fields shortened: room is dealt out evenly, and what a short field leaves goes on."""
-    sizes = {name: _size(getattr(trace, name)) for name in _PAYLOAD}
+    sizes = {name: size_of(getattr(trace, name)) for name in _PAYLOAD}
     room = max(0, most - _ROOM)
     cut: dict[str, int] = {}
     made: dict[str, Any] = {}
@@ -146,7 +147,7 @@ def _shortened(name: str, value: Any, share: int) -> Any:
     while limit >= _LEAST_TEXT:
         limit //= 2
         made = _texts_cut(msgspec.to_builtins(value), limit)
-        if _size(made) <= share:
+        if size_of(made) <= share:
             return made if name not in ("spans", "error") else msgspec.convert(made, _KINDS[name])
     if name == "spans":
         return ()
@@ -163,7 +164,7 @@ _KINDS: dict[str, Any] = {"spans": Trace.__annotations__["spans"], "error": Faul
 
 def _prefix(text: str, share: int) -> str:
     """As much of a text as fits into so many bytes of JSON."""
-    while text and (size := _size(text)) > share:
+    while text and (size := size_of(text)) > share:
         text = text[: max(0, min(len(text) - 1, int(len(text) * share / size)))]
     return text
 

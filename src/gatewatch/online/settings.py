@@ -118,7 +118,17 @@ def checked(name: str, value: Any) -> tuple[Any, str]:
         value = fspath(value)
     if not isinstance(value, str) or (name == "spool" and not value):
         return value, f"must be text, got {value!r}"
+    if name == "spool" and ("\0" in value or not _has_utf8(value)):
+        return value, f"cannot name a folder: {value!r}"
     return value, ""
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _paths(value: Any) -> tuple[Any, str]:

@@ -16,6 +16,7 @@ import threading
 from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ from gatewatch.online.log import warn
 from gatewatch.online.settings import MEMORY, Settings
 from gatewatch.online.writer import Writer
 
+PATIENCE_S = 2.0
 EXIT_S = 0.4
 """How long the end of a process may be held up, in seconds."""
 
@@ -32,6 +34,7 @@ _PLACE_BITS = 14  # a place in the queue stands for 16 KiB
 _LINGER_S = 0.02
 _RETRY_S = 0.25
 _IDLE_ROUNDS = 25
+_HEAD = 512  # bytes, more than a segment's first line and the key of users take
 _GROUP = 512  # items that are written together, 8 MiB at the most
 
 
@@ -56,6 +59,7 @@ class _Mark:
     def __init__(self, *, last: bool = False) -> None:
         self.done = threading.Event()
         self.last = last
+        self.failed = False
 
 
 _Item = tuple[str, Payload, str] | _Mark | None
@@ -92,6 +96,8 @@ class Spool:
         self._written = self._dealt = self._in_hand = 0
         self._trouble = ""
         self._ending = False
+        self._left = 0.0
+        """How long the end of the process may yet be held up, in seconds."""
 
     def after_fork(self) -> None:
         """Let go of what belongs to the parent; called in the child."""
@@ -122,7 +128,17 @@ class Spool:
             queue.put(None)
         if self._thread is None and not self.in_memory:
             self._start()
+        if self._ending and not self.in_memory:
+            self._hurry()
         return True
+
+    def _hurry(self) -> None:
+        """See to it that what came when the process was about to end is written: nobody else will."""
+        began = clock.monotonic()
+        done = self.flush(self._left)
+        self._left = max(0.0, self._left - (clock.monotonic() - began))
+        if not done:
+            self._say_trouble("the process ends")
 
     def _put_through(self, kind: str, payload: Payload, user: str) -> bool:
         try:
@@ -154,7 +170,7 @@ class Spool:
             if self._thread is None:
                 self._start()
 
-    def flush(self, deadline: float = 2.0) -> bool:
+    def flush(self, deadline: float = PATIENCE_S) -> bool:
         """Wait until what was taken so far is written, for `deadline` seconds at the most; whether it is."""
         if self._through or self.in_memory or self._thread is None:
             return self._queue.qsize() == 0 or self.in_memory
@@ -163,19 +179,19 @@ class Spool:
         mark = _Mark()
         self._queue.put(mark)
         self._rouse()
-        return mark.done.wait(max(0.0, deadline))
+        return mark.done.wait(_patience(deadline)) and not mark.failed
 
-    def close(self, deadline: float = 2.0) -> bool:
+    def close(self, deadline: float = PATIENCE_S) -> bool:
         """Write what there is, end the thread and close the file; whether all was written in time."""
         thread, mark = self._thread, _Mark(last=True)
         if thread is not None and threading.current_thread() is not thread:
             self._queue.put(mark)
             self._rouse()
-            done = mark.done.wait(max(0.0, deadline))
+            done = mark.done.wait(_patience(deadline))
             if not done:
                 return False
         self._writer.close()
-        return True
+        return not mark.failed
 
     def at_exit(self, deadline: float) -> None:
         """Write what there is before the process ends, or say what is lost."""
@@ -184,6 +200,7 @@ class Spool:
         self._ending = True
         began = clock.monotonic()
         done, untold = self.flush(deadline), self._untold()
+        self._left = max(0.0, deadline - (clock.monotonic() - began))
         if not done or untold:
             lost = max(0, self.stats().accepted - self._dealt)
             told = ", ".join(f"{reason}: {number}" for reason, number in sorted(untold.items()))
@@ -248,6 +265,13 @@ class Spool:
             Finalize(None, self.at_exit, args=(EXIT_S,), exitpriority=-100)
 
     def _work(self) -> None:
+        try:
+            self._work_on()
+        finally:  # the next record starts another
+            if self._thread is threading.current_thread():
+                self._thread = None
+
+    def _work_on(self) -> None:
         queue = self._queue
         idle = _IDLE_ROUNDS
         while True:
@@ -264,21 +288,31 @@ class Spool:
                     waiting.append(queue.get_nowait())
                     if len(waiting) >= _GROUP:
                         break
+                dealt = self._dealt
                 try:
-                    last = self._commit(waiting)
-                except Exception as error:
-                    warn("the writer of captured records failed: %r", error)
-                    number = sum(isinstance(each, tuple) for each in waiting)
-                    self.drop(f"error: {type(error).__name__}", number)
-                    last = False
-                if last:
+                    self._in_hand = len(waiting)
+                    self._write([self._framed(item) for item in waiting if isinstance(item, tuple)])
+                except BaseException as error:  # a hook may do anything; there is nobody above to tell of it
+                    self._give_up(waiting, dealt, f"error: {type(error).__name__}")
+                if self._done_with(waiting):
                     return
                 waiting = [queue.get_nowait()] if queue.qsize() else []
 
-    def _commit(self, items: list[_Item]) -> bool:
-        """Write a group; whether the thread is to end."""
-        self._in_hand = len(items)
-        self._write([self._framed(item) for item in items if isinstance(item, tuple)])
+    def _give_up(self, items: list[_Item], dealt: int, reason: str) -> None:
+        """Drop what is not written of a group that met what nobody foresaw; `dealt` is how far it was before."""
+        self._say_trouble(reason)
+        for item in items:
+            if isinstance(item, _Mark):
+                item.failed = True
+        end = dealt + sum(isinstance(item, tuple) for item in items)
+        left, self._dealt = end - self._dealt, end
+        if left:
+            self.drop(reason, left)
+        if not self._ending:
+            self._asleep.acquire(timeout=_RETRY_S)
+
+    def _done_with(self, items: list[_Item]) -> bool:
+        """Let go of a group; whether the thread is to end."""
         self._in_hand = 0
         last = False
         for item in items:
@@ -291,11 +325,15 @@ class Spool:
         """A record's frame; nothing for one that cannot be made into any."""
         while True:
             try:
-                return self._framing.frame(*item)
+                frame = self._framing.frame(*item)
+                if len(frame) + _HEAD <= self.settings.quota_bytes:
+                    return frame
+                self.drop("longer than the quota")
+                return b""
             except OSError as error:
                 self._say_trouble(f"disk: {errno.errorcode.get(error.errno or 0, 'error')}")
                 self._asleep.acquire(timeout=_RETRY_S)
-            except Exception as error:
+            except BaseException as error:  # the application's own hook may even raise SystemExit
                 self.drop(f"error: {type(error).__name__}")
                 return b""
 
@@ -335,6 +373,14 @@ class Spool:
 
 def _as_json(losses: dict[str, int]) -> bytes:
     return codec.encode({"at": clock.wall(), "pid": os.getpid(), "reasons": losses})
+
+
+def _patience(deadline: Any) -> float:
+    """A deadline that can be waited for; what is no number is as good as none given."""
+    try:
+        return min(max(0.0, float(deadline)), threading.TIMEOUT_MAX)
+    except Exception:
+        return PATIENCE_S
 
 
 def _value(counter: "count[int]") -> int:

@@ -1,6 +1,7 @@
 """What an application tells of a request, made into what a trace can hold, whatever it was. Nothing here raises."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any, get_args
 
@@ -14,6 +15,9 @@ from gatewatch.core.trace import Fault, Span, SpanKind, Usage
 _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 20
+_MOST_TAGS = 64
+LONGEST_NAME = 400
+"""The most characters that are kept of a name or an id."""
 _COUNTS = frozenset((int, type(None)))
 _HERE = __file__.removesuffix("told.py")
 
@@ -55,11 +59,9 @@ def as_usage(value: Any, flaws: list[str]) -> Usage | None:
 def as_cost(value: Any) -> Cost:
     """US dollars; what cannot be added up is unknown."""
     amount, unknown = (value.amount, value.unknown) if isinstance(value, Cost) else (value, 0)
-    try:
+    with suppress(Exception):
         if isfinite(amount) and amount >= 0 and type(unknown) is int:
             return Cost(float(amount), unknown)
-    except (TypeError, OverflowError):
-        pass
     return Cost(unknown=1)
 
 
@@ -84,11 +86,9 @@ def sound_span(each: Span, flaws: list[str]) -> Span:
 
 def seconds(value: Any, name: str, flaws: list[str]) -> float | None:
     """A time in seconds, or None for what is none; that is told of."""
-    try:
+    with suppress(Exception):
         if isfinite(value) and value >= 0:
             return float(value)
-    except (TypeError, OverflowError):
-        pass
     flaws.append(f"{name} is not a number of seconds")
     return None
 
@@ -105,11 +105,30 @@ def text_of(value: Any) -> str:
         return f"({type(value).__name__})"
 
 
+def name_of(value: Any, name: str, flaws: list[str]) -> str:
+    """A name or an id, cut where it is longer than any that is meant."""
+    text = value if type(value) is str else text_of(value)
+    if len(text) <= LONGEST_NAME:
+        return text
+    flaws.append(f"{name} was cut from {len(text)} characters")
+    return text[:LONGEST_NAME]
+
+
+def tags_of(value: Any, flaws: list[str]) -> tuple[str, ...]:
+    """Tags, as many and as long as are meant."""
+    made = texts(value)
+    if len(made) <= _MOST_TAGS and sum(map(len, made)) <= LONGEST_NAME:
+        return made
+    if len(made) > _MOST_TAGS or max(map(len, made)) > LONGEST_NAME:
+        flaws.append("tags were cut")
+    return tuple(each[:LONGEST_NAME] for each in made[:_MOST_TAGS])
+
+
 def dict_of(value: Any) -> dict[str, str]:
     """Versions by name; nothing, where they are not given so."""
     try:
         return named_texts(dict(value))
-    except (TypeError, ValueError):
+    except Exception:
         return {}
 
 
@@ -131,3 +150,5 @@ def texts(value: Any) -> tuple[str, ...]:
         return tuple(text_of(each) for each in value)
     except TypeError:
         return (text_of(value),)
+    except Exception:  # a generator's own
+        return ()
