@@ -145,3 +145,15 @@ def test_traffic_of_other_flows_is_no_reason_to_begin_anew(living: Living) -> No
     assert [(each.first, each.last) for each in living.store.epochs(work.id, 0, 100)] == [(1, 15)]
     Planner(living.store).plan(watched, {}, living.now)  # a worker that starts
     assert next(each for each in living.store.works() if each.scorer == "good").planned == 15
+
+
+def test_work_of_an_older_scorer_neither_holds_up_the_new_one_nor_counts_as_its_money(living: Living) -> None:
+    from msgspec.structs import replace
+
+    old = replace(good, identify=lambda: calm.identity)  # the same name by another ruler
+    living.arrive(*(request(n) for n in range(40)))
+    planner = Planner(living.store)
+    planner.plan(monitor(watch(old, Rule(1.0)), budget=1000.0), {"good": 20.0}, living.now)
+    assert living.store.counts().tasks == {"waiting": 40}  # and nobody does them any more
+    planner.plan(monitor(watch(good, Rule(1.0)), budget=1000.0), {"good": 0.01}, living.now, guessed=["good"])
+    assert living.store.counts().tasks == {"waiting": 80}

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gatewatch.core.rates import Epoch, Facts, Rule, probability, rate, u_of
 from gatewatch.online.monitor import DAY_S, HOUR_S, Monitor, Watch
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, Work
+from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, Unsettled, Work
 
 BATCH, FEW = 2000, 50
 SIGNALS = "session signals"
@@ -42,7 +42,6 @@ class Planner:
         self._session_signals = session_signals
         self._looked_at: set[tuple[int, tuple[Rule, ...]]] = set()
         self._lowered: dict[int, tuple[float, float]] = {}  # by work: the multiplier, and since when
-        self._most = BATCH
 
     def plan(self, monitor: Monitor, costs: Mapping[str, float], now: float, *, guessed: Collection[str] = ()) -> int:
         """Decide on what a monitor has not decided on, and say on how many requests and sessions that was.
@@ -54,28 +53,23 @@ class Planner:
             guessed: scorers whose cost is a guess. Where there is a budget they begin with a few scores, which tell.
         """
         decided = self._signals(monitor, now)
-        waiting: set[str] = set()
-        if guessed and monitor.budget is not None:
-            undone = self.store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
-            waiting = {scorer for _, scorer, _, _, state, _ in undone if state in ("waiting", "leased")}
+        learning = guessed if monitor.budget is not None else ()
+        waiting = {each.scorer for each in _undone(self.store, monitor, now)} if learning else set()
         for watch in monitor.watches:
             name = watch.scorer.name
-            self._most = BATCH
-            if name in guessed and monitor.budget is not None:
-                if name in waiting:
-                    continue
-                self._most = FEW
+            if name in learning and name in waiting:
+                continue
             one = self._sessions if watch.of_session else self._requests
-            decided += one(monitor, watch, costs, now)
+            decided += one(monitor, watch, costs, now, FEW if name in learning else BATCH)
         return decided
 
     # Single requests
 
-    def _requests(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float) -> int:
+    def _requests(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float, most: int) -> int:
         store, work = self.store, work_of(self.store, monitor, watch, now)
         rules = _with_target(store, monitor.flow, watch, now)
         work = self._anew_if_changed(work, rules, monitor, watch, now)
-        found = store.unplanned(work, self._most)
+        found = store.unplanned(work, most)
         rows = [*found.new, *found.changed]
         if not rows and (found.through, found.changes) == (work.planned, work.changes):
             return 0
@@ -103,10 +97,10 @@ class Planner:
 
     # Whole sessions, which are numbered by when they were last heard of
 
-    def _sessions(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float) -> int:
+    def _sessions(self, monitor: Monitor, watch: Watch, costs: Mapping[str, float], now: float, most: int) -> int:
         store, work = self.store, work_of(self.store, monitor, watch, now)
         work = self._anew_if_changed(work, watch.rules, monitor, watch, now)
-        found = store.ended(monitor.flow, now - monitor.session_end_s, self._most, work.planned)
+        found = store.ended(monitor.flow, now - monitor.session_end_s, most, work.planned)
         noted = store.unplanned(work, BATCH)
         before = [store.find_session(monitor.flow, name) for name in {row.session for row in noted.changed} if name]
         again = [each for each in before if each is not None and each.moved <= work.planned]
@@ -243,8 +237,15 @@ def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> tuple[f
 
 def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: float) -> float:
     """What the work that waits will cost."""
-    waiting = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
-    return sum(costs.get(scorer, 0.0) * number for _, scorer, _, _, state, number in waiting if state == "waiting")
+    undone = _undone(store, monitor, now)
+    return sum(costs.get(each.scorer, 0.0) * each.n for each in undone if each.state == "waiting")
+
+
+def _undone(store: Store, monitor: Monitor, now: float) -> list[Unsettled]:
+    """The work that waits or is under way, by the monitor's scorers as they are: nobody does an older one's."""
+    mine = {(each.scorer.name, each.scorer.fingerprint) for each in monitor.watches}
+    found = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
+    return [each for each in found if each.state in ("waiting", "leased") and (each.scorer, each.fingerprint) in mine]
 
 
 def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rule, ...]:
