@@ -153,7 +153,8 @@ def test_work_of_an_older_scorer_neither_holds_up_the_new_one_nor_counts_as_its_
     old = replace(good, identify=lambda: calm.identity)  # the same name by another ruler
     living.arrive(*(request(n) for n in range(40)))
     planner = Planner(living.store)
-    planner.plan(monitor(watch(old, Rule(1.0)), budget=1000.0), {"good": 20.0}, living.now)
+    living.now = START - START % DAY_S + DAY_S / 2  # when some 55 of 100 dollars may be promised
+    planner.plan(monitor(watch(old, Rule(1.0)), budget=100.0), {"good": 1.0}, living.now)
     assert living.store.counts().tasks == {"waiting": 40}  # and nobody does them any more
-    planner.plan(monitor(watch(good, Rule(1.0)), budget=1000.0), {"good": 0.01}, living.now, guessed=["good"])
+    planner.plan(monitor(watch(good, Rule(1.0)), budget=100.0), {"good": 1.0}, living.now, guessed=["good"])
     assert living.store.counts().tasks == {"waiting": 80}

@@ -15,8 +15,8 @@ from gatewatch.store.rows import Plan, Session, Unplanned, Work
 from gatewatch.store.units import MICRO, from_micros, micros
 
 _WORK = (
-    "SELECT id, flow, scorer, fingerprint, source, planned, changes, rules,"
-    " (SELECT value FROM meta WHERE key = 'thin'), sessions FROM work LEFT JOIN ruleset ON hash = ruleset"
+    "SELECT id, flow, scorer, fingerprint, source, planned, changes,"
+    " (SELECT value FROM meta WHERE key = 'thin'), sessions FROM work"
 )
 _HOUR = 3600 * MICRO
 
@@ -30,8 +30,8 @@ def work(
     if not found:
         with db.transaction():
             db.execute(
-                "INSERT INTO work (flow, scorer, fingerprint, source, ruleset, sessions, planned, changes)"
-                " VALUES (?, ?, ?, ?, '', ?, coalesce(?, (SELECT value FROM meta WHERE key = 'thin')),"
+                "INSERT INTO work (flow, scorer, fingerprint, source, sessions, planned, changes)"
+                " VALUES (?, ?, ?, ?, ?, coalesce(?, (SELECT value FROM meta WHERE key = 'thin')),"
                 " (SELECT value FROM meta WHERE key = 'changes')) ON CONFLICT (flow, scorer, fingerprint) DO NOTHING",
                 *(flow, scorer, fingerprint, source),
                 *(int(sessions_since is not None), None if sessions_since is None else micros(sessions_since)),
@@ -46,9 +46,8 @@ def works(db: Database) -> list[Work]:
 
 
 def _work_of(row: tuple[Any, ...]) -> Work:
-    id_, flow, scorer, fingerprint, source, planned, changes, rules, thinned, sessions = row
-    known = codec.decode(rules, tuple[Rule, ...]) if rules else ()
-    return Work(id_, flow, scorer, fingerprint, source, planned, changes, known, thinned, bool(sessions))
+    id_, flow, scorer, fingerprint, source, planned, changes, thinned, sessions = row
+    return Work(id_, flow, scorer, fingerprint, source, planned, changes, thinned, bool(sessions))
 
 
 def unplanned(db: Database, work: Work, most: int) -> Unplanned:
@@ -170,7 +169,6 @@ def _keep_epoch(db: Database, work: int, epoch: Epoch) -> None:
     rules = codec.encode(epoch.rules)
     name = codec.digest(epoch.rules, 32)
     db.execute("INSERT INTO ruleset (hash, rules) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", name, rules)
-    db.execute("UPDATE work SET ruleset = ? WHERE id = ?", name, work)
     same = (work, name, epoch.multiplier)
     near = db.execute(
         "SELECT first, last FROM epoch WHERE work = ? AND ruleset = ? AND multiplier = ? AND last >= ? AND first <= ?",

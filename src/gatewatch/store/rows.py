@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from gatewatch.core.rates import Epoch, Rule
+from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Score, Source
 from gatewatch.core.trace import Trace
 
@@ -160,7 +160,8 @@ class Session(Struct, frozen=True):
 
 class Work(Struct, frozen=True):
     """One scorer on one flow, and how far its work is planned: all requests up to `planned`, and all changes of
-    marks up to `changes`. `rules` are the ones that it was planned by last, whichever requests those were.
+    marks up to `changes`.
+
     `thinned` is the number up to which payloads are no longer held. A work `of_sessions` looks at whole ones: it is
     planned up to a session's `moved`, in the place of a request's number.
     """
@@ -172,7 +173,6 @@ class Work(Struct, frozen=True):
     source: Source
     planned: int
     changes: int
-    rules: tuple[Rule, ...] = ()
     thinned: int = 0
     of_sessions: bool = False
 

@@ -82,7 +82,7 @@ CREATE TABLE segment (name TEXT PRIMARY KEY, taken BIGINT NOT NULL) WITHOUT ROWI
 
 CREATE TABLE work (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, fingerprint TEXT NOT NULL, source TEXT NOT NULL,
-    planned BIGINT NOT NULL, changes BIGINT NOT NULL, ruleset TEXT NOT NULL,
+    planned BIGINT NOT NULL, changes BIGINT NOT NULL,
     sessions SMALLINT NOT NULL, UNIQUE (flow, scorer, fingerprint)
 );
 CREATE TABLE ruleset (hash TEXT PRIMARY KEY, rules BLOB NOT NULL) WITHOUT ROWID;
