@@ -16,8 +16,8 @@ _AT_ONCE = 2000
 class Keeping(Struct, frozen=True, kw_only=True):
     """For how long things are kept, in seconds, and how much room payloads may take, in bytes.
 
-    Feedback that names no known request waits for `feedback_s`; work that nobody does for `work_s`. `hold_s` and
-    `payload_rate` are of requests that no monitor watches.
+    Every payload is held for `hold_s`; of flows that no monitor watches, `payload_rate` is the share that outlives it.
+    Feedback that names no known request waits for `feedback_s`; work that nobody does for `work_s`.
     """
 
     traces_s: float = 90 * DAY_S
@@ -31,8 +31,7 @@ class Keeping(Struct, frozen=True, kw_only=True):
 def keep_house(store: Store, monitors: Iterable[Monitor], keeping: Keeping, *, now: float) -> bool:
     """Thin and let go of what is due, as much as others can wait for, and say whether there is more to be done."""
     by_flow = {monitor.flow: monitor for monitor in monitors}
-    longest = max([keeping.hold_s, *(monitor.hold_s for monitor in by_flow.values())])
-    rows = store.held(now - longest, _AT_ONCE)
+    rows = store.held(now - keeping.hold_s, _AT_ONCE)
     ended = store.thin([_decided(row, by_flow, keeping) for row in rows])
     more = ended < len(rows) or len(rows) == _AT_ONCE or _make_room(store, by_flow, keeping, now)
     expired = store.expire(now - keeping.traces_s, now - keeping.feedback_s, now - keeping.work_s)

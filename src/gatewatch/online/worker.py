@@ -224,7 +224,7 @@ class Worker:
         slow = [work for work in every if not self._watched[work][1].scorer.inline]
         trying = [work for work in slow if any(breaker.trying for breaker in self._breakers(work))]
         for work in trying:  # one score tells whether the model answers again
-            if not any(each.work in trying for each in self._waiting.values()):
+            if not any(each.work == work for each in self._waiting.values()):
                 self._start(self.store.lease([work], self.owner, 1, now, now + self.lease_s, suspects=False), now)
         slow = [work for work in slow if work not in trying]
         free = self.concurrency - len(self._waiting)
