@@ -117,7 +117,7 @@ def said_by(error: BaseException) -> str:
     """An error's type and text; a user's own error may fail even at saying its text."""
     try:
         return f"{type(error).__name__}: {error}".removeprefix("Carried: ")
-    except Exception:
+    except Exception:  # `__str__` is the user's code
         return type(error).__name__
 
 

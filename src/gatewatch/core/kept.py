@@ -141,7 +141,7 @@ def _opened(value: Any, flaws: list[str], path: str, above: tuple[int, ...]) -> 
             return kept(listed, flaws, path, above)
     try:
         return msgspec.to_builtins(value, builtin_types=())  # times, identifiers, bytes, enumerations' members
-    except Exception:
+    except Exception:  # an object of the application's may raise anything when it is looked at
         _tell(flaws, f"{type(value).__name__} at {path} has no place in JSON")
         return _said(value)
 

@@ -27,7 +27,7 @@ def snapshot(value: Any, flaws: list[str], path: str) -> Any:
     try:
         if sound(value):
             return msgspec.Raw(encode(value))
-    except Exception:
+    except Exception:  # whatever an application's object raises: `kept` takes what there is, and tells
         return kept(value, flaws, path)
     return kept(value, flaws, path)
 
@@ -66,7 +66,7 @@ def written(trace: Trace, most: int) -> bytes:
         data = encode(trace)
         if len(data) <= most:
             return data
-    except Exception:
+    except Exception:  # half of a surrogate pair, or what slipped through: made again below, with care
         data = b""
     trace = _escaped(trace)
     data = data or codec.encode(trace)

@@ -379,7 +379,7 @@ def _patience(deadline: Any) -> float:
     """A deadline that can be waited for; what is no number is as good as none given."""
     try:
         return min(max(0.0, float(deadline)), threading.TIMEOUT_MAX)
-    except Exception:
+    except Exception:  # `__float__` is the application's code, and to wait is all that was asked
         return PATIENCE_S
 
 

@@ -46,7 +46,7 @@ def as_usage(value: Any, flaws: list[str]) -> Usage | None:
             value if isinstance(value, Mapping) else {name: getattr(value, name) for name in Usage.__struct_fields__}
         )
         found = {name: named.get(name) for name in Usage.__struct_fields__}
-    except Exception:
+    except Exception:  # properties of an application's object: what they raise is none of the request's business
         found = {}
     if not found or any(number is not None and type(number) is not int for number in found.values()):
         flaws.append("usage is not as it should be")
@@ -101,7 +101,7 @@ def text_of(value: Any) -> str:
         return ""
     try:
         return str.__str__(value) if isinstance(value, str) else str(value)
-    except Exception:
+    except Exception:  # `__str__` is the application's code
         return f"({type(value).__name__})"
 
 
