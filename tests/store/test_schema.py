@@ -26,10 +26,10 @@ def test_an_older_file_is_refused_until_it_is_migrated(tmp_path: Path) -> None:
     take(store, request("a"))
     store.close()
     db = open_database(tmp_path / "gatewatch.db")
-    with pytest.raises(StoreError, match=r"older version \(schema 1; this one needs 2\): run `gatewatch db migrate`"):
+    with pytest.raises(StoreError, match=r"older version \(schema 2; this one needs 3\): run `gatewatch db migrate`"):
         schema.ready(db, MORE)
-    assert schema.status(db, MORE) == schema.Status(1, MORE[1:])
-    assert schema.migrate(db, MORE) == MORE[1:]
+    assert schema.status(db, MORE) == schema.Status(2, MORE[2:])
+    assert schema.migrate(db, MORE) == MORE[2:]
     assert schema.migrate(db, MORE) == ()
     schema.ready(db, MORE)
     assert db.execute("SELECT count(*), max(note) FROM trace LEFT JOIN work ON note <> ''") == [(1, None)]
@@ -40,7 +40,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     db = open_database(tmp_path / "gatewatch.db")
     with pytest.raises(StoreError, match="syntax error"):
         schema.migrate(db, BROKEN)
-    assert schema.status(db, BROKEN).version == 1
+    assert schema.status(db, BROKEN).version == 2
     assert db.execute("SELECT name FROM sqlite_schema WHERE name = 'fine'") == []
 
 

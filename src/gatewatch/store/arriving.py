@@ -134,14 +134,14 @@ def _insert(
             (
                 *(seq, name, trace.span_id, at, received, trace.flow, trace.session, trace.slice, trace.variant),
                 *(tags, trace.user, trace.external_id, each.u, latency, first_token, cost, tokens_in, tokens_out),
-                *(error, each.marks, 0, None, HELD if body else NONE),
+                *(error, each.marks, 0, None, HELD if body else NONE, each.share),
             )
         )
         if body:
             payloads.append((seq, body))
         if trace.session:
             turns.append((trace.flow, trace.session, seq, at, max(at, received)))
-        counted = Place(trace.flow, trace.slice, trace.variant, at)
+        counted = Place(trace.flow, trace.slice, trace.variant, at, each.share)
         rollup.request(
             counted,
             error=error,
@@ -156,7 +156,7 @@ def _insert(
             marked += [(bit, seq, trace.flow, trace.slice, at) for bit in each_bit(each.marks)]
         for spent in each.spent:
             spending.add(at, "task", trace.flow, "", spent)
-    db.executemany(f"INSERT INTO trace VALUES ({', '.join('?' * 23)})", rows)
+    db.executemany(f"INSERT INTO trace VALUES ({', '.join('?' * 24)})", rows)
     db.executemany("INSERT INTO payload (seq, body) VALUES (?, ?)", payloads)
     add_payloads(db, len(payloads), sum(len(body) for _, body in payloads))
     db.executemany("INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)", marked)
@@ -244,10 +244,10 @@ def _join_parked(db: Database, names: Iterable[tuple[str, str]], rollup: Rollup)
 def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool = True) -> None:
     """Keep what was said of a request; `planned`: works may have decided on it, and have to hear of new marks."""
     db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
-    row = db.execute("SELECT flow, slice, variant, at, marks, late FROM trace WHERE seq = ?", seq)[0]
-    place, marks, late = Place(*row[:4]), row[4], row[5]
+    row = db.execute("SELECT flow, slice, variant, at, share, marks, late FROM trace WHERE seq = ?", seq)[0]
+    place, marks, late = Place(*row[:5]), row[5], row[6]
     for score in said.scores:
-        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=1.0)
+        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=place.share)
     fresh = said.marks & ~(marks | late)
     if not fresh:
         return

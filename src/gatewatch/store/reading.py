@@ -13,7 +13,7 @@ from gatewatch.store.units import from_micros, from_nano, micros
 
 ROW = (
     "seq, id, at, received, flow, session, slice, variant, tags, person, external_id, u, latency, first_token, cost,"
-    " input_tokens, output_tokens, error, marks, late, kept, payload"
+    " input_tokens, output_tokens, error, marks, late, kept, payload, share"
 )
 """The columns that `row_of` makes a row of."""
 
@@ -37,6 +37,7 @@ def row_of(found: tuple[Any, ...]) -> Row:
             None if cost is None else from_nano(cost),
             *found[15:21],
             PAYLOADS[found[21]],
+            found[22],
         ]
     )
 

@@ -22,12 +22,13 @@ _decode = msgspec.msgpack.Decoder(_Histogram).decode
 
 
 class Place(NamedTuple):
-    """Where in the trends a request counts; `at` is in microseconds."""
+    """Where in the trends a request counts; `at` is in microseconds, `share` the probability with which it was sent."""
 
     flow: str
     slice: str
     variant: str
     at: int
+    share: float = 1.0
 
 
 class _Series(NamedTuple):
@@ -62,7 +63,7 @@ class Rollup:
     """What one transaction changes in the trends."""
 
     def __init__(self) -> None:
-        self._signals: dict[tuple[_Series, int], _Signals] = defaultdict(_Signals)
+        self._signals: dict[tuple[_Series, int, float], _Signals] = defaultdict(_Signals)
         self._scores: dict[tuple[_Series, int, float], list[int]] = {}
 
     def request(
@@ -77,7 +78,7 @@ class Rollup:
         output_tokens: int | None,
     ) -> None:
         """Count a request; durations in microseconds, money in billionths of a dollar. Its marks are added apart."""
-        found = self._signals[_Series(*place[:3]), place.at // _MINUTE]
+        found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share]
         sums = found.sums
         sums[0] += 1
         sums[1] += error == "error"
@@ -95,7 +96,7 @@ class Rollup:
 
     def marks(self, place: Place, bits: int) -> None:
         """Count the marks that a request has now, and had not before."""
-        found = self._signals[_Series(*place[:3]), place.at // _MINUTE].marks
+        found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share].marks
         for bit in each_bit(bits):
             found[bit] = found.get(bit, 0) + 1
 
@@ -137,26 +138,24 @@ class Rollup:
             self._write_scores(db, ids, length, first)
 
     def _write_signals(self, db: Database, ids: dict[_Series, int], length: int, first: int | None) -> None:
-        cells: dict[tuple[int, int], _Signals] = defaultdict(_Signals)
-        for (series, minute), found in self._signals.items():
+        cells: dict[tuple[int, int, float], _Signals] = defaultdict(_Signals)
+        for (series, minute, share), found in self._signals.items():
             bucket = minute * 60 // length * length
             if first is None or bucket >= first:
-                cells[ids[series], bucket].add(found)
+                cells[ids[series], bucket, share].add(found)
         rows = []
-        for (series_id, bucket), cell in cells.items():
+        for (series_id, bucket, share), cell in cells.items():
             for old in db.execute(
                 "SELECT n, errors, timeouts, cost, unknown_cost, input_tokens, output_tokens,"
-                " latency, first_token, marks FROM signal_cell WHERE series = ? AND tier = ? AND bucket = ?",
-                series_id,
-                length,
-                bucket,
+                " latency, first_token, marks FROM signal_cell WHERE series = ? AND tier = ? AND bucket = ? AND share = ?",
+                *(series_id, length, bucket, share),
             ):
                 cell.add(_stored(old))
             histograms = (_encode(cell.latency), _encode(cell.first_token), _encode(cell.marks))
-            rows.append((series_id, length, bucket, *cell.sums, *histograms))
+            rows.append((series_id, length, bucket, share, *cell.sums, *histograms))
         db.executemany(
-            "INSERT INTO signal_cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (series, tier, bucket) DO UPDATE SET n = excluded.n, errors = excluded.errors,"
+            "INSERT INTO signal_cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (series, tier, bucket, share) DO UPDATE SET n = excluded.n, errors = excluded.errors,"
             " timeouts = excluded.timeouts, cost = excluded.cost, unknown_cost = excluded.unknown_cost,"
             " input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,"
             " latency = excluded.latency, first_token = excluded.first_token, marks = excluded.marks",
@@ -224,14 +223,15 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
     found = db.execute(
         "SELECT CAST(bucket AS DOUBLE PRECISION), slice, variant, n, errors, timeouts,"
         " CAST(cost AS DOUBLE PRECISION) / 1e9, unknown_cost, input_tokens, output_tokens,"
-        " latency, first_token, marks FROM series JOIN signal_cell ON series = id"
-        " WHERE flow = ? AND scorer = '' AND tier = ? AND bucket >= ? AND bucket < ? ORDER BY bucket, slice, variant",
+        " latency, first_token, marks, share FROM series JOIN signal_cell ON series = id"
+        " WHERE flow = ? AND scorer = '' AND tier = ? AND bucket >= ? AND bucket < ?"
+        " ORDER BY bucket, slice, variant, share",
         flow,
         length,
         since // length * length,
         until,
     )
-    return [SignalCell(*row[:10], *map(_decode, row[10:])) for row in found]
+    return [SignalCell(*row[:10], *map(_decode, row[10:13]), row[13]) for row in found]
 
 
 def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:

@@ -37,7 +37,8 @@ class Spent(Struct, frozen=True):
 
 class Arrival(Struct, frozen=True):
     """A request to be kept. `trace` gives the columns, `payload` (JSON, empty for signals only) is what scorers will
-    look at; `at` is when it happened, by a clock that can be trusted; `u` is the number that sampling decides by."""
+    look at; `at` is when it happened, by a clock that can be trusted; `u` is the number that sampling decides by.
+    `share`, in (0, 1], is the probability with which whatever sent it chose to send it (upstream head sampling)."""
 
     trace: Trace
     payload: bytes
@@ -45,6 +46,7 @@ class Arrival(Struct, frozen=True):
     u: float
     marks: int = 0
     spent: tuple[Spent, ...] = ()
+    share: float = 1.0
 
 
 class Said(Struct, frozen=True):
@@ -86,7 +88,8 @@ class TakenIn(Struct, frozen=True):
 
 class Row(Struct, frozen=True):
     """A request without its payload. `late` are marks that came after payloads of its age had been thinned; `kept` is
-    the probability with which its payload outlived that, None while it is held. `cost` is in US dollars."""
+    the probability with which its payload outlived that, None while it is held. `cost` is in US dollars. `share` is the
+    probability with which it was sent at all (see `Arrival`)."""
 
     seq: int
     id: str
@@ -110,6 +113,7 @@ class Row(Struct, frozen=True):
     late: int = 0
     kept: float | None = None
     payload: Payload = "none"
+    share: float = 1.0
 
 
 class Thinned(Struct, frozen=True):
@@ -265,6 +269,7 @@ class SignalCell(Struct, frozen=True):
     """Operational signals of one bucket: counts and sums over every request, none left out.
 
     `latency` and `first_token` are histograms: from a bin (see `store.bins`) to how many. `marks` counts by mark's bit.
+    `share` is the probability with which these requests were sent (see `Arrival`): each stands for 1 / share.
     """
 
     bucket: float
@@ -280,6 +285,7 @@ class SignalCell(Struct, frozen=True):
     latency: dict[int, int] = {}
     first_token: dict[int, int] = {}
     marks: dict[int, int] = {}
+    share: float = 1.0
 
 
 class ScoreCell(Struct, frozen=True, gc=False):

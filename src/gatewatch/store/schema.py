@@ -1,6 +1,8 @@
 """The tables, as a dated list of steps that only ever grows; a file says how many of them it has been through.
 
     2026-11-26  the first tables
+    2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling, back-fills, runs,
+                erasures
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
@@ -164,11 +166,75 @@ INSERT INTO meta (key, value) VALUES ('seq', 0), ('changes', 0), ('thin', 0), ('
 """
 
 
+_SECOND = """
+CREATE TABLE project (name TEXT PRIMARY KEY, place TEXT NOT NULL, at BIGINT NOT NULL) WITHOUT ROWID;
+CREATE TABLE token (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, role TEXT NOT NULL, note TEXT NOT NULL, hash TEXT NOT NULL UNIQUE,
+    at BIGINT NOT NULL, until BIGINT NOT NULL, revoked BIGINT NOT NULL, used BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, what TEXT NOT NULL
+);
+CREATE INDEX audit_at ON audit (at);
+
+CREATE TABLE piece (
+    trace TEXT NOT NULL, span TEXT NOT NULL, part TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (trace, span, part)
+) WITHOUT ROWID;
+CREATE TABLE gathering (
+    trace TEXT PRIMARY KEY, root SMALLINT NOT NULL, moved BIGINT NOT NULL, settled BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX gathering_open ON gathering (root, moved) WHERE settled < moved;
+CREATE INDEX gathering_moved ON gathering (moved);
+
+ALTER TABLE trace ADD COLUMN share DOUBLE PRECISION NOT NULL DEFAULT 1;
+CREATE INDEX trace_person ON trace (person) WHERE person <> '';
+CREATE TABLE signal_cell_by_share (
+    series BIGINT NOT NULL, tier BIGINT NOT NULL, bucket BIGINT NOT NULL, share DOUBLE PRECISION NOT NULL,
+    n BIGINT NOT NULL, errors BIGINT NOT NULL, timeouts BIGINT NOT NULL, cost BIGINT NOT NULL,
+    unknown_cost BIGINT NOT NULL, input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, latency BLOB NOT NULL,
+    first_token BLOB NOT NULL, marks BLOB NOT NULL, PRIMARY KEY (series, tier, bucket, share)
+) WITHOUT ROWID;
+INSERT INTO signal_cell_by_share SELECT series, tier, bucket, 1, n, errors, timeouts, cost, unknown_cost, input_tokens,
+    output_tokens, latency, first_token, marks FROM signal_cell;
+DROP TABLE signal_cell;
+ALTER TABLE signal_cell_by_share RENAME TO signal_cell;
+
+ALTER TABLE task ADD COLUMN backfill BIGINT NOT NULL DEFAULT 0;
+DROP INDEX task_due;
+CREATE INDEX task_due ON task (work, backfill, due) WHERE state = 'waiting' AND crashes = 0;
+CREATE TABLE backfill (
+    id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, author TEXT NOT NULL, at BIGINT NOT NULL,
+    rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL, most BIGINT
+);
+ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE run (
+    id TEXT PRIMARY KEY, suite TEXT NOT NULL, at BIGINT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL,
+    digest TEXT NOT NULL, size BIGINT NOT NULL, whole SMALLINT NOT NULL, header BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX run_suite ON run (suite, at);
+CREATE TABLE run_part (
+    run TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, part)
+) WITHOUT ROWID;
+
+CREATE TABLE tombstone (
+    kind TEXT NOT NULL, name TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE TABLE erased (
+    flow TEXT NOT NULL, day BIGINT NOT NULL, requests BIGINT NOT NULL, scores BIGINT NOT NULL, PRIMARY KEY (flow, day)
+) WITHOUT ROWID;
+CREATE TABLE erasure (id TEXT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, receipt BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
 def _statements(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(";") if each.strip())
 
 
-STEPS: tuple[Step, ...] = (Step("2026-11-26", "the first tables", _statements(_FIRST)),)
+STEPS: tuple[Step, ...] = (
+    Step("2026-11-26", "the first tables", _statements(_FIRST)),
+    Step("2026-11-27", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
+)
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
 
 

@@ -23,7 +23,7 @@ _TASK = (
 )
 
 
-_DUE = ("state = 'waiting' AND crashes = 0 AND due",)
+_DUE = ("state = 'waiting' AND crashes = 0 AND backfill = 0 AND due",)
 _SUSPECTS = ("state = 'waiting' AND crashes > 0 AND due", "state = 'leased' AND until")
 _CHOICES = {None: (*_DUE, *_SUSPECTS), True: _SUSPECTS, False: _DUE}
 
