@@ -147,7 +147,8 @@ class Rollup:
         for (series_id, bucket, share), cell in cells.items():
             for old in db.execute(
                 "SELECT n, errors, timeouts, cost, unknown_cost, input_tokens, output_tokens,"
-                " latency, first_token, marks FROM signal_cell WHERE series = ? AND tier = ? AND bucket = ? AND share = ?",
+                " latency, first_token, marks FROM signal_cell"
+                " WHERE series = ? AND tier = ? AND bucket = ? AND share = ?",
                 *(series_id, length, bucket, share),
             ):
                 cell.add(_stored(old))
@@ -231,7 +232,7 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
         since // length * length,
         until,
     )
-    return [SignalCell(*row[:10], *map(_decode, row[10:13]), row[13]) for row in found]
+    return [SignalCell(*row[:10], *map(_decode, row[10:13]), share=row[13]) for row in found]
 
 
 def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:

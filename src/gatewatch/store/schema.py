@@ -1,8 +1,8 @@
 """The tables, as a dated list of steps that only ever grows; a file says how many of them it has been through.
 
     2026-11-26  the first tables
-    2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling, back-fills, runs,
-                erasures
+    2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
+                back-fills, runs, erasures
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
