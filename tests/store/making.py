@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gatewatch.store.base import Store
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 
 def a_store(tmp_path: Path, *, busy_s: float = 5.0) -> Store:

@@ -19,10 +19,11 @@ def status(*, as_json: bool) -> None:
     from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
-    from gatewatch.store.sqlite import open_database, open_store
+    from gatewatch.store.open import open_database, open_store
 
-    address = store_address(Project.open())
-    db = open_database(address)
+    project = Project.open()
+    address, name = store_address(project), project.settings.project.name
+    db = open_database(address, project=name)
     try:
         found = schema.status(db)
     finally:
@@ -36,7 +37,7 @@ def status(*, as_json: bool) -> None:
         for each in missing:
             click.echo(shown(f"  {each}"))
         return
-    store = open_store(address)
+    store = open_store(address, project=name)
     try:
         counts = store.counts()
     finally:
@@ -62,10 +63,11 @@ def migrate() -> None:
     from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
-    from gatewatch.store.sqlite import open_database
+    from gatewatch.store.open import open_database
 
-    address = store_address(Project.open())
-    db = open_database(address)
+    project = Project.open()
+    address, name = store_address(project), project.settings.project.name
+    db = open_database(address, project=name)
     try:
         done = schema.migrate(db)
     finally:

@@ -132,9 +132,9 @@ def store_of(project: Project) -> "Store":
         ConfigError: for an address that no store is known for.
         StoreError: when it cannot be opened.
     """
-    from gatewatch.store.sqlite import open_store
+    from gatewatch.store.open import open_store
 
-    return open_store(store_address(project))
+    return open_store(store_address(project), project=project.settings.project.name)
 
 
 def store_address(project: Project) -> str:
