@@ -18,9 +18,7 @@ from typing import Any
 
 import pytest
 
-from gatewatch.store.base import Store
 from gatewatch.store.postgres import PostgresDatabase
-from gatewatch.store.sql import SQLStore
 from shared import required
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -31,7 +29,9 @@ _number = count()
 class Server:
     """A server on a socket in its own folder; root has it run by another user, since it refuses to be root's."""
 
-    def __init__(self, binaries: Path, settings: dict[str, str] | None = None, *, copy_of: "Server | None" = None) -> None:
+    def __init__(
+        self, binaries: Path, settings: dict[str, str] | None = None, *, copy_of: "Server | None" = None
+    ) -> None:
         self.binaries = binaries
         self.user = _other_user()
         self.folder = Path(tempfile.mkdtemp(prefix="gw-pg-"))
@@ -40,10 +40,12 @@ class Server:
             shutil.chown(self.folder, self.user)
         atexit.register(self.remove)
         if copy_of is None:
-            self.run("initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", self.data)
+            self.run(
+                "initdb", "--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-D", self.data
+            )
         else:
             self.run("pg_basebackup", "-h", copy_of.folder, "-U", "postgres", "-D", self.data, "-R", "-c", "fast")
-        self.set(**{"listen_addresses": "", "unix_socket_directories": str(self.folder), "max_connections": "60"})
+        self.set(listen_addresses="", unix_socket_directories=str(self.folder), max_connections="120")
         self.set(**{"shared_buffers": "64MB", **(settings or {})})
 
     def run(self, program: str, *arguments: str | Path, check: bool = True) -> int:
@@ -128,10 +130,11 @@ def server() -> Server:
     return Server(binaries(), QUICK).start()
 
 
+def new_name() -> str:
+    """A name that no schema has."""
+    return f"t{next(_number)}"
+
+
 def a_database(schema: str = "", *, busy_s: float = 5.0) -> PostgresDatabase:
-    """A schema of its own, without tables."""
-    return PostgresDatabase(server().address(), schema or f"t{next(_number)}", busy_s=busy_s)
-
-
-def a_postgres_store(*, busy_s: float = 5.0) -> Store:
-    return SQLStore(a_database(busy_s=busy_s))
+    """A schema, of its own where none is named, without tables at first."""
+    return PostgresDatabase(server().address(), schema or new_name(), busy_s=busy_s)

@@ -1,4 +1,4 @@
-"""The kit of stores: SQLite holds to it, and it catches stores that are broken."""
+"""The kit of stores: SQLite and PostgreSQL hold to it, and it catches stores that are broken."""
 
 from collections.abc import Iterable, Sequence
 from itertools import count
@@ -13,17 +13,21 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
-from store.making import a_store
+from store.making import BACKENDS, Backend
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_sqlite_holds_to_each_check(tmp_path: Path, check: Check) -> None:
-    check(a_store(tmp_path))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_holds_to_each_check(tmp_path: Path, check: Check, backend: Backend) -> None:
+    store = backend(tmp_path)
+    check(store)
+    store.close()
 
 
-def test_sqlite_holds_to_the_kit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_holds_to_the_kit(tmp_path: Path, backend: Backend) -> None:
     number = count()
-    check_store(lambda: a_store(tmp_path / f"{next(number)}"))
+    check_store(lambda: backend(tmp_path / f"{next(number)}"))
 
 
 class TakesInTwice(SQLStore):

@@ -11,7 +11,7 @@ from gatewatch.checks.traffic import request, take
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store.open import open_store
 from gatewatch.store.sqlite_file import SQLiteDatabase
-from store.making import a_store
+from store.making import on_sqlite as a_store
 
 
 def test_a_store_is_opened_by_path_and_by_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,8 +19,9 @@ def test_a_store_is_opened_by_path_and_by_url(tmp_path: Path, monkeypatch: pytes
     take(open_store("sqlite:///deep/er/a.db"), request("a"))
     assert open_store(tmp_path / "deep" / "er" / "a.db").find("a") is not None
     assert open_store(f"sqlite:///{tmp_path}/deep/er/a.db").find("a") is not None
-    with pytest.raises(StoreError, match="postgresql://x: this version keeps its store in a file"):
-        open_store("postgresql://x")
+    with pytest.raises(StoreError, match="mysql://: no such store is known") as caught:
+        open_store("mysql://me:secret@x")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["text", "other", "later"])
@@ -157,3 +158,17 @@ def test_what_is_thrown_out_gives_its_room_back(tmp_path: Path) -> None:
     assert store.payload_bytes() < 500 * 3100
     store.close()
     assert path.stat().st_size < full * 0.35
+
+
+def test_a_store_that_was_removed_or_replaced_takes_in_nothing_more(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    take(store, request("a"))
+    (tmp_path / "gatewatch.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError, match="removed or replaced"):
+        take(store, request("b"))
+    (tmp_path / "gatewatch.db").touch()
+    with pytest.raises(StoreError, match="removed or replaced"):
+        take(store, request("b"))
+    (tmp_path / "gatewatch.db").unlink()
+    (tmp_path / "elsewhere.db").rename(tmp_path / "gatewatch.db")
+    assert take(store, request("b")).traces == 1
