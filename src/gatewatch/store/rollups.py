@@ -14,7 +14,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.store.bins import bin_of_micros
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
-from gatewatch.store.units import NANO, count, maybe_micros, maybe_nano
+from gatewatch.store.units import NANO, count, down, maybe_micros, maybe_nano, up
 
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
@@ -251,8 +251,8 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
         " ORDER BY bucket, slice, variant, share",
         flow,
         length,
-        since // length * length,
-        until,
+        down(since, length),
+        up(until),
     )
     return [SignalCell(*row[:10], *map(_decode, row[10:13]), *row[13:]) for row in found]
 
@@ -267,7 +267,7 @@ def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> li
         " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, pi",
         flow,
         length,
-        since // length * length,
-        until,
+        down(since, length),
+        up(until),
     )
     return [ScoreCell(*row) for row in found]

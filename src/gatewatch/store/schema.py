@@ -2,7 +2,7 @@
 
     2026-11-26  the first tables
     2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
-                back-fills, runs, erasures
+                back-fills, attempts that were paid for, runs, erasures
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
@@ -206,6 +206,10 @@ CREATE TABLE backfill (
     id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, author TEXT NOT NULL, at BIGINT NOT NULL,
     rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL, most BIGINT
 );
+CREATE TABLE paid (
+    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task, attempt)
+) WITHOUT ROWID;
+CREATE INDEX paid_at ON paid (at);
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE run (
