@@ -185,8 +185,8 @@ def test_what_comes_too_late_is_paid_for_all_the_same(tmp_path: Path) -> None:
     late = Settled(slow.task, slow.attempt, judged(cost=0.25), "slow", budget="day")
     assert store.settle([late], NOW) == 0
     assert store.settle([Settled(quick.task, quick.attempt, judged(cost=0.5), "quick", budget="day")], NOW) == 1
-    assert store.settle([late], NOW) == 0  # its task is gone by now
-    assert store.spent("day") == (1.0, 0.0)
+    assert store.settle([late], NOW) == 0  # its task is gone by now, and it is paid for
+    assert store.spent("day") == (0.75, 0.0)
     assert sum(cell.cost for cell in store.spend(0, NOW * 2) if cell.kind == "judge") == 0.75
     assert [kept.author for kept in store.scores(1)] == ["quick"]
 

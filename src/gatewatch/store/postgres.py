@@ -58,7 +58,7 @@ class PostgresDatabase(Database):
         self._open: ExitStack | None = None
         self._connection: psycopg.Connection[tuple[Any, ...]]
         self._pipeline: psycopg.Pipeline
-        self._inside = self._lost = False
+        self._inside = self._failed = False
         self._warning = ""
         key = int.from_bytes(blake2b(f"gatewatch:{schema}".encode(), digest_size=8).digest(), "big", signed=True)
         lock = f", pg_advisory_xact_lock({key})"
@@ -192,7 +192,7 @@ class PostgresDatabase(Database):
         """Begin a transaction, on another connection where the one that there was is lost."""
         import psycopg
 
-        if self._open is not None and (self._lost or self._connection.closed or _is_told_something(self._connection)):
+        if self._open is not None and (_is_told_something(self._connection)):
             self._drop()
         for again in (self._open is None, True):
             try:
@@ -216,7 +216,7 @@ class PostgresDatabase(Database):
         self._open = ExitStack()
         self._open.callback(self._connection.close)
         self._pipeline = self._open.enter_context(self._connection.pipeline())
-        self._lost = False
+        self._failed = False
 
     def _drop(self) -> None:
         import psycopg
@@ -233,14 +233,16 @@ class PostgresDatabase(Database):
     def _commit(self) -> None:
         import psycopg
 
+        if self._failed:
+            raise StoreError(f"{self.name}: a statement failed, so that nothing can be kept of its transaction")
         for each in _COMMIT[:-1]:
             self._send(each)
         try:
             done = self._send(_COMMIT[-1])
             self._pipeline.sync()
         except psycopg.Error as error:
-            if self._connection.closed or is_lost(error):
-                self._lost = True
+            if is_lost(error):
+                self._failed = True
                 what = "the connection was lost while it was to be kept, and perhaps it is"
                 raise StoreBusy(f"{self.name}: {what}; try again: nothing counts twice") from error
             raise
@@ -251,17 +253,15 @@ class PostgresDatabase(Database):
             raise StoreError(f"{self.name}: a transaction could not be kept ({done.statusmessage})")
 
     def _undo(self, *, whole: bool) -> None:
-        """Leave a transaction that failed; `whole` is false where it may have been left amidst an answer."""
+        """Leave a transaction that was not kept; `whole` is false where it may have been left amidst an answer."""
         import psycopg
 
-        if whole and not self._lost and self._open is not None and not self._connection.closed:
-            with suppress(psycopg.Error):
-                self._pipeline.sync()
+        if whole and not self._failed:
             with suppress(psycopg.Error):
                 self._send("ROLLBACK")
                 self._pipeline.sync()
                 return
-        self._drop()
+        self._drop()  # what else was sent is not worth to be waited for
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -271,7 +271,7 @@ class PostgresDatabase(Database):
         try:
             yield
         except psycopg.Error as error:
-            self._lost = self._lost or is_lost(error)
+            self._failed = True
             raise told(self.name, error) from error
 
     def _noticed(self, notice: "psycopg.errors.Diagnostic") -> None:

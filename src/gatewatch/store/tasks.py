@@ -155,9 +155,7 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
             if found and found[0][-1]:
                 _settle(db, _Task(found[0][:-1]), each, micros(now), rollup, spending)
                 done += 1
-            elif (
-                score is not None and key not in paid and not db.execute(_PAID, *key)
-            ):  # too late, and spent all the same
+            elif score is not None and key not in paid and not db.execute(_PAID, *key):  # too late; spent anyway
                 _book(db, each.budget, nano((score.cost or Cost()).amount))
                 if found:
                     task = _Task(found[0][:-1])
