@@ -4,7 +4,7 @@ import re
 
 _THRESHOLD = re.compile(r"[0-9a-f]{1,14}")
 _DIGITS = 14
-_ALL = 16**_DIGITS
+_ALL = 1 << 4 * _DIGITS
 _POWER = re.compile(r"[0-9]{1,2}")
 _NEVER = 63
 
