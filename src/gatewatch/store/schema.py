@@ -209,13 +209,18 @@ CREATE TABLE backfill (
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, suite TEXT NOT NULL, at BIGINT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL,
-    digest TEXT NOT NULL, size BIGINT NOT NULL, whole SMALLINT NOT NULL, header BLOB NOT NULL
+    id TEXT PRIMARY KEY, suite TEXT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL, digest TEXT NOT NULL,
+    size BIGINT NOT NULL, state TEXT NOT NULL, header BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX run_suite ON run (suite, at);
+CREATE INDEX run_suite ON run (suite, received);
+CREATE INDEX run_received ON run (received);
+CREATE TABLE run_upload (
+    run TEXT NOT NULL, digest TEXT NOT NULL, suite TEXT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL,
+    size BIGINT NOT NULL, header BLOB NOT NULL, PRIMARY KEY (run, digest)
+) WITHOUT ROWID;
 CREATE TABLE run_part (
-    run TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, part)
-) WITHOUT ROWID;
+    run TEXT NOT NULL, digest TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, digest, part)
+);
 
 CREATE TABLE tombstone (
     kind TEXT NOT NULL, name TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (kind, name)

@@ -4,7 +4,19 @@ from collections.abc import Iterable, Sequence
 
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, staging, tasks
+from gatewatch.store import (
+    arriving,
+    housekeeping,
+    planning,
+    reading,
+    rollups,
+    schema,
+    scores,
+    spending,
+    staging,
+    tasks,
+    uploads,
+)
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
@@ -31,6 +43,7 @@ from gatewatch.store.rows import (
     Work,
 )
 from gatewatch.store.units import micros
+from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
 class SQLStore:
@@ -200,6 +213,32 @@ class SQLStore:
     def spend(self, since: float, until: float) -> list[SpendCell]:
         """See `Store`."""
         return spending.spend(self._db, since, until)
+
+    # Runs that were pushed here
+
+    def begin_upload(self, upload: Upload, now: float) -> Begun:
+        """See `Store`."""
+        return uploads.begin(self._db, upload, now)
+
+    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
+        """See `Store`."""
+        uploads.put(self._db, run, digest, part, body)
+
+    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
+        """See `Store`."""
+        return uploads.finish(self._db, run, digest, now)
+
+    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
+        """See `Store`."""
+        return uploads.runs(self._db, suite, since, most)
+
+    def run(self, run: str) -> KeptRun | None:
+        """See `Store`."""
+        return uploads.find(self._db, run)
+
+    def run_part(self, run: KeptRun, part: int) -> bytes:
+        """See `Store`."""
+        return uploads.part(self._db, run, part)
 
     # Keeping house
 
