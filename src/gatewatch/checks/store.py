@@ -369,6 +369,17 @@ def knows_its_workers(store: Store) -> None:
     assert store.workers(NOW + 1) == {"b": (NOW + 5, "at work")}, f"workers are {store.workers(NOW + 1)}"
 
 
+def keeps_an_audit(store: Store) -> None:
+    """What was noted is there, the newest first."""
+    for n, text in enumerate(HOSTILE):
+        store.note(NOW + n // 2, text, "read", f"of {text}")
+    found = [(line.at, line.who, line.action, line.what) for line in store.audit(NOW + 1, 3)]
+    last = len(HOSTILE) - 1
+    expected = [(NOW + n // 2, HOSTILE[n], "read", f"of {HOSTILE[n]}") for n in range(last, last - 3, -1)]
+    assert found == expected, f"the audit's newest lines are {found}, not {expected}"
+    assert len(store.audit(NOW + 1, 99)) == len(HOSTILE) - 2, "lines from before a time are given, or some are missing"
+
+
 CHECKS: tuple[Check, ...] = (
     keeps_what_arrives,
     takes_in_once,
@@ -386,5 +397,6 @@ CHECKS: tuple[Check, ...] = (
     lets_go_of_what_is_old,
     finds_the_newest,
     knows_its_workers,
+    keeps_an_audit,
 )
 """Every check, in order."""

@@ -11,6 +11,7 @@ from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     KeptScore,
@@ -232,6 +233,14 @@ class Store(Protocol):
 
     def workers(self, since: float) -> dict[str, tuple[float, str]]:
         """Workers heard of since a time: when last, and what they said."""
+        ...
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """Add a line to the audit: who did what, and to what."""
+        ...
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """The newest lines of the audit from a time on, at most so many, newest first."""
         ...
 
     def counts(self) -> Counts:

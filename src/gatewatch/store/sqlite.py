@@ -6,11 +6,12 @@ from pathlib import Path
 from gatewatch.core.errors import StoreError
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, tasks
+from gatewatch.store import arriving, audit, housekeeping, planning, reading, rollups, schema, scores, spending, tasks
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     KeptScore,
@@ -246,6 +247,14 @@ class SQLiteStore:
     def workers(self, since: float) -> dict[str, tuple[float, str]]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """See `Store`."""
+        audit.note(self._db, at, who, action, what)
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """See `Store`."""
+        return audit.entries(self._db, since, most)
 
     def counts(self) -> Counts:
         """See `Store`."""
