@@ -14,7 +14,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
+from gatewatch.checks.erasing import ERASING
+from gatewatch.checks.traffic import (
+    FLOW,
+    HOSTILE,
+    NOW,
+    judged,
+    lease,
+    planned,
+    request,
+    take,
+    thumb,
+    trends_agree_with_rows,
+)
 from gatewatch.core.errors import said_by
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
@@ -23,9 +35,6 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
-
-HOSTILE = ("plain", "a\x00b", "\ud800", "x\udfff\x10y", "\x10dc00", "\x10", "\u202e\u200b", "\n\t\x7f", "\U0001f600")
-"""Texts that have broken stores."""
 
 
 def check_store(make: Callable[[], Store]) -> None:
@@ -369,17 +378,6 @@ def knows_its_workers(store: Store) -> None:
     assert store.workers(NOW + 1) == {"b": (NOW + 5, "at work")}, f"workers are {store.workers(NOW + 1)}"
 
 
-def keeps_an_audit(store: Store) -> None:
-    """What was noted is there, the newest first."""
-    for n, text in enumerate(HOSTILE):
-        store.note(NOW + n // 2, text, "read", f"of {text}")
-    found = [(line.at, line.who, line.action, line.what) for line in store.audit(NOW + 1, 3)]
-    last = len(HOSTILE) - 1
-    expected = [(NOW + n // 2, HOSTILE[n], "read", f"of {HOSTILE[n]}") for n in range(last, last - 3, -1)]
-    assert found == expected, f"the audit's newest lines are {found}, not {expected}"
-    assert len(store.audit(NOW + 1, 99)) == len(HOSTILE) - 2, "lines from before a time are given, or some are missing"
-
-
 CHECKS: tuple[Check, ...] = (
     keeps_what_arrives,
     takes_in_once,
@@ -397,6 +395,6 @@ CHECKS: tuple[Check, ...] = (
     lets_go_of_what_is_old,
     finds_the_newest,
     knows_its_workers,
-    keeps_an_audit,
+    *ERASING,
 )
 """Every check, in order."""

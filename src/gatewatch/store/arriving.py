@@ -12,6 +12,7 @@ from gatewatch.store.database import Database
 from gatewatch.store.rollups import Place, Rollup, each_bit
 from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import Spending
+from gatewatch.store.tombstones import ERASED, KeptOut
 from gatewatch.store.units import count, maybe_micros, maybe_nano, micros
 
 PAYLOADS = ("none", "held", "kept", "gone")
@@ -22,7 +23,7 @@ _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
 
 def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     """Keep what arrives (see `Store.take_in`)."""
-    bodies = [zlib.compress(each.payload, _LEVEL) if each.payload else b"" for each in arrivals.traces]
+    bodies = {id(each): zlib.compress(each.payload, _LEVEL) for each in arrivals.traces if each.payload}
     with db.transaction():
         if arrivals.segment:
             if arrivals.offset <= taken(db, arrivals.segment):
@@ -34,15 +35,18 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
                 arrivals.offset,
             )
         lose(db, arrivals.losses)
+        kept_out = KeptOut(db, arrivals)
+        arrivals = kept_out.without(db, arrivals, now)
         rollup, spending = Rollup(), Spending()
         new = _new(db, arrivals.traces)
         if new:
             _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
             _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
-        said, parked = _hear(db, arrivals.said, rollup)
+        said, parked = _hear(db, arrivals.said, rollup, kept_out)
+        lose(db, {ERASED: kept_out.number})
         rollup.write(db)
         spending.write(db)
-    return TakenIn(len(new), len(arrivals.traces) - len(new), said, parked)
+    return TakenIn(len(new), len(arrivals.traces) - len(new), said, parked, kept_out.number)
 
 
 def lose(db: Database, losses: Mapping[str, int]) -> None:
@@ -112,7 +116,7 @@ def _longer(each: Arrival) -> str:
 def _insert(
     db: Database,
     traces: Sequence[Arrival],
-    bodies: Sequence[bytes],
+    bodies: Mapping[int, bytes],
     new: Sequence[tuple[str, int]],
     now: float,
     rollup: Rollup,
@@ -122,7 +126,8 @@ def _insert(
     rows, payloads, marked, turns = [], [], [], []
     received = micros(now)
     for seq, (name, place) in enumerate(new, last - len(new) + 1):
-        each, body = traces[place], bodies[place]
+        each = traces[place]
+        body = bodies.get(id(each), b"")
         trace, at = each.trace, micros(each.at)
         usage, cost = trace.usage, None if trace.cost is None else maybe_nano(trace.cost.total)
         error = trace.error.kind if trace.error is not None else ""
@@ -180,7 +185,7 @@ def add_payloads(db: Database, number: int, size: int) -> None:
 # What is said
 
 
-def _hear(db: Database, said: Sequence[Said], rollup: Rollup) -> tuple[int, int]:
+def _hear(db: Database, said: Sequence[Said], rollup: Rollup, kept_out: KeptOut) -> tuple[int, int]:
     """Keep feedback: how much found its request, and how much waits for one."""
     if not said:
         return 0, 0
@@ -193,6 +198,8 @@ def _hear(db: Database, said: Sequence[Said], rollup: Rollup) -> tuple[int, int]
             continue
         known.add(each.id)
         seq = _request(db, each)
+        if seq is None and kept_out.refuses(each):
+            continue
         if seq is None:
             db.execute(
                 "INSERT INTO parked (id, at, trace, external_id, body) VALUES (?, ?, ?, ?, ?)",

@@ -159,6 +159,33 @@ class Database:
         """How many pages of the file are free."""
         return int(self.execute("PRAGMA freelist_count")[0][0])
 
+    def overwrite_deleted(self) -> None:
+        """From here on what this connection deletes is overwritten at once."""
+        self.execute("PRAGMA secure_delete = ON")
+
+    def scrub(self, patience_s: float) -> bool:
+        """Rebuild the file, so that nothing that was deleted is left in its free room, and empty its log; whether that
+        could be done, since a long look of somebody else's holds the log. Others can read meanwhile, and not write.
+
+        Raises:
+            StoreBusy: others wrote for all of `patience_s` seconds.
+            StoreFull: there is no room for a second copy.
+        """
+        deadline = time.monotonic() + patience_s
+        with self._lock:
+            while True:
+                try:
+                    self.execute("VACUUM")
+                    break
+                except StoreBusy:
+                    if time.monotonic() > deadline:
+                        raise
+            while self.execute("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_MODE_PAUSE_S)
+        return True
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

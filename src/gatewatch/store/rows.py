@@ -75,12 +75,13 @@ class Arrivals(Struct, frozen=True):
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, and
-    feedback that waits for one."""
+    feedback that waits for one; and how much was left out, since it is of somebody who was erased."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
+    erased: int = 0
 
 
 # What is there
