@@ -2,22 +2,14 @@
 
 from collections.abc import Callable
 
-from gatewatch.checks.traffic import (
-    FLOW,
-    HOSTILE,
-    NOW,
-    judged,
-    lease,
-    planned,
-    request,
-    take,
-    thumb,
-    trends_agree_with_rows,
-)
+from msgspec.structs import replace
+
+from gatewatch.checks.hostile import HOSTILE
+from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.erasure import Subject, Tombstone
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Plan, Settled, TakenIn
+from gatewatch.store.rows import Piece, Plan, Settled, TakenIn
 
 MIA = Subject("user", ("mia",))
 
@@ -42,7 +34,12 @@ def erases_all_of_a_user(store: Store) -> None:
         [Settled(leased[name].task, leased[name].attempt, judged(0.25), "judge") for name in ("m0", "x", "z")], NOW
     )
     store.reserve("day", 1.0, 0.5, leased["m1"].task)
+    store.stage(
+        [Piece("w", "1", "", root=True, body=b'{"user":"mia"}'), Piece("w", "2", "", root=False, body=b"{}")], NOW
+    )
+    store.stage([Piece("v", "1", "", root=True, body=b'{"user":"miami"}')], NOW)
     name = erase(store)
+    assert [each.trace for each in store.gathered(NOW * 2, NOW * 2, 9)] == ["v"], "spans of the user still wait"
     assert [row.id for row in store.latest()] == ["z", "y", "x"], "what is left is not what others sent"
     assert store.find("e1") is None, "an erased request is found by its external id"
     assert [kept.author for kept in store.scores(1)] == ["judge"], "what the user said of others stays"
@@ -54,7 +51,7 @@ def erases_all_of_a_user(store: Store) -> None:
     session = store.find_session(FLOW, "s")
     assert session is not None and (session.first, session.turns, session.last_at) == (8, 1, NOW + 7), f"{session}"
     parts, days = store.tally(name)
-    expected = {"requests": 5, "payloads": 5, "feedback": 3, "feedback waiting": 1, "scores": 1, "tasks": 4}
+    expected = {"requests": 5, "payloads": 5, "feedback": 3, "feedback waiting": 1, "scores": 1, "tasks": 4, "spans": 2}
     found = {part: parts.get(part, 0) for part in expected}
     assert found == expected, f"it says that {found} went, not {expected}"
     assert [(day.flow, day.requests, day.scores) for day in days] == [(FLOW, 5, 4)], f"by day it says {days}"
@@ -100,6 +97,11 @@ def keeps_the_erased_out(store: Store) -> None:
         "another's request of that name hears nothing"
     )
     assert take(store, request("x", user="bob")) == TakenIn(repeated=1), "what is not erased is counted as such"
+    take(store, request("k", session="s2"), request("k2", session="s2"))
+    more = replace(request("k", user="mia", session="s2", payload=b'{"input":"more"}'), again=True)
+    store.stage([Piece("k", "1", "", root=True, body=b'{"user":"mia"}')], NOW)
+    assert take(store, more).erased == 1 and store.find("k") is None, "one that turns out to be of the user is there"
+    assert not store.gathered(NOW * 2, NOW * 2, 9), "its spans wait"
     trends_agree_with_rows(store)
 
 

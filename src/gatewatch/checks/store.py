@@ -15,18 +15,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from gatewatch.checks.erasing import ERASING
-from gatewatch.checks.traffic import (
-    FLOW,
-    HOSTILE,
-    NOW,
-    judged,
-    lease,
-    planned,
-    request,
-    take,
-    thumb,
-    trends_agree_with_rows,
-)
+from gatewatch.checks.hostile import HOSTILE
+from gatewatch.checks.spans import amends_requests, gathers_spans
+from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import said_by
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
@@ -395,6 +386,8 @@ CHECKS: tuple[Check, ...] = (
     lets_go_of_what_is_old,
     finds_the_newest,
     knows_its_workers,
+    gathers_spans,
+    amends_requests,
     *ERASING,
 )
 """Every check, in order."""

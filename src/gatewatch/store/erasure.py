@@ -6,6 +6,7 @@ the same transaction. An erasure that was killed is found again by its digests, 
 
 import re
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import msgspec
 
 from gatewatch.core import codec
 from gatewatch.core.erasure import Day, Erasure, Kind, Subject, Tombstone, Whose, mark_of
+from gatewatch.core.trace import Trace
 from gatewatch.store import tasks, tombstones
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
@@ -24,10 +26,12 @@ from gatewatch.store.units import MICRO, from_micros, micros
 
 _PAUSE_S = 0.025  # as between other steps of housekeeping
 _DAY = 86_400
+_SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "error")
 _COUNTED = (
-    "seq, id, span_id, external_id, session, latency, first_token, cost, input_tokens, output_tokens, error,"
-    " marks, late, flow, slice, variant, at, share"
+    f"seq, id, span_id, external_id, session, {', '.join(_SIGNALS)}, marks, late, flow, slice, variant, at, share"
 )
+LATE = "late"
+"""The name of no erasure: what is counted under it went since it turned out late whose it was."""
 
 
 def begin(db: Database, name: str, subject: Subject, who: str, now: float) -> str:
@@ -55,7 +59,7 @@ def step(db: Database, name: str, subject: Subject, now: float, most: int) -> bo
         seqs = [seq for seq, _ in _whole(db, subject, _found(db, subject, 0, most))]
         more = bool(seqs)
         if seqs:
-            _remove(db, subject, seqs, now, rollup, done)
+            _remove(db, "trace" if subject.kind == "user" else "turn", seqs, now, rollup, done)
         elif subject.kind == "user":
             more = _take_back_feedback(db, subject, most, rollup, done)
         if not more:
@@ -180,27 +184,17 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
 # Removing
 
 
-def _remove(db: Database, subject: Subject, seqs: Sequence[int], now: float, rollup: Rollup, done: _Done) -> None:
+def _remove(db: Database, kind: Kind, seqs: Sequence[int], now: float, rollup: Rollup, done: _Done) -> None:
+    """Remove some requests, and have tombstones of a kind keep out what else there is of their traces."""
     rows = db.among(f"SELECT {_COUNTED} FROM trace WHERE seq IN {{}}", seqs)
     places = {row[0]: Place(*row[13:]) for row in rows}
-    kind: Kind = "trace" if subject.kind == "user" else "turn"
     stones: list[Tombstone] = []
-    traces, by_flow, turned = set(), dict[str, list[int]](), Counter[tuple[str, str]]()
-    for row in rows:
-        seq, name, span, external, session, latency, first_token, cost, tokens_in, tokens_out, error, marks, late = row[
-            :13
-        ]
+    traces: set[str] = set()
+    by_flow: dict[str, list[int]] = {}
+    turned: Counter[tuple[str, str]] = Counter()
+    for seq, name, span, external, session, *signals, marks, late in (row[:13] for row in rows):
         place = places[seq]
-        rollup.request(
-            *(place,),
-            error=error,
-            latency=latency,
-            first_token=first_token,
-            cost=cost,
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-            sign=-1,
-        )
+        rollup.request(place, **dict(zip(_SIGNALS, signals, strict=True)), sign=-1)
         rollup.marks(place, marks | late, sign=-1)
         base = name.removesuffix(f"-{span}") if span else name
         traces.add(base)
@@ -224,6 +218,24 @@ def _remove(db: Database, subject: Subject, seqs: Sequence[int], now: float, rol
     done.parts["spans"] += _drop_pieces(db, traces)
     for (flow, session), turns in turned.items():
         _shorten(db, flow, session, turns, now, rollup, done)
+
+
+def withdraw(db: Database, gone: Iterable[Trace], now: float, rollup: Rollup) -> None:
+    """Remove requests of which only now is known that they are of somebody who was erased; within the caller's
+    transaction."""
+    seqs = [
+        seq
+        for each in gone
+        for seq, person, session in db.execute(
+            "SELECT seq, person, session FROM trace WHERE span_id = ? AND (id = ? OR id = ?)",
+            *(each.span_id, each.id, f"{each.id}-{each.span_id}"),
+        )
+        if person in ("", each.user) and session in ("", each.session)
+    ]
+    if seqs:
+        done = _Done()
+        _remove(db, "trace", seqs, now, rollup, done)
+        done.write(db, LATE)
 
 
 def _uncount(db: Database, rollup: Rollup, done: _Done, places: dict[int, Place], condition: str = "") -> None:
@@ -323,10 +335,11 @@ def _pieces_of(db: Database, subject: Subject) -> set[str]:
     """The traces that waiting spans of somebody belong to."""
     marks, found = set(subject.marks), set()
     wanted = [name.encode("utf-8", "surrogatepass") for name in subject.names]
-    for trace, body in db.execute("SELECT trace, body FROM piece"):
+    for trace, packed in db.execute("SELECT trace, body FROM piece"):
+        body = zlib.decompress(packed)
         if any(name in body for name in wanted):
             try:
-                said = codec.decode(bytes(body), _Piece)
+                said = codec.decode(body, _Piece)
             except ValueError:
                 continue
             if Whose(trace, said.user, said.session, said.flow).is_of(marks):

@@ -6,14 +6,15 @@ of whole numbers, so that they are the same whatever the order, and what is take
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from gatewatch.core.trace import Trace
 from gatewatch.store.bins import bin_of_micros
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
-from gatewatch.store.units import NANO
+from gatewatch.store.units import NANO, count, maybe_micros, maybe_nano
 
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
@@ -29,6 +30,20 @@ class Place(NamedTuple):
     variant: str
     at: int
     share: float = 1.0
+
+
+def signals_of(trace: Trace) -> dict[str, Any]:
+    """What trends count of a request, in the order of the columns: durations in microseconds, money in billionths of a
+    dollar."""
+    usage = trace.usage
+    return {
+        "latency": maybe_micros(trace.latency_s),
+        "first_token": maybe_micros(trace.first_token_s),
+        "cost": None if trace.cost is None else maybe_nano(trace.cost.total),
+        "input_tokens": count(usage.input_tokens) if usage is not None else None,
+        "output_tokens": count(usage.output_tokens) if usage is not None else None,
+        "error": trace.error.kind if trace.error is not None else "",
+    }
 
 
 class _Series(NamedTuple):
@@ -55,8 +70,8 @@ class _Signals:
         self.sums = [mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
         for name in ("latency", "first_token", "marks"):
             mine = getattr(self, name)
-            for key, count in getattr(other, name).items():
-                mine[key] = mine.get(key, 0) + count
+            for key, more in getattr(other, name).items():
+                mine[key] = mine.get(key, 0) + more
                 if not mine[key]:
                     del mine[key]
 
@@ -80,8 +95,7 @@ class Rollup:
         output_tokens: int | None,
         sign: int = 1,
     ) -> None:
-        """Count a request, or with `sign` -1 take it away; durations in microseconds, money in billionths of a dollar.
-        Its marks are added apart."""
+        """Count a request, or with `sign` -1 take it away; see `signals_of`. Its marks are added apart."""
         found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share]
         sums = found.sums
         sums[0] += sign

@@ -19,6 +19,7 @@ from gatewatch.store import (
     schema,
     scores,
     spending,
+    staging,
     tasks,
     tombstones,
 )
@@ -29,8 +30,10 @@ from gatewatch.store.rows import (
     Audited,
     Counts,
     Expired,
+    Gathered,
     KeptScore,
     Leased,
+    Piece,
     Plan,
     Row,
     Said,
@@ -104,6 +107,20 @@ class SQLiteStore:
     def forget(self, segment: str) -> None:
         """See `Store`."""
         self._db.execute("DELETE FROM segment WHERE name = ?", segment)
+
+    # Spans
+
+    def stage(self, pieces: Sequence[Piece], now: float) -> int:
+        """See `Store`."""
+        return staging.stage(self._db, pieces, now)
+
+    def gathered(self, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
+        """See `Store`."""
+        return staging.gathered(self._db, rooted_before, rest_before, most)
+
+    def forget_spans(self, close_before: float, delete_before: float, most: int) -> int:
+        """See `Store`."""
+        return staging.forget(self._db, close_before, delete_before, most)
 
     # Planning
 

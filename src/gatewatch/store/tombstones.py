@@ -52,6 +52,8 @@ class KeptOut:
     def __init__(self, db: Database, arrivals: Arrivals) -> None:
         self._buried: set[str] = set()
         self.number = 0
+        self.again: list[Trace] = []
+        """Of what is left out, the requests of which a part may be there."""
         if db.execute("SELECT 1 FROM tombstone LIMIT 1"):
             names = [*map(whose, (each.trace for each in arrivals.traces)), *map(whose_feedback, arrivals.said)]
             self._buried = buried(db, (mark for each in names for mark in each.marks))
@@ -64,6 +66,7 @@ class KeptOut:
         out = {id(each) for each in gone}
         said = tuple(each for each in arrivals.said if not whose_feedback(each).is_of(self._buried))
         self.number += len(gone) + len(arrivals.said) - len(said)
+        self.again = [each.trace for each in gone if each.again]
         stones = list(self._stones(gone, now))
         bury(db, stones)
         self._buried |= {each.mark for each in stones}
