@@ -137,6 +137,7 @@ def knows_whom_tombstones_mean(store: Store) -> None:
     stones = [Tombstone(mark, each.kind, NOW) for each in (MIA, session) for mark in each.marks]
     assert store.bury(stones) == 2 and store.bury(stones) == 0, "a tombstone was kept twice, or not"
     assert store.buried([stones[0].mark, "0" * 32]) == {stones[0].mark}, "it does not know its tombstones"
+    assert store.tombstone_count() == 2, "it miscounts its tombstones"
     assert sorted(store.tombstones(), key=repr) == sorted(stones, key=repr), "a tombstone came back as another"
     assert store.meant(stones) == [MIA, session], f"they mean {store.meant(stones)}"
 

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+_SPAN = 16
+"""Hex digits of a span's id."""
+
 Kind = Literal["user", "session", "trace", "turn", "name"]
 
 
@@ -18,6 +21,12 @@ def mark_of(kind: Kind, *parts: str) -> str:
     """The digest that stands for a name of some kind, 32 hex digits. A session may be told of one flow, or of any."""
     data = "".join(f"{len(part)}:{part}" for part in (kind, *parts)).encode("utf-8", "surrogatepass")
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def base_of(trace: str) -> str:
+    """The id of a trace, from that of one of several services' requests under it (`ID-SPAN_ID`) or from its own."""
+    head, _, tail = trace.rpartition("-")
+    return head if head and len(tail) == _SPAN else trace
 
 
 class Tombstone(Struct, frozen=True):

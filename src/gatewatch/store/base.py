@@ -301,6 +301,10 @@ class Store(Protocol):
         """All tombstones, the oldest first."""
         ...
 
+    def tombstone_count(self) -> int:
+        """How many tombstones there are."""
+        ...
+
     def buried(self, marks: Iterable[str]) -> set[str]:
         """Which of some digests there are tombstones of."""
         ...

@@ -324,6 +324,10 @@ class SQLiteStore:
         """See `Store`."""
         return tombstones.every(self._db)
 
+    def tombstone_count(self) -> int:
+        """See `Store`."""
+        return tombstones.number(self._db)
+
     def buried(self, marks: Iterable[str]) -> set[str]:
         """See `Store`."""
         return tombstones.buried(self._db, marks)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from gatewatch.core.erasure import Kind, Tombstone, Whose, mark_of
+from gatewatch.core.erasure import Kind, Tombstone, Whose, base_of, mark_of
 from gatewatch.core.trace import Trace
 from gatewatch.store.database import Database
 from gatewatch.store.rows import Arrival, Arrivals, Said
@@ -12,7 +12,6 @@ from gatewatch.store.units import from_micros, micros
 
 ERASED = "erased"
 """The reason under which it is counted as lost what arrived of somebody who was erased."""
-_SPAN = 16  # hex digits of a span's id, behind the id of a trace that several services recorded
 
 
 def bury(db: Database, stones: Iterable[Tombstone]) -> int:
@@ -29,6 +28,11 @@ def every(db: Database) -> list[Tombstone]:
     return [Tombstone(mark, kind, from_micros(at)) for mark, kind, at in found]
 
 
+def number(db: Database) -> int:
+    """How many tombstones there are."""
+    return int(db.execute("SELECT count(*) FROM tombstone")[0][0])
+
+
 def buried(db: Database, marks: Iterable[str]) -> set[str]:
     """Which of some digests there are tombstones of."""
     return {mark for (mark,) in db.among("SELECT mark FROM tombstone WHERE mark IN {}", set(marks))}
@@ -41,9 +45,7 @@ def whose(trace: Trace) -> Whose:
 
 def whose_feedback(said: Said) -> Whose:
     """By what arriving feedback is known to be somebody's; it may name one of several services' requests."""
-    head, _, tail = said.trace.rpartition("-")
-    name = head if len(tail) == _SPAN and head else said.trace
-    return Whose(name, said.author, external_id=said.external_id)
+    return Whose(base_of(said.trace), said.author, external_id=said.external_id)
 
 
 class KeptOut:
