@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError, InputError, said_by
+from gatewatch.online.blot import ERASED
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import finished, read, segments
 
@@ -82,7 +83,7 @@ def ship(
                         state.pop(path.name, None)
                         _keep(folder, state)
                     break
-                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records)
+                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records if kind != ERASED)
                 if found.damaged:
                     lost = codec.encode({"reasons": {"damaged record": found.damaged}})
                     body += codec.frame("loss", lost)
@@ -94,7 +95,10 @@ def ship(
                     return total
                 state[path.name] = found.offset
                 _keep(folder, state)
-                total = Shipped(total.records + sum(kind != "segment" for kind, _ in found.records), total.requests + 1)
+                total = Shipped(
+                    total.records + sum(kind not in ("segment", ERASED) for kind, _ in found.records),
+                    total.requests + 1,
+                )
     return total
 
 

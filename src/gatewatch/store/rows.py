@@ -104,13 +104,15 @@ class Arrivals(Struct, frozen=True):
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
-    that waits for one, and requests that were there and are amended."""
+    that waits for one, and requests that were there and are amended; and how much was left out, since it is of somebody
+    who was erased."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
     amended: int = 0
+    erased: int = 0
 
 
 # What is there
@@ -373,3 +375,12 @@ class Counts(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     file_bytes: int = 0
     schema: int = 0
+
+
+class Audited(Struct, frozen=True):
+    """A line of the audit: when, who, what was done, and to what."""
+
+    at: float
+    who: str
+    action: str
+    what: str
