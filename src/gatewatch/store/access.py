@@ -104,7 +104,8 @@ def create(
     token = Token(id=secrets.token_hex(5), project=project, role=role, note=note, created=now, expires=expires)
     secret = f"gw_{ROLES[role]}_{token.id}_{secrets.token_hex(32)}"
     db.execute(
-        "INSERT INTO token (id, project, role, note, hash, at, until, revoked, used) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        "INSERT INTO token (id, project, role, note, hash, at, until, revoked, used)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
         *(token.id, project, role, note, _hash(secret), micros(now), micros(expires)),
     )
     return token, secret
