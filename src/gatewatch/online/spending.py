@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -52,6 +53,16 @@ def spending(store: Store, since: float, until: float, by: Sequence[str]) -> lis
             before.output_tokens + cell.output_tokens,
         )
     return sorted(found.values(), key=lambda line: (-line.cost, line.key))
+
+
+def as_rows(by: Sequence[str], lines: Sequence[SpendLine]) -> list[dict[str, Any]]:
+    """Lines as objects of JSON, with the keys that they were put together by."""
+    return [
+        dict(zip(by, line.key, strict=True))
+        | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
+        | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
+        for line in lines
+    ]
 
 
 def _part(cell: SpendCell, name: str) -> str:
