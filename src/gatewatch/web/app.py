@@ -23,6 +23,7 @@ _log = logging.getLogger("gatewatch")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _FULL_S = 30
 _MOST_AT_ONCE = 1000
+_MOST_HEAD = 32_768
 
 
 def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
@@ -120,6 +121,8 @@ class _Guard:
             self._under_way -= 1
 
     def _refused(self, scope: Scope) -> Refused | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > _MOST_HEAD:
+            return Refused(431, f"the head is longer than {_MOST_HEAD:,} bytes", reason="head")
         if self._names is not None:
             stated = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
             name, _, port = stated.rpartition(":")
