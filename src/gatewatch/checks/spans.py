@@ -12,6 +12,15 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Gathered, Piece, Plan, Settled, Spent
 
 
+def made(name: str, calls: int, **fields: Any) -> Arrival:
+    """A request that was made of spans: so many model calls, of a thousandth of a dollar each."""
+    spans = tuple(Span(name="chat", kind="llm", model="m", usage=Usage(10, 2), cost=0.001) for _ in range(calls))
+    made = request(
+        name, spent=(Spent("m", calls, calls * 0.001, 10 * calls, 2 * calls),), spans=spans, span_id="0" * 16, **fields
+    )
+    return replace(made, payload=codec.encode(made.trace), again=True)
+
+
 def gathers_spans(store: Store) -> None:
     """Spans are kept once, in whatever order, until their trace has settled; what comes late makes it anew."""
     first = [_piece("a", "2"), _piece("b", "1"), _piece("a", "1", root=True)]
@@ -41,7 +50,7 @@ def gathers_spans(store: Store) -> None:
 
 def amends_requests(store: Store) -> None:
     """A request of which more is known is brought up, with its trends; what scorers said of it is withdrawn."""
-    take(store, _made("a", 1), _made("b", 1), said=[thumb("1", "a")])
+    take(store, made("a", 1), made("b", 1), said=[thumb("1", "a")])
     work = store.work(FLOW, "helpful", "f" * 12, "judge")
     rows = store.unplanned(work, 9)
     store.plan(
@@ -50,9 +59,9 @@ def amends_requests(store: Store) -> None:
     done, late = lease(store, work)
     store.settle([Settled(done.task, done.attempt, judged(1.0), "w")], NOW + 1)
     trends_agree_with_rows(store)
-    more = _made("a", 2, at=NOW + 3700, session="s", slice="de", latency_s=9.0)
-    other = _made("b", 3, flow="other", variant="x")
-    found = store.take_in(Arrivals((more, other, _made("c", 1))), NOW + 2)
+    more = made("a", 2, at=NOW + 3700, session="s", slice="de", latency_s=9.0)
+    other = made("b", 3, flow="other", variant="x")
+    found = store.take_in(Arrivals((more, other, made("c", 1))), NOW + 2)
     assert (found.traces, found.amended, found.repeated) == (1, 2, 0), (
         f"of two amended requests and a new one it says {found}"
     )
@@ -74,15 +83,6 @@ def amends_requests(store: Store) -> None:
     assert changed == ["a"], f"planned anew are {changed}"
     assert [row.id for row in store.session(FLOW, "s")] == ["a"], "an amended request is not in its session"
     assert store.take_in(Arrivals((more,)), NOW + 4).repeated == 1, "a request is amended by what it says already"
-
-
-def _made(name: str, calls: int, **fields: Any) -> Arrival:
-    """A request that was made of spans: so many model calls, of a thousandth of a dollar each."""
-    spans = tuple(Span(name="chat", kind="llm", model="m", usage=Usage(10, 2), cost=0.001) for _ in range(calls))
-    made = request(
-        name, spent=(Spent("m", calls, calls * 0.001, 10 * calls, 2 * calls),), spans=spans, span_id="0" * 16, **fields
-    )
-    return replace(made, payload=codec.encode(made.trace), again=True)
 
 
 def _piece(trace: str, span: str, part: str = "", *, root: bool = False) -> Piece:
