@@ -54,7 +54,7 @@ def test_there_is_none_yet(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "said"),
     [
         (("create", "--expires", "soon"), "expected a duration"),
-        (("create", "--project", "No Such"), "is no name for a project"),
+        (("create", "--project", "No Such"), "expected small letters"),
         (("create", "--role", "king"), "'king' is not one of"),
         (("revoke", "0123456789"), "there is no such token"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from gatewatch.online import ship as shipping
 from gatewatch.online.segments import segments
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 from live.serving import process, token
 from live.toxic import POISONS, poisoned
 
@@ -37,7 +37,7 @@ def application(spool: Path, number: int) -> list[str]:
 
 
 def stored(folder: Path) -> list[str]:
-    store = open_store(folder / ".gatewatch" / "gatewatch.db")
+    store = open_store(folder / ".gatewatch" / "gatewatch.db", project="bot")
     try:
         assert store.counts().losses == {}
         return [row.id for row in store.latest(most=100_000)]

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewatch.core.errors import InputError
+from gatewatch.core.errors import InputError, StoreError
 from gatewatch.store import access, schema
 from gatewatch.store.database import Database
+from gatewatch.store.open import open_database
 
 NOW = 1_700_000_000.0
 
 
 def a_base(path: Path) -> Database:
-    db = Database.open(path)
+    db = open_database(path)
     schema.ready(db)
     return db
 
@@ -36,7 +37,7 @@ def test_the_first_project_has_the_base_and_others_a_place_of_their_own(db: Data
 
 @pytest.mark.parametrize("name", ["", "Shop", "a b", "-a", "../x", "a" * 64, "a.b", "\u00e9"])
 def test_what_cannot_name_a_project_is_refused(db: Database, name: str) -> None:
-    with pytest.raises(InputError, match="is no name for a project"):
+    with pytest.raises(StoreError, match="is no name for a project"):
         access.register(db, name, NOW)
     assert access.projects(db) == []
 

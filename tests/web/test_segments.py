@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 from web.serving import Served, a_trace, frames, served, stretch
 
 
@@ -17,8 +17,8 @@ def server(tmp_path: Path) -> Iterator[Served]:
         yield found
 
 
-def stored(folder: Path, project: str = "") -> list[str]:
-    store = open_store(folder / ".gatewatch" / f"gatewatch{project}.db")
+def stored(folder: Path, project: str = "bot") -> list[str]:
+    store = open_store(folder / ".gatewatch" / "gatewatch.db", project=project)
     try:
         return sorted(row.id for row in store.latest(most=10_000))
     finally:
@@ -41,7 +41,7 @@ def test_a_stretch_that_comes_again_is_kept_once_and_acknowledged(server: Served
         packed = gzip.compress(data)
         headers = {"content-encoding": "gzip", "x-gatewatch-stretch": f"0-{len(data)}"}
         assert stretch(client, packed, more=headers).status_code == 200
-    store = open_store(tmp_path / ".gatewatch" / "gatewatch.db")
+    store = open_store(tmp_path / ".gatewatch" / "gatewatch.db", project="bot")
     assert (store.counts().traces, store.counts().losses) == (1, {"queue full": 3})
     store.close()
 
@@ -67,7 +67,7 @@ def test_segments_of_two_machines_and_of_two_projects_are_apart(server: Served, 
         assert stretch(one, frames(a_trace("b")), segment="web-2/1-a-0.seg").status_code == 200
         assert stretch(other, frames(a_trace("c")), segment="web-1/1-a-0.seg").status_code == 200
     assert stored(tmp_path) == ["a", "b"]
-    assert stored(tmp_path, ".shop") == ["c"]
+    assert stored(tmp_path, "shop") == ["c"]
 
 
 def test_what_many_send_at_once_is_all_there(server: Served, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_batch_with_a_damaged_record_is_refused_whole(server: Served, tmp_path
 def test_what_comes_is_redacted_before_it_is_stored(server: Served, tmp_path: Path) -> None:
     with server.client(server.token()) as client:
         stretch(client, frames(a_trace("a", input="write to mia@example.com")))
-    store = open_store(tmp_path / ".gatewatch" / "gatewatch.db")
+    store = open_store(tmp_path / ".gatewatch" / "gatewatch.db", project="bot")
     row = store.find("a")
     assert row is not None
     assert b'"write to [email]"' in (store.payload(row.seq) or b"")

@@ -9,7 +9,7 @@ import pytest
 from cli.traffic import traffic
 from gatewatch.online import ship as shipping
 from gatewatch.online.segments import segments
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 from web.serving import Served, served, stretch
 
 
@@ -24,7 +24,7 @@ def send(folder: Path, client: httpx.Client) -> int:
 
 
 def stored(folder: Path) -> dict[str, int]:
-    store = open_store(folder / ".gatewatch" / "gatewatch.db")
+    store = open_store(folder / ".gatewatch" / "gatewatch.db", project="bot")
     try:
         return {"requests": store.counts().traces, "lost": sum(store.counts().losses.values())}
     finally:

@@ -35,6 +35,9 @@ def create(*, project: str, role: Any, note: str, expires: str, as_json: bool) -
     from gatewatch.store import access
 
     now, lasts = wall(), 0.0
+    if project and not access.NAME.fullmatch(project):
+        what = "expected small letters, digits, _ and -, at most 63, a letter or digit first"
+        raise click.BadParameter(f"{what}, got {project!r}", param_hint="--project")
     try:
         lasts = seconds(expires) if expires else 0.0
     except ValueError as error:

@@ -136,7 +136,7 @@ def store_of(project: Project) -> "Store":
     """
     from gatewatch.store.open import open_store
 
-    return open_store(store_address(project), project=project.settings.project.name)
+    return open_store(store_address(project), project=name_of(project))
 
 
 def base_of(project: Project) -> "Database":
@@ -147,7 +147,7 @@ def base_of(project: Project) -> "Database":
         StoreError: when it cannot be opened, or is of another version.
     """
     from gatewatch.store import schema
-    from gatewatch.store.sqlite import open_database
+    from gatewatch.store.open import open_database
 
     db = open_database(store_address(project))
     try:

@@ -7,14 +7,15 @@ from msgspec import Struct
 
 from gatewatch.config import units
 from gatewatch.config.load import FILE
-from gatewatch.config.monitors import base_of, name_of, online
+from gatewatch.config.monitors import base_of, name_of, online, store_address
 from gatewatch.config.project import Problems, Project
-from gatewatch.core.errors import Problem, StoreError
+from gatewatch.core.errors import Problem
 from gatewatch.online.ingest import Ways
-from gatewatch.store import access, schema
+from gatewatch.store import schema
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
-from gatewatch.store.sqlite import SQLiteStore, open_database
+from gatewatch.store.open import open_database
+from gatewatch.store.sql import SQLStore
 
 _ORIGIN = re.compile(r"https?://[^/\s?#]+")
 _LEAST_BODY = 1000
@@ -74,7 +75,7 @@ def serving(project: Project) -> Serving:
         own=name_of(project),
         base=lambda: base_of(project),
         part=lambda name: _part(project, name),
-        store=SQLiteStore,
+        store=SQLStore,
         ways=ways,
         settle_s=seconds["settle"],
         quiet_s=seconds["quiet"],
@@ -88,16 +89,7 @@ def serving(project: Project) -> Serving:
 
 
 def _part(project: Project, name: str) -> Database:
-    base = base_of(project)
-    places = {each.name: each.place for each in access.projects(base)}
-    if name not in places:
-        base.close()
-        raise StoreError(f"there is no project {name!r}: `gatewatch token create --project` makes one")
-    if not places[name]:
-        return base
-    base.close()
-    path = base.path
-    db = open_database(path.with_name(f"{path.stem}.{places[name]}{path.suffix}"))
+    db = open_database(store_address(project), project=name)
     try:
         schema.ready(db)
     except BaseException:

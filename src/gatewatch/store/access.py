@@ -66,21 +66,25 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 def register(db: Database, name: str, now: float) -> str:
-    """The place of a project's part of a store; a new one's is made known. The first has the base itself.
+    """The place of a project's part of a store; a new one is given one: the first the base itself, "".
 
     Raises:
-        InputError: for a name that no project can have.
+        StoreError: for a name that no project can have.
     """
-    if not NAME.fullmatch(name):
-        what = f"{name!r} is no name for a project"
-        raise InputError(Problem("project", what, "lower-case letters, digits, - and _, 63 at most"))
-    with db.transaction():
-        found = {each.name: each.place for each in projects(db)}
-        if name not in found:
-            place = name if found else ""
-            db.execute("INSERT INTO project (name, place, at) VALUES (?, ?, ?)", name, place, micros(now))
-            found[name] = place
-    return found[name]
+    lookup = "SELECT place FROM project WHERE name = ?"
+    found = db.execute(lookup, name)
+    if not found:
+        if not NAME.fullmatch(name):
+            what = f"{name!r} is no name for a project: small letters, digits, _ and -, at most 63"
+            raise StoreError(f"{what}, a letter or digit first")
+        with db.transaction():
+            place = name if db.execute("SELECT 1 FROM project LIMIT 1") else ""
+            db.execute(
+                "INSERT INTO project (name, place, at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+                *(name, place, micros(now)),
+            )
+            found = db.execute(lookup, name)
+    return str(found[0][0])
 
 
 def projects(db: Database) -> list[Place]:
@@ -98,7 +102,7 @@ def create(
     """A new token and its secret, which is told this once; the project is registered.
 
     Raises:
-        InputError: for a name that no project can have.
+        StoreError: for a name that no project can have.
     """
     register(db, project, now)
     token = Token(id=secrets.token_hex(5), project=project, role=role, note=note, created=now, expires=expires)
