@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import said_by
 from gatewatch.core.rates import Epoch, Rule
@@ -386,5 +387,7 @@ CHECKS: tuple[Check, ...] = (
     lets_go_of_what_is_old,
     finds_the_newest,
     knows_its_workers,
+    gathers_spans,
+    amends_requests,
 )
 """Every check, in order."""

@@ -95,10 +95,10 @@ def lease(store: Store, work: Work, owner: str = "w", *, most: int = 100, now: f
 
 def signals_of_rows(store: Store, flow: str, tier: Tier) -> list[SignalCell]:
     """What a store's signals have to be, from its rows."""
-    found: dict[tuple[float, str, str], SignalCell] = {}
+    found: dict[tuple[float, str, str, float], SignalCell] = {}
     for row in store.latest(flow, most=1_000_000):
-        key = (row.at // TIER_S[tier] * TIER_S[tier], row.slice, row.variant)
-        cell = found.get(key, SignalCell(*key))
+        key = (row.at // TIER_S[tier] * TIER_S[tier], row.slice, row.variant, row.share)
+        cell = found.get(key, SignalCell(*key[:3], share=row.share))
         found[key] = replace(
             cell,
             n=cell.n + 1,

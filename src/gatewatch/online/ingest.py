@@ -20,15 +20,15 @@ from gatewatch.core import codec, marks
 from gatewatch.core.errors import InputError
 from gatewatch.core.feedback import Feedback, marks_of, scores_of
 from gatewatch.core.rates import u_of
-from gatewatch.core.trace import Price, Span, Trace, Usage, cost_of_spans, total_usage
+from gatewatch.core.trace import Price, Span, Trace, cost_of_spans, total_usage
 from gatewatch.online.segments import finished, named, read, segments
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Arrival, Arrivals, Said, Spent, TakenIn
+from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
+from gatewatch.store.spending import spent_of
 
 _log = logging.getLogger("gatewatch")
 _LOCK = ".ingest.lock"
 _MOST_REASONS, _MOST_LOST = 100, 10**12
-_NOTHING = Usage()
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
 
@@ -150,7 +150,7 @@ def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
         trace = ways.redact(trace)
     bare = not trace.input and trace.output is None and not trace.spans and trace.error is None
     payload = b"" if bare else codec.encode(trace)
-    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, _spent(trace))
+    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, spent_of(trace))
 
 
 def _slice_of(trace: Trace, ways: Ways, flaws: list[str]) -> str:
@@ -168,27 +168,6 @@ def _priced(span: Span, price: Price) -> Span:
     if span.kind != "llm" or span.cost is not None or span.usage is None or not span.model:
         return span
     return replace(span, cost=price(span.model, span.usage).total)
-
-
-def _spent(trace: Trace) -> tuple[Spent, ...]:
-    """What the application's model calls took, by model; of a request that tells of no call, what it states itself."""
-    found: dict[str, Spent] = {}
-    for span in trace.spans:
-        if span.kind == "llm":
-            used = span.usage or _NOTHING
-            before = found.get(span.model, Spent(span.model, 0, 0.0))
-            found[span.model] = Spent(
-                span.model,
-                before.calls + 1,
-                None if before.cost is None or span.cost is None else before.cost + span.cost,
-                before.input_tokens + (used.input_tokens or 0),
-                before.output_tokens + (used.output_tokens or 0),
-            )
-    if not found and (trace.cost is not None or trace.usage is not None):
-        used = trace.usage or _NOTHING
-        cost = None if trace.cost is None else trace.cost.total
-        return (Spent("", 1, cost, used.input_tokens or 0, used.output_tokens or 0),)
-    return tuple(found.values())
 
 
 def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:

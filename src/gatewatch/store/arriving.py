@@ -1,22 +1,21 @@
 """What arrives: requests and what is said of them, each kept once, in whatever order and however often they come."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.store import scores
+from gatewatch.store import scores, staging
+from gatewatch.store.amending import amend
 from gatewatch.store.database import Database
-from gatewatch.store.rollups import Place, Rollup, each_bit
+from gatewatch.store.payloads import HELD, NONE, add_payloads, lose
+from gatewatch.store.rollups import Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import Spending
-from gatewatch.store.units import count, maybe_micros, maybe_nano, micros
+from gatewatch.store.units import micros
 
-PAYLOADS = ("none", "held", "kept", "gone")
-"""States of a payload: the column has the place."""
-NONE, HELD, KEPT, GONE = range(4)
 _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
 
 
@@ -35,22 +34,40 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
             )
         lose(db, arrivals.losses)
         rollup, spending = Rollup(), Spending()
+        amended = _amend(db, arrivals.traces, bodies, rollup, spending)
         new = _new(db, arrivals.traces)
         if new:
             _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
             _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
         said, parked = _hear(db, arrivals.said, rollup)
+        staging.settled(db, arrivals.settled)
         rollup.write(db)
         spending.write(db)
-    return TakenIn(len(new), len(arrivals.traces) - len(new), said, parked)
+    return TakenIn(len(new), len(arrivals.traces) - len(new) - amended, said, parked, amended)
 
 
-def lose(db: Database, losses: Mapping[str, int]) -> None:
-    """Count what was lost, by reason."""
-    db.executemany(
-        "INSERT INTO loss (reason, n) VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET n = loss.n + excluded.n",
-        [(reason, n) for reason, n in losses.items() if n > 0],
-    )
+def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rollup: Rollup, spending: Spending) -> int:
+    """Bring up requests that are there and of which more is known now, and say how many that was."""
+    again = [place for place, each in enumerate(traces) if each.again]
+    names = {name for place in again for name in (traces[place].trace.id, _longer(traces[place]))}
+    there = {
+        (name, span): seq for seq, name, span in db.among("SELECT seq, id, span_id FROM trace WHERE id IN {}", names)
+    }
+    amended = 0
+    for place in again:
+        each = traces[place]
+        seq = next(
+            (
+                there[name, each.trace.span_id]
+                for name in (each.trace.id, _longer(each))
+                if (name, each.trace.span_id) in there
+            ),
+            None,
+        )
+        if seq is not None and amend(db, seq, each, bodies[place], rollup, spending):
+            _join_parked(db, [(each.trace.id, each.trace.external_id)], rollup)
+            amended += 1
+    return amended
 
 
 def taken(db: Database, segment: str) -> int:
@@ -124,17 +141,13 @@ def _insert(
     for seq, (name, place) in enumerate(new, last - len(new) + 1):
         each, body = traces[place], bodies[place]
         trace, at = each.trace, micros(each.at)
-        usage, cost = trace.usage, None if trace.cost is None else maybe_nano(trace.cost.total)
-        error = trace.error.kind if trace.error is not None else ""
-        latency, first_token = maybe_micros(trace.latency_s), maybe_micros(trace.first_token_s)
-        tokens_in = count(usage.input_tokens) if usage is not None else None
-        tokens_out = count(usage.output_tokens) if usage is not None else None
+        signals = signals_of(trace)
         tags = codec.encode(trace.tags).decode() if trace.tags else ""
         rows.append(
             (
                 *(seq, name, trace.span_id, at, received, trace.flow, trace.session, trace.slice, trace.variant),
-                *(tags, trace.user, trace.external_id, each.u, latency, first_token, cost, tokens_in, tokens_out),
-                *(error, each.marks, 0, None, HELD if body else NONE, each.share),
+                *(tags, trace.user, trace.external_id, each.u, *signals.values()),
+                *(each.marks, 0, None, HELD if body else NONE, each.share),
             )
         )
         if body:
@@ -142,15 +155,7 @@ def _insert(
         if trace.session:
             turns.append((trace.flow, trace.session, seq, at, max(at, received)))
         counted = Place(trace.flow, trace.slice, trace.variant, at, each.share)
-        rollup.request(
-            counted,
-            error=error,
-            latency=latency,
-            first_token=first_token,
-            cost=cost,
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-        )
+        rollup.request(counted, **signals)
         if each.marks:
             rollup.marks(counted, each.marks)
             marked += [(bit, seq, trace.flow, trace.slice, at) for bit in each_bit(each.marks)]
@@ -167,14 +172,6 @@ def _insert(
         " moved = CASE WHEN excluded.moved > session.moved THEN excluded.moved ELSE session.moved END",
         turns,
     )
-
-
-def add_payloads(db: Database, number: int, size: int) -> None:
-    """Keep count of the payloads, and of the room they take, when some come or go."""
-    if number:
-        db.executemany(
-            "UPDATE meta SET value = value + ? WHERE key = ?", ((number, "payloads"), (size, "payload_bytes"))
-        )
 
 
 # What is said

@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 
 from gatewatch.store import tasks
-from gatewatch.store.arriving import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.database import Database
+from gatewatch.store.payloads import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
 from gatewatch.store.units import MICRO, from_micros, micros

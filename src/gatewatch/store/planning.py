@@ -7,8 +7,8 @@ from gatewatch.core import codec
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Source
 from gatewatch.store import scores
-from gatewatch.store.arriving import GONE
 from gatewatch.store.database import Database
+from gatewatch.store.payloads import GONE
 from gatewatch.store.reading import ROW, row_of
 from gatewatch.store.rollups import Rollup
 from gatewatch.store.rows import Plan, Session, Unplanned, Work

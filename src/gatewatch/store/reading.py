@@ -5,8 +5,8 @@ from typing import Any
 
 from gatewatch.core import codec
 from gatewatch.core.alias import alias_of
-from gatewatch.store.arriving import PAYLOADS
 from gatewatch.store.database import Database
+from gatewatch.store.payloads import PAYLOADS
 from gatewatch.store.rollups import each_bit
 from gatewatch.store.rows import Row, TaskRow, Unsettled, Work
 from gatewatch.store.units import from_micros, from_nano, micros

@@ -6,14 +6,15 @@ of whole numbers, so that they are the same whatever the order, and what is take
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from gatewatch.core.trace import Trace
 from gatewatch.store.bins import bin_of_micros
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
-from gatewatch.store.units import NANO
+from gatewatch.store.units import NANO, count, maybe_micros, maybe_nano
 
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
@@ -29,6 +30,20 @@ class Place(NamedTuple):
     variant: str
     at: int
     share: float = 1.0
+
+
+def signals_of(trace: Trace) -> dict[str, Any]:
+    """What trends count of a request, in the order of the columns: durations in microseconds, money in billionths of a
+    dollar."""
+    usage = trace.usage
+    return {
+        "latency": maybe_micros(trace.latency_s),
+        "first_token": maybe_micros(trace.first_token_s),
+        "cost": None if trace.cost is None else maybe_nano(trace.cost.total),
+        "input_tokens": count(usage.input_tokens) if usage is not None else None,
+        "output_tokens": count(usage.output_tokens) if usage is not None else None,
+        "error": trace.error.kind if trace.error is not None else "",
+    }
 
 
 class _Series(NamedTuple):
@@ -55,8 +70,10 @@ class _Signals:
         self.sums = [mine + theirs for mine, theirs in zip(self.sums, other.sums, strict=True)]
         for name in ("latency", "first_token", "marks"):
             mine = getattr(self, name)
-            for key, count in getattr(other, name).items():
-                mine[key] = mine.get(key, 0) + count
+            for key, more in getattr(other, name).items():
+                mine[key] = mine.get(key, 0) + more
+                if not mine[key]:
+                    del mine[key]
 
 
 class Rollup:
@@ -76,29 +93,30 @@ class Rollup:
         cost: int | None,
         input_tokens: int | None,
         output_tokens: int | None,
+        sign: int = 1,
     ) -> None:
-        """Count a request; durations in microseconds, money in billionths of a dollar. Its marks are added apart."""
+        """Count a request, or with `sign` -1 take it away; see `signals_of`. Its marks are added apart."""
         found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share]
         sums = found.sums
-        sums[0] += 1
-        sums[1] += error == "error"
-        sums[2] += error == "timeout"
-        sums[3] += cost or 0
-        sums[4] += cost is None
-        sums[5] += input_tokens or 0
-        sums[6] += output_tokens or 0
+        sums[0] += sign
+        sums[1] += sign * (error == "error")
+        sums[2] += sign * (error == "timeout")
+        sums[3] += sign * (cost or 0)
+        sums[4] += sign * (cost is None)
+        sums[5] += sign * (input_tokens or 0)
+        sums[6] += sign * (output_tokens or 0)
         if latency is not None:
             place_of = bin_of_micros(latency)
-            found.latency[place_of] = found.latency.get(place_of, 0) + 1
+            found.latency[place_of] = found.latency.get(place_of, 0) + sign
         if first_token is not None:
             place_of = bin_of_micros(first_token)
-            found.first_token[place_of] = found.first_token.get(place_of, 0) + 1
+            found.first_token[place_of] = found.first_token.get(place_of, 0) + sign
 
-    def marks(self, place: Place, bits: int) -> None:
-        """Count the marks that a request has now, and had not before."""
+    def marks(self, place: Place, bits: int, sign: int = 1) -> None:
+        """Count the marks that a request has now, and had not before; or with `sign` -1 take them away."""
         found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share].marks
         for bit in each_bit(bits):
-            found[bit] = found.get(bit, 0) + 1
+            found[bit] = found.get(bit, 0) + sign
 
     def score(
         self,
@@ -143,7 +161,7 @@ class Rollup:
             bucket = minute * 60 // length * length
             if first is None or bucket >= first:
                 cells[ids[series], bucket, share].add(found)
-        rows = []
+        rows, empty = [], []
         for (series_id, bucket, share), cell in cells.items():
             for old in db.execute(
                 "SELECT n, errors, timeouts, cost, unknown_cost, input_tokens, output_tokens,"
@@ -152,6 +170,9 @@ class Rollup:
                 *(series_id, length, bucket, share),
             ):
                 cell.add(_stored(old))
+            if not any(cell.sums) and not cell.marks:  # all of it was taken away
+                empty.append((series_id, length, bucket, share))
+                continue
             histograms = (_encode(cell.latency), _encode(cell.first_token), _encode(cell.marks))
             rows.append((series_id, length, bucket, share, *cell.sums, *histograms))
         db.executemany(
@@ -162,6 +183,7 @@ class Rollup:
             " latency = excluded.latency, first_token = excluded.first_token, marks = excluded.marks",
             rows,
         )
+        db.executemany("DELETE FROM signal_cell WHERE series = ? AND tier = ? AND bucket = ? AND share = ?", empty)
 
     def _write_scores(self, db: Database, ids: dict[_Series, int], length: int, first: int | None) -> None:
         cells: dict[tuple[int, int, float], list[int]] = {}
@@ -232,7 +254,7 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
         since // length * length,
         until,
     )
-    return [SignalCell(*row[:10], *map(_decode, row[10:13]), share=row[13]) for row in found]
+    return [SignalCell(*row[:10], *map(_decode, row[10:13]), *row[13:]) for row in found]
 
 
 def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:

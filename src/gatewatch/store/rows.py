@@ -38,7 +38,10 @@ class Spent(Struct, frozen=True):
 class Arrival(Struct, frozen=True):
     """A request to be kept. `trace` gives the columns, `payload` (JSON, empty for signals only) is what scorers will
     look at; `at` is when it happened, by a clock that can be trusted; `u` is the number that sampling decides by.
-    `share`, in (0, 1], is the probability with which whatever sent it chose to send it (upstream head sampling)."""
+    `share`, in (0, 1], is the probability with which whatever sent it chose to send it (upstream head sampling).
+
+    With `again` one that is there already, by the ids of trace and span, is amended where it says something else: what
+    scorers said of it before is withdrawn, and it is scored anew. Requests made of spans have that."""
 
     trace: Trace
     payload: bytes
@@ -47,6 +50,28 @@ class Arrival(Struct, frozen=True):
     marks: int = 0
     spent: tuple[Spent, ...] = ()
     share: float = 1.0
+    again: bool = False
+
+
+class Piece(Struct, frozen=True):
+    """A span, or a part of one that came by itself (a log record), which waits for the rest of its trace. The three ids
+    make it one, however often it arrives. `root` says that with it the trace's root has ended."""
+
+    trace: str
+    span: str
+    part: str
+    root: bool
+    body: bytes
+
+
+class Gathered(Struct, frozen=True):
+    """All the spans of a trace that has settled: their bodies, ordered by span and part. `moved` names this state of
+    it; `again` says that a request was made of it before."""
+
+    trace: str
+    moved: int
+    bodies: tuple[bytes, ...]
+    again: bool = False
 
 
 class Said(Struct, frozen=True):
@@ -64,23 +89,26 @@ class Said(Struct, frozen=True):
 
 class Arrivals(Struct, frozen=True):
     """What is taken in at once. `offset` is how far `segment` has been read with it; `losses` counts what capture
-    dropped, or what was damaged, by reason."""
+    dropped, or what was damaged, by reason. `settled` are the gathered traces (id, `moved`) that these requests were
+    made of."""
 
     traces: tuple[Arrival, ...] = ()
     said: tuple[Said, ...] = ()
     losses: Mapping[str, int] = {}
     segment: str = ""
     offset: int = 0
+    settled: tuple[tuple[str, int], ...] = ()
 
 
 class TakenIn(Struct, frozen=True):
-    """What became of arrivals: new requests, ones that were there already, feedback that found its request, and
-    feedback that waits for one."""
+    """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
+    that waits for one, and requests that were there and are amended."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
+    amended: int = 0
 
 
 # What is there

@@ -4,11 +4,13 @@ from typing import Literal
 
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score, models_named
+from gatewatch.core.trace import Trace, Usage
 from gatewatch.store.database import Database
 from gatewatch.store.rows import SpendCell, Spent
 from gatewatch.store.units import MICRO, count, from_nano, nano
 
 _DAY = 86_400
+_NOTHING = Usage()
 
 
 class Spending:
@@ -17,15 +19,17 @@ class Spending:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, str, str, str, str], list[int]] = {}
 
-    def add(self, at: int, kind: Literal["task", "judge"], flow: str, scorer: str, spent: Spent) -> None:
-        """Add what some calls took; `at` is in microseconds. All of them are unknown where the cost is."""
+    def add(self, at: int, kind: Literal["task", "judge"], flow: str, scorer: str, spent: Spent, sign: int = 1) -> None:
+        """Add what some calls took, or with `sign` -1 take it back; `at` is in microseconds. All of them are unknown
+        where the cost is."""
         day = at // MICRO // _DAY * _DAY
         cell = self._cells.setdefault((day, kind, flow, scorer, spent.model), [0] * 5)
-        cell[0] += count(spent.calls) or 0
-        cell[1] += nano(spent.cost or 0.0)
-        cell[2] += (count(spent.calls) or 0) if spent.cost is None else 0
-        cell[3] += count(spent.input_tokens) or 0
-        cell[4] += count(spent.output_tokens) or 0
+        calls = count(spent.calls) or 0
+        cell[0] += sign * calls
+        cell[1] += sign * nano(spent.cost or 0.0)
+        cell[2] += sign * (calls if spent.cost is None else 0)
+        cell[3] += sign * (count(spent.input_tokens) or 0)
+        cell[4] += sign * (count(spent.output_tokens) or 0)
 
     def judged(self, at: int, flow: str, scorer: str, score: Score) -> None:
         """Add what a score took, by the models that its parts name where these make up all of it."""
@@ -48,6 +52,27 @@ class Spending:
             " output_tokens = spend.output_tokens + excluded.output_tokens",
             [(*key, *sums) for key, sums in self._cells.items()],
         )
+
+
+def spent_of(trace: Trace) -> tuple[Spent, ...]:
+    """What the application's model calls took, by model; of a request that tells of no call, what it states itself."""
+    found: dict[str, Spent] = {}
+    for span in trace.spans:
+        if span.kind == "llm":
+            used = span.usage or _NOTHING
+            before = found.get(span.model, Spent(span.model, 0, 0.0))
+            found[span.model] = Spent(
+                span.model,
+                before.calls + 1,
+                None if before.cost is None or span.cost is None else before.cost + span.cost,
+                before.input_tokens + (used.input_tokens or 0),
+                before.output_tokens + (used.output_tokens or 0),
+            )
+    if not found and (trace.cost is not None or trace.usage is not None):
+        used = trace.usage or _NOTHING
+        cost = None if trace.cost is None else trace.cost.total
+        return (Spent("", 1, cost, used.input_tokens or 0, used.output_tokens or 0),)
+    return tuple(found.values())
 
 
 def _paid(score: Score) -> list[Score]:

@@ -6,15 +6,17 @@ from pathlib import Path
 from gatewatch.core.errors import StoreError
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, tasks
+from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, staging, tasks
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
     Expired,
+    Gathered,
     KeptScore,
     Leased,
+    Piece,
     Plan,
     Row,
     ScoreCell,
@@ -87,6 +89,20 @@ class SQLiteStore:
     def forget(self, segment: str) -> None:
         """See `Store`."""
         self._db.execute("DELETE FROM segment WHERE name = ?", segment)
+
+    # Spans
+
+    def stage(self, pieces: Sequence[Piece], now: float) -> int:
+        """See `Store`."""
+        return staging.stage(self._db, pieces, now)
+
+    def gathered(self, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
+        """See `Store`."""
+        return staging.gathered(self._db, rooted_before, rest_before, most)
+
+    def forget_spans(self, close_before: float, delete_before: float, most: int) -> int:
+        """See `Store`."""
+        return staging.forget(self._db, close_before, delete_before, most)
 
     # Planning
 

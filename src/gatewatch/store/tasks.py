@@ -9,8 +9,8 @@ from typing import Any
 
 from gatewatch.core.score import Score
 from gatewatch.store import scores
-from gatewatch.store.arriving import GONE
 from gatewatch.store.database import Database
+from gatewatch.store.payloads import GONE
 from gatewatch.store.reading import ROW, row_of
 from gatewatch.store.rollups import Place, Rollup
 from gatewatch.store.rows import Leased, Settled

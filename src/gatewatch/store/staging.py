@@ -1,0 +1,101 @@
+"""Spans that wait for the rest of their trace: each kept once, gathered when the trace has settled, forgotten later.
+
+A `gathering` stands for a trace of which spans arrived. `moved` grows with every new one, and `settled` is the `moved`
+up to which the trace was made: where it is smaller, the trace is to be made, or made anew.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gatewatch.store.database import Database
+from gatewatch.store.payloads import lose
+from gatewatch.store.rows import Gathered, Piece
+from gatewatch.store.units import micros
+
+_OPEN, _ROOTED, _CLOSED = range(3)
+"""Of a gathering: its root has not ended, it has, its pieces are forgotten."""
+LATE = "span of a trace that was closed"
+
+
+def stage(db: Database, pieces: Sequence[Piece], now: float) -> int:
+    """Keep spans (see `Store.stage`)."""
+    bodies = [zlib.compress(each.body, 1) for each in pieces]
+    with db.transaction():
+        there = {trace: (root, moved) for trace, root, moved in _gatherings(db, {each.trace for each in pieces})}
+        late = [each for each in pieces if there.get(each.trace, (_OPEN,))[0] == _CLOSED]
+        if late:
+            lose(db, {LATE: len(late)})
+        known = {(each.trace, each.span, each.part) for each in late}
+        traces = {each.trace for each in pieces if each.trace in there} - {each.trace for each in late}
+        known |= set(db.among("SELECT trace, span, part FROM piece WHERE trace IN {}", traces))
+        new: list[tuple[str, str, str, bytes]] = []
+        rooted: dict[str, bool] = {}
+        for each, body in zip(pieces, bodies, strict=True):
+            key = each.trace, each.span, each.part
+            if key not in known:
+                known.add(key)
+                new.append((*key, body))
+                rooted[each.trace] = rooted.get(each.trace, False) or each.root
+        db.executemany("INSERT INTO piece (trace, span, part, body) VALUES (?, ?, ?, ?)", new)
+        at = micros(now)
+        rows = []
+        for trace, root in rooted.items():
+            was, moved = there.get(trace, (_OPEN, 0))
+            rows.append((trace, _ROOTED if root or was == _ROOTED else _OPEN, max(at, moved + 1)))
+        db.executemany(
+            "INSERT INTO gathering (trace, root, moved, settled) VALUES (?, ?, ?, 0)"
+            " ON CONFLICT (trace) DO UPDATE SET root = excluded.root, moved = excluded.moved",
+            rows,
+        )
+    return len(new)
+
+
+def _gatherings(db: Database, traces: set[str]) -> list[tuple[str, int, int]]:
+    return db.among("SELECT trace, root, moved FROM gathering WHERE trace IN {}", traces)
+
+
+def gathered(db: Database, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
+    """Traces that have settled, with all their spans (see `Store.gathered`)."""
+    with db.transaction(write=False):
+        found: list[tuple[str, int, int]] = []
+        for root, before in ((_ROOTED, rooted_before), (_OPEN, rest_before)):
+            found += db.execute(
+                "SELECT trace, moved, settled FROM gathering WHERE settled < moved AND root = ? AND moved < ?"
+                " ORDER BY moved LIMIT ?",
+                *(root, micros(before), most - len(found)),
+            )
+        pieces: defaultdict[str, list[bytes]] = defaultdict(list)
+        for trace, body in db.among(
+            "SELECT trace, body FROM piece WHERE trace IN {} ORDER BY trace, span, part",
+            [trace for trace, _, _ in found],
+        ):
+            pieces[trace].append(zlib.decompress(body))
+    return [Gathered(trace, moved, tuple(pieces[trace]), settled > 0) for trace, moved, settled in found]
+
+
+def settled(db: Database, traces: Sequence[tuple[str, int]]) -> None:
+    """Note up to which spans traces were made, within the caller's transaction; it never goes back."""
+    db.executemany(
+        "UPDATE gathering SET settled = ? WHERE trace = ? AND settled < ?",
+        [(moved, trace, moved) for trace, moved in traces],
+    )
+
+
+def forget(db: Database, close_before: float, delete_before: float, most: int) -> int:
+    """Let go of spans whose trace was made (see `Store.forget_spans`)."""
+    with db.transaction():
+        found = db.execute(
+            f"SELECT trace FROM gathering WHERE moved < ? AND settled >= moved AND root <> {_CLOSED}"
+            " ORDER BY moved LIMIT ?",
+            *(micros(close_before), most),
+        )
+        traces = [trace for (trace,) in found]
+        db.among("DELETE FROM piece WHERE trace IN {}", traces)
+        db.among(f"UPDATE gathering SET root = {_CLOSED} WHERE trace IN {{}}", traces)
+        old = db.execute(
+            f"SELECT trace FROM gathering WHERE moved < ? AND root = {_CLOSED} ORDER BY moved LIMIT ?",
+            *(micros(delete_before), most),
+        )
+        db.among("DELETE FROM gathering WHERE trace IN {}", [trace for (trace,) in old])
+    return len(traces) + len(old)
