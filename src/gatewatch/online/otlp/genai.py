@@ -10,9 +10,9 @@ from typing import Any
 
 from gatewatch.core.trace import SpanKind
 from gatewatch.online.otlp.decode import Attributes, Event
-from gatewatch.online.otlp.messages import Message, answer, arguments, conversation, message, messages
+from gatewatch.online.otlp.messages import Message, answer, arguments, conversation, message, messages, says
 from gatewatch.online.otlp.part import Found, add, put
-from gatewatch.online.otlp.reading import first, name, nested, number, parsed, text, usage_of
+from gatewatch.online.otlp.reading import first, name, nested, number, parsed, price, text, usage_of
 
 KINDS: dict[str, SpanKind] = {
     "chat": "llm",
@@ -72,7 +72,7 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
             first(given, *_THOUGHT),
         )
         or _aggregated(given),
-        cost=number(first(given, "gen_ai.usage.cost", "operation.cost", "gen_ai.usage.total_cost")),
+        cost=price(first(given, "gen_ai.usage.cost", "operation.cost", "gen_ai.usage.total_cost")),
         finish=name(first(given, "gen_ai.response.finish_reasons", "gen_ai.completion.0.finish_reason")),
         stream=_stream(given),
         first_token_s=number(
@@ -87,6 +87,7 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
     )
     if operation.startswith("embed"):
         add(found, "attributes", {"operation": "embeddings"})
+        return
     if found.get("kind") == "tool":
         _tool(given, events, found)
         return
@@ -267,13 +268,9 @@ def said(event: str, body: Any, found: Found) -> tuple[list[Message], list[Messa
     if event == "gen_ai.choice":
         put(found, finish=name(body.get("finish_reason")))
         inside = parsed(body.get("message", body.get("content")))
-        each = inside if isinstance(inside, dict) and ("content" in inside or "tool_calls" in inside) else None
-        each = each or {"content": inside, "tool_calls": body.get("tool_calls")}
-        return [], [one for one in message({**each, "role": "assistant"}, found) if _says(one)]
+        if not (isinstance(inside, dict) and "role" in inside):
+            inside = {"content": inside, "tool_calls": body.get("tool_calls")}
+        return [], [one for one in message({**inside, "role": "assistant"}, found) if says(one)]
     each = {"role": _ROLES[event], **body}
     each["content"] = parsed(each.get("content"), within="[") if event != "gen_ai.tool.message" else each.get("content")
-    return [one for one in message(each, found) if _says(one)], []
-
-
-def _says(each: Message) -> bool:
-    return bool(each.get("content") or each.get("tool_calls"))
+    return [one for one in message(each, found) if says(one)], []

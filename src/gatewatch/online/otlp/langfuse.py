@@ -6,7 +6,7 @@ from gatewatch.core.trace import SpanKind, Usage
 from gatewatch.online.otlp.decode import Attributes
 from gatewatch.online.otlp.messages import answer, conversation, messages
 from gatewatch.online.otlp.part import Found, add, put
-from gatewatch.online.otlp.reading import count, first, moment, name, number, parsed, tags, text, usage_of
+from gatewatch.online.otlp.reading import count, first, moment, name, number, parsed, price, tags, text, usage_of
 
 _KINDS: dict[str, SpanKind] = {"generation": "llm", "embedding": "llm", "tool": "tool", "retriever": "retrieval"}
 _OBSERVATION, _TRACE = "langfuse.observation.", "langfuse.trace."
@@ -81,9 +81,9 @@ def _cost(details: Any) -> float | None:
     if not isinstance(details, dict) or not details:
         return None
     if "total" in details:
-        return number(details["total"])
+        return price(details["total"])
     parts = [number(value) for value in details.values()]
-    return sum(part for part in parts if part is not None) if None not in parts else None
+    return (sum(part for part in parts if part is not None) or None) if None not in parts else None
 
 
 def _versions(given: Attributes, found: Found) -> None:
@@ -106,7 +106,8 @@ def _metadata(given: Attributes, found: Found) -> None:
                 if isinstance(said, bool | int | float) or (isinstance(said, str) and len(said) <= _SMALL):
                     small[key[len(prefix) :]] = said
     if (asked := text(given.get("langfuse.observation.model.parameters"))) and len(asked) <= _SMALL:
-        small["parameters"] = parsed(asked)
+        whole = parsed(asked)
+        small["parameters"] = {k: v for k, v in whole.items() if k != "user"} if isinstance(whole, dict) else whole
     if where := name(given.get("langfuse.environment")):
         small["environment"] = where
     small.pop("finish_reason", None)

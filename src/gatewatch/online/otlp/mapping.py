@@ -25,10 +25,12 @@ TARGETS = ("flow", "session", "user", "variant", "slice", "external_id", "tag")
 
 _MOST_SMALL, _SMALL, _PARAMETERS = 32, 200, 1000
 _SPOKEN = frozenset(
-    "ai anthropic embedding events exception final_result gcp gen_ai gatewatch graph input input_value langfuse "
-    "langsmith llm logfire metadata mlflow openai openinference operation output pydantic_ai reranker request_data "
-    "resource response_data retrieval session tag telemetry thread tool traceloop user".split()
+    "agent_name ai anthropic code embedding enduser error events exception final_result gcp gen_ai gatewatch graph "
+    "input input_value langfuse langsmith llm logfire metadata mlflow model_name net network openai openinference "
+    "operation output pydantic_ai reranker request_data resource response_data retrieval server session tag telemetry "
+    "thread tool traceloop user userId user_id".split()
 )
+_UNWANTED = ("messages", "tools", "user")
 _LONG = frozenset(("model_request_parameters", "all_messages_events", "tool_arguments", "tool_response"))
 _PARTICULARS = {
     "gen_ai.response.id": "response_id",
@@ -78,7 +80,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     if "gen_ai" in heads or "gcp" in heads or "agent_name" in heads or span.events:
         genai.read(given, span.events, found)
     _common(given, span.source.resource, reading, found)
-    add(found, "attributes", _particulars(given))
+    add(found, "attributes", _particulars(given, reading))
     if (fault := failed(span)) is not None:
         found["error"] = fault
     if found.get("kind") == "llm" and "usage" not in found:
@@ -95,6 +97,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         name=(called if found.get("kind") == "tool" else "") or span.name[:400],
         started=span.started,
         ended=max(span.ended, span.started),
+        ok=span.status == 1,
         scope=span.source.scope,
         share=share_of(span.state, reading.sampled),
     )
@@ -191,20 +194,28 @@ def _common(given: Attributes, resource: Attributes, reading: Reading, found: Fo
     put(found, service=name(resource.get("service.name")))
 
 
-def _particulars(given: Attributes) -> dict[str, Any]:
+def _particulars(given: Attributes, reading: Reading) -> dict[str, Any]:
     """Small things that a person would want to see: what the application added itself, and a call's parameters."""
     made: dict[str, Any] = {}
     for key, value in given.items():
         if key in _PARTICULARS:
             made[_PARTICULARS[key]] = value
-        elif len(made) < _MOST_SMALL and key.partition(".")[0] not in _SPOKEN and key not in _LONG and _is_small(value):
+        elif len(made) < _MOST_SMALL and _is_own(key) and _is_small(value) and reading.names.get(key) != "user":
             made[key] = value
     if provider := text(first(given, *_PROVIDERS)):
         made["provider"] = provider
     asked = given.get("llm.invocation_parameters")
     if isinstance(asked, str) and 2 < len(asked) <= _PARAMETERS:
-        made["parameters"] = parsed(asked)
+        whole = parsed(asked)
+        made["parameters"] = {key: value for key, value in whole.items() if key not in _UNWANTED} if isinstance(
+            whole, dict
+        ) else whole
     return made
+
+
+def _is_own(key: str) -> bool:
+    """Whether an attribute is the application's, and of none of the conventions."""
+    return key.partition(".")[0] not in _SPOKEN and key not in _LONG
 
 
 def _is_small(value: Any) -> bool:

@@ -135,7 +135,8 @@ def call(each: dict[str, Any], found: Found) -> dict[str, Any]:
         made["id"] = named
     made["name"] = name
     given = next((each[key] for key in ("arguments", "args", "input") if each.get(key) is not None), None)
-    made["arguments"] = arguments(given, name, found)
+    if given is not None:  # it is not there where what is said is not recorded
+        made["arguments"] = arguments(given, name, found)
     return made
 
 
@@ -175,6 +176,11 @@ def as_text(value: Any) -> str:
     return encode(value).decode()
 
 
+def says(each: Message) -> bool:
+    """Whether a message has anything that was said; the mere name of a tool is nothing."""
+    return bool(each.get("content")) or any("arguments" in call for call in each.get("tool_calls", ()))
+
+
 def conversation(made: Iterable[Message]) -> dict[str, Any] | None:
     """Messages as an input: an object, or None where there are none."""
     listing = list(made)
@@ -186,7 +192,7 @@ def answer(made: list[Message], found: Found) -> Any:
 
     Of several choices the first is the answer; the others are kept among the attributes.
     """
-    spoken = [each for each in made if each.get("content") or each.get("tool_calls")]
+    spoken = [each for each in made if says(each)]
     if not spoken:
         return None
     if len(spoken) > 1:

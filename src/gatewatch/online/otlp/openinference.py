@@ -7,7 +7,7 @@ from gatewatch.core.trace import SpanKind
 from gatewatch.online.otlp.decode import Attributes, Event
 from gatewatch.online.otlp.messages import Message, answer, conversation, message, messages
 from gatewatch.online.otlp.part import Found, add, put
-from gatewatch.online.otlp.reading import first, listed, name, nested, number, parsed, tags, text, usage_of
+from gatewatch.online.otlp.reading import first, listed, name, nested, number, parsed, price, tags, text, usage_of
 
 _KINDS: dict[str, SpanKind] = {"LLM": "llm", "EMBEDDING": "llm", "TOOL": "tool", "RETRIEVER": "retrieval"}
 _SESSION = ("session_id", "sessionId", "thread_id", "threadId", "conversation_id", "conversationId")
@@ -33,7 +33,7 @@ def read(given: Attributes, events: list[Event], started: int, found: Found) -> 
         model=name(
             first(given, "llm.model_name", "llm.response.model_name", "llm.request.model_name", "embedding.model_name")
         ),
-        cost=number(given.get("llm.cost.total")),
+        cost=price(given.get("llm.cost.total")),
         finish=name(given.get("llm.finish_reason")),
         tags=tags(given.get("tag.tags")),
     )
@@ -70,9 +70,10 @@ def _values(given: Attributes, kind: str, found: Found) -> None:
 def _said(spoken: Any, found: Found) -> Any:
     """A provider's answer, of which only what the model said is kept."""
     if isinstance(spoken, dict):
-        choices = spoken.get("choices", spoken.get("content", spoken.get("output")))
+        choices = spoken.get("choices", spoken.get("generations", spoken.get("content", spoken.get("output"))))
         if isinstance(choices, list) and choices:
-            made = messages(choices if "choices" in spoken else [{"role": "assistant", "content": choices}], found)
+            whole = "choices" in spoken or "generations" in spoken
+            made = messages(choices if whole else [{"role": "assistant", "content": choices}], found)
             return answer(made, found)
     return spoken
 
@@ -158,6 +159,8 @@ def _metadata(given: Attributes, found: Found) -> None:
         small = {
             key: value
             for key, value in list(about.items())[:_LEAST]
-            if isinstance(value, str | int | float | bool) and not key.startswith(("ls_", "langgraph_"))
+            if isinstance(value, str | int | float | bool)
+            and key not in (*_SESSION, *_USER)
+            and not key.startswith(("ls_", "langgraph_", "checkpoint_"))
         }
         add(found, "attributes", small)

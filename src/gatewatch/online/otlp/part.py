@@ -24,7 +24,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A span, or what a log record tells of one (`log`); ids in hex digits, times in nanoseconds since the epoch.
 
     `input` and `output` are text or JSON; of a model call a list of messages is `{"messages": [...]}`. `usage` of a
-    span that is no model call is what the calls inside it add up to. `rank` is how plainly the `flow` was stated, 0
+    span that is no model call is what the calls inside it add up to. `ok` says that the application called it a success. `rank` is how plainly the `flow` was stated, 0
     the plainest. `share` is the probability with which the application's tracer chose the trace. `user` is a keyed
     hash. `trace_input` and `trace_output` are what was stated to be the whole request's. `order` is the place among
     records of the same time.
@@ -39,6 +39,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: int = 0
     started: int = 0
     ended: int = 0
+    ok: bool = False
     error: Failed | None = None
     input: Any = None
     output: Any = None

@@ -86,6 +86,11 @@ def count(value: Any) -> int | None:
     return None
 
 
+def price(value: Any) -> float | None:
+    """US dollars; nothing is what some write for unknown."""
+    return number(value) or None
+
+
 def usage_of(input_tokens: Any, output_tokens: Any, cached: Any = None, written: Any = None, thought: Any = None) -> (
     Usage | None
 ):
