@@ -4,6 +4,7 @@ import os
 
 OURS = "gatewatch/"
 """How the user agent of our own calls begins."""
+USER_AGENT = f"{OURS}1 (judge)"
 _PREFIX = b"gatewatc".hex()
 
 

@@ -1,5 +1,6 @@
 """From the parts of one trace, in whatever order they came, to the `Trace` that scorers look at."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ _MAYBE_CUT = "no finish reason is given: the stream may have been cut"
 _LENGTH = "an answer stopped at its limit of tokens"
 _STATED_CUT = ("error", "cut", "aborted", "cancelled", "canceled", "disconnect")
 _STATED_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
+_STREAM = re.compile(r"<(?:async_)?generator object|<coroutine object|<[\w.]*Stream\w* object")
 _ANONYMOUS = "unknown_service"
 
 
@@ -39,6 +41,8 @@ class Assembled(NamedTuple):
 
 def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
     """Make a trace of encoded parts, of `most` bytes or little more.
+
+    It has no span's id: which span is the root may change with what comes late, and it is the same request still.
 
     Raises:
         ValueError: when no part can be used.
@@ -170,9 +174,7 @@ def _named_inputs(spans: list[Part]) -> None:
 # The whole
 
 
-def _whole(
-    root: Part, spans: list[Part], tree: Tree, extra: Usage | None, share: float, flaws: list[str]
-) -> Assembled:
+def _whole(root: Part, spans: list[Part], tree: Tree, extra: Usage | None, share: float, flaws: list[str]) -> Assembled:
     places = {each.span: place for place, each in enumerate(spans)}
     root = spans[places[root.span]]
     calls = [each for each in spans if each.kind == "llm" and each.attributes.get("operation") != "embeddings"]
@@ -265,12 +267,14 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
         if len(users) == 1 and all(each.get("role") in ("user", "system", "developer") for each in listing):
             return str(users[0].get("content", ""))
         return {"messages": listing}
-    found: str | dict[str, Any] = as_input(stated) if isinstance(stated, str | dict | list) else as_input(stated)
+    found: str | dict[str, Any] = as_input(stated)
     return found or ""
 
 
 def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
     stated = next((each.trace_output for each in spans if each.trace_output is not None), root.output)
+    if _unread(stated):
+        stated = None
     if (stated is None or stated == "") and root.error is not None and root.kind != "llm":
         return None  # what was said on the way was no answer
     if stated is None or stated == "":
@@ -279,6 +283,13 @@ def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
     if root.kind == "llm":
         return stated
     return _last_said(stated)
+
+
+def _unread(stated: Any) -> bool:
+    """Whether what was given back is a stream that nobody had read yet, of which there is but the name."""
+    if isinstance(stated, dict):
+        return "response_gen" in stated
+    return isinstance(stated, str) and _STREAM.match(stated) is not None
 
 
 def _last_said(stated: Any) -> Any:

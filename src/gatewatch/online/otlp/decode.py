@@ -6,59 +6,15 @@ What is not OTLP is one error, `BadPayload`, whatever it is that is wrong with i
 
 import base64
 from collections.abc import Iterable
-from math import isfinite
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from gatewatch.core.errors import BadPayload, ConfigError, Problem
+from gatewatch.online.otlp.flat import Attributes, Event, RawLog, RawSpan, Source, finite
+from gatewatch.online.otlp.wire_json import json_logs, json_metrics, json_spans
 
 Signal = Literal["traces", "logs", "metrics"]
-Attributes = dict[str, Any]
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _TYPES = {PROTOBUF: PROTOBUF, "application/protobuf": PROTOBUF, JSON: JSON}
-
-
-class Event(NamedTuple):
-    """What happened while a span was open; `at` in nanoseconds since the epoch."""
-
-    name: str
-    at: int
-    attributes: Attributes
-
-
-class Source(NamedTuple):
-    """What sent a span: the attributes of its resource, and the name of the library."""
-
-    resource: Attributes
-    scope: str
-
-
-class RawSpan(NamedTuple):
-    """A span as it was sent. `status` is 0 (unset), 1 (ok) or 2 (error); `state` is its W3C trace state."""
-
-    source: Source
-    trace: str
-    span: str
-    parent: str
-    name: str
-    started: int
-    ended: int
-    state: str
-    status: int
-    message: str
-    attributes: Attributes
-    events: list[Event]
-
-
-class RawLog(NamedTuple):
-    """A log record as it was sent; `at` in nanoseconds since the epoch."""
-
-    source: Source
-    trace: str
-    span: str
-    event: str
-    at: int
-    body: Any
-    attributes: Attributes
 
 
 def encoding(content_type: str) -> str:
@@ -80,8 +36,6 @@ def spans(body: bytes, content_type: str) -> list[RawSpan]:
         BadPayload: when it is none.
     """
     if encoding(content_type) == JSON:
-        from gatewatch.online.otlp.wire_json import json_spans
-
         return json_spans(body)
     found: list[RawSpan] = []
     for group in _parsed(body, "traces").resource_spans:
@@ -115,8 +69,6 @@ def logs(body: bytes, content_type: str) -> list[RawLog]:
         BadPayload: when it is none.
     """
     if encoding(content_type) == JSON:
-        from gatewatch.online.otlp.wire_json import json_logs
-
         return json_logs(body)
     found: list[RawLog] = []
     for group in _parsed(body, "logs").resource_logs:
@@ -145,8 +97,6 @@ def metrics(body: bytes, content_type: str) -> int:
         BadPayload: when it is none.
     """
     if encoding(content_type) == JSON:
-        from gatewatch.online.otlp.wire_json import json_metrics
-
         return json_metrics(body)
     return sum(len(part.metrics) for group in _parsed(body, "metrics").resource_metrics for part in group.scope_metrics)
 
@@ -161,7 +111,7 @@ def _parsed(body: bytes, signal: Signal) -> Any:
     except ImportError:
         what, hint = "OTLP in protobuf cannot be read without it", 'pip install "gatewatch[server]"'
         raise ConfigError([Problem("opentelemetry-proto", what, hint)]) from None
-    kinds = {
+    kinds: dict[Signal, Any] = {
         "traces": ExportTraceServiceRequest,
         "logs": ExportLogsServiceRequest,
         "metrics": ExportMetricsServiceRequest,
@@ -194,8 +144,3 @@ def _value(value: Any) -> Any:
     if kind == "bytes_value":
         return base64.b64encode(value.bytes_value).decode()
     return None
-
-
-def finite(number: float) -> float | str:
-    """A number as JSON has it: NaN and infinity as text."""
-    return number if isfinite(number) else repr(number)

@@ -148,9 +148,11 @@ def _richer(one: Any, other: Any) -> Any:
     """Of two forms of the same, the one that is there; messages and calls before plain text."""
     if one is None or one == "":
         return other
-    if isinstance(other, dict) and not isinstance(one, dict) and ("messages" in other or "tool_calls" in other):
-        return other
-    return one
+    return other if _is_spoken(other) and not _is_spoken(one) else one
+
+
+def _is_spoken(value: Any) -> bool:
+    return isinstance(value, dict) and ("messages" in value or "tool_calls" in value)
 
 
 def _usage(nearer: Usage | None, other: Usage | None) -> Usage | None:

@@ -2,16 +2,21 @@
 
 import re
 
-from gatewatch.online.otlp.decode import Attributes, RawSpan
+from gatewatch.online.otlp.flat import Attributes, RawSpan
 from gatewatch.online.otlp.part import Failed
 from gatewatch.online.otlp.reading import count, first, name, text
 
 _ERROR = 2
 _LONGEST, _LONGEST_DETAIL = 2000, 4000
-_STATED = re.compile(r"(?:error code|status[ _]?code|status|http|code)['\"]?\s*[:=]?\s*\(?([45][0-9]{2})\b", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?:error code|status[ _]?code|status|http|code)['\"]?\s*[:=]?\s*\(?([45][0-9]{2})\b", re.IGNORECASE
+)
 _BY_TYPE = (
     (re.compile(r"rate.?limit|too.?many.?requests|throttl|quota", re.IGNORECASE), 429),
-    (re.compile(r"internal.?server|server had an error|InternalError|server_error|ModelServerError", re.IGNORECASE), 500),
+    (
+        re.compile(r"internal.?server|server had an error|InternalError|server_error|ModelServerError", re.IGNORECASE),
+        500,
+    ),
     (re.compile(r"overloaded|service.?unavailable", re.IGNORECASE), 503),
     (re.compile(r"authentication|unauthori[sz]ed", re.IGNORECASE), 401),
     (re.compile(r"permission.?denied|forbidden", re.IGNORECASE), 403),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gatewatch.core.trace import SpanKind
-from gatewatch.online.otlp.decode import Attributes, Event
+from gatewatch.online.otlp.flat import Attributes, Event
 from gatewatch.online.otlp.messages import Message, answer, arguments, conversation, message, messages, says
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import first, name, nested, number, parsed, price, text, usage_of
@@ -68,7 +68,10 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
         found,
         model=name(first(given, "gen_ai.response.model", "gen_ai.request.model", "model_name")),
         usage=usage_of(
-            first(given, *_INPUT), first(given, *_OUTPUT), first(given, *_READ), first(given, *_WRITTEN),
+            first(given, *_INPUT),
+            first(given, *_OUTPUT),
+            first(given, *_READ),
+            first(given, *_WRITTEN),
             first(given, *_THOUGHT),
         )
         or _aggregated(given),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatewatch.core.trace import SpanKind, Usage
-from gatewatch.online.otlp.decode import Attributes
+from gatewatch.online.otlp.flat import Attributes
 from gatewatch.online.otlp.messages import answer, conversation, messages
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import count, first, moment, name, number, parsed, price, tags, text, usage_of
@@ -57,7 +57,7 @@ def _usage(details: Any) -> Usage | None:
     if "input" in details or "output" in details:
         read = first(details, "input_cached_tokens", "cache_read_input_tokens", "input_cache_read")
         wrote = first(details, "cache_creation_input_tokens", "input_cache_creation")
-        others = [key for key in details if key.startswith("input_") or key.startswith("cache_")]
+        others = [key for key in details if key.startswith(("input_", "cache_"))]
         fresh = [count(details.get(key)) or 0 for key in ("input", *others)]
         spoken = [count(value) or 0 for key, value in details.items() if key == "output" or key.startswith("output_")]
         thought = first(details, "output_reasoning_tokens", "output_reasoning", "reasoning_tokens")
@@ -72,9 +72,7 @@ def _usage(details: Any) -> Usage | None:
         for one, other in (("prompt", "input"), ("completion", "output"))
     )
     cached = read.get("cached_tokens", details.get("cache_read_input_tokens"))
-    return usage_of(
-        asked, spoken, cached, details.get("cache_creation_input_tokens"), thought.get("reasoning_tokens")
-    )
+    return usage_of(asked, spoken, cached, details.get("cache_creation_input_tokens"), thought.get("reasoning_tokens"))
 
 
 def _cost(details: Any) -> float | None:

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from gatewatch.core.people import hashed
 from gatewatch.online.otlp import genai, langfuse, openinference, others, traceloop, vercel
-from gatewatch.online.otlp.decode import Attributes, RawLog, RawSpan
 from gatewatch.online.otlp.faults import failed
+from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
 from gatewatch.online.otlp.messages import answer, conversation
 from gatewatch.online.otlp.part import Found, Part, add, put
 from gatewatch.online.otlp.reading import first, name, parsed, tags, text
@@ -25,10 +25,53 @@ TARGETS = ("flow", "session", "user", "variant", "slice", "external_id", "tag")
 
 _MOST_SMALL, _SMALL, _PARAMETERS = 32, 200, 1000
 _SPOKEN = frozenset(
-    "agent_name ai anthropic code embedding enduser error events exception final_result gcp gen_ai gatewatch graph "
-    "input input_value langfuse langsmith llm logfire metadata mlflow model_name net network openai openinference "
-    "operation output pydantic_ai reranker request_data resource response_data retrieval server session tag telemetry "
-    "thread tool traceloop user userId user_id".split()
+    (
+        "agent_name",
+        "ai",
+        "anthropic",
+        "code",
+        "embedding",
+        "enduser",
+        "error",
+        "events",
+        "exception",
+        "final_result",
+        "gcp",
+        "gen_ai",
+        "gatewatch",
+        "graph",
+        "input",
+        "input_value",
+        "langfuse",
+        "langsmith",
+        "llm",
+        "logfire",
+        "metadata",
+        "mlflow",
+        "model_name",
+        "net",
+        "network",
+        "openai",
+        "openinference",
+        "operation",
+        "output",
+        "pydantic_ai",
+        "reranker",
+        "request_data",
+        "resource",
+        "response_data",
+        "retrieval",
+        "server",
+        "session",
+        "tag",
+        "telemetry",
+        "thread",
+        "tool",
+        "traceloop",
+        "user",
+        "userId",
+        "user_id",
+    )
 )
 _UNWANTED = ("messages", "tools", "user")
 _LONG = frozenset(("model_request_parameters", "all_messages_events", "tool_arguments", "tool_response"))
@@ -83,9 +126,9 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     add(found, "attributes", _particulars(given, reading))
     if (fault := failed(span)) is not None:
         found["error"] = fault
-    if found.get("kind") == "llm" and "usage" not in found:
-        if found.get("attributes", {}).get("operation") == "embeddings":
-            found["kind"] = "step"
+    embeds = found.get("attributes", {}).get("operation") == "embeddings"
+    if embeds and found.get("kind") == "llm" and "usage" not in found:
+        found["kind"] = "step"
     called, agent = found.pop("tool", ""), found.pop("agent", "")
     if agent and "flow" not in found:
         put(found, flow=agent, rank=5)
@@ -207,9 +250,9 @@ def _particulars(given: Attributes, reading: Reading) -> dict[str, Any]:
     asked = given.get("llm.invocation_parameters")
     if isinstance(asked, str) and 2 < len(asked) <= _PARAMETERS:
         whole = parsed(asked)
-        made["parameters"] = {key: value for key, value in whole.items() if key not in _UNWANTED} if isinstance(
-            whole, dict
-        ) else whole
+        if isinstance(whole, dict):
+            whole = {name: value for name, value in whole.items() if name not in _UNWANTED}
+        made["parameters"] = whole
     return made
 
 

@@ -12,7 +12,6 @@ from gatewatch.online.otlp.reading import listed, parsed, text
 
 Message = dict[str, Any]
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "model": "assistant", "function": "tool"}
-_NAMES = ("role", "content", "name", "tool_call_id")
 _TEXTS = ("text", "output_text", "input_text", "refusal", "tool_text", "")
 _CALLS = ("tool_call", "tool-call", "tool_use", "function_call")
 _RESULTS = ("tool_call_response", "tool-result", "tool_result", "function_call_output", "tool_response")
@@ -47,23 +46,31 @@ def message(each: Any, found: Found) -> list[Message]:
         each = {"role": each[0], "content": each[1]}
     if not isinstance(each, dict):
         return []
+    each = _unpacked(each)
+    kind = text(each.get("type"))
+    if kind in _CALLS:
+        return [{"role": "assistant", "tool_calls": [call(each, found)]}]
+    if kind in _RESULTS:
+        return [_result(each)]
+    return [] if kind in _THOUGHTS else _turn(each, kind, found)
+
+
+def _unpacked(each: dict[str, Any]) -> dict[str, Any]:
+    """A message without what a library wrapped it in."""
     for inner in ("message", "data", "kwargs"):
         if isinstance(each.get(inner), dict) and "content" not in each and "parts" not in each:
             each = {"type": each.get("type", ""), **each[inner]}
             if each["type"] == "constructor":  # a serialised object, which says its kind by its class
                 each["type"] = ""
-    kind = text(each.get("type"))
+    return each
+
+
+def _turn(each: dict[str, Any], kind: str, found: Found) -> list[Message]:
     role = text(each.get("role")) or (kind if kind not in ("message", "") else "")
-    if kind in _CALLS:
-        return [{"role": "assistant", "tool_calls": [call(each, found)]}]
-    if kind in _RESULTS:
-        return [_result(each)]
-    if kind in _THOUGHTS:
-        return []
     made: Message = {"role": _ROLES.get(role, role) or "user"}
     results: list[Message] = []
     calls: list[dict[str, Any]] = []
-    content = _content(each.get("parts", each.get("content")), calls, results, found)
+    content = _content(each.get("parts", each.get("content", each.get("text"))), calls, results, found)
     for given in (each.get("tool_calls"), each.get("function_call")):
         listing = [given] if isinstance(given, dict) and "name" in given else listed(parsed(given))
         calls += [call(one, found) for one in listing if isinstance(one, dict)]
@@ -71,11 +78,10 @@ def message(each: Any, found: Found) -> list[Message]:
         made["content"] = content
     if calls:
         made["tool_calls"] = _once(calls)
-    answered = first_text(each, "tool_call_id", "tool_use_id", "id" if made["role"] == "tool" else "")
-    if answered:
+    if answered := first_text(each, "tool_call_id", "tool_use_id", "id" if made["role"] == "tool" else ""):
         made["tool_call_id"] = answered
-    if isinstance(each.get("name"), str) and each["name"]:
-        made["name"] = each["name"]
+    if named := first_text(each, "name"):
+        made["name"] = named
     return results if results and len(made) == 1 else [made, *results]
 
 

@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from gatewatch.core.trace import SpanKind
-from gatewatch.online.otlp.decode import Attributes, Event
+from gatewatch.online.otlp.flat import Attributes, Event
 from gatewatch.online.otlp.messages import Message, answer, conversation, message, messages
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import first, listed, name, nested, number, parsed, price, tags, text, usage_of
@@ -90,11 +90,11 @@ def _flattened(given: Attributes, prefix: str, found: Found) -> list[Message]:
 
 def _message(inner: dict[str, Any], found: Found) -> list[Message]:
     whole: dict[str, Any] = {key: inner[key] for key in ("role", "content", "name", "tool_call_id") if key in inner}
-    contents = [each.get("message_content", each) for each in listed(inner.get("contents")) if isinstance(each, dict)]
     calls = listed(inner.get("tool_calls"))
-    if contents and not whole.get("content"):
-        beside = [each for each in contents if isinstance(each, dict) and not (calls and "tool_call" in each)]
-        whole["content"] = [_part(each) for each in beside]
+    if not whole.get("content"):
+        parts = [_part(each) for each in listed(inner.get("contents")) if isinstance(each, dict)]
+        if parts:
+            whole["content"] = [each for each in parts if not (calls and each.get("type") in ("tool_use", "tool_call"))]
     if calls:
         whole["tool_calls"] = calls
     elif "function_call_name" in inner:
@@ -104,7 +104,11 @@ def _message(inner: dict[str, Any], found: Found) -> list[Message]:
 
 
 def _part(each: dict[str, Any]) -> dict[str, Any]:
-    return {**each, "type": "tool_call"} if isinstance(each.get("tool_call"), dict) else each
+    inner = each.get("message_content", each)
+    called = each.get("tool_call", inner.get("tool_call") if isinstance(inner, dict) else None)
+    if isinstance(called, dict):
+        return {"type": "tool_call", "tool_call": called}
+    return inner if isinstance(inner, dict) else {"text": text(inner)}
 
 
 def _document(each: Any) -> str | dict[str, Any]:

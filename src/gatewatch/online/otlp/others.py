@@ -3,10 +3,10 @@
 from typing import Any
 
 from gatewatch.core.trace import SpanKind
-from gatewatch.online.otlp.decode import Attributes
+from gatewatch.online.otlp.flat import Attributes
 from gatewatch.online.otlp.messages import answer, conversation, messages
 from gatewatch.online.otlp.part import Found, put
-from gatewatch.online.otlp.reading import first, name, parsed, tags, text, usage_of
+from gatewatch.online.otlp.reading import first, name, parsed, text, usage_of
 
 _LANGSMITH: dict[str, SpanKind] = {"llm": "llm", "embedding": "llm", "tool": "tool", "retriever": "retrieval"}
 _MLFLOW: dict[str, SpanKind] = {

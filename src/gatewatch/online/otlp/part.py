@@ -1,4 +1,4 @@
-"""What is kept of one span, or of one log record, until its trace is complete: the same whatever convention it spoke."""
+"""What is kept of one span, or of one log record, until its trace is complete, whatever convention it spoke."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,10 +24,10 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A span, or what a log record tells of one (`log`); ids in hex digits, times in nanoseconds since the epoch.
 
     `input` and `output` are text or JSON; of a model call a list of messages is `{"messages": [...]}`. `usage` of a
-    span that is no model call is what the calls inside it add up to. `ok` says that the application called it a success. `rank` is how plainly the `flow` was stated, 0
-    the plainest. `share` is the probability with which the application's tracer chose the trace. `user` is a keyed
-    hash. `trace_input` and `trace_output` are what was stated to be the whole request's. `order` is the place among
-    records of the same time.
+    span that is no model call is what the calls inside it add up to. `ok` says that the application called it a
+    success. `rank` is how plainly the `flow` was stated, 0 the plainest. `share` is the probability with which the
+    application's tracer chose the trace. `user` is a keyed hash. `trace_input` and `trace_output` are what was stated
+    to be the whole request's. `order` is the place among records of the same time.
     """
 
     trace: str
@@ -79,7 +79,7 @@ decode = msgspec.json.Decoder(Part).decode
 def put(found: Found, **fields: Any) -> None:
     """Add what is said and not there yet."""
     for name, value in fields.items():
-        if value is not None and value != "" and value != () and value != {} and name not in found:
+        if value is not None and value not in ("", (), {}) and name not in found:
             found[name] = value
 
 

@@ -91,9 +91,9 @@ def price(value: Any) -> float | None:
     return number(value) or None
 
 
-def usage_of(input_tokens: Any, output_tokens: Any, cached: Any = None, written: Any = None, thought: Any = None) -> (
-    Usage | None
-):
+def usage_of(
+    input_tokens: Any, output_tokens: Any, cached: Any = None, written: Any = None, thought: Any = None
+) -> Usage | None:
     """Tokens as they were stated; None where none are. Nothing in and nothing out is what some write for unknown.
 
     Where the cached and written ones are more than all, these were counted without them, and are added.

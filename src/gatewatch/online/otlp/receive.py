@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from gatewatch.core.traceparent import OURS, is_ours
 from gatewatch.online.otlp import decode, part
-from gatewatch.online.otlp.decode import RawLog, RawSpan, Signal
+from gatewatch.online.otlp.decode import Signal
+from gatewatch.online.otlp.flat import RawLog, RawSpan
 from gatewatch.online.otlp.mapping import Reading, identity, part_of, part_of_log
 from gatewatch.online.otlp.part import Part
 from gatewatch.online.otlp.reading import text

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatewatch.core.trace import SpanKind
-from gatewatch.online.otlp.decode import Attributes, Event
+from gatewatch.online.otlp.flat import Attributes, Event
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import first, name, parsed, text
 

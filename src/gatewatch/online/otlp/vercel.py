@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatewatch.core.trace import SpanKind
-from gatewatch.online.otlp.decode import Attributes
+from gatewatch.online.otlp.flat import Attributes
 from gatewatch.online.otlp.messages import answer, arguments, conversation, messages
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import first, name, number, parsed, tags, text, usage_of

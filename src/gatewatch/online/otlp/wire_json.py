@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gatewatch.core.errors import BadPayload
-from gatewatch.online.otlp.decode import Attributes, Event, RawLog, RawSpan, Source, finite
+from gatewatch.online.otlp.flat import Attributes, Event, RawLog, RawSpan, Source, finite
 
 _STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _HEX = re.compile(r"[0-9a-fA-F]*")
@@ -155,7 +155,7 @@ def json_spans(body: bytes) -> list[RawSpan]:
                         _whole(each.start_time_unix_nano),
                         _whole(each.end_time_unix_nano),
                         each.trace_state or "",
-                        _STATUS[status.code] if status.code in _STATUS else _whole(status.code),  # type: ignore[index]
+                        _status(status.code),
                         status.message or "",
                         _attributes(each.attributes),
                         [
@@ -246,13 +246,15 @@ def _value(value: _Value | None, depth: int = 0) -> Any:
     return value.bytes_value
 
 
+def _status(code: Whole) -> int:
+    return _STATUS[code] if isinstance(code, str) and code in _STATUS else _whole(code)
+
+
 def _double(number: float | str) -> float | str:
-    if isinstance(number, str):
-        try:
-            number = float(number)
-        except ValueError:
-            raise BadPayload(f"not a number: {number[:40]!r}") from None
-    return finite(number)
+    try:
+        return finite(float(number))
+    except ValueError:
+        raise BadPayload(f"not a number: {str(number)[:40]!r}") from None
 
 
 def _whole(number: Whole) -> int:
