@@ -20,7 +20,7 @@ from gatewatch.online.otlp.decode import PROTOBUF
 from gatewatch.online.otlp.receive import Received, Rules, received
 from gatewatch.online.otlp.redacting import Cleaning
 from gatewatch.online.settle import Pauses, settle
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 TRACES = 10_240
 BODY = 256
@@ -128,7 +128,9 @@ def main() -> None:
     report.line("settling into SQLite, priced: CPU", settled / TRACES * 1e6, "us a trace", limit=500)
     per_span = (cpu(lambda: read(given, KEPT)) + staged + settled) / spans
     wall = time.perf_counter() - wall
-    print(f"bytes to queryable: {1 / per_span:,.0f} spans/s by CPU seconds of one core, {spans / wall:,.0f} by the wall")
+    print(
+        f"bytes to queryable: {1 / per_span:,.0f} spans/s by CPU seconds of one core, {spans / wall:,.0f} by the wall"
+    )
     report.line("bytes to queryable, redaction off: CPU", per_span * 1e6, "us a span", limit=300)
     assert store.counts().traces == TRACES
     store.close()

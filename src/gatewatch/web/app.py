@@ -1,5 +1,6 @@
 """The application: every route, what becomes of errors, and whom it answers at all."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import feedback, ingest, ops, reading
+from gatewatch.web import feedback, ingest, ops, otlp, reading
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import LATER_S, Refused, refusal
@@ -23,6 +24,7 @@ _log = logging.getLogger("gatewatch")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _FULL_S = 30
 _MOST_AT_ONCE = 1000
+_OPEN_AGAIN_S = 5.0
 _MOST_HEAD = 32_768
 
 
@@ -36,17 +38,17 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        from starlette.concurrency import run_in_threadpool
-
+        opening = asyncio.create_task(_open(host))
         yield
-        await run_in_threadpool(host.close)
+        opening.cancel()
+        await asyncio.to_thread(host.close)
 
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
     for router in (reading.router(host), ops.router(host)):
         app.include_router(router)
-    app.router.routes.extend([*ingest.routes(host), *feedback.routes(host)])
+    app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -63,6 +65,18 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
     for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
     return _Guard(app, host, names)
+
+
+async def _open(host: Host) -> None:
+    """Open every project, and try until they are: what waits in a store is settled though nothing more arrives."""
+    while True:
+        try:
+            await asyncio.to_thread(host.open_all)
+        except StoreError as error:
+            _log.warning("%s", error)
+            await asyncio.sleep(_OPEN_AGAIN_S)
+        else:
+            return
 
 
 def _told(error: Exception) -> Refused:

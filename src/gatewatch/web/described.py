@@ -3,6 +3,7 @@
 from typing import Any
 
 from gatewatch.web.feedback import Told
+from gatewatch.web.otlp import PATHS
 
 _TEXT = {"type": "string"}
 _ERROR = {
@@ -66,13 +67,12 @@ def _sending(feedback: dict[str, Any]) -> dict[str, Any]:
         _header("x-gatewatch-stretch", "Where in the segment this begins, a dash, where it ends.", "^[0-9]+-[0-9]+$"),
     ]
     paths = {
-        path: _post(f"OTLP/HTTP {signal}.", otlp, {"200": "They are stored."})
-        for path, signal in (
-            ("/v1/traces", "traces"),
-            ("/v1/logs", "logs"),
-            ("/v1/metrics", "metrics, which are not kept"),
-            ("/api/public/otel/v1/traces", "traces, as Langfuse's SDK sends them"),
+        path: _post(
+            f"{signal.capitalize()} of OTLP/HTTP.",
+            otlp,
+            {"200": "They are read, and left out." if signal == "metrics" else "They are stored."},
         )
+        for path, signal in PATHS.items()
     }
     replies = {"200": "It is stored, or was.", "409": "It begins elsewhere than where the segment goes on: `expected`."}
     paths["/v1/segments"] = _post(

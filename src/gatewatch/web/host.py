@@ -10,11 +10,13 @@ from gatewatch.core.clock import wall
 from gatewatch.core.errors import StoreError
 from gatewatch.online.ingest import Ways
 from gatewatch.store import schema
+from gatewatch.store.access import projects
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.web.body import Bodies
 from gatewatch.web.held import Held
 from gatewatch.web.metrics import Metrics
+from gatewatch.web.settling import Settler
 from gatewatch.web.visitors import Visitors
 from gatewatch.web.writing import Writer
 
@@ -37,9 +39,13 @@ class Served:
         self.store: Store = serving.store(self.reading)
         self._kept = serving.store(self._writing)
         self.writer = Writer(self._kept, clock, lambda seconds: metrics.took(name, seconds))
+        self.settler = Settler(
+            self._kept, serving, clock, lambda made: metrics.count("gatewatch_settled_total", made.new, project=name)
+        )
 
     def close(self) -> None:
         """Write what was received, and let go of the store."""
+        self.settler.close()
         self.writer.close()
         self._writing.close()
         self.reading.close()
@@ -81,6 +87,15 @@ class Host:
             if found is None:
                 found = self._served[name] = Served(name, self.serving, self.metrics, self.clock)
             return found
+
+    def open_all(self) -> None:
+        """Open every project there is, so that what waits in its store is settled.
+
+        Raises:
+            StoreError: one cannot be opened.
+        """
+        for each in projects(self.base()):
+            self._open(each.name)
 
     def open_now(self) -> list[Served]:
         """The projects that are open."""

@@ -10,6 +10,7 @@ ABOUT = {
     "gatewatch_received_total": ("counter", "Requests that were taken, by kind."),
     "gatewatch_refused_total": ("counter", "Requests that were not taken, by reason."),
     "gatewatch_stored_total": ("counter", "Spans, records and pieces of feedback that were committed."),
+    "gatewatch_left_out_total": ("counter", "Spans and log records that are not kept, by reason."),
     "gatewatch_settled_total": ("counter", "Traces that were made of spans."),
     "gatewatch_held_bytes": ("gauge", "Bytes of requests under way."),
     "gatewatch_commit_seconds": ("histogram", "How long it took to write a group."),

@@ -53,6 +53,7 @@ def _gauges(host: Host, served: list[Served], counted: dict[str, tuple[float, Co
     yield "gatewatch_held_bytes", {}, host.held.now
     for each in served:
         project = {"project": each.name}
+        yield "gatewatch_settle_lag_seconds", project, each.settler.lag_s()
         at, counts = counted.get(each.name, (0.0, None))
         if counts is None or monotonic() - at > _COUNTED_S:  # it counts rows, which takes a while where there are many
             counts = each.store.counts()
