@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import partitions
 from gatewatch.store.database import Database, escaped
-from gatewatch.store.dialect import tables, translated
+from gatewatch.store.dialect import tables, together, translated
 from gatewatch.store.postgres_driver import connected, is_lost, name_of, parsed, told
 
 if TYPE_CHECKING:
@@ -126,17 +126,17 @@ class PostgresDatabase(Database):
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
         """See `Database`."""
-        every = [_bound(row) for row in rows]
+        every = list(rows)
         if not every:
             return 0
         with self._lock:
             if not self._inside:
                 with self.transaction():
                     return self.executemany(statement, every)
-            with self._telling(), self._connection.cursor(binary=True) as cursor:
-                cursor.executemany(translated(statement), every)
+            with self._telling():
+                done = [self._send(translated(one), values) for one, values in together(statement, every)]
                 self._pipeline.sync()
-                return max(cursor.rowcount, 0)
+                return sum(max(cursor.rowcount, 0) for cursor in done)
 
     def claim(self) -> None:
         """Make the schema, where it is not there."""

@@ -46,7 +46,8 @@ class Spending:
     def write(self, db: Database) -> None:
         """Write it, within the caller's transaction."""
         db.executemany(
-            "INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, kind, flow, scorer, model)"
+            "INSERT INTO spend (day, kind, flow, scorer, model, calls, cost, unknown, input_tokens, output_tokens)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, kind, flow, scorer, model)"
             " DO UPDATE SET calls = spend.calls + excluded.calls, cost = spend.cost + excluded.cost,"
             " unknown = spend.unknown + excluded.unknown, input_tokens = spend.input_tokens + excluded.input_tokens,"
             " output_tokens = spend.output_tokens + excluded.output_tokens",
