@@ -104,7 +104,13 @@ def test_whoever_does_not_know_whether_it_was_kept_is_told_so(
 ) -> None:
     with pytest.raises(StoreBusy, match="perhaps it is; try again: nothing counts twice"), db.transaction():
         db.execute("INSERT INTO t VALUES (1) RETURNING x")
-        monkeypatch.setattr(db._pipeline, "sync", lambda sync=db._pipeline.sync: (cut(db), sync()))
+        sync = db._pipeline.sync
+
+        def cut_and_sync() -> None:
+            cut(db)
+            sync()
+
+        monkeypatch.setattr(db._pipeline, "sync", cut_and_sync)
     assert db.execute("SELECT x FROM t") == [(1,)]  # the server did it before it was cut off
 
 

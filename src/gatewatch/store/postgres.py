@@ -8,7 +8,7 @@ lost is made anew for the next transaction, never within one.
 
 import math
 import select
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from threading import RLock
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import psycopg
 
 BASE = "gatewatch"
+_BATCH = 1000  # rows
 _STATEMENT_S = 120
 _PATIENT_S = 600
 _IDLE_S = 60  # that a process may think within a transaction: one that was stopped does not block the others for ever
@@ -35,6 +36,19 @@ _HABITS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+_OF_A_TABLE = (
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = c.oid"
+    " WHERE nspname = ? AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped"
+)
+_COLUMNS = (
+    f"SELECT relname, attname{_OF_A_TABLE} AND NOT relispartition AND (relname, attname) <> ('payload', 'part')"
+    " ORDER BY relname, attnum"
+)
+_SEQUENCE = "pg_get_serial_sequence(format('%I.%I', nspname, relname), attname)"
+_NUMBERED = (
+    f"SELECT relname, attname, {_SEQUENCE}, pg_sequence_last_value(CAST({_SEQUENCE} AS regclass)){_OF_A_TABLE}"
+    " AND attidentity <> ''"
+)
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"  # each statement sees all that was kept before the lock
 # A time-out while the standby is waited for would make of what was kept here, and perhaps not there, a success.
@@ -53,7 +67,7 @@ class PostgresDatabase(Database):
         parts = parsed(address)
         self.schema = schema
         self._name = name_of(parts, "" if schema == BASE else schema)
-        self._parts = _HABITS | {"connect_timeout": max(2, math.ceil(busy_s))} | parts
+        self._parts = _HABITS | {"connect_timeout": max(5, math.ceil(busy_s))} | parts
         self._lock = RLock()
         self._open: ExitStack | None = None
         self._connection: psycopg.Connection[tuple[Any, ...]]
@@ -93,7 +107,7 @@ class PostgresDatabase(Database):
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """See `Database`."""
-        reads = statement.startswith(("SELECT", "EXPLAIN", "SHOW"))
+        reads = statement.startswith(("SELECT", "EXPLAIN", "SHOW", "FETCH"))
         with self._lock:
             if not self._inside:
                 return self._alone(statement, values) if reads else self._in_one(statement, values)
@@ -157,6 +171,36 @@ class PostgresDatabase(Database):
         if found and (True,) not in found:
             raise StoreError(f"{self.name}: the schema {self.schema!r} is some other program's; name another database")
         return bool(found)
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """See `Database`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for table, column in self.execute(_COLUMNS, self.schema):
+            found[table] = (*found.get(table, ()), column)
+        return found
+
+    def batches(self, statement: str) -> Iterator[list[Any]]:
+        """See `Database`."""
+        self.execute(f"DECLARE batches NO SCROLL CURSOR FOR {statement}")
+        while rows := self.execute(f"FETCH {_BATCH} FROM batches"):
+            yield rows
+        self.execute("CLOSE batches")
+
+    def numbers(self) -> dict[str, int]:
+        """See `Database`."""
+        return {table: last for table, _, _, last in self._numbered() if last is not None}
+
+    def go_on_from(self, numbers: Mapping[str, int]) -> None:
+        """See `Database`."""
+        for table, column, sequence, _ in self._numbered():
+            largest = self.execute(f"SELECT coalesce(max({column}), 0) FROM {table}")[0][0]
+            last = max(largest, numbers.get(table, 0))
+            if last:
+                self.execute("SELECT setval(CAST(CAST(? AS TEXT) AS regclass), ?)", sequence, last)
+
+    def _numbered(self) -> list[Any]:
+        """The columns that are given numbers: table, column, sequence, the last number."""
+        return self.execute(_NUMBERED, self.schema)
 
     def outlived(self, seqs: Sequence[int]) -> None:
         """Move them to where payloads are kept for longer."""
