@@ -72,15 +72,21 @@ class Sender:
 
 def _otlp(names: list[str]) -> dict[str, Any]:
     spans: list[dict[str, Any]] = []
+    said = [
+        {"key": "openinference.span.kind", "value": {"stringValue": "CHAIN"}},
+        {"key": "input.value", "value": {"stringValue": "how long?"}},
+    ]
     for name in names:
         root = name[-16:]
-        spans.append({"traceId": name, "spanId": root, "name": "request", "startTimeUnixNano": f"{wall() * 1e9:.0f}"})
-        spans.append({"traceId": name, "spanId": root[::-1], "parentSpanId": root, "name": "step"})
+        began = f"{wall() * 1e9:.0f}"
+        spans.append({"traceId": name, "spanId": root, "name": "request", "startTimeUnixNano": began})
+        step = {"traceId": name, "spanId": root[::-1], "parentSpanId": root, "name": "step", "attributes": said}
+        spans.append(step | {"startTimeUnixNano": began})
     return {"path": "/v1/traces", "json": {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}}
 
 
 def everything(folder: Path) -> dict[str, int]:
-    """Every request there is once all spans are settled, by its id: how many steps it has (0: it was captured)."""
+    """Every request there is once all spans are settled, by its id: how many spans it has (0: it was captured)."""
     store = open_store(folder / ".gatewatch" / "gatewatch.db", project="bot")
     try:
         while settle(store, Ways(), clock=lambda: wall() + 1000).more:
@@ -101,7 +107,7 @@ def agrees(folder: Path, senders: list[Sender]) -> int:
     otlp = {name for sender in senders for name in sender.acknowledged["otlp"]}
     captured = {name for sender in senders for name in sender.acknowledged["captured"]}
     assert captured <= found.keys() and otlp <= found.keys()
-    assert {found[name] for name in otlp} == {1}  # the root is the request itself, and has one step
+    assert {found[name] for name in otlp} == {2}  # whole
     assert all(len(name) == 32 for name in found)  # none is there twice, under a longer name
     return len(otlp) + len(captured)
 
