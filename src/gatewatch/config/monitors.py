@@ -20,6 +20,8 @@ from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.money import parse_budget
 from gatewatch.core.rates import Rule
 from gatewatch.core.trace import Trace
+from gatewatch.online.graves import FILE as GRAVES
+from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
@@ -117,7 +119,13 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         lease_s=found.lease_s,
         keeping=found.keeping,
         breakers=found.breakers,
+        graves=graves_of(project),
     )
+
+
+def graves_of(project: Project) -> Graves:
+    """The project's list of what was erased."""
+    return Graves(project.root / ".gatewatch" / GRAVES)
 
 
 def redaction(project: Project) -> Callable[[Trace], Trace]:

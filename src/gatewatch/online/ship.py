@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError, InputError, said_by
+from gatewatch.online.blot import ERASED
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import finished, read, segments
 
@@ -86,7 +87,7 @@ def ship(
                         state.pop(path.name, None)
                         _keep(folder, state)
                     break
-                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records)
+                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records if kind != ERASED)
                 if found.damaged:
                     lost = codec.encode({"reasons": {"damaged record": found.damaged}})
                     body += codec.frame("loss", lost)
@@ -99,7 +100,7 @@ def ship(
                     return total
                 sent = 0
                 if goes_on == found.offset:
-                    sent = sum(kind != "segment" for kind, _ in found.records)
+                    sent = sum(kind not in ("segment", ERASED) for kind, _ in found.records)
                 else:
                     turned += 1
                     _look(client, path, goes_on, turned)

@@ -76,7 +76,8 @@ class Gathered(Struct, frozen=True):
 
 class Said(Struct, frozen=True):
     """Feedback to be kept: the marks that it sets, and its scores. `id` makes it one, however often it arrives; it
-    names its request by trace id or by external id."""
+    names its request by trace id or by external id. `pi` is the probability with which its scores came to be said; by
+    default it is its request's share."""
 
     id: str
     at: float
@@ -85,6 +86,7 @@ class Said(Struct, frozen=True):
     marks: int = 0
     scores: tuple[Score, ...] = ()
     author: str = ""
+    pi: float | None = None
 
 
 class Arrivals(Struct, frozen=True):
@@ -104,14 +106,16 @@ class Arrivals(Struct, frozen=True):
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
-    that waits for one, and requests that were there and are amended. `expected`, where it is given, is where the
-    segment goes on: what came begins elsewhere, and nothing of it was taken in."""
+    that waits for one, and requests that were there and are amended; and how much was left out, since it is of somebody
+    who was erased. `expected`, where it is given, is where the segment goes on: what came begins elsewhere, and nothing
+    of it was taken in."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
     amended: int = 0
+    erased: int = 0
     expected: int | None = None
 
 
@@ -375,3 +379,12 @@ class Counts(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     file_bytes: int = 0
     schema: int = 0
+
+
+class Audited(Struct, frozen=True):
+    """A line of the audit: when, who, what was done, and to what."""
+
+    at: float
+    who: str
+    action: str
+    what: str
