@@ -1,7 +1,7 @@
 """Spans a second that a server accepts over OTLP/HTTP and makes queryable, client and server on the same two cores.
 
-The bodies are those of `benchmarks.otlp`: 512 spans of 256 requests each, in protobuf, packed. Accepted is until the last
-reply; queryable until the last request can be listed, less the second for which a trace has to be still.
+The bodies are those of `benchmarks.otlp`: 512 spans of 256 requests each, in protobuf, packed. Accepted is until the
+last reply; queryable until the last request can be listed, less the second for which a trace has to be still.
 
     python -m benchmarks.server [--bodies 80] [--postgres ADDRESS]
 """
@@ -90,8 +90,8 @@ def settled(url: str) -> int:
 
 
 def measured(bodies: list[bytes], redact: str, store: str) -> tuple[float, float, float, float]:
-    """Spans a second until accepted and until queryable, the slowest reply of a hundred in seconds, and the server's CPU
-    seconds a span."""
+    """Spans a second until accepted and until queryable, the slowest reply of a hundred in seconds, and the CPU seconds
+    of the server a span."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "gatewatch.toml").write_text(TOML.format(store=store, redact=redact, settle=SETTLE_S))
