@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 
 from web.serving import TOML, Served, a_trace, frames, served, stretch
 
@@ -39,6 +39,7 @@ def hammered(server: Served, examples: int, mode: GenerationMode) -> set[int]:
     schema.config.update(base_url=server.url)
     seen: set[int] = set()
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
 
         @settings(
