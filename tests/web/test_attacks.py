@@ -17,7 +17,7 @@ from web.attacking import Met, Slow, Target, bombs, deep, honest, huge, memory, 
 
 MOST_MORE = 100_000_000
 ATTACKS: dict[str, tuple[Callable[[Target, int], Met], set[int], int]] = {
-    "bombs": (bombs, {413}, 3),
+    "bombs": (bombs, {413}, 5),
     "huge": (huge, {413, 0}, 2),
     "deep": (deep, {400}, 2),
     "mutated": (lambda target, hard: mutated(target, hard, bodies()), {200, 400}, 5),
