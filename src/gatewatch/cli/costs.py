@@ -2,7 +2,7 @@
 
 import click
 
-from gatewatch.cli.terminal import console, print_json
+from gatewatch.cli.terminal import console, counted, print_json
 
 
 @click.command(name="costs")
@@ -19,6 +19,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from gatewatch.core.errors import did_you_mean
     from gatewatch.core.money import dollars
     from gatewatch.online.spending import KEYS, month_of, spending
+    from gatewatch.online.trends import erased
 
     keys = [each.strip() for each in by.split(",") if each.strip()]
     for each in keys:
@@ -32,6 +33,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     store = store_of(Project.open())
     try:
         lines = spending(store, since, until, keys)
+        gone = erased(store, since, until)
     finally:
         store.close()
     if as_json:
@@ -41,7 +43,9 @@ def command(*, by: str, month: str, as_json: bool) -> None:
             | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
             for line in lines
         ]
-        print_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+        print_json(
+            {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows, "erased": gone}
+        )
         return
     if not lines:
         click.echo("nothing was spent, or nothing is known of it")
@@ -65,3 +69,6 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     known = sum(line.cost for line in lines)
     unknown = sum(line.unknown for line in lines)
     click.echo(f"in all {dollars(known)}" + (f", and {unknown:,} calls whose price is unknown" if unknown else ""))
+    if gone.requests:
+        what = f"{counted(gone.requests, 'request')} of this month {'was' if gone.requests == 1 else 'were'} erased"
+        click.echo(f"{what} on request: what they cost was spent, and is in these figures")

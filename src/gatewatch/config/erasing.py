@@ -6,6 +6,7 @@ cases) is named by file and line, and left.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,10 @@ class Person(Struct, frozen=True):
 
 
 def person(project: Project, user: str) -> Person:
-    """A user: by the id as it stands, and as capture hashes it, by the key of the spool's folder and of the variable."""
+    """A user, by the id as it stands, and as it is hashed with the key of the spool's folder and of the variable."""
     keys = [os.environ.get(_KEY_VARIABLE, "").encode("utf-8", "surrogatepass")]
-    try:
+    with suppress(OSError):  # none was made: nobody was captured under it
         keys.append((project.root / project.settings.online.spool / KEY_FILE).read_bytes().strip())
-    except OSError:  # none was made: nobody was captured under it
-        pass
     cut = user[:LONGEST_NAME]
     names = {user, cut, *(hashed(cut, key) for key in keys if key)}
     return Person(Subject("user", tuple(sorted(names))), any(keys))

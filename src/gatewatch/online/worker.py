@@ -179,11 +179,8 @@ class Worker:
             _log.warning("%s: what was erased before cannot be looked up: %s", self.graves.path, error)
             return
         if number:
-            _log.warning(
-                "%d requests were erased again, as %s says; `gatewatch erase --again` sees to the store's files as well",
-                number,
-                self.graves.path,
-            )
+            what = "%d requests were erased again, as %s says (`gatewatch erase --again` sees to all files)"
+            _log.warning(what, number, self.graves.path)
 
     def _note(self) -> str:
         paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]
