@@ -74,7 +74,7 @@ def _request(store: "Store", row: "Row") -> dict[str, Any]:
     plain = msgspec.to_builtins(row)
     plain |= {"marks": marks.names(row.marks), "late": marks.names(row.late)}
     scores = [_plain(kept) for kept in store.scores(row.seq)]
-    return {"request": plain, "trace": msgspec.Raw(payload) if payload else None, "scores": scores}
+    return {"request": plain, "trace": codec.parse(payload) if payload else None, "scores": scores}
 
 
 def _plain(kept: "KeptScore") -> dict[str, Any]:
