@@ -28,10 +28,10 @@ def export(store: "Store", subject: Subject, path: Path, *, who: str, now: float
         InputError: when the file is there, or cannot be made.
     """
     store.note(now, who, "export", f"{subject.kind} {' '.join(subject.marks)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
+    except FileExistsError:  # of the file, or of one where its folder should be
         raise InputError(Problem(str(path), "is there already", "name another file, or remove it")) from None
     except OSError as error:
         raise InputError(Problem(str(path), f"cannot be made: {error.strerror}")) from None
