@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gatewatch.checks.erasing import ERASING
 from gatewatch.checks.hostile import HOSTILE
+from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import said_by
@@ -388,6 +389,7 @@ CHECKS: tuple[Check, ...] = (
     knows_its_workers,
     gathers_spans,
     amends_requests,
+    *OF_RUNS,
     *ERASING,
 )
 """Every check, in order."""

@@ -42,9 +42,9 @@ class Person(Struct, frozen=True):
 
 
 def person(project: Project, user: str) -> Person:
-    """A user, by the id as it stands, and as it is hashed with the key of the spool's folder and of the variable."""
+    """A user: by the id as it stands, and as capture hashes it, by the keys of the spool and of the variable."""
     keys = [os.environ.get(_KEY_VARIABLE, "").encode("utf-8", "surrogatepass")]
-    with suppress(OSError):  # none was made: nobody was captured under it
+    with suppress(OSError):  # where none was made, nobody was captured under it
         keys.append((project.root / project.settings.online.spool / KEY_FILE).read_bytes().strip())
     cut = user[:LONGEST_NAME]
     names = {user, cut, *(hashed(cut, key) for key in keys if key)}

@@ -179,8 +179,11 @@ class Worker:
             _log.warning("%s: what was erased before cannot be looked up: %s", self.graves.path, error)
             return
         if number:
-            what = "%d requests were erased again, as %s says (`gatewatch erase --again` sees to all files)"
-            _log.warning(what, number, self.graves.path)
+            _log.warning(
+                "%d requests were erased again, as %s says; `gatewatch erase --again` sees to all files",
+                number,
+                self.graves.path,
+            )
 
     def _note(self) -> str:
         paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]

@@ -25,8 +25,11 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     packed = {id(each): zlib.compress(each.payload, _LEVEL) for each in arrivals.traces if each.payload}
     with db.transaction():
         if arrivals.segment:
-            if arrivals.offset <= taken(db, arrivals.segment):
+            had = taken(db, arrivals.segment)
+            if arrivals.offset <= had:
                 return TakenIn(repeated=len(arrivals.traces))
+            if arrivals.begins not in (None, had):
+                return TakenIn(expected=had)
             db.execute(
                 "INSERT INTO segment (name, taken) VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken",
@@ -252,8 +255,9 @@ def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool 
     db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
     row = db.execute("SELECT flow, slice, variant, at, share, marks, late FROM trace WHERE seq = ?", seq)[0]
     place, marks, late = Place(*row[:5]), row[5], row[6]
+    pi = place.share if said.pi is None else said.pi
     for score in said.scores:
-        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=place.share)
+        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=pi)
     fresh = said.marks & ~(marks | late)
     if not fresh:
         return

@@ -76,7 +76,8 @@ class Gathered(Struct, frozen=True):
 
 class Said(Struct, frozen=True):
     """Feedback to be kept: the marks that it sets, and its scores. `id` makes it one, however often it arrives; it
-    names its request by trace id or by external id."""
+    names its request by trace id or by external id. `pi` is the probability with which its scores came to be said; by
+    default it is its request's share."""
 
     id: str
     at: float
@@ -85,11 +86,13 @@ class Said(Struct, frozen=True):
     marks: int = 0
     scores: tuple[Score, ...] = ()
     author: str = ""
+    pi: float | None = None
 
 
 class Arrivals(Struct, frozen=True):
     """What is taken in at once. `offset` is how far `segment` has been read with it; `losses` counts what capture
-    dropped, or what was damaged, by reason. `settled` are the gathered traces (id, `moved`) that these requests were
+    dropped, or what was damaged, by reason. `begins`, where it is given, is how far the segment has to have been read
+    before: with another nothing is taken in. `settled` are the gathered traces (id, `moved`) that these requests were
     made of."""
 
     traces: tuple[Arrival, ...] = ()
@@ -97,13 +100,15 @@ class Arrivals(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     segment: str = ""
     offset: int = 0
+    begins: int | None = None
     settled: tuple[tuple[str, int], ...] = ()
 
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
     that waits for one, and requests that were there and are amended; and how much was left out, since it is of somebody
-    who was erased."""
+    who was erased. `expected`, where it is given, is where the segment goes on: what came begins elsewhere, and nothing
+    of it was taken in."""
 
     traces: int = 0
     repeated: int = 0
@@ -111,6 +116,7 @@ class TakenIn(Struct, frozen=True):
     parked: int = 0
     amended: int = 0
     erased: int = 0
+    expected: int | None = None
 
 
 # What is there
