@@ -12,7 +12,7 @@ from cli.erasing import MIA, PLANTED, a_project, asked, bytes_found, other_files
 from cli.traffic import spooling
 from gatewatch import feedback
 from gatewatch.core.erasure import mark_of
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 from online.capturing import capturing
 
 PROMOTED = ("cases.", ".gatewatch/runs/")

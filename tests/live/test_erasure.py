@@ -13,7 +13,7 @@ from gatewatch.core import codec
 from gatewatch.core.erasure import Subject, mark_of
 from gatewatch.online.blot import blot
 from gatewatch.online.segments import read, segments
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 MINE, OTHERS = 6000, 1500
 PAYLOAD = codec.encode({"input": PLANTED, "output": "yes"})
@@ -95,7 +95,7 @@ WRITING = """
 import sys
 from gatewatch.checks.traffic import *
 from gatewatch.core.errors import StoreBusy
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 store = open_store("x.db", busy_s=60)
 for n in range(100_000):
