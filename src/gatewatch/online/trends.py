@@ -104,6 +104,13 @@ class JudgeCost(Struct, frozen=True):
     unknown: int = 0
 
 
+class Erased(Struct, frozen=True):
+    """What of the days of a window was erased on request, and is in no figure any more."""
+
+    requests: int = 0
+    scores: int = 0
+
+
 class Trend(Struct, frozen=True):
     """A flow over a window, in seconds since the epoch."""
 
@@ -115,6 +122,7 @@ class Trend(Struct, frozen=True):
     points: tuple[tuple[float, Signals], ...]
     scorers: tuple[ScorerTrend, ...]
     judges: JudgeCost = JudgeCost()
+    erased: Erased = Erased()
 
 
 def tier_of(seconds: float) -> Tier:
@@ -181,7 +189,14 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
         tuple(scorers),
         _judges(store, flow, since, until),
+        erased(store, since, until, flow),
     )
+
+
+def erased(store: Store, since: float, until: float, flow: str = "") -> Erased:
+    """What was erased of the days of a window, of a flow or of all."""
+    days = [day for day in store.erased(since, until) if flow in ("", day.flow)]
+    return Erased(sum(day.requests for day in days), sum(day.scores for day in days))
 
 
 def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
