@@ -258,9 +258,8 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
     stated = next((each.trace_input for each in spans if each.trace_input is not None), root.input)
     if stated is None or stated in ("", {}):
         stated = next((each.input for each in calls if each.input is not None), None)
-    stated = unwrapped(stated)
-    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
-        stated = conversation(messages(stated, {})) or stated
+    elif root.kind != "llm":
+        stated = _unwrapped(stated)
     listing = _messages(stated)
     if listing:
         users = [each for each in listing if each.get("role") == "user"]
@@ -269,6 +268,14 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
         return {"messages": listing}
     found: str | dict[str, Any] = as_input(stated)
     return found or ""
+
+
+def _unwrapped(stated: Any) -> Any:
+    """What a function was called with; of the forms that messages have, the one."""
+    stated = unwrapped(stated)
+    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
+        return conversation(messages(stated, {})) or stated
+    return stated
 
 
 def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
