@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import said_by
@@ -389,5 +390,6 @@ CHECKS: tuple[Check, ...] = (
     knows_its_workers,
     gathers_spans,
     amends_requests,
+    *OF_RUNS,
 )
 """Every check, in order."""
