@@ -20,7 +20,7 @@ from gatewatch.online.otlp.decode import PROTOBUF
 from gatewatch.online.otlp.receive import Received, Rules, received
 from gatewatch.online.otlp.redacting import Cleaning
 from gatewatch.online.settle import Pauses, settle
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 TRACES = 10_240
 BODY = 256
