@@ -166,8 +166,8 @@ def _named_inputs(spans: list[Part]) -> None:
         elif each.kind == "tool":
             if waiting := asked.get(each.name):
                 waiting.pop(0)
-            if each.input.keys() == {"args", "kwargs"}:
-                inner = unwrapped(each.input)
+            inner = unwrapped(each.input)
+            if inner is not each.input:
                 spans[place] = replace(each, input=inner if isinstance(inner, dict) else {"input": inner})
 
 

@@ -126,6 +126,8 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     add(found, "attributes", _particulars(given, heads, reading))
     if (fault := failed(span)) is not None:
         found["error"] = fault
+    if found.get("kind") == "tool" and span.source.scope.endswith(".instructor"):
+        found["kind"] = "step"  # it is a model call with a schema, wrapped
     embeds = found.get("attributes", {}).get("operation") == "embeddings"
     if embeds and found.get("kind") == "llm" and "usage" not in found:
         found["kind"] = "step"

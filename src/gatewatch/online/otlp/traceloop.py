@@ -12,6 +12,7 @@ _ABOUT = "traceloop.association.properties."
 _SESSION = ("session_id", "sessionId", "conversation_id", "chat_id", "thread_id")
 _USER = ("user_id", "userId", "user")
 _VECTORS = frozenset(("chroma", "chromadb", "lancedb", "marqo", "milvus", "pinecone", "qdrant", "weaviate"))
+_CALLED = frozenset(("args", "kwargs", "sanitize_inputs_outputs"))
 _SMALL = 400
 
 
@@ -50,7 +51,7 @@ def _result(given: Attributes) -> str | dict[str, Any]:
 
 def unwrapped(asked: Any) -> Any:
     """What a function was called with, of how decorators write it: {"args": [...], "kwargs": {...}}."""
-    if isinstance(asked, dict) and "args" in asked and asked.keys() <= {"args", "kwargs"}:
+    if isinstance(asked, dict) and "args" in asked and asked.keys() <= _CALLED:
         places, named = asked["args"], asked.get("kwargs") or {}
         if not places:
             return named
