@@ -356,7 +356,8 @@ json_values = st.recursive(
 )
 KEYS = sorted({key for each in (*MODEL_CALLS.values(), *TOOLS.values()) for key in each} | {
     "metadata", "tag.tags", "events", "pydantic_ai.all_messages", "gcp.vertex.agent.llm_request", "request_data",
-    "response_data", "mlflow.spanInputs", "mlflow.spanType", "langsmith.span.kind", "gen_ai.prompt", "gen_ai.completion",
+    "response_data", "mlflow.spanInputs", "mlflow.spanType", "langsmith.span.kind", "gen_ai.prompt",
+    "gen_ai.completion",
     "gen_ai.response.finish_reasons", "retrieval.documents.0.document.content", "gen_ai.retrieval.documents",
     "langfuse.observation.cost_details", "langfuse.observation.completion_start_time", "gatewatch.flow", "session.id",
     "ai.prompt", "input.value", "output.value", "error.type", "http.response.status_code",
