@@ -210,6 +210,7 @@ def test_whatever_the_parents_are_a_trace_is_made_the_same_in_any_order(given: l
     spans = {number: a_span("s", kinds[kind], span=number, parent=parent, at=at) for number, parent, at, kind in given}
     listing = list(spans.values())
     trace = a_trace(*listing)
+    assert a_trace(*listing[::-1]) == trace
     for place, each in enumerate(trace.spans):
         assert each.parent is None or 0 <= each.parent < len(trace.spans)
         assert each.parent != place

@@ -60,7 +60,7 @@ def _assembled(given: Sequence[Part]) -> Assembled:
     spans = _joined([each for each in given if not each.log], [each for each in given if each.log], flaws)
     if not spans:
         raise ValueError("there is no span")
-    spans.sort(key=lambda each: (each.started, bool(each.parent)))
+    spans.sort(key=lambda each: (each.started, bool(each.parent), each.span))
     if len(spans) > MOST_LIVE_SPANS:
         flaws.append(f"{len(spans)} spans, of which {MOST_LIVE_SPANS} are kept")
         root = _root(spans)
