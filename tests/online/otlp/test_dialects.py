@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from gatewatch.core.trace import Usage
-from otlp_spans import mapped
+from otlp_spans import a_span, a_trace, mapped
 
+RAISED = ("exception", {"exception.type": "Exception"})
 ASKED = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}
 
 EVENTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -120,6 +121,9 @@ def test_a_run_of_langsmith_has_its_messages_and_no_session_of_a_projects_name()
     found = mapped(given)
     assert (found.kind, found.session, found.tags) == ("llm", "t1", ("a", "b"))
     assert (found.input, found.output) == ({"messages": [{"role": "user", "content": "Hi"}]}, "Yo")
+    nothing = {"langsmith.span.kind": "llm", "gen_ai.completion": '{"output": null}'}
+    failed = mapped(nothing, status=2, message="RateLimitError('Error code: 429')", events=[RAISED])
+    assert failed.output is None and failed.error is not None and failed.error.type == "RateLimitError"
     documents = {"documents": [{"page_content": "text", "metadata": {"id": "d1"}, "type": "Document"}]}
     search = mapped({"langsmith.span.kind": "retriever", "gen_ai.completion": json.dumps(documents)})
     assert (search.kind, search.documents) == ("retrieval", ({"id": "d1", "metadata": {"id": "d1"}, "text": "text"},))
@@ -146,3 +150,16 @@ def test_mlflow_and_logfire_are_read_as_far_as_is_plain() -> None:
         }
     )
     assert (logged.kind, logged.usage, logged.input, logged.output) == ("llm", Usage(3, 2), found.input, "Yo")
+
+
+def test_a_time_in_milliseconds_is_told_from_one_in_seconds() -> None:
+    given = {"gen_ai.operation.name": "chat", "gen_ai.server.time_to_first_token": 58}
+    assert mapped(given, took=100).first_token_s == 0.058
+    assert mapped(given, took=10).first_token_s is None, "later than the end"
+    assert mapped({**given, "gen_ai.server.time_to_first_token": 0.05}, took=100).first_token_s == 0.05
+
+
+def test_an_agent_of_smolagents_is_asked_its_task() -> None:
+    given = {"task": "Where is it?", "reset": True, "additional_args": None, "max_steps": None}
+    root = {"openinference.span.kind": "AGENT", "input.value": json.dumps(given), "output.value": "There."}
+    assert a_trace(a_span("ToolCallingAgent.run", root)).input == "Where is it?"

@@ -161,7 +161,7 @@ def _named_inputs(spans: list[Part]) -> None:
             waiting = asked.get(each.name)
             named = waiting.pop(0) if waiting else None
             if not isinstance(named, dict):
-                named = {} if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
+                named = None if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
             spans[place] = replace(each, input=named)
         elif each.kind == "tool":
             if waiting := asked.get(each.name):
@@ -207,7 +207,7 @@ def _whole(root: Part, spans: list[Part], tree: Tree, extra: Usage | None, share
         redacted=_redacted(spans),
         flaws=tuple(dict.fromkeys(flaws))[:MOST_FLAWS],
     )
-    told = bool(asked) or spoken is not None or any(each.input is not None or each.output is not None for each in made)
+    told = bool(asked) or spoken is not None or any(each.input or each.output for each in made)
     return Assembled(trace, share, told)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatewatch.core.trace import SpanKind
 from gatewatch.online.otlp.flat import Attributes, Event
-from gatewatch.online.otlp.messages import Message, answer, arguments, conversation, message, messages, says
+from gatewatch.online.otlp.messages import Message, answer, arguments, as_text, conversation, message, messages, says
 from gatewatch.online.otlp.part import Found, add, put
 from gatewatch.online.otlp.reading import documents, first, name, nested, number, parsed, price, text, usage_of
 
@@ -167,7 +167,8 @@ def _tool(given: Attributes, events: list[Event], found: Found) -> None:
     )
     if made is not None:
         put(found, input=arguments(made, text(given.get("gen_ai.tool.name")), found))
-    put(found, output=parsed(result))
+    given_back = parsed(result)
+    put(found, output=as_text(given_back) if isinstance(given_back, list) else given_back)
     if events and ("input" not in found or "output" not in found):
         asked, spoken = said_by_events(events, found)
         if asked:

@@ -23,6 +23,7 @@ from gatewatch.online.otlp.reading import first, name, parsed, tags, text
 TARGETS = ("flow", "session", "user", "variant", "slice", "external_id", "tag")
 """What `[ingest.map]` may map an attribute to, besides version.NAME."""
 
+_OPENINFERENCE = "openinference"
 _MOST_SMALL, _SMALL, _PARAMETERS = 32, 200, 1000
 _SPOKEN = frozenset(
     (
@@ -131,6 +132,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     embeds = found.get("attributes", {}).get("operation") == "embeddings"
     if embeds and found.get("kind") == "llm" and "usage" not in found:
         found["kind"] = "step"
+    _first_token(found, (span.ended - span.started) / 1e9)
     called, agent = found.pop("tool", ""), found.pop("agent", "")
     if agent and "flow" not in found:
         put(found, flow=agent, rank=5)
@@ -142,7 +144,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         name=(called if found.get("kind") == "tool" else "") or span.name[:400],
         started=span.started,
         ended=max(span.ended, span.started),
-        ok=span.status == 1,
+        ok=span.status == 1 and _OPENINFERENCE not in span.source.scope,  # which says so of all that raised nothing
         scope=span.source.scope,
         share=share_of(span.state, reading.sampled),
     )
@@ -238,6 +240,15 @@ def _common(given: Attributes, resource: Attributes, reading: Reading, found: Fo
     if version := name(resource.get("service.version")):
         add(found, "versions", {"service": version})
     put(found, service=name(resource.get("service.name")))
+
+
+def _first_token(found: Found, took: float) -> None:
+    """Have the first part come before the last: some state it in milliseconds, where seconds are meant."""
+    waited = found.get("first_token_s")
+    if waited is not None and waited > took:
+        found["first_token_s"] = waited / 1000
+        if waited / 1000 > took:
+            del found["first_token_s"]
 
 
 def _particulars(given: Attributes, heads: set[str], reading: Reading) -> dict[str, Any]:

@@ -31,6 +31,10 @@ def langsmith(given: Attributes, found: Found) -> None:
         tags=tuple(filter(None, text(given.get("langsmith.span.tags")).split(", "))),
     )
     asked, said = parsed(given.get("gen_ai.prompt")), parsed(given.get("gen_ai.completion"))
+    if isinstance(said, dict) and said.keys() == {"output"}:
+        said = said["output"]
+    if said is None:
+        found["output"] = None  # not the wrapping, which would be read as an answer
     if kind == "llm":
         put(found, input=conversation(messages(asked, found)), output=_choice(said, found))
     elif kind:
