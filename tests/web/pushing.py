@@ -74,9 +74,9 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Serving]:
+def serving(folder: Path, kind: type[Serving] = Serving) -> Iterator[Serving]:
     """The application under a real server."""
-    found = Serving(folder)
+    found = kind(folder)
     config = uvicorn.Config(found, port=0, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     ready = threading.Event()
