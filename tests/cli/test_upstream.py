@@ -13,7 +13,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.rates import u_of
 from gatewatch.core.trace import Fault, Trace
 from gatewatch.store.rows import Arrival, Arrivals, Spent
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 
 @pytest.fixture

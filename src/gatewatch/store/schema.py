@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from gatewatch.core.errors import StoreError
-from gatewatch.store.database import Database, claim
+from gatewatch.store.database import Database
 
 
 class Step(Struct, frozen=True):
@@ -241,6 +241,8 @@ STEPS: tuple[Step, ...] = (
     Step("2026-11-27", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
+WITH_PROJECTS = 2
+"""The version from which on projects may share an address."""
 
 
 class Status(Struct, frozen=True):
@@ -261,16 +263,16 @@ def status(db: Database, steps: Sequence[Step] = STEPS) -> Status:
         version = int(db.execute("SELECT value FROM meta WHERE key = 'schema'")[0][0])
     if version > len(steps):
         what = f"a later Gatewatch wrote it (schema {version}; this one reads up to {len(steps)})"
-        raise StoreError(f"{db.path}: {what}: upgrade gatewatch to use it")
+        raise StoreError(f"{db.name}: {what}: upgrade gatewatch to use it")
     return Status(version, tuple(steps[version:]))
 
 
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Bring a store's tables to the newest version, in one transaction, and give the steps that this took."""
-    with db.transaction():
+    with db.transaction(patient=True):
         missing = status(db, steps).missing
         if len(missing) == len(steps):
-            claim(db)
+            db.claim()
         for step in missing:
             for statement in step.statements:
                 db.execute(statement)
@@ -294,4 +296,4 @@ def ready(db: Database, steps: Sequence[Step] = STEPS) -> None:
         migrate(db, steps)
     elif found.missing:
         what = f"it is of an older version (schema {found.version}; this one needs {len(steps)})"
-        raise StoreError(f"{db.path}: {what}: run `gatewatch db migrate`")
+        raise StoreError(f"{db.name}: {what}: run `gatewatch db migrate`")

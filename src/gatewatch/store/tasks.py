@@ -53,7 +53,8 @@ def lease(
         ids = [task for _, task, _ in ready]
         let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
         db.executemany(
-            "UPDATE task SET crashes = crashes + (state = 'leased'), state = 'leased', attempts = attempts + 1,"
+            "UPDATE task SET crashes = crashes + CASE WHEN state = 'leased' THEN 1 ELSE 0 END, state = 'leased',"
+            " attempts = attempts + 1,"
             " owner = ?, until = ?, leased_turns = turns WHERE id = ?",
             [(owner, micros(until), task) for task in ids],
         )

@@ -1,9 +1,7 @@
-"""The store on SQLite: one file, which several processes may use at once."""
+"""The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from gatewatch.core.errors import StoreError
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store import (
@@ -19,7 +17,6 @@ from gatewatch.store import (
     tasks,
     uploads,
 )
-from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
@@ -48,38 +45,9 @@ from gatewatch.store.rows import (
 from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
-_SCHEME = "sqlite:///"
 
-
-def open_store(place: str | Path, *, busy_s: float = 5.0) -> Store:
-    """Open a store, or make it.
-
-    Args:
-        place: a path, or "sqlite:///" and a path (absolute with four strokes).
-        busy_s: how long to wait, in seconds, while others keep it locked.
-
-    Raises:
-        StoreBusy: others kept it locked for longer.
-        StoreError: it is no store, an older version's (`gatewatch db migrate` brings it up) or a later one's, or cannot
-            be used; the file is left as it is.
-    """
-    return SQLiteStore(open_database(place, busy_s=busy_s))
-
-
-def open_database(place: str | Path, *, busy_s: float = 5.0) -> Database:
-    """The file of a store, whatever the version of its tables: what `schema.status` and `schema.migrate` work on.
-
-    Raises:
-        StoreError: as for `open_store`, but for the version.
-    """
-    path = str(place).removeprefix(_SCHEME)
-    if "://" in path:
-        raise StoreError(f"{place}: this version keeps its store in a file: a path, or {_SCHEME}PATH")
-    return Database.open(Path(path), busy_s=busy_s)
-
-
-class SQLiteStore:
-    """A `Store` in a SQLite file; threads may share it."""
+class SQLStore:
+    """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
         try:
