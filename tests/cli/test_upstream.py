@@ -12,8 +12,8 @@ from gatewatch.core.clock import wall
 from gatewatch.core.money import Cost
 from gatewatch.core.rates import u_of
 from gatewatch.core.trace import Fault, Trace
-from gatewatch.store.rows import Arrival, Arrivals, Spent
 from gatewatch.store.open import open_store
+from gatewatch.store.rows import Arrival, Arrivals, Spent
 
 
 @pytest.fixture
