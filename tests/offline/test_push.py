@@ -115,7 +115,7 @@ def test_a_server_of_another_kind_is_told(server: Serving, journal: Path) -> Non
 def test_another_journal_under_its_id_is_refused_with_what_differs(server: Serving, journal: Path) -> None:
     Client(server.url).push(journal)
     journal.write_bytes(journal_of(RUN, 500, seed=7))
-    with pytest.raises(PushRefused, match="another journal is kept under this id: its seed differ"):
+    with pytest.raises(PushRefused, match="another journal is kept under this id: it differs in seed"):
         Client(server.url).push(journal)
 
 

@@ -74,7 +74,7 @@ def test_another_journal_is_refused_with_what_differs(server: Serving, client: h
     pushed(server.store, RUN, journal_of(RUN, 2000))
     refused = client.post(f"/v1/runs/{RUN}", content=announced(journal_of(RUN, 3000, seed=1)))
     assert refused.status_code == 409
-    assert refused.json()["error"].startswith("another journal is kept under this id: its seed differ; ")
+    assert refused.json()["error"].startswith("another journal is kept under this id: it differs in seed; ")
     shorter = client.post(f"/v1/runs/{RUN}", content=announced(journal_of(RUN, 1000)))
     assert shorter.status_code == 409 and "its header is the same, its rows are not" in shorter.json()["error"]
 
