@@ -14,6 +14,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.checks.erasing import ERASING
+from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
@@ -25,9 +27,6 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
-
-HOSTILE = ("plain", "a\x00b", "\ud800", "x\udfff\x10y", "\x10dc00", "\x10", "\u202e\u200b", "\n\t\x7f", "\U0001f600")
-"""Texts that have broken stores."""
 
 
 def check_store(make: Callable[[], Store]) -> None:
@@ -391,5 +390,6 @@ CHECKS: tuple[Check, ...] = (
     gathers_spans,
     amends_requests,
     *OF_RUNS,
+    *ERASING,
 )
 """Every check, in order."""

@@ -14,12 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
+from gatewatch.core.errors import GatewatchError, InputError, StoreBusy, StoreError, StoreFull, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
 from gatewatch.online.attempt import FIRST_RETRY_S, Attempts
+from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
@@ -70,6 +71,7 @@ class Worker:
         lease_s: seconds after which the tasks of a worker that is not heard of go to another.
         keeping: for how long things are kept.
         breakers: of the models that scorers ask, by name.
+        graves: the project's list of what was erased, which the store is held against.
     """
 
     def __init__(
@@ -86,10 +88,11 @@ class Worker:
         lease_s: float = 120.0,
         keeping: Keeping | None = None,
         breakers: dict[str, Breaker] | None = None,
+        graves: Graves | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
         self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
-        self.keeping = keeping or Keeping()
+        self.keeping, self.graves = keeping or Keeping(), graves
         self.breakers = {} if breakers is None else breakers
         self.planner = Planner(store, self._told_by)
         self.threads = DaemonPool(concurrency)
@@ -162,8 +165,25 @@ class Worker:
             self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + self.lease_s)
         if self._untidy or abs(now - self._house) >= _HOUSE_S:
             self._house = now
+            self._catch_up(now)
             self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total
+
+    def _catch_up(self, now: float) -> None:
+        """Erase what was erased before, should the store be an old one that was put back."""
+        if self.graves is None:
+            return
+        try:
+            number = self.graves.catch_up(self.store, now)
+        except (OSError, InputError) as error:
+            _log.warning("%s: what was erased before cannot be looked up: %s", self.graves.path, error)
+            return
+        if number:
+            _log.warning(
+                "%d requests were erased again, as %s says; `gatewatch erase --again` sees to all files",
+                number,
+                self.graves.path,
+            )
 
     def _note(self) -> str:
         paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]

@@ -4,13 +4,15 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
@@ -19,6 +21,7 @@ from gatewatch.store.rows import (
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -298,6 +301,83 @@ class Store(Protocol):
 
     def workers(self, since: float) -> dict[str, tuple[float, str]]:
         """Workers heard of since a time: when last, and what they said."""
+        ...
+
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """Keep the tombstones of somebody, so that nothing of theirs arrives any more, and open an erasure under a new
+        name, or find the one of theirs that was begun and not closed; gives its name."""
+        ...
+
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """Erase at most so many requests of somebody, with all that hangs on them, their trends included; say whether
+        there is more to be done. The last step takes back what they said of others' requests, and what waits."""
+        ...
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """Add to an erasure what went elsewhere, by part."""
+        ...
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """What an erasure removed so far: by part, and by flow and day."""
+        ...
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """Keep the receipt (JSON) of an erasure that is done."""
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """Every erasure, the newest first."""
+        ...
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """What was erased of the days of a window, by flow and day."""
+        ...
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See to it that nothing of what was deleted is left in the store's files, and whether that could be done; it
+        takes as long as a copy of the store does, and nobody can write meanwhile."""
+        ...
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """Keep tombstones, and say how many are new."""
+        ...
+
+    def tombstones(self) -> list[Tombstone]:
+        """All tombstones, the oldest first."""
+        ...
+
+    def tombstone_count(self) -> int:
+        """How many tombstones there are."""
+        ...
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """Which of some digests there are tombstones of."""
+        ...
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """Whom of those that are stored some tombstones mean."""
+        ...
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """The next requests of somebody after a number, and the number to go on after: 0 when these were the last."""
+        ...
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """Requests, by number, of which a user said something, and the name that the user has there."""
+        ...
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """Feedback of somebody that waits for its request."""
+        ...
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """Add a line to the audit: who did what, and to what."""
+        ...
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """The newest lines of the audit from a time on, at most so many, newest first."""
         ...
 
     def counts(self) -> Counts:

@@ -1,11 +1,15 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store import (
     arriving,
+    audit,
+    erasure,
     housekeeping,
     planning,
     reading,
@@ -15,11 +19,13 @@ from gatewatch.store import (
     spending,
     staging,
     tasks,
+    tombstones,
     uploads,
 )
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
@@ -28,6 +34,7 @@ from gatewatch.store.rows import (
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -269,6 +276,81 @@ class SQLStore:
     def workers(self, since: float) -> dict[str, tuple[float, str]]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
+
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """See `Store`."""
+        return erasure.begin(self._db, name, subject, who, now)
+
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """See `Store`."""
+        return erasure.step(self._db, name, subject, now, most)
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """See `Store`."""
+        erasure.count(self._db, name, Counter(parts))
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """See `Store`."""
+        return erasure.tally(self._db, name)
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """See `Store`."""
+        erasure.close(self._db, name, receipt)
+
+    def erasures(self) -> list[Erasure]:
+        """See `Store`."""
+        return erasure.kept(self._db)
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """See `Store`."""
+        return erasure.of_window(self._db, since, until)
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See `Store`."""
+        return self._db.scrub(patience_s)
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """See `Store`."""
+        with self._db.transaction():
+            return tombstones.bury(self._db, stones)
+
+    def tombstones(self) -> list[Tombstone]:
+        """See `Store`."""
+        return tombstones.every(self._db)
+
+    def tombstone_count(self) -> int:
+        """See `Store`."""
+        return tombstones.number(self._db)
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """See `Store`."""
+        return tombstones.buried(self._db, marks)
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """See `Store`."""
+        return erasure.resolved(self._db, stones)
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """See `Store`."""
+        return erasure.belonging(self._db, subject, after, most)
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """See `Store`."""
+        return erasure.said_elsewhere(self._db, subject)
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """See `Store`."""
+        return erasure.waiting(self._db, subject)
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """See `Store`."""
+        audit.note(self._db, at, who, action, what)
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """See `Store`."""
+        return audit.entries(self._db, since, most)
 
     def counts(self) -> Counts:
         """See `Store`."""
