@@ -1,5 +1,6 @@
 """From `[monitors]` and `[online]` to what a worker needs: monitors, a store, how requests are taken in."""
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from gatewatch.scorers.base import Scorer
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
+    from gatewatch.store.database import Database
 
 T = TypeVar("T")
 
@@ -134,7 +136,32 @@ def store_of(project: Project) -> "Store":
     """
     from gatewatch.store.open import open_store
 
-    return open_store(store_address(project), project=project.settings.project.name)
+    return open_store(store_address(project), project=name_of(project))
+
+
+def base_of(project: Project) -> "Database":
+    """The base of the project's store: where projects and tokens are.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        StoreError: when it cannot be opened, or is of another version.
+    """
+    from gatewatch.store import schema
+    from gatewatch.store.open import open_database
+
+    db = open_database(store_address(project))
+    try:
+        schema.ready(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def name_of(project: Project) -> str:
+    """The name under which a project is registered in a store: its own, in letters that such a name may have."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", project.settings.project.name.lower()).strip("-_")[:63]
+    return name or "default"
 
 
 def store_address(project: Project) -> str:

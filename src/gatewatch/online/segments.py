@@ -107,7 +107,7 @@ def read(path: Path, offset: int = 0, most_bytes: int = 4 << 20, *, whole: bool 
         damaged += _take(data[end:] + b"\n", records)
         end, torn = len(data), False
     if offset == 0 and records:
-        _check_version(path, records[0])
+        check_version(str(path), records[0])
     return Read(records, offset + end, damaged, torn)
 
 
@@ -129,7 +129,12 @@ def _take(line: bytes, records: list[tuple[str, bytes]]) -> int:
     return 1
 
 
-def _check_version(path: Path, record: tuple[str, bytes]) -> None:
+def check_version(where: str, record: tuple[str, bytes]) -> None:
+    """Refuse a segment of a later format, which its first record tells.
+
+    Raises:
+        InputError: for one.
+    """
     if record[0] != "segment":
         return
     try:
@@ -139,4 +144,4 @@ def _check_version(path: Path, record: tuple[str, bytes]) -> None:
     version = stated.get("version", 1)
     if stated.get("kind") != KIND or not isinstance(version, int) or version > VERSION:
         what = f"is a {stated.get('kind')} of format {version}; this Gatewatch reads {KIND} up to {VERSION}"
-        raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
+        raise InputError(Problem(where, what, "upgrade gatewatch to read it"))

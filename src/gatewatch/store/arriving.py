@@ -24,8 +24,11 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     bodies = [zlib.compress(each.payload, _LEVEL) if each.payload else b"" for each in arrivals.traces]
     with db.transaction():
         if arrivals.segment:
-            if arrivals.offset <= taken(db, arrivals.segment):
+            had = taken(db, arrivals.segment)
+            if arrivals.offset <= had:
                 return TakenIn(repeated=len(arrivals.traces))
+            if arrivals.begins not in (None, had):
+                return TakenIn(expected=had)
             db.execute(
                 "INSERT INTO segment (name, taken) VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken",
