@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatewatch.core import codec, marks
-from gatewatch.online.spending import KEYS, as_rows, month_of, spending
+from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
 from gatewatch.online.trends import trend
 from gatewatch.online.worker import ENDED
 from gatewatch.store import access
