@@ -22,8 +22,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]
     (project / "gatewatch.toml").write_text("")
     (runs / f"{RUN}.jsonl").write_bytes(journal_of(RUN, 3000))
     monkeypatch.chdir(project)
-    monkeypatch.setenv("GATEWATCH_TOKEN", "sends")
     with serving(tmp_path / "server") as found:
+        monkeypatch.setenv("GATEWATCH_TOKEN", found.sends)
         yield found
 
 
@@ -40,7 +40,7 @@ def test_it_is_told_what_was_sent(server: Serving, capsys: pytest.CaptureFixture
 
 def test_as_json(server: Serving, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWATCH_SERVER", server.url)
-    monkeypatch.setenv("MINE", "sends")
+    monkeypatch.setenv("MINE", server.sends)
     monkeypatch.delenv("GATEWATCH_TOKEN")
     code, out, _ = run(capsys, "push", RUN, "--token-env", "MINE", "--json")
     size = len(journal_of(RUN, 3000))

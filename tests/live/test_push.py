@@ -34,15 +34,15 @@ def project(folder: Path, size: int) -> bytes:
     return journal
 
 
-def pushing(folder: Path, url: str) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", _PUSH, "push", RUN, "--to", url]
-    environment = {**os.environ, "GATEWATCH_TOKEN": "sends"}
+def pushing(folder: Path, server: Serving) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", _PUSH, "push", RUN, "--to", server.url]
+    environment = {**os.environ, "GATEWATCH_TOKEN": server.sends}
     return subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def most_kb(folder: Path, url: str) -> int:
+def most_kb(folder: Path, server: Serving) -> int:
     """The most memory, in KB, that a push had."""
-    with pushing(folder, url) as process:
+    with pushing(folder, server) as process:
         out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
     return int(out.splitlines()[-1])
@@ -68,14 +68,14 @@ def test_a_push_that_is_killed_is_taken_up_by_the_next(tmp_path: Path) -> None:
         for after in (1, 2, 3):
             server.asked.clear()
             server.after = after
-            server.process = pushing(tmp_path / "project", server.url)
+            server.process = pushing(tmp_path / "project", server)
             server.process.communicate(timeout=60)
             assert server.process.returncode == -signal.SIGKILL
             sent += sum(method == "PUT" for method, _ in server.asked)
             assert server.store.runs() == []
         server.process = None
         server.asked.clear()
-        with pushing(tmp_path / "project", server.url) as process:
+        with pushing(tmp_path / "project", server) as process:
             process.communicate(timeout=60)
         assert process.returncode == 0
         assert read_back(server.store, RUN) == journal
@@ -88,11 +88,11 @@ def test_fifty_megabytes_take_no_more_memory_than_one(tmp_path: Path) -> None:
     project(tmp_path / "short", 1_000_000)
     journal = project(tmp_path / "long", 50_000_000)
     with serving(tmp_path / "one") as server:
-        short = most_kb(tmp_path / "short", server.url)
+        short = most_kb(tmp_path / "short", server)
     with serving(tmp_path / "two") as server:
         tracemalloc.start()
         try:
-            long = most_kb(tmp_path / "long", server.url)
+            long = most_kb(tmp_path / "long", server)
             assert read_in_parts(server) == len(journal)
             _, peak = tracemalloc.get_traced_memory()
         finally:
@@ -107,6 +107,6 @@ def read_in_parts(server: Serving) -> int:
     """The length of the journal as it comes back over HTTP."""
     import httpx
 
-    headers = {"authorization": "Bearer looks"}
+    headers = {"authorization": f"Bearer {server.looks}"}
     with httpx.stream("GET", f"{server.url}/v1/runs/{RUN}", headers=headers, timeout=60) as reply:
         return sum(len(part) for part in reply.iter_bytes())

@@ -19,14 +19,12 @@ from gatewatch.web.refusals import Refused, refusal
 from gatewatch.web.runs import Entered, Need, router
 from store.making import a_store
 
-TOKENS = {"Bearer sends": "push", "Bearer looks": "read"}
-
 
 class Serving:
     """A store, and the application that keeps runs in it.
 
     `troubles` are what happens instead, one for each request: a status; "drop", which takes the request, does it, and
-    breaks the connection without a reply; "cut", which breaks it before.
+    breaks the connection without a reply; "cut", which breaks it before. `sends` and `looks` are tokens that may do so.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,6 +32,7 @@ class Serving:
         self.troubles: list[Any] = []
         self.asked: list[tuple[str, str]] = []
         self.url = ""
+        self.sends, self.looks = "sends", "looks"
         self._bodies = Bodies(16_000_000, Held(48_000_000))
         self.now = 1_790_000_000.0
         app = FastAPI(exception_handlers={Refused: self._told})
@@ -41,7 +40,8 @@ class Serving:
         self.app = app
 
     async def _enter(self, request: Request, need: Need) -> Entered:
-        role = TOKENS.get(request.headers.get("authorization", ""))
+        roles = {f"Bearer {self.sends}": "push", f"Bearer {self.looks}": "read"}
+        role = roles.get(request.headers.get("authorization", ""))
         if role is None:
             raise Refused(401, "the token is not known")
         if role != need:

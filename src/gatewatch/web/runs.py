@@ -84,8 +84,10 @@ def router(host: Host) -> APIRouter:
     @routes.get("")
     async def listed(
         request: Request,
-        suite: str = "",
-        since: Annotated[float, Query(ge=0, description="Seconds since the epoch.")] = 0.0,
+        suite: Annotated[str, Query(max_length=100)] = "",
+        since: Annotated[
+            float, Query(ge=0, le=1e11, allow_inf_nan=False, description="Seconds since the epoch.")
+        ] = 0.0,
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
     ) -> Response:
         """The runs that are kept, the latest first."""
