@@ -97,7 +97,9 @@ def router(host: Host) -> APIRouter:
             raise Refused(422, str(error), where="query.month") from None
         keys = ["kind", *dict.fromkeys(each for each in keys if each != "kind")]
         rows = as_rows(keys, await _in_thread(lambda: spending(served.store, since, until, keys)))
-        return as_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+        told = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows}
+        chosen = await _in_thread(lambda: sampled(served.store, since, until))
+        return as_json(told | ({"sampled": chosen} if chosen else {}))
 
     @found.get("/workers")
     async def workers(request: Request) -> Response:

@@ -9,9 +9,8 @@ GET  /v1/runs/{run}                 the journal, line by line
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from msgspec import Struct
@@ -55,7 +54,9 @@ def router(host: Host) -> APIRouter:
         visitor = await host.visitors.who(request, need)
         return (await host.served(visitor.project)).store, visitor.token
 
-    @routes.post("/{run}", openapi_extra=_body("application/json"), responses=refusals("408", "409", "413", "415"))
+    @routes.post(
+        "/{run}", openapi_extra=_body("application/json"), responses=dict(refusals("408", "409", "413", "415").items())
+    )
     async def begin(request: Request, run: Run) -> Response:
         """Announce a run's journal, and learn which parts of it are missing."""
         store, who = await enter(request, "push")
@@ -64,7 +65,11 @@ def router(host: Host) -> APIRouter:
         begun = await _asked(store.begin_upload, upload, host.clock())
         return as_json({"run": run, "kept": begun.kept, "missing": begun.missing, "part_bytes": PART})
 
-    @routes.put("/{run}/parts/{part}", openapi_extra=_body("application/octet-stream"), responses=refusals("408", "413", "415"))
+    @routes.put(
+        "/{run}/parts/{part}",
+        openapi_extra=_body("application/octet-stream"),
+        responses=dict(refusals("408", "413", "415").items()),
+    )
     async def put(
         request: Request, run: Run, part: Annotated[int, Path(ge=0, lt=parts_of(LONGEST))], digest: Digest
     ) -> Response:
@@ -74,7 +79,7 @@ def router(host: Host) -> APIRouter:
             await _asked(store.put_part, _named(run), _digest(digest), part, data)
         return as_json({"run": run, "part": part})
 
-    @routes.post("/{run}/done", responses=refusals("409"))
+    @routes.post("/{run}/done", responses=dict(refusals("409").items()))
     async def done(request: Request, run: Run, digest: Digest) -> Response:
         """Say that all parts of a journal were sent: it is kept if it is whole and as announced."""
         store, _ = await enter(request, "push")
