@@ -50,7 +50,7 @@ def test_a_run_is_sent_in_parts_listed_and_comes_back_as_it_was(server: Serving,
     second = client.put(f"/v1/runs/{RUN}/parts/1?digest={digest}", content=packed, headers={"content-encoding": "gzip"})
     assert (first.status_code, second.status_code) == (200, 200)
     done = client.post(f"/v1/runs/{RUN}/done?digest={digest}")
-    assert (done.status_code, done.json()["state"], done.json()["by"]) == (200, "complete", "ci")
+    assert (done.status_code, done.json()["state"], done.json()["by"]) == (200, "complete", server.who)
     listed = looking(server, "/v1/runs?suite=main").json()
     assert (listed["kind"], [each["run"] for each in listed["runs"]]) == ("gatewatch.runs", [RUN])
     assert listed["runs"][0] == done.json() and listed["runs"][0]["header"]["run"] == RUN
@@ -59,6 +59,13 @@ def test_a_run_is_sent_in_parts_listed_and_comes_back_as_it_was(server: Serving,
     assert (back.content, back.headers["x-gatewatch-digest"]) == (journal, digest)
     assert back.headers["content-type"].startswith("application/x-ndjson")
     assert client.post(f"/v1/runs/{RUN}", content=announced(journal)).json()["kept"] is True
+
+
+def test_every_route_is_described(server: Serving, client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(paths["/v1/runs/{run}"]) == {"get", "post"} and set(paths["/v1/runs"]) == {"get"}
+    assert paths["/v1/runs/{run}/parts/{part}"]["put"]["requestBody"]["required"]
+    assert {"404", "409"} <= paths["/v1/runs/{run}/done"]["post"]["responses"].keys()
 
 
 def test_who_may_only_look_sends_nothing_and_who_may_only_send_sees_nothing(

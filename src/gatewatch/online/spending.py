@@ -87,16 +87,6 @@ def sampled(store: Store, since: float, until: float) -> list[Sent]:
     return found
 
 
-def as_rows(by: Sequence[str], lines: Sequence[SpendLine]) -> list[dict[str, Any]]:
-    """Lines as objects of JSON, with the keys that they were put together by."""
-    return [
-        dict(zip(by, line.key, strict=True))
-        | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
-        | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
-        for line in lines
-    ]
-
-
 def _part(cell: SpendCell, name: str) -> str:
     if name == "day":
         return datetime.fromtimestamp(cell.day, UTC).strftime("%Y-%m-%d")
