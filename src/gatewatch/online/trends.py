@@ -337,9 +337,12 @@ def _quantiles(by_share: Mapping[float, Mapping[int, int]]) -> dict[str, Quantil
 
 
 def _worth(by_share: Mapping[float, Mapping[int, int]], most: float) -> int:
-    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds."""
-    cells = []
+    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds.
+
+    One more of those that weigh most is taken to be longer: few are, and none may have been sent.
+    """
+    cells, least = [], min(by_share)
     for share, each in by_share.items():
         below = sum(count for place, count in each.items() if edges(place)[1] <= most)
-        cells.append(Cell(share, sum(each.values()), below, below))
+        cells.append(Cell(share, sum(each.values()) + (share == least), below, below))
     return max(1, int(effective_size(cells)))
