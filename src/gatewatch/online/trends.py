@@ -21,6 +21,7 @@ from gatewatch.stats.weighting import (
     total_of,
     weighted_mean,
     weighted_mean_of_cells,
+    weighted_rate,
 )
 from gatewatch.store.base import Store
 from gatewatch.store.bins import edges, quantile
@@ -311,7 +312,7 @@ def _rate(errors: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
     if every < 2:
         return Estimate(None, every)
     if len(n) > 1:
-        return weighted_mean_of_cells(Cell(share, n[share], errors[share], errors[share]) for share in n)
+        return weighted_rate([Cell(share, n[share], errors[share], errors[share]) for share in n])
     failed = sum(errors.values())
     return Estimate(failed / every, every, wilson(failed, every))
 
