@@ -23,7 +23,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import did_you_mean
     from gatewatch.core.money import dollars
-    from gatewatch.online.spending import KEYS, as_rows, month_of, sent, spending
+    from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
     from gatewatch.online.trends import erased
 
     keys = [each.strip() for each in by.split(",") if each.strip()]
@@ -38,8 +38,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     store = store_of(Project.open())
     try:
         lines = spending(store, since, until, keys)
-        flows = {cell.flow for cell in store.spend(since, until) if cell.kind == "task"}
-        chosen = sent(store, flows, since, until)
+        chosen = sampled(store, since, until)
         gone = erased(store, since, until)
     finally:
         store.close()

@@ -21,6 +21,7 @@ from gatewatch.stats.weighting import (
     total_of,
     weighted_mean,
     weighted_mean_of_cells,
+    weighted_rate,
 )
 from gatewatch.store.base import Store
 from gatewatch.store.bins import edges, quantile
@@ -326,7 +327,7 @@ def _rate(errors: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
     if every < 2:
         return Estimate(None, every)
     if len(n) > 1:
-        return weighted_mean_of_cells(Cell(share, n[share], errors[share], errors[share]) for share in n)
+        return weighted_rate([Cell(share, n[share], errors[share], errors[share]) for share in n])
     failed = sum(errors.values())
     return Estimate(failed / every, every, wilson(failed, every))
 
@@ -352,9 +353,12 @@ def _quantiles(by_share: Mapping[float, Mapping[int, int]]) -> dict[str, Quantil
 
 
 def _worth(by_share: Mapping[float, Mapping[int, int]], most: float) -> int:
-    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds."""
-    cells = []
+    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds.
+
+    One more of those that weigh most is taken to be longer: few are, and none may have been sent.
+    """
+    cells, least = [], min(by_share)
     for share, each in by_share.items():
         below = sum(count for place, count in each.items() if edges(place)[1] <= most)
-        cells.append(Cell(share, sum(each.values()), below, below))
+        cells.append(Cell(share, sum(each.values()) + (share == least), below, below))
     return max(1, int(effective_size(cells)))
