@@ -56,7 +56,8 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
                 operation["responses"] |= refusals("503")
             else:
                 operation["responses"] |= refusals(*READING)
-    document["paths"] |= _sending(body)
+    for path, methods in _sending(body).items():
+        document["paths"].setdefault(path, {}).update(methods)
     return document
 
 
