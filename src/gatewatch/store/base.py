@@ -4,16 +4,18 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from gatewatch.core.rates import Epoch
+from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Source
+from gatewatch.store.backfill import Backfill, BackfillState, Unfilled
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
     Expired,
     Gathered,
+    Heard,
     KeptScore,
     Leased,
     Piece,
@@ -111,19 +113,79 @@ class Store(Protocol):
         again, and the new score takes the place of the old."""
         ...
 
+    # Back-fills
+
+    def numbered(self, since: float, until: float) -> tuple[int, int]:
+        """The first and the last number of the requests that arrived in a window; there are none where the last is
+        less than the first."""
+        ...
+
+    def begin_backfill(
+        self,
+        work: int,
+        rules: tuple[Rule, ...],
+        numbers: tuple[int, int],
+        *,
+        author: str,
+        now: float,
+        most: float | None = None,
+    ) -> Backfill:
+        """Begin to score the requests of a work's flow that are numbered from the first to the last, by rules that
+        are never changed, for US dollars up to `most`."""
+        ...
+
+    def backfills(self, *, running: bool = False) -> list[Backfill]:
+        """Every back-fill there was, oldest first, or those that are running."""
+        ...
+
+    def undone(self, backfill: int) -> dict[str, int]:
+        """How many tasks of a back-fill have no score, by state."""
+        ...
+
+    def unfilled(self, work: Work, first: int, last: int, most: int) -> Unfilled:
+        """The next requests of a work's flow among those numbered from the first to the last, at most so many."""
+        ...
+
+    def fill(self, backfill: int, plan: Plan) -> int:
+        """Keep a decision on the next requests of a back-fill, and say how many tasks are new.
+
+        Its `read_at` is (`planned` of the back-fill, `thinned` of what was read). Nothing is kept where another worker
+        was quicker, the hold of some of these requests ended meanwhile, or the back-fill is not running."""
+        ...
+
+    def turn_backfill(
+        self, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
+    ) -> bool:
+        """Stop one that is running, say that it is done, or go on with one that was stopped (with another budget,
+        where one is given); say whether that changed anything. Tasks of one that is not running are not leased."""
+        ...
+
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads.
+
+        They are live ones of `works`, and those of `backfills` that are running. Each of these has an equal part of
+        the worker's places, as far as it can use it; live ones come first, but a quarter is the back-fills' while both
+        wait. `turn` is a number that goes up each time: where a quarter is no whole number, it is rounded in turns.
 
         `suspects` asks for only those whose lease ran out, now or before, or for none of these: a worker died over
         them, and another may, so that they had better be tried one at a time.
         """
         ...
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """How many suspects are due."""
         ...
 
@@ -187,9 +249,12 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """Whether any of the requests of a work, numbered from the first to the last of two, happened in a window;
-        or any of its sessions began in it, if it looks at those: their numbers are their `moved`."""
+        or any of its sessions began in it, if it looks at those: their numbers are their `moved`. With `never_kept`,
+        whether any of those requests did whose payload had no chance to outlive its hold."""
         ...
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
@@ -245,12 +310,12 @@ class Store(Protocol):
         """How much room payloads take."""
         ...
 
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
-        """A worker says that it is at work."""
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
+        """A worker says that it is at work, and which scorers it knows: their fingerprints, by name."""
         ...
 
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
-        """Workers heard of since a time: when last, and what they said."""
+    def workers(self, since: float) -> dict[str, Heard]:
+        """Workers heard of since a time."""
         ...
 
     def counts(self) -> Counts:

@@ -1,12 +1,25 @@
 """The store on SQLite: one file, which several processes may use at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gatewatch.core.errors import StoreError
-from gatewatch.core.rates import Epoch
+from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Source
-from gatewatch.store import arriving, housekeeping, planning, reading, rollups, schema, scores, spending, staging, tasks
+from gatewatch.store import (
+    arriving,
+    backfill,
+    housekeeping,
+    planning,
+    reading,
+    rollups,
+    schema,
+    scores,
+    spending,
+    staging,
+    tasks,
+)
+from gatewatch.store.backfill import Backfill, BackfillState, Unfilled
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
@@ -14,6 +27,7 @@ from gatewatch.store.rows import (
     Counts,
     Expired,
     Gathered,
+    Heard,
     KeptScore,
     Leased,
     Piece,
@@ -140,17 +154,67 @@ class SQLiteStore:
         """See `Store`."""
         planning.plan_session(self._db, session, tasks)
 
+    # Back-fills
+
+    def numbered(self, since: float, until: float) -> tuple[int, int]:
+        """See `Store`."""
+        return backfill.numbered(self._db, since, until)
+
+    def begin_backfill(
+        self,
+        work: int,
+        rules: tuple[Rule, ...],
+        numbers: tuple[int, int],
+        *,
+        author: str,
+        now: float,
+        most: float | None = None,
+    ) -> Backfill:
+        """See `Store`."""
+        return backfill.begin(self._db, work, rules, numbers, author=author, now=now, most=most)
+
+    def backfills(self, *, running: bool = False) -> list[Backfill]:
+        """See `Store`."""
+        return backfill.backfills(self._db, running=running)
+
+    def undone(self, backfill_: int) -> dict[str, int]:
+        """See `Store`."""
+        return backfill.undone(self._db, backfill_)
+
+    def unfilled(self, work: Work, first: int, last: int, most: int) -> Unfilled:
+        """See `Store`."""
+        return backfill.unfilled(self._db, work, first, last, most)
+
+    def fill(self, backfill_: int, plan: Plan) -> int:
+        """See `Store`."""
+        return backfill.fill(self._db, backfill_, plan)
+
+    def turn_backfill(
+        self, backfill_: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
+    ) -> bool:
+        """See `Store`."""
+        return backfill.turn(self._db, backfill_, state, now=now, reason=reason, most=most)
+
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """See `Store`."""
-        return tasks.lease(self._db, works, owner, most, now, until, suspects=suspects)
+        return tasks.lease(self._db, works, owner, most, now, until, backfills=backfills, suspects=suspects, turn=turn)
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """See `Store`."""
-        return tasks.suspects(self._db, works, now)
+        return tasks.suspects(self._db, works, now, backfills)
 
     def extend(self, owner: str, tasks_: Iterable[int], until: float) -> None:
         """See `Store`."""
@@ -207,9 +271,11 @@ class SQLiteStore:
         """See `Store`."""
         return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """See `Store`."""
-        return reading.happened(self._db, work, numbers, since, until)
+        return reading.happened(self._db, work, numbers, since, until, never_kept=never_kept)
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """See `Store`."""
@@ -255,11 +321,11 @@ class SQLiteStore:
         """See `Store`."""
         return housekeeping.payload_bytes(self._db)
 
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
         """See `Store`."""
-        housekeeping.heartbeat(self._db, worker, now, note)
+        housekeeping.heartbeat(self._db, worker, now, note, scorers or {})
 
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
+    def workers(self, since: float) -> dict[str, Heard]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
 
