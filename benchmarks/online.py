@@ -19,7 +19,7 @@ from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.ops import length
 from gatewatch.store.base import Store
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 TRACES = 10_000
 WORDS = (

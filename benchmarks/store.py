@@ -23,8 +23,8 @@ from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace, Usage
 from gatewatch.online.trends import trend
 from gatewatch.store.base import Store
+from gatewatch.store.open import open_store
 from gatewatch.store.rows import Arrival, Arrivals, Plan, Settled, Spent, Work
-from gatewatch.store.sqlite import open_store
 
 DAY = 86_400.0
 START = 20_000 * DAY

@@ -13,7 +13,7 @@ from cli.building import run
 from cli.traffic import TOML, answered, project, spooling, traffic
 from gatewatch import feedback
 from gatewatch.online.segments import segments
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 
 @pytest.fixture

@@ -208,12 +208,21 @@ def test_the_store_is_a_file_of_the_project(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "live.db").is_file()
 
 
-@pytest.mark.parametrize("address", ["postgresql://db/x", "sqlite://live.db", "sqlite:///", "live.db"])
+@pytest.mark.parametrize("address", ["mysql://me:secret@db/x", "sqlite://live.db", "sqlite:///", "live.db"])
 def test_a_store_that_is_not_known_is_refused(tmp_path: Path, address: str) -> None:
     project = opened(write(tmp_path, f'[project]\nstore = "{address}"'))
-    hint = "(PostgreSQL is not there yet)"
+    scheme = address.partition("://")[0]
     assert problems(lambda: store_address(project)) == [
-        f"gatewatch.toml: project.store: expected sqlite:///PATH, got {address!r} {hint}"
+        f"gatewatch.toml: project.store: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {scheme!r}"
+    ]
+
+
+def test_a_postgresql_is_shared_so_that_a_project_in_it_needs_a_name(tmp_path: Path) -> None:
+    toml = 'store = "postgresql://me@db/x"\n'
+    assert store_address(opened(write(tmp_path, f'[project]\nname = "a"\n{toml}'))) == "postgresql://me@db/x"
+    project = opened(write(tmp_path, f"[project]\n{toml}"))
+    assert problems(lambda: store_address(project)) == [
+        "gatewatch.toml: project.name: missing: a PostgreSQL is shared by projects, and this one has no name"
     ]
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from gatewatch.checks.traffic import FLOW, NOW, lease, planned, request, take, trends_agree_with_rows
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 WORKING = """
 import sys
 from gatewatch.checks.traffic import *
 from gatewatch.store.rows import Plan, Settled
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 store = open_store(sys.argv[1], busy_s=60)
 work = store.work(FLOW, "helpful", "f" * 12, "judge")
@@ -75,7 +75,7 @@ import resource, sys
 from pathlib import Path
 from gatewatch.checks.traffic import *
 from gatewatch.core.errors import StoreFull
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 store = open_store(sys.argv[1])
 take(store, request("first"))
@@ -112,7 +112,7 @@ SPENDING = """
 import sys
 from gatewatch.checks.traffic import *
 from gatewatch.store.rows import Settled
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 
 store = open_store(sys.argv[1], busy_s=60)
 while leased := lease(store, store.works()[0], sys.argv[2], most=7, now=NOW + 1000):
@@ -149,7 +149,7 @@ def test_two_processes_that_ship_the_same_segment_keep_it_once(tmp_path: Path) -
 import sys
 from gatewatch.checks.traffic import *
 from gatewatch.store.rows import Arrivals
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 store = open_store(sys.argv[1], busy_s=60)
 for n in range(30):
     store.take_in(Arrivals((request(f"{n}"),), (thumb(f"t{n}", f"{n}"),), {"full": 1}, "s", n + 1), NOW)

@@ -12,8 +12,8 @@ from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.worker import Done, Worker
 from gatewatch.scorers.base import Scorer
 from gatewatch.store.base import Store
+from gatewatch.store.open import open_store
 from gatewatch.store.rows import Arrivals, TakenIn
-from gatewatch.store.sqlite import open_store
 
 START = 1_790_000_000.0
 FLOW = "support"

@@ -14,8 +14,8 @@ from gatewatch.online.monitor import DAY_S
 from gatewatch.online.trends import trend
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.session import retries
+from gatewatch.store.open import open_store
 from gatewatch.store.rows import Row
-from gatewatch.store.sqlite import open_store
 from online.living import FLOW, START, Living, monitor, request, thumb, watch
 
 DOWN = Rule(1.0, marks=bits(["thumbs_down"]))

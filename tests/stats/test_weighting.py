@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewatch.stats.weighting import Cell, hajek, spread_by, weighted_mean, weighted_mean_of_cells
+from gatewatch.stats.weighting import (
+    Cell,
+    effective_size,
+    hajek,
+    spread_by,
+    total_of,
+    weighted_mean,
+    weighted_mean_of_cells,
+)
 from stats.vectors import hold
 
 shares = st.floats(0.01, 1)
@@ -68,6 +76,47 @@ def test_what_could_not_be_sampled_is_refused() -> None:
         weighted_mean_of_cells([Cell(0.0, 1, 1.0, 1.0)])
     assert weighted_mean([], []).mean is None
     assert weighted_mean_of_cells([Cell(0.0, 0, 0.0, 0.0)]).mean is None
+
+
+@given(st.integers(1, 500), st.integers(0, 500), st.sampled_from([0.05, 0.2, 1.0]))
+def test_values_of_one_weight_are_worth_as_many_as_they_are(n: int, k: int, pi: float) -> None:
+    assert effective_size([Cell(pi, n, min(k, n), min(k, n))]) == pytest.approx(n)
+
+
+def test_a_rate_of_a_rare_kind_that_was_all_kept_is_worth_more_than_was_kept() -> None:
+    assert effective_size([Cell(1.0, 100, 100, 100), Cell(0.1, 990, 0, 0)]) == pytest.approx(9167, abs=20)
+    assert effective_size([Cell(0.1, 10, 10, 10), Cell(1.0, 9900, 0, 0)]) == pytest.approx(1000, rel=0.02)
+
+
+def test_a_total_is_known_where_all_was_kept_and_bounded_where_not() -> None:
+    value, ends = total_of({1.0: 70})
+    assert (value, ends.low, ends.high) == (70, 70, 70)
+    value, ends = total_of({0.1: 1})  # exactly: where 1 in N has a probability of 0.025 on either side is 1 and 55
+    assert value == 10 and 1 <= ends.low < 3 and 45 < ends.high < 60
+    both, wide = total_of({1.0: 70, 0.1: 1})
+    assert (both, wide.low, wide.high) == pytest.approx((80, 70 + ends.low, 70 + ends.high))
+    assert total_of({})[0] == 0.0
+    with pytest.raises(ValueError, match="not estimated"):
+        total_of({0.0: 1})
+
+
+@given(st.dictionaries(st.sampled_from([2.0**-40, 0.01, 0.1, 0.9, 1.0]), st.integers(0, 10**6), max_size=5))
+def test_the_bounds_of_a_total_are_about_it_and_never_below_what_was_seen(counts: dict[float, int]) -> None:
+    value, ends = total_of(counts)
+    assert sum(counts.values()) <= ends.low * (1 + 1e-9) and ends.low <= value * (1 + 1e-9)
+    assert value <= ends.high * (1 + 1e-9)
+
+
+@pytest.mark.slow
+def test_bounds_of_totals_cover_them_however_few_are_kept() -> None:
+    random_ = random.Random(3)
+    for every, pi in ((20, 0.1), (100, 0.05), (1000, 0.25), (300, 0.9)):
+        covered = 0
+        for _ in range(1000):
+            kept = sum(random_.random() < pi for _ in range(every))
+            ends = total_of({pi: kept})[1]
+            covered += ends.low <= every <= ends.high or not kept  # of nothing nothing is told
+        assert covered >= 930, (every, pi, covered)
 
 
 @pytest.mark.slow

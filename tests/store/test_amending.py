@@ -10,7 +10,7 @@ from gatewatch.checks.spans import made
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, take, thumb, trends_agree_with_rows
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrivals, Plan, Settled, Thinned
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 
 def planned(store: Store) -> None:

@@ -9,7 +9,7 @@ from gatewatch.checks.traffic import NOW, request, take, thumb
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.rows import Arrivals, Row, Said, TakenIn
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 
 def test_a_request_comes_back_as_it_was(tmp_path: Path) -> None:

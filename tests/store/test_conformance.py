@@ -1,4 +1,4 @@
-"""The kit of stores: SQLite holds to it, and it catches stores that are broken."""
+"""The kit of stores: SQLite and PostgreSQL hold to it, and it catches stores that are broken."""
 
 from collections.abc import Iterable, Sequence
 from itertools import count
@@ -12,23 +12,27 @@ from gatewatch.checks.store import CHECKS, Check, check_store
 from gatewatch.checks.traffic import NOW
 from gatewatch.store.backfill import BackfillState
 from gatewatch.store.base import Store
-from gatewatch.store.database import Database
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
-from gatewatch.store.sqlite import SQLiteStore
-from store.making import a_store
+from gatewatch.store.sql import SQLStore
+from gatewatch.store.sqlite_file import SQLiteDatabase
+from store.making import BACKENDS, Backend
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_sqlite_holds_to_each_check(tmp_path: Path, check: Check) -> None:
-    check(a_store(tmp_path))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_holds_to_each_check(tmp_path: Path, check: Check, backend: Backend) -> None:
+    store = backend(tmp_path)
+    check(store)
+    store.close()
 
 
-def test_sqlite_holds_to_the_kit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_holds_to_the_kit(tmp_path: Path, backend: Backend) -> None:
     number = count()
-    check_store(lambda: a_store(tmp_path / f"{next(number)}"))
+    check_store(lambda: backend(tmp_path / f"{next(number)}"))
 
 
-class TakesInTwice(SQLiteStore):
+class TakesInTwice(SQLStore):
     """One that takes a repeated delivery for a new request."""
 
     def take_in(self, arrivals: Arrivals, now: float) -> TakenIn:
@@ -42,7 +46,7 @@ class TakesInTwice(SQLiteStore):
         return super().take_in(replace(arrivals, traces=tuple(traces)), now)
 
 
-class SettlesLate(SQLiteStore):
+class SettlesLate(SQLStore):
     """One that lets any worker settle, whatever became of its lease."""
 
     def settle(self, settled: Iterable[Settled], now: float) -> int:
@@ -50,14 +54,14 @@ class SettlesLate(SQLiteStore):
         return super().settle([replace(each, attempt=n) for each in every for n in range(1, 4)], now)
 
 
-class LeasesAnew(SQLiteStore):
+class LeasesAnew(SQLStore):
     """One that leases to one worker what another has."""
 
     def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float, **more: Any) -> list[Leased]:
         return super().lease(works, owner, most, now, now, **more)
 
 
-class DoublesBackfills(SQLiteStore):
+class DoublesBackfills(SQLStore):
     """One that does not see that another worker decided already."""
 
     def fill(self, backfill_: int, plan: Plan) -> int:
@@ -65,14 +69,14 @@ class DoublesBackfills(SQLiteStore):
         return super().fill(backfill_, replace(plan, read_at=(planned, (plan.read_at or (0, 0))[1])))
 
 
-class LeasesWhatIsStopped(SQLiteStore):
+class LeasesWhatIsStopped(SQLStore):
     """One whose back-fills cannot be stopped."""
 
     def turn_backfill(self, backfill_: int, state: BackfillState, **more: Any) -> bool:
         return True
 
 
-class FirstComeFirstServed(SQLiteStore):
+class FirstComeFirstServed(SQLStore):
     """One that knows no shares."""
 
     def lease(
@@ -84,42 +88,42 @@ class FirstComeFirstServed(SQLiteStore):
         return found or super().lease((), owner, most, now, until, backfills=backfills, **more)
 
 
-class ForgetsChanges(SQLiteStore):
+class ForgetsChanges(SQLStore):
     """One that does not say that marks changed."""
 
     def unplanned(self, work: Work, most: int) -> Unplanned:
         return replace(super().unplanned(work, most), changed=())
 
 
-class ForgetsToMove(SQLiteStore):
+class ForgetsToMove(SQLStore):
     """One that keeps the probability of the time of sampling."""
 
     def plan(self, work: int, plan: Plan) -> int:
         return super().plan(work, replace(plan, moved=()))
 
 
-class Generous(SQLiteStore):
+class Generous(SQLStore):
     """One that knows no limit."""
 
     def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
         return super().reserve(budget, limit * 2, amount, task)
 
 
-class KeepsPayloads(SQLiteStore):
+class KeepsPayloads(SQLStore):
     """One that thins nothing."""
 
     def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
         return super().thin([replace(each, gone=False) for each in decided], enough)
 
 
-class LetsGoOfAll(SQLiteStore):
+class LetsGoOfAll(SQLStore):
     """One that does not know when there is room enough."""
 
     def let_go(self, enough: int, most: int) -> int:
         return super().let_go(2**60, most)
 
 
-class ThinsByOldMarks(SQLiteStore):
+class ThinsByOldMarks(SQLStore):
     """One that does not see that marks changed since it was decided what is to go."""
 
     def thin(self, decided: Sequence[Thinned], enough: int | None = None) -> int:
@@ -127,14 +131,14 @@ class ThinsByOldMarks(SQLiteStore):
         return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided], enough)
 
 
-class Raises(SQLiteStore):
+class Raises(SQLStore):
     """One that cannot read what it keeps."""
 
     def payload(self, seq: int) -> bytes | None:
         raise ValueError("no")
 
 
-BROKEN: Sequence[tuple[type[SQLiteStore], str]] = (
+BROKEN: Sequence[tuple[type[SQLStore], str]] = (
     (TakesInTwice, "came twice in one batch"),
     (SettlesLate, "whose lease ran out settled"),
     (LeasesAnew, "leased to two workers"),
@@ -152,11 +156,11 @@ BROKEN: Sequence[tuple[type[SQLiteStore], str]] = (
 
 
 @pytest.mark.parametrize(("broken", "message"), BROKEN)
-def test_a_broken_store_is_caught_and_named(tmp_path: Path, broken: type[SQLiteStore], message: str) -> None:
+def test_a_broken_store_is_caught_and_named(tmp_path: Path, broken: type[SQLStore], message: str) -> None:
     number = count()
 
     def make() -> Store:
-        return broken(Database.open(tmp_path / f"{next(number)}.db"))
+        return broken(SQLiteDatabase.open(tmp_path / f"{next(number)}.db"))
 
     with pytest.raises(AssertionError, match=message):
         check_store(make)

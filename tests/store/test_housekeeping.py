@@ -19,7 +19,7 @@ from gatewatch.checks.traffic import (
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.store import housekeeping
 from gatewatch.store.rows import Plan, Settled
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 RULES = (Rule(0.1),)
 

@@ -14,7 +14,7 @@ from gatewatch.checks.traffic import (
 )
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.store.rows import Plan, Settled, Thinned
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 RULES = (Rule(0.1),)
 

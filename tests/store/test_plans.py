@@ -8,7 +8,8 @@ import pytest
 from gatewatch.checks.store import CHECKS
 from gatewatch.checks.traffic import FLOW, NOW, request, take, thumb
 from gatewatch.store.rows import Thinned
-from gatewatch.store.sqlite import SQLiteStore
+from gatewatch.store.sql import SQLStore
+from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
 SMALL = {"meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
@@ -28,9 +29,10 @@ MAY_SCAN = (
 )
 
 
-def followed(folder: Path, seen: set[str]) -> SQLiteStore:
+def followed(folder: Path, seen: set[str]) -> SQLStore:
     store = a_store(folder)
-    assert isinstance(store, SQLiteStore)
+    assert isinstance(store, SQLStore)
+    assert isinstance(store._db, SQLiteDatabase)
     store._db._connection.set_trace_callback(seen.add)
     return store
 
@@ -61,7 +63,7 @@ def statements(tmp_path: Path) -> set[str]:
 
 def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
     store = a_store(tmp_path)
-    assert isinstance(store, SQLiteStore)
+    assert isinstance(store, SQLStore) and isinstance(store._db, SQLiteDatabase)
     shapes = {re.sub(r"\([\d, ]{20,}\)", "(1)", each): each for each in statements(tmp_path)}
     assert len(shapes) > 80
     bad = []
@@ -112,7 +114,7 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
 )
 def test_an_index_gives_what_is_wanted_in_order(tmp_path: Path, statement: str, index: str) -> None:
     store = a_store(tmp_path)
-    assert isinstance(store, SQLiteStore)
+    assert isinstance(store, SQLStore)
     plan = [row[-1] for row in store._db.execute(f"EXPLAIN QUERY PLAN {statement}")]
     assert len(plan) == 1, plan  # no sorting
     assert f"INDEX {index}" in plan[0]

@@ -7,7 +7,7 @@ import pytest
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take
 from gatewatch.store import reading
 from gatewatch.store.rows import Settled
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 
 @pytest.mark.parametrize("few", [0, 3, 2000])

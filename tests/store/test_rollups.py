@@ -8,7 +8,7 @@ from gatewatch.checks.traffic import DAY, FLOW, NOW, request, take, thumb, trend
 from gatewatch.core.trace import Fault
 from gatewatch.store.bins import bin_of, quantile
 from gatewatch.store.rows import SignalCell
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 
 def test_a_cell_has_every_request_of_its_bucket(tmp_path: Path) -> None:

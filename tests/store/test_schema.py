@@ -8,7 +8,7 @@ import pytest
 from gatewatch.checks.traffic import request, take
 from gatewatch.core.errors import StoreError
 from gatewatch.store import schema
-from gatewatch.store.sqlite import open_database
+from gatewatch.store.open import open_database
 from store.making import a_store
 
 MORE = (*schema.STEPS, schema.Step("2027-01-01", "a note", ("ALTER TABLE work ADD COLUMN note TEXT",)))

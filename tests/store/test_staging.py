@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gatewatch.checks.traffic import NOW, request
 from gatewatch.store.rows import Arrivals, Piece
-from store.making import a_store
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 
 def piece(trace: str, span: int, *, root: bool = False) -> Piece:

@@ -9,6 +9,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Plan, Settled, Thinned, Work
 
 RULES = (Rule(0.6, stored=True),)
+RULER = FLOW, "helpful", "f" * 12
 
 
 def begun(store: Store, work: Work, first: int, last: int, most: float | None = None) -> Backfill:
@@ -30,12 +31,12 @@ def fills_a_range_once(store: Store) -> None:
     said = (begun_.state, begun_.author, begun_.at, begun_.rules, begun_.planned, begun_.most, begun_.flow)
     assert said == ("running", "mia", NOW, RULES, 0, 1.5, FLOW), f"a back-fill that began is {begun_}"
     store.thin([Thinned(1, 0, 0.9, gone=False)])
-    found = store.unfilled(work, 1, 7, 9)
+    found = store.unfilled(*RULER, (1, 7), 9)
     numbers = [row.seq for row in found.rows]
     assert (numbers, found.through, found.stored) == ([1], 1, True), f"those whose hold is over are {found}"
     plan = Plan(moved=((1, 0.6),), epoch=Epoch(1, 1, RULES), through=found.through, read_at=(0, found.thinned))
     store.fill(begun_.id, plan)
-    found = store.unfilled(work, 2, 7, 9)
+    found = store.unfilled(*RULER, (2, 7), 9)
     numbers = [row.seq for row in found.rows]
     assert (numbers, found.there, found.stored) == ([2, 4, 6], frozenset({2}), False), (
         f"the next of a range are {found}"
@@ -59,7 +60,7 @@ def fills_only_what_was_read(store: Store) -> None:
     work = store.work(FLOW, "helpful", "f" * 12, "judge")
     take(store, request("a"), request("b"))
     back = begun(store, work, 1, 2)
-    found = store.unfilled(work, 1, 2, 9)
+    found = store.unfilled(*RULER, (1, 2), 9)
     store.thin([Thinned(1, 0, 0.1, gone=True)])
     plan = Plan(((1, NOW, 0.6),), epoch=Epoch(1, 2, RULES), through=2, read_at=(0, found.thinned))
     assert store.fill(back.id, plan) == 0, "it was decided by a hold that is over"

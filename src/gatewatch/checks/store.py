@@ -15,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gatewatch.checks.backfill import fills_a_range_once, fills_only_what_was_read, shares_fairly, stops_and_goes_on
+from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import said_by
@@ -395,5 +396,6 @@ CHECKS: tuple[Check, ...] = (
     knows_its_workers,
     gathers_spans,
     amends_requests,
+    *OF_RUNS,
 )
 """Every check, in order."""

@@ -18,7 +18,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import did_you_mean
     from gatewatch.core.money import dollars
-    from gatewatch.online.spending import KEYS, month_of, spending
+    from gatewatch.online.spending import KEYS, month_of, sent, spending
 
     keys = [each.strip() for each in by.split(",") if each.strip()]
     for each in keys:
@@ -32,6 +32,8 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     store = store_of(Project.open())
     try:
         lines = spending(store, since, until, keys)
+        flows = {cell.flow for cell in store.spend(since, until) if cell.kind == "task"}
+        chosen = sent(store, flows, since, until)
     finally:
         store.close()
     if as_json:
@@ -41,7 +43,8 @@ def command(*, by: str, month: str, as_json: bool) -> None:
             | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
             for line in lines
         ]
-        print_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+        found = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows}
+        print_json(found | ({"sampled": chosen} if chosen else {}))
         return
     if not lines:
         click.echo("nothing was spent, or nothing is known of it")
@@ -65,3 +68,10 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     known = sum(line.cost for line in lines)
     unknown = sum(line.unknown for line in lines)
     click.echo(f"in all {dollars(known)}" + (f", and {unknown:,} calls whose price is unknown" if unknown else ""))
+    for flow in chosen:
+        cost = (
+            f"all of them cost about {dollars(flow.cost)}" if flow.unknown < flow.requests else "their cost is unknown"
+        )
+        cost += f", unknown of about {flow.unknown:,}" if 0 < flow.unknown < flow.requests else ""
+        name = clean(flow.flow or "(no flow)")
+        click.echo(f"{name}: {flow.sent:,} of about {flow.requests:,} requests were sent (upstream sampling); {cost}")

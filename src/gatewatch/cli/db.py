@@ -19,24 +19,26 @@ def status(*, as_json: bool) -> None:
     from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
-    from gatewatch.store.sqlite import open_database, open_store
+    from gatewatch.store.open import open_database, open_store
 
-    address = store_address(Project.open())
-    db = open_database(address)
+    project = Project.open()
+    address, name = store_address(project), project.settings.project.name
+    db = open_database(address, project=name)
     try:
         found = schema.status(db)
     finally:
         db.close()
+    place = db.name
     missing = [f"{step.date} {step.what}" for step in found.missing]
     if found.version and missing:
         if as_json:
             print_json({"kind": "gatewatch.db", "version": 1, "schema": found.version, "missing": missing})
             return
-        click.echo(shown(f"{address}  layout {found.version}, {len(missing)} behind: `gatewatch db migrate` adds"))
+        click.echo(shown(f"{place}  layout {found.version}, {len(missing)} behind: `gatewatch db migrate` adds"))
         for each in missing:
             click.echo(shown(f"  {each}"))
         return
-    store = open_store(address)
+    store = open_store(address, project=name)
     try:
         counts = store.counts()
     finally:
@@ -44,7 +46,7 @@ def status(*, as_json: bool) -> None:
     if as_json:
         print_json({"kind": "gatewatch.db", "version": 1, **msgspec.to_builtins(counts)})
         return
-    click.echo(shown(f"{address}  layout {counts.schema}, {counts.file_bytes / 1e6:,.1f} MB"))
+    click.echo(shown(f"{place}  layout {counts.schema}, {counts.file_bytes / 1e6:,.1f} MB"))
     click.echo(
         f"requests  {counts.traces:,}; {counts.payloads:,} have a payload ({counts.payload_bytes / 1e6:,.1f} MB)"
     )
@@ -58,18 +60,19 @@ def status(*, as_json: bool) -> None:
 
 @command.command(name="migrate")
 def migrate() -> None:
-    """Bring the store's layout up to date. Stop the workers first; others wait until it is done."""
+    """Bring the store's layout up to date. Stop the workers and servers first; others wait until it is done."""
     from gatewatch.config.monitors import store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
-    from gatewatch.store.sqlite import open_database
+    from gatewatch.store.open import open_database
 
-    address = store_address(Project.open())
-    db = open_database(address)
+    project = Project.open()
+    address, name = store_address(project), project.settings.project.name
+    db = open_database(address, project=name)
     try:
         done = schema.migrate(db)
     finally:
         db.close()
     for step in done:
         click.echo(shown(f"{step.date} {step.what}"))
-    click.echo(shown(f"{address} is up to date"))
+    click.echo(shown(f"{db.name} is up to date"))

@@ -30,6 +30,7 @@ COMMANDS = {
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
+    "push": "Send a run's journal to a server, which keeps it beside live data.",
     "rescore": "Score a run's stored outputs again, without calling the application.",
     "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",
     "run": "Run a suite's task over its dataset and score every row.",

@@ -74,6 +74,7 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
 
 
 def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
+    from msgspec import UNSET
     from rich.table import Table
     from rich.text import Text
 
@@ -91,7 +92,8 @@ def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
             table.add_column(Text(shown(heading)), justify="right")
         table.add_column("")
         for part in each:
-            cells = (part.slice or "(none)", f"{part.requests:,}", f"{part.share:.1%}")
+            about = "" if part.sent is UNSET else "~"
+            cells = (part.slice or "(none)", f"{about}{part.requests:,}", f"{part.share:.1%}")
             gap = "hardly tested" if part.gap else ""
             table.add_row(*(Text(clean(str(cell))) for cell in (*cells, *(str(n) for n in part.cases.values()), gap)))
         out.print(table)
@@ -134,14 +136,25 @@ def _signals(signals: "Signals") -> Iterator[str]:
     rate, ends = signals.errors.mean, signals.errors.interval
     errors = "" if rate is None else f" \u00b7 errors {rate:.2%}"
     errors += "" if ends is None else f" [{ends.low:.2%}, {ends.high:.2%}]"
-    yield f"{counted(signals.n, 'request')}{errors} \u00b7 {signals.timeouts} timed out"
+    yield f"{_requests(signals)}{errors} \u00b7 {signals.timeouts} timed out"
     for name, quantiles in (("latency", signals.latency_s), ("first token", signals.first_token_s)):
         if quantiles:
             yield f"{name}  " + " \u00b7 ".join(f"{key} {_seconds(each)}" for key, each in quantiles.items())
-    known = signals.n - signals.unknown_cost
+    known = round(signals.every) - signals.unknown_cost
     cost = f"{dollars(signals.cost)} ({dollars(signals.cost / known)} a request)" if known else "unknown"
     cost += f", unknown of {signals.unknown_cost:,}" if known and signals.unknown_cost else ""
     yield f"cost  {cost} \u00b7 tokens {signals.input_tokens:,} in, {signals.output_tokens:,} out"
+
+
+def _requests(signals: "Signals") -> str:
+    """How many requests there were, or about how many, where only some of them were sent."""
+    from msgspec import UNSET
+
+    if signals.requests is UNSET:
+        return counted(signals.n, "request")
+    every, ends = signals.requests.value, signals.requests.interval
+    bounds = f"[{ends.low:,.0f}, {ends.high:,.0f}]"
+    return f"about {counted(round(every), 'request')} {bounds} ({signals.n:,} sent, {100 * signals.n / every:.3g}%)"
 
 
 def _judges(judges: "JudgeCost") -> str:
@@ -173,6 +186,7 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
         table.add_column(heading, justify="right", no_wrap=True)
     told = [each for each in found.scorers if each.source == "feedback"]
     names = _names(found)
+    sent = " of those sent" if found.signals.requests else ""
     for each in found.scorers:
         if each in told:
             continue
@@ -185,7 +199,7 @@ def _scorers(found: "Trend", out: "Console", say: Callable[[str], None]) -> None
     for each in told:  # whoever says something chose to: it is not of all
         n, share = each.total.estimate.n, each.total.estimate.n / found.signals.n
         mean = " ".join(_mean(each.total)).rstrip()
-        say(f"{each.scorer}  {mean} over {counted(n, 'request')} ({share:.1%}) of which it was said")
+        say(f"{each.scorer}  {mean} over {counted(n, 'request')} ({share:.1%}{sent}) of which it was said")
     for each in found.scorers:
         if each.total.incomplete:
             name = names[each.fingerprint, each.source]
@@ -231,7 +245,12 @@ def _points(found: "Trend", moment: Any, out: "Console", say: Callable[[str], No
     table = start("requests", "errors", "p95")
     for bucket, signals in shown_points:
         p95, rate = signals.latency_s.get("p95"), signals.errors.mean
-        row = (f"{signals.n:,}", "" if rate is None else f"{rate:.1%}", "" if p95 is None else seconds(p95.value))
+        about = "~" if signals.requests else ""
+        row = (
+            f"{about}{signals.every:,.0f}",
+            "" if rate is None else f"{rate:.1%}",
+            "" if p95 is None else seconds(p95.value),
+        )
         table.add_row(moment(bucket), *row)
     out.print(table)
     names = _names(found)

@@ -79,10 +79,13 @@ def lines_of(found: "Ledger", trace: "Trace | None" = None) -> Iterator[str]:
         "late marks": ", ".join(names(row.late)),
         "payload": row.payload if row.kept is None else f"{row.payload} (kept with probability {row.kept:.3g})",
     }
+    if row.share < 1:
+        facts["sent"] = f"with probability {row.share:.3g}, by upstream sampling: it stands for {1 / row.share:.3g}"
     for name, value in facts.items():
         if value:
             yield f"  {name:<11} {value}"
-    yield f"  {'u':<11} {row.u:.6f}: it is scored where this is below pi"
+    factor = " over that of being sent" if row.share < 1 else ""
+    yield f"  {'u':<11} {row.u:.6f}: it is scored where this is below pi{factor}"
     if trace is not None:
         yield ""
         yield from _content(trace)
@@ -120,4 +123,5 @@ def _fate(each: "Entry") -> str:
     reason = ""
     if each.score is not None and each.score.explanation:
         reason = f"  {each.score.explanation[:200]}"
-    return f"{each.fate}{value}  pi {each.pi:.3g}{why}{reason}"
+    sent = f" = {each.pi / each.sent:.3g} x {each.sent:.3g} sent" if each.sent else ""
+    return f"{each.fate}{value}  pi {each.pi:.3g}{sent}{why}{reason}"

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gatewatch.config.load import shortest
 from gatewatch.config.parts import project_slice
@@ -16,13 +16,16 @@ FEW = 5
 
 
 class SliceCoverage(Struct, frozen=True):
-    """A slice: its live requests, their share of all, and its cases by suite. `gap`: it is live, and hardly tested."""
+    """A slice: its live requests, their share of all, and its cases by suite. `gap`: it is live, and hardly tested.
+
+    Where whatever sent the requests chose some of them, `sent` of the slice's came, and `requests` is an estimate."""
 
     slice: str
     requests: int
     share: float
     cases: dict[str, int]
     gap: bool
+    sent: int | UnsetType = UNSET
 
 
 def coverage(project: Project, store: Store, flow: str, *, since: float, until: float) -> list[SliceCoverage]:
@@ -31,10 +34,14 @@ def coverage(project: Project, store: Store, flow: str, *, since: float, until: 
     Raises:
         InputError: when a suite's dataset, or the slice function, cannot be read.
     """
-    live: Counter[str] = Counter()
+    live: dict[str, float] = {}
+    came: Counter[str] = Counter()
+    chosen = False
     for cell in store.signals(flow, "day", since, until):
-        live[cell.slice] += cell.n
-    total = live.total()
+        live[cell.slice] = live.get(cell.slice, 0.0) + cell.n / cell.share
+        came[cell.slice] += cell.n
+        chosen |= cell.share < 1.0
+    total = sum(live.values())
     slice_of = project_slice(project)
     suites: dict[str, Counter[str]] = {}
     for name, suite in project.settings.suites.items():
@@ -44,6 +51,8 @@ def coverage(project: Project, store: Store, flow: str, *, since: float, until: 
     found = []
     for part in dict.fromkeys(every):
         cases = {name: counted[part] for name, counted in suites.items()}
-        gap = live[part] > 0 and bool(cases) and max(cases.values()) < FEW
-        found.append(SliceCoverage(part, live[part], live[part] / total if total else 0.0, cases, gap))
+        requests = live.get(part, 0.0)
+        gap = requests > 0 and bool(cases) and max(cases.values()) < FEW
+        share, sent = requests / total if total else 0.0, came[part] if chosen else UNSET
+        found.append(SliceCoverage(part, round(requests), share, cases, gap, sent))
     return sorted(found, key=lambda each: (-each.requests, each.slice))

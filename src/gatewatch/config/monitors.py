@@ -132,23 +132,32 @@ def store_of(project: Project) -> "Store":
         ConfigError: for an address that no store is known for.
         StoreError: when it cannot be opened.
     """
-    from gatewatch.store.sqlite import open_store
+    from gatewatch.store.open import open_store
 
-    return open_store(store_address(project))
+    return open_store(store_address(project), project=project.settings.project.name)
 
 
 def store_address(project: Project) -> str:
-    """The address of the project's store, with a path that does not depend on where a command is called.
+    """The address of the project's store; a path in it does not depend on where a command is called. It may have a
+    password in it: messages call a store by its `name`.
 
     Raises:
-        ConfigError: for one that no store is known for.
+        ConfigError: for one that no store is known for, and for a PostgreSQL where the project has no name.
     """
-    address = project.settings.project.store
-    scheme, separator, path = address.partition(":///")
-    if scheme != "sqlite" or not separator or not path or "\0" in path:
-        what = f"expected sqlite:///PATH, got {address!r}"
-        raise ConfigError(Problem(f"{FILE}: project.store", what, "PostgreSQL is not there yet"))
-    return f"sqlite:///{project.root / path}"
+    from gatewatch.store.open import SQLITE, is_postgres
+
+    address, where = project.settings.project.store, f"{FILE}: project.store"
+    if is_postgres(address) and "\0" not in address:
+        if not project.settings.project.name:
+            what = "is shared by projects, and this one has no name"
+            raise ConfigError(Problem(f"{FILE}: project.name", f"missing: a PostgreSQL {what}"))
+        return address
+    path = address.removeprefix(SQLITE)
+    if path == address or not path or "\0" in path:
+        scheme = address.partition("://")[0] if "://" in address else address
+        what = f"expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {scheme!r}"
+        raise ConfigError(Problem(where, what))
+    return f"{SQLITE}{project.root / path}"
 
 
 def _monitors(project: Project, problems: Problems, models: WatchedModels | None, hold: float) -> Iterator[Monitor]:

@@ -48,7 +48,7 @@ class Journal:
     def resume(cls, path: Path) -> "Journal":
         """Open the journal of a run that was cut off, behind its last whole record."""
         descriptor = _locked(path, 0)
-        os.ftruncate(descriptor, _whole_length(path))
+        os.ftruncate(descriptor, whole_length(path))
         os.lseek(descriptor, 0, os.SEEK_END)
         return cls(path, descriptor)
 
@@ -138,7 +138,7 @@ def in_use(path: Path) -> bool:
     return False
 
 
-def _whole_length(path: Path) -> int:
+def whole_length(path: Path) -> int:
     """The length of the file up to the end of its last whole line: behind it lies what a crash tore."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
@@ -167,7 +167,7 @@ class JournalReader:
             record = codec.unframe(file.readline())
         if record is None or record[0] != "head":
             raise InputError(Problem(str(path), "not a run's journal, or its first line is damaged"))
-        self.header = _header(path, record[1])
+        self.header = header_of(record[1], str(path))
 
     def _open(self) -> BinaryIO:
         try:
@@ -212,23 +212,28 @@ class JournalReader:
         yield from (row for row in waiting.values() if row.trace is not None)
 
 
-def _header(path: Path, payload: bytes) -> RunHeader:
+def header_of(payload: bytes, where: str) -> RunHeader:
+    """The header of a run, from the payload of its journal's first record; `where` is told where it is none.
+
+    Raises:
+        InputError: it is another thing's, or a newer Gatewatch wrote it.
+    """
     try:
         stated = codec.decode(payload, dict[str, Any])
-    except ValueError as error:
-        raise InputError(Problem(str(path), f"its first line is not that of a run: {error}")) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(Problem(where, f"its first line is not that of a run: {error}")) from None
     if stated.get("kind") != RUN_KIND:
-        raise InputError(Problem(str(path), f"is a {stated.get('kind')}, not a {RUN_KIND}"))
+        raise InputError(Problem(where, f"is a {stated.get('kind')}, not a {RUN_KIND}"))
     version = stated.get("version", 1)
-    if version > RUN_VERSION:
+    if isinstance(version, int) and version > RUN_VERSION:
         what = f"was written by a newer Gatewatch (format {version}; this one reads up to {RUN_VERSION})"
-        raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
+        raise InputError(Problem(where, what, "upgrade gatewatch to read it"))
     try:
         found = codec.decode(payload, RunHeader)
-    except ValueError as error:
-        raise InputError(Problem(str(path), f"its first line is not that of a run: {error}")) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(Problem(where, f"its first line is not that of a run: {error}")) from None
     if not RUN_ID.fullmatch(found.run):  # it names files
-        raise InputError(Problem(str(path), f"its first line is not that of a run: {found.run!r} is no run's id"))
+        raise InputError(Problem(where, f"its first line is not that of a run: {found.run!r} is no run's id"))
     return found
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gatewatch.core.rates import Epoch, Facts, probability, rate
 from gatewatch.core.score import Score, Source
-from gatewatch.online.sample import facts_of, facts_of_session
+from gatewatch.online.sample import facts_of, facts_of_session, share_of_session
 from gatewatch.store.base import Store
 from gatewatch.store.rows import KeptScore, Row, Session, TaskState, Work
 
@@ -19,7 +19,8 @@ Fate = Literal[
 class Entry(Struct, frozen=True):
     """What became of a request with one scorer: with what probability it was to be scored, and why it was or was not.
 
-    A request was to be scored if its `u` is below `pi`.
+    A request was to be scored if its `u` is below `pi`. Where it, or its session, was sent with a probability below 1,
+    that is `sent`, and part of `pi`: it was to be scored if its `u` is below pi / sent.
     """
 
     scorer: str
@@ -28,6 +29,7 @@ class Entry(Struct, frozen=True):
     pi: float
     why: str = ""
     score: Score | None = None
+    sent: float | UnsetType = UNSET
 
 
 class Ledger(Struct, frozen=True):
@@ -50,21 +52,23 @@ def ledger(store: Store, row: Row) -> Ledger:
             continue
         decided = _of_session(store, work, session) if work.of_sessions else _of_request(store, work, row)
         ruler = work.scorer, work.fingerprint
+        chance = decided.pi * decided.sent
+        sent = decided.sent if decided.sent < 1.0 else UNSET
         said = by_ruler.pop((*ruler, work.source), None)
         if said is not None:
             score = said.score
             made: Fate = "scorer error" if score.status == "scorer_error" else "scored"
-            entries.append(Entry(*ruler, made, said.pi, decided.shares, score))
+            entries.append(Entry(*ruler, made, said.pi, decided.shares, score, sent))
         elif ruler in tasks:
             task = tasks[ruler]
             why = task.reason or f"try {task.attempts + 1}"
-            entries.append(Entry(*ruler, _FATES[task.state], task.pi, why))
+            entries.append(Entry(*ruler, _FATES[task.state], task.pi, why, sent=sent))
         elif work.of_sessions:
             fate, why = _no_session(store, work, row, session, decided)
-            entries.append(Entry(*ruler, fate, decided.pi, why))
+            entries.append(Entry(*ruler, fate, chance, why, sent=sent))
         else:
             fate, why = _no_score(work, row, decided)
-            entries.append(Entry(*ruler, fate, decided.pi, why))
+            entries.append(Entry(*ruler, fate, chance, why, sent=sent))
     rest = [each for each in kept if _said_by(each) in by_ruler]
     return Ledger(row, tuple(entries), tuple(rest))
 
@@ -80,20 +84,21 @@ _FATES: dict[TaskState, Fate] = {
 
 
 class _Decided(Struct, frozen=True):
-    """By which rules it was decided, with which probability, and with which had every payload been there."""
+    """By which rules it was decided, with which probability, and with which had every payload been there; and the
+    probability with which it was sent, which is no part of these."""
 
     epochs: Sequence[Epoch]
     pi: float
     held: float
     shares: str
+    sent: float = 1.0
 
 
 def _of_request(store: Store, work: Work, row: Row) -> _Decided:
     epochs = [each for each in store.epochs(work.id, row.seq, row.seq) if each.first <= row.seq <= each.last]
     facts = facts_of(row)
-    return _Decided(
-        epochs, probability(facts, epochs, kept=row.kept), probability(facts, epochs), _shares(facts, epochs)
-    )
+    pi = probability(facts, epochs, kept=row.kept)
+    return _Decided(epochs, pi, probability(facts, epochs), _shares(facts, epochs), row.share)
 
 
 def _of_session(store: Store, work: Work, session: Session | None) -> _Decided:
@@ -101,9 +106,10 @@ def _of_session(store: Store, work: Work, session: Session | None) -> _Decided:
         return _Decided((), 0.0, 0.0, "")
     moved = session.moved
     epochs = [each for each in store.epochs(work.id, moved, moved) if each.first <= moved <= each.last]
-    facts = facts_of_session(store.session(session.flow, session.id))
+    rows = store.session(session.flow, session.id)
+    facts = facts_of_session(rows)
     pi = probability(facts, epochs)
-    return _Decided(epochs, pi, pi, _shares(facts, epochs))
+    return _Decided(epochs, pi, pi, _shares(facts, epochs), share_of_session(rows))
 
 
 def _no_session(store: Store, work: Work, row: Row, session: Session | None, decided: _Decided) -> tuple[Fate, str]:

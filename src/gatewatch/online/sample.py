@@ -3,10 +3,13 @@
 Nothing here is chosen at random: whether a request is scored follows from its `u`, the rules, and by how much the
 budget lowers them. The latter is decided for a whole stretch of requests at once, from their number, before any `u` is
 looked at: so it is a known part of each one's probability.
+
+Where whatever sent the requests chose some of them (upstream sampling), a score's `pi` is the product of two: the share
+with which its request was sent, and the probability, which alone `u` decides by, with which what was sent is scored.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from math import ceil, log2
+from math import ceil, expm1, fsum, log1p, log2
 
 from msgspec.structs import replace
 
@@ -86,8 +89,9 @@ class Planner:
             before = bool(epochs)
             if epoch is not None and epoch.first <= row.seq <= epoch.last:
                 epochs.append(epoch)
-            pi = probability(facts_of(row), epochs, kept=row.kept)
-            if row.u < pi and row.payload in ("held", "kept"):
+            chance = probability(facts_of(row), epochs, kept=row.kept)
+            pi = chance * row.share
+            if row.u < chance and row.payload in ("held", "kept"):
                 tasks.append((row.seq, now, pi))
             if before and pi > 0:
                 moved.append((row.seq, pi))
@@ -104,7 +108,8 @@ class Planner:
         noted = store.unplanned(work, BATCH)
         before = [store.find_session(monitor.flow, name) for name in {row.session for row in noted.changed} if name]
         again = [each for each in before if each is not None and each.moved <= work.planned]
-        facts = {each.id: facts_of_session(store.session(each.flow, each.id)) for each in (*found, *again)}
+        turns = {each.id: store.session(each.flow, each.id) for each in (*found, *again)}
+        facts = {name: facts_of_session(rows) for name, rows in turns.items()}
         through, epoch = work.planned, None
         if found:
             through = found[-1].moved
@@ -116,8 +121,9 @@ class Planner:
             epochs = _covering(store.epochs(work.id, session.moved, session.moved), session.moved)
             if epoch is not None and epoch.first <= session.moved <= epoch.last:
                 epochs.append(epoch)
-            pi = probability(facts[session.id], epochs)
-            if u_of(session.id, "") < pi:
+            chance = probability(facts[session.id], epochs)
+            pi = chance * share_of_session(turns[session.id])
+            if u_of(session.id, "") < chance:
                 store.plan_session(session, [(work.id, now, pi)])
             if session in again and pi > 0:
                 moved.append((session.first, pi))
@@ -217,6 +223,17 @@ def facts_of_session(rows: Sequence[Row]) -> Facts:
     first = rows[0]
     tags = tuple(dict.fromkeys(tag for row in rows for tag in row.tags))
     return Facts(first.slice, first.variant, tags, marks, 0, sum(costs) if costs else None)
+
+
+def share_of_session(rows: Sequence[Row]) -> float:
+    """The probability with which a session came to be known: that of at least one of its turns having been sent.
+
+    Each turn is taken to be sent by itself, as head sampling does that decides by trace. It is of the turns that came:
+    of others nothing is known, so that a session of many turns of which most were not sent weighs too much.
+    """
+    if len(rows) == 1 or any(row.share >= 1.0 for row in rows):
+        return max(row.share for row in rows)
+    return -expm1(fsum(log1p(-row.share) for row in rows))
 
 
 def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> tuple[float, bool]:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from gatewatch.core import marks
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
+from gatewatch.online.sample import share_of_session
 from gatewatch.scorers.apply import apply_inline
 from gatewatch.scorers.session import abandonment, escalation, is_retry, retries, said, turns
 from gatewatch.store.rows import Row, Said, Session
@@ -33,7 +34,7 @@ def told_by(session: Session, rows: Sequence[Row], traces: Sequence[Trace]) -> t
             scores.append(Score(score.value, score.label, "", "scored", scorer.name, "signal", scorer.fingerprint))
     found = {score.name: score.value for score in scores}
     at = rows[-1].at
-    every = [Said(f"{name}:scores", at, rows[0].id, scores=tuple(scores))]
+    every = [Said(f"{name}:scores", at, rows[0].id, scores=tuple(scores), pi=share_of_session(rows))]
     for row, mark in _marked(rows, traces, found):
         every.append(Said(f"{name}:{row.seq}:{mark}", at, row.id, marks=marks.bits([mark])))
     return tuple(every)

@@ -1,10 +1,11 @@
 """What live traffic costs: by flow, scorer, model and day, the application's calls and the judges' apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from gatewatch.online.trends import signals_of
 from gatewatch.store.base import Store
 from gatewatch.store.rows import SpendCell
 
@@ -52,6 +53,27 @@ def spending(store: Store, since: float, until: float, by: Sequence[str]) -> lis
             before.output_tokens + cell.output_tokens,
         )
     return sorted(found.values(), key=lambda line: (-line.cost, line.key))
+
+
+class Sent(Struct, frozen=True):
+    """Of a flow's requests, how many were sent (upstream sampling), of about how many; and about what the application's
+    calls of all of these cost, in US dollars: `unknown` requests have no known price, and are not in `cost`."""
+
+    flow: str
+    sent: int
+    requests: int
+    cost: float
+    unknown: int
+
+
+def sent(store: Store, flows: Iterable[str], since: float, until: float) -> list[Sent]:
+    """The flows of which only some requests were sent in a window of whole days."""
+    found = []
+    for flow in sorted(set(flows)):
+        signals = signals_of(store.signals(flow, "day", since, until))
+        if signals.requests:
+            found.append(Sent(flow, signals.n, round(signals.every), signals.cost, signals.unknown_cost))
+    return found
 
 
 def _part(cell: SpendCell, name: str) -> str:

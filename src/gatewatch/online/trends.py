@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gatewatch.core.rates import Rule
 from gatewatch.core.score import Source
 from gatewatch.online.monitor import DAY_S, HOUR_S
-from gatewatch.stats.intervals import Estimate, wilson
+from gatewatch.stats.intervals import Estimate, Interval, wilson
 from gatewatch.stats.quantiles import quantile_places
-from gatewatch.stats.weighting import Cell, spread_by, weighted_mean, weighted_mean_of_cells
+from gatewatch.stats.weighting import (
+    Cell,
+    effective_size,
+    spread_by,
+    total_of,
+    weighted_mean,
+    weighted_mean_of_cells,
+)
 from gatewatch.store.base import Store
-from gatewatch.store.bins import quantile
+from gatewatch.store.bins import edges, quantile
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
 T = TypeVar("T", ScoreCell, SignalCell, Unsettled)
@@ -58,8 +65,19 @@ class Quantile(Struct, frozen=True):
     high: float | None
 
 
+class Total(Struct, frozen=True):
+    """About how many there were of something of which only some came, with 95 % bounds."""
+
+    value: float
+    interval: Interval
+
+
 class Signals(Struct, frozen=True):
-    """Operational signals of a window, over every request. Times are in seconds, each with its 90 % bounds."""
+    """Operational signals of a window, over every request. Times are in seconds, each with its 90 % bounds.
+
+    Where whatever sent the requests chose some of them, `n` of them came, of about as many as `requests` says, and all
+    else is an estimate for all of these.
+    """
 
     n: int = 0
     errors: Estimate = Estimate(None, 0)
@@ -70,6 +88,12 @@ class Signals(Struct, frozen=True):
     output_tokens: int = 0
     latency_s: Mapping[str, Quantile] = {}
     first_token_s: Mapping[str, Quantile] = {}
+    requests: Total | UnsetType = UNSET
+
+    @property
+    def every(self) -> float:
+        """How many requests there were, as far as is known."""
+        return float(self.n) if self.requests is UNSET else self.requests.value
 
 
 class JudgeCost(Struct, frozen=True):
@@ -251,41 +275,71 @@ def _design(values: Iterable[Value]) -> float:
 
 def signals_of(cells: Iterable[SignalCell]) -> Signals:
     """Signals of some buckets put together."""
-    n = errors = timeouts = unknown = tokens_in = tokens_out = 0
+    n: Counter[float] = Counter()  # by the share with which they were sent, as the rest
+    errors: Counter[float] = Counter()
+    timeouts = unknown = tokens_in = tokens_out = 0.0
     cost = 0.0
-    latency: Counter[int] = Counter()
-    first: Counter[int] = Counter()
+    latency: dict[float, Counter[int]] = {}
+    first: dict[float, Counter[int]] = {}
     for cell in cells:
-        n += cell.n
-        errors += cell.errors + cell.timeouts
-        timeouts += cell.timeouts
-        cost += cell.cost
-        unknown += cell.unknown_cost
-        tokens_in += cell.input_tokens
-        tokens_out += cell.output_tokens
-        latency.update(cell.latency)
-        first.update(cell.first_token)
-    rate = Estimate(errors / n, n, wilson(errors, n)) if n > 1 else Estimate(None, n)
+        weight = 1.0 / cell.share
+        n[cell.share] += cell.n
+        errors[cell.share] += cell.errors + cell.timeouts
+        timeouts += cell.timeouts * weight
+        cost += cell.cost * weight
+        unknown += cell.unknown_cost * weight
+        tokens_in += cell.input_tokens * weight
+        tokens_out += cell.output_tokens * weight
+        latency.setdefault(cell.share, Counter()).update(cell.latency)
+        first.setdefault(cell.share, Counter()).update(cell.first_token)
     return Signals(
-        n,
-        rate,
-        timeouts,
+        n.total(),
+        _rate(errors, n),
+        round(timeouts),
         cost,
-        unknown,
-        tokens_in,
-        tokens_out,
+        round(unknown),
+        round(tokens_in),
+        round(tokens_out),
         _quantiles(latency),
         _quantiles(first),
+        Total(*total_of(n)) if any(share < 1.0 for share in n) else UNSET,
     )
 
 
-def _quantiles(histogram: Mapping[int, int]) -> dict[str, Quantile]:
-    n, found = sum(histogram.values()), {}
+def _rate(errors: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
+    every = sum(n.values())
+    if every < 2:
+        return Estimate(None, every)
+    if len(n) > 1:
+        return weighted_mean_of_cells(Cell(share, n[share], errors[share], errors[share]) for share in n)
+    failed = sum(errors.values())
+    return Estimate(failed / every, every, wilson(failed, every))
+
+
+def _quantiles(by_share: Mapping[float, Mapping[int, int]]) -> dict[str, Quantile]:
+    """Quantiles of durations, by the share with which they were sent; bounds are by order statistics or, where shares
+    differ, Woodruff's: those of as many durations as would tell as exactly which part of all lies below."""
+    kept = {share: each for share, each in by_share.items() if each}
+    equal, found = len(kept) == 1, {}
+    histogram: dict[int, float] = {}
+    for share, each in kept.items():
+        for place, count in each.items():
+            histogram[place] = histogram.get(place, 0) + (count if equal else count / share)
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         at = quantile(histogram, q)
         if at is not None:
+            n = int(sum(histogram.values())) if equal else _worth(kept, at[2])
             below, above = quantile_places(n, q, quick=True)
             low = quantile(histogram, below / n) if below else None
             high = quantile(histogram, above / n) if above else None
             found[name] = Quantile(at[0], 0.0 if low is None else low[1], None if high is None else high[2])
     return found
+
+
+def _worth(by_share: Mapping[float, Mapping[int, int]], most: float) -> int:
+    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds."""
+    cells = []
+    for share, each in by_share.items():
+        below = sum(count for place, count in each.items() if edges(place)[1] <= most)
+        cells.append(Cell(share, sum(each.values()), below, below))
+    return max(1, int(effective_size(cells)))

@@ -4,14 +4,16 @@ Every value weighs 1 / pi, where pi is the probability with which it came to be 
 all that went wrong and a twentieth of the rest tells of all traffic, without bias.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import fsum, sqrt
 
 from msgspec import Struct
 
 from gatewatch.stats.agreement import design_effect, logit_interval
-from gatewatch.stats.intervals import Estimate
+from gatewatch.stats.intervals import Estimate, Interval
+from gatewatch.stats.special import normal_quantile
 
+_Z = -normal_quantile(0.025)
 _ALIKE = 1e-7
 """A standard error that sums of equal values may come to by rounding: the values are alike."""
 
@@ -82,6 +84,49 @@ def weighted_mean_of_cells(cells: Iterable[Cell], *, design: float = 1.0) -> Est
     squares = fsum(w * w * each for w, each in zip(weights, about, strict=True))
     effective = every**2 / fsum(w * w * cell.n for w, cell in zip(weights, kept, strict=True))
     return _estimate(mean, sqrt(squares) / every, effective, sum(cell.n for cell in kept), design)
+
+
+def effective_size(cells: Sequence[Cell]) -> float:
+    """How many equally weighted values would tell a rate as exactly as these, of which each is 0 or 1, do.
+
+    More than there are where those of the rare kind weigh little; Kish's size where all are alike.
+
+    Raises:
+        ValueError: without values, or for a probability out of (0, 1].
+    """
+    weights = _weights([cell.pi for cell in cells])
+    every = fsum(w * cell.n for w, cell in zip(weights, cells, strict=True))
+    rate = fsum(w * cell.total for w, cell in zip(weights, cells, strict=True)) / every
+    squares = fsum(
+        w * w * (cell.total * (1 - rate) ** 2 + (cell.n - cell.total) * rate * rate)
+        for w, cell in zip(weights, cells, strict=True)
+    )
+    if not squares > 0.0:
+        return every**2 / fsum(w * w * cell.n for w, cell in zip(weights, cells, strict=True))
+    return rate * (1 - rate) * every**2 / squares
+
+
+def total_of(counts: Mapping[float, int]) -> tuple[float, Interval]:
+    """About how many things there were, of which each was kept by itself with a known probability, with 95 % bounds.
+
+    Args:
+        counts: from a probability of being kept, in (0, 1], to how many were.
+
+    Source: Horvitz and Thompson (1952); the bounds are those of a score test (Wilson's for a total), in which the
+    variance is proportional to the total. What was kept for sure is known.
+
+    Raises:
+        ValueError: for a probability out of (0, 1].
+    """
+    weights = dict(zip(counts, _weights(list(counts)), strict=True))
+    sure, kept = counts.get(1.0, 0), sum(counts.values())
+    total = fsum(weights[pi] * n for pi, n in counts.items())
+    rest = total - sure
+    if rest <= 0:
+        return total, Interval(total, total, "known")
+    spread = _Z * _Z * fsum(n * w * (w - 1) for pi, n in counts.items() for w in [weights[pi]]) / rest
+    middle, half = rest + spread / 2, sqrt(spread * rest + spread * spread / 4)
+    return total, Interval(max(sure + middle - half, float(kept)), sure + middle + half, "total")
 
 
 def spread_by(values: Sequence[float], probabilities: Sequence[float], clusters: Sequence[Hashable] | None) -> float:

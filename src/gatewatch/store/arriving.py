@@ -243,8 +243,9 @@ def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool 
     db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
     row = db.execute("SELECT flow, slice, variant, at, share, marks, late FROM trace WHERE seq = ?", seq)[0]
     place, marks, late = Place(*row[:5]), row[5], row[6]
+    pi = place.share if said.pi is None else said.pi
     for score in said.scores:
-        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=place.share)
+        scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=pi)
     fresh = said.marks & ~(marks | late)
     if not fresh:
         return

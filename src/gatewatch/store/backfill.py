@@ -14,7 +14,7 @@ from gatewatch.core.rates import Rule
 from gatewatch.store import planning
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, row_of
-from gatewatch.store.rows import Plan, Row, Work
+from gatewatch.store.rows import Plan, Row
 from gatewatch.store.units import from_micros, from_nano, micros, nano
 
 BackfillState = Literal["running", "stopped", "done"]
@@ -127,27 +127,32 @@ def undone(db: Database, backfill: int) -> dict[str, int]:
     """How many tasks of a back-fill have no score, by state."""
     return dict(
         db.execute(
-            "SELECT state, count(*) FROM task WHERE work = (SELECT work FROM backfill WHERE id = ?) AND backfill = ?"
-            " GROUP BY state ORDER BY state",
-            *(backfill, backfill),
+            "SELECT state, count(*) FROM task WHERE backfill = ? AND backfill > 0 GROUP BY state ORDER BY state",
+            backfill,
         )
     )
 
 
-def unfilled(db: Database, work: Work, first: int, last: int, most: int) -> Unfilled:
+def unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
     """The next requests of a range (see `Store.unfilled`)."""
+    first, last = numbers
     with db.transaction(write=False):
         thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
         stored = first <= thinned
         through = min(last, thinned) if stored else last
         found = db.execute(
             f"SELECT {ROW} FROM trace WHERE flow = ? AND seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
-            *(work.flow, first, through, most),
+            *(flow, first, through, most),
         )
         rows = tuple(map(row_of, found))
         seqs = [row.seq for row in rows]
-        scored = planning.scored(db, work, seqs)
-        tasked = db.among("SELECT seq FROM task WHERE work = ? AND seq IN {}", seqs, work.id)
+        scored = planning.scored(db, scorer, fingerprint, seqs)
+        tasked = db.among(
+            "SELECT seq FROM task WHERE work = (SELECT id FROM work WHERE flow = ? AND scorer = ? AND fingerprint = ?)"
+            " AND seq IN {}",
+            seqs,
+            *(flow, scorer, fingerprint),
+        )
     if len(rows) == most:
         through = rows[-1].seq
     return Unfilled(rows, through, frozenset(scored | {seq for (seq,) in tasked}), stored, thinned)
@@ -175,14 +180,14 @@ def turn(
     with db.transaction():
         changed = db.execute(
             "UPDATE backfill SET state = ?, reason = ?, most = coalesce(?, most) WHERE id = ? AND state = ?"
-            " RETURNING work",
+            " RETURNING id",
             *(state, reason, None if most is None else nano(most), backfill, _BEFORE[state]),
         )
         if changed and state == "running":  # what was given up meanwhile has another chance
             db.execute(
-                "UPDATE task SET state = 'waiting', since = ? WHERE work = ? AND backfill = ?"
+                "UPDATE task SET state = 'waiting', since = ? WHERE backfill = ? AND backfill > 0"
                 " AND state IN ('waiting', 'expired')",
-                *(micros(now), changed[0][0], backfill),
+                *(micros(now), backfill),
             )
     return bool(changed)
 

@@ -35,6 +35,7 @@ from gatewatch.store.rows import (
     Value,
     Work,
 )
+from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
 class Store(Protocol):
@@ -142,8 +143,9 @@ class Store(Protocol):
         """How many tasks of a back-fill have no score, by state."""
         ...
 
-    def unfilled(self, work: Work, first: int, last: int, most: int) -> Unfilled:
-        """The next requests of a work's flow among those numbered from the first to the last, at most so many."""
+    def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
+        """The next requests of a flow among those numbered from the first to the last of two, at most so many, as
+        they are to a scorer."""
         ...
 
     def fill(self, backfill: int, plan: Plan) -> int:
@@ -277,6 +279,52 @@ class Store(Protocol):
 
     def spend(self, since: float, until: float) -> list[SpendCell]:
         """Money by day, flow, scorer and model."""
+        ...
+
+    # Runs that were pushed here
+
+    def begin_upload(self, upload: Upload, now: float) -> Begun:
+        """Say that a run's journal is to be sent, and learn which parts of it are not here yet.
+
+        Raises:
+            AnotherJournal: another one is kept under this run's id, and this one cannot be a longer version of it.
+        """
+        ...
+
+    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
+        """Keep a part of a journal that is being sent: `PART` bytes of it, the last one what is left. Again is no harm.
+
+        Raises:
+            NotBegun: nobody said that it would be sent, or it was let go of since.
+            InputError: there is no such part, or it is not as long as it has to be.
+        """
+        ...
+
+    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
+        """Keep a run whose journal is here whole and as it was announced. Again is no harm.
+
+        Raises:
+            NotBegun: nobody said that it would be sent, or it was let go of since, as it is when it proves to be
+                another journal than was announced.
+            AnotherJournal: another one is kept under this run's id, which this one does not merely continue.
+            InputError: parts of it are missing.
+        """
+        ...
+
+    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
+        """Runs that were pushed since a time, the latest first."""
+        ...
+
+    def run(self, run: str) -> KeptRun | None:
+        """A run by its id."""
+        ...
+
+    def run_part(self, run: KeptRun, part: int) -> bytes:
+        """A part of a run's journal, of `parts_of(run.size)`.
+
+        Raises:
+            NotBegun: it is not there any more: a longer version took its place.
+        """
         ...
 
     # Keeping house

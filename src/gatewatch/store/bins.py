@@ -4,7 +4,7 @@ Bins are equally wide on a logarithmic scale, 32 to a doubling: 2.2 % of the dur
 """
 
 from collections.abc import Mapping
-from math import ceil, log2
+from math import log2
 
 PER_DOUBLING = 32
 
@@ -29,11 +29,11 @@ def seconds_of(place: int) -> float:
     return 2 ** ((place + 0.5) / PER_DOUBLING) / 1e6
 
 
-def quantile(histogram: Mapping[int, int], q: float) -> tuple[float, float, float] | None:
+def quantile(histogram: Mapping[int, float], q: float) -> tuple[float, float, float] | None:
     """A quantile of durations, in seconds: the middle of the bin that it lies in, and where that begins and ends.
 
     Args:
-        histogram: from a bin to how many durations are in it.
+        histogram: from a bin to how many durations are in it, or to what they weigh.
         q: 0..1. The quantile is the smallest duration that at least this share of them does not exceed.
 
     Returns:
@@ -42,9 +42,9 @@ def quantile(histogram: Mapping[int, int], q: float) -> tuple[float, float, floa
     total = sum(histogram.values())
     if not total:
         return None
-    wanted, seen = max(ceil(q * total), 1), 0
+    wanted, seen = q * total, 0.0
     for place in sorted(histogram):
         seen += histogram[place]
-        if seen >= wanted:
+        if seen >= wanted and seen > 0:
             break
     return seconds_of(place), *edges(place)

@@ -1,127 +1,49 @@
-"""A SQLite file with the habits a store needs, and the only place that knows the driver.
+"""What a store needs of a database, so that one text of SQL serves each: SQLite's file and PostgreSQL's schema.
 
-One file, a write-ahead log, every commit on the disk (`synchronous=FULL`). A transaction takes the right to write when
-it begins, so that it never fails half-way for want of it. Any text can be kept: what a database has no room for (NUL,
-half of a surrogate pair) is escaped on its way in and comes out as it was.
+Statements have `?` for values. Where the two have to differ, a method here says so, and nothing else does. Any text can
+be kept: what a database has no room for (NUL, half of a surrogate pair) is escaped on its way in and comes out as it
+was.
 """
 
 import re
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
-from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-
-if TYPE_CHECKING:
-    import sqlite3
-
-_APPLICATION_ID = 0x47_57_53_54  # "GWST", in the file's header
-_OLDEST = (3, 35)  # it has RETURNING
 _AT_ONCE = 500  # values in one list of an IN
-_CACHE_KB = 32_000
-_MODE_PAUSE_S = 0.02
 _ESCAPE = "\x10"
 _ODD = re.compile("[\x00\x10\ud800-\udfff]")
 _ESCAPED = re.compile("\x10([0-9a-f]{4})")
 
 
-class Database:
+class Database(Protocol):
     """A connection, which threads may share: one of them at a time is in a transaction."""
 
-    def __init__(self, path: Path, connection: "sqlite3.Connection", file: tuple[int, int]) -> None:
-        self.path = path
-        self._connection = connection
-        self._file = file
-        self._lock = RLock()
+    @property
+    def name(self) -> str:
+        """What it is called in messages: no password is in it."""
+        ...
 
-    @classmethod
-    def open(cls, path: Path, *, busy_s: float = 5.0) -> "Database":
-        """Open a file, or make one without tables.
+    def transaction(self, *, write: bool = True, patient: bool = False) -> AbstractContextManager[None]:
+        """All or nothing; writers take turns. One that does not write sees the store as it was at its first look.
 
-        Raises:
-            StoreBusy: others kept it locked for all of `busy_s` seconds.
-            StoreError: it is no file of ours, or cannot be used; it is left as it is.
-        """
-        import sqlite3
-
-        if sqlite3.sqlite_version_info < _OLDEST:
-            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for a store: 3.35 or later is needed")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                path, timeout=busy_s, isolation_level=None, check_same_thread=False, cached_statements=256
-            )
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be opened: {error.strerror}") from error
-        except sqlite3.Error as error:
-            raise _told(path, error) from error
-        try:
-            _prepared(path, connection, busy_s)
-        except sqlite3.Error as error:
-            connection.close()
-            raise _told(path, error) from error
-        except BaseException:
-            connection.close()
-            raise
-        connection.text_factory = _text_out
-        found = path.stat()
-        return cls(path, connection, (found.st_dev, found.st_ino))
-
-    @contextmanager
-    def transaction(self, *, write: bool = True) -> Iterator[None]:
-        """All or nothing. One that does not write sees the store as it was at its first look.
+        `patient`: it takes as long as it takes, as a change of the tables may.
 
         Raises:
-            StoreBusy: others kept it locked for as long as was said when it was opened.
+            StoreBusy: others kept it locked for too long, or it cannot be reached. Where that was found out at the very
+                end, what was done may be kept all the same: whoever tries again does it so that it counts once.
             StoreFull: there is no room.
             StoreError: it cannot be used.
         """
-        import sqlite3
-
-        with self._lock:
-            if write:
-                self._is_there()
-            self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-            try:
-                yield
-                self.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                raise
-
-    def _is_there(self) -> None:
-        """Refuse to write into a file that has no name any more, where nobody would find it."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            found = None
-        if found is None or (found.st_dev, found.st_ino) != self._file:
-            raise StoreError(f"{self.path}: the store was removed or replaced while it was in use: start again")
+        ...
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """Run a statement, and give its rows: a tuple each."""
-        import sqlite3
-
-        with self._lock:
-            try:
-                return self._connection.execute(statement, _bound(values)).fetchall()
-            except sqlite3.Error as error:
-                raise _told(self.path, error) from error
+        ...
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run a statement for each of some rows, and say how many rows it changed in all."""
-        import sqlite3
-
-        with self._lock:
-            try:
-                return max(self._connection.executemany(statement, map(_bound, rows)).rowcount, 0)
-            except sqlite3.Error as error:
-                raise _told(self.path, error) from error
+        ...
 
     def among(self, statement: str, values: Iterable[Any], *before: Any) -> list[Any]:
         """Run a statement that ends in `IN {}` as often as a list of values is too long for once.
@@ -134,95 +56,45 @@ class Database:
             found += self.execute(statement.format(f"({','.join('?' * len(part))})"), *before, *part)
         return found
 
+    def claim(self) -> None:
+        """Make it ours; within the transaction that makes its tables."""
+        ...
+
     def has_tables(self) -> bool:
-        """Whether anything is in the file."""
-        return bool(self.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
+        """Whether anything is in it."""
+        ...
+
+    def outlived(self, seqs: Sequence[int]) -> None:
+        """Told, within the transaction, of which requests the payloads outlived their hold."""
+        ...
 
     def size(self) -> int:
-        """How many bytes the file has, its log included."""
-        return sum(
-            each.stat().st_size for each in (self.path, self.path.with_name(f"{self.path.name}-wal")) if each.exists()
-        )
+        """How many bytes of the disk it has."""
+        ...
 
     def shrink(self, pages: int) -> int:
         """Give room that is free back to the disk, at most so many pages, and say how many pages are still free."""
-        import sqlite3
-
-        with self._lock:
-            try:  # the driver would stop after one page, but for a script
-                self._connection.executescript(f"PRAGMA incremental_vacuum({pages:d})")
-            except sqlite3.Error as error:
-                raise _told(self.path, error) from error
-            return self.free()
+        ...
 
     def free(self) -> int:
-        """How many pages of the file are free."""
-        return int(self.execute("PRAGMA freelist_count")[0][0])
+        """How many pages are free that `shrink` may give back."""
+        ...
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
+        """Let go of the connection."""
+        ...
 
 
-def _prepared(path: Path, connection: "sqlite3.Connection", busy_s: float) -> None:
-    """See whose the file is, and set its mode."""
-    import sqlite3
-
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if owner != _APPLICATION_ID and (owner or tables):
-        raise StoreError(f"{path}: is a database of some other program; name another file")
-    if not tables:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect only before the first page is written
-    deadline = time.monotonic() + busy_s
-    while True:
-        try:  # SQLite does not wait its busy time for this one when two processes change the mode at once
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_MODE_PAUSE_S)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+def escaped(text: str) -> str:
+    """Text as every database can keep it."""
+    return _ODD.sub(_escape, text)
 
 
-def claim(db: Database) -> None:
-    """Write into the file's header that it is ours; within the transaction that makes its tables."""
-    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-
-
-def _bound(values: Sequence[Any]) -> list[Any]:
-    return [_ODD.sub(_escape, value) if type(value) is str and not value.isprintable() else value for value in values]
-
-
-def _escape(found: re.Match[str]) -> str:
-    return f"{_ESCAPE}{ord(found[0]):04x}"
-
-
-def _text_out(data: bytes) -> str:
+def unescaped(data: bytes) -> str:
+    """The text that was kept so."""
     text = data.decode()
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if _ESCAPE in text else text
 
 
-def _told(path: Path, error: "sqlite3.Error") -> StoreError:
-    """An error of SQLite's in our words."""
-    import sqlite3
-
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreBusy(f"{path}: another process keeps it locked ({error}); try again later")
-    if code == sqlite3.SQLITE_FULL:
-        return StoreFull(f"{path}: the disk is full, or its quota is; make room: nothing that was kept is lost")
-    if code == sqlite3.SQLITE_IOERR:
-        return StoreFull(f"{path}: the disk cannot be written or read ({error}); is it full?")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StoreError(
-            f"{path}: cannot be opened for writing ({error}); see to the permissions of it and its folder"
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return StoreError(f"{path}: is not a database; name another file")
-    if code == sqlite3.SQLITE_CORRUPT:
-        return StoreError(f"{path}: is damaged ({error}); it is left as it is: put a backup in its place")
-    return StoreError(f"{path}: {error}")
+def _escape(found: re.Match[str]) -> str:
+    return f"{_ESCAPE}{ord(found[0]):04x}"

@@ -55,6 +55,7 @@ def thin(db: Database, decided: Sequence[Thinned], enough: int | None) -> int:
             [(GONE if each.gone else KEPT, each.kept, each.seq) for each in ended],
         )
         _delete_payloads(db, gone)
+        db.outlived([each.seq for each in ended if not each.gone])
         if ended:  # marks that come to these from now on are late
             last = ended[-1].seq
             db.execute("UPDATE meta SET value = ? WHERE key = 'thin' AND value < ?", last, last)

@@ -124,7 +124,7 @@ def _between(db: Database, work: Work, first: int) -> bool:
 def _make_tasks(db: Database, work: Work, tasks: Sequence[tuple[int, float, float]], backfill: int) -> int:
     seqs = [seq for seq, _, _ in tasks]
     there = {seq: rest for seq, *rest in db.among("SELECT seq, at, payload FROM trace WHERE seq IN {}", seqs)}
-    done = scored(db, work, seqs)
+    done = scored(db, work.scorer, work.fingerprint, seqs)
     rows = []
     for seq, due, pi in tasks:
         if seq in there and seq not in done:
@@ -133,10 +133,10 @@ def _make_tasks(db: Database, work: Work, tasks: Sequence[tuple[int, float, floa
     return insert_tasks(db, rows, backfill)
 
 
-def scored(db: Database, work: Work, seqs: Sequence[int]) -> set[int]:
-    """Those of some requests that have a score of a work's scorer."""
+def scored(db: Database, scorer: str, fingerprint: str, seqs: Sequence[int]) -> set[int]:
+    """Those of some requests that have a score of a scorer."""
     found = db.among(
-        "SELECT seq FROM score WHERE name = ? AND fingerprint = ? AND seq IN {}", seqs, work.scorer, work.fingerprint
+        "SELECT seq FROM score WHERE name = ? AND fingerprint = ? AND seq IN {}", seqs, scorer, fingerprint
     )
     return {seq for (seq,) in found}
 

@@ -76,7 +76,8 @@ class Gathered(Struct, frozen=True):
 
 class Said(Struct, frozen=True):
     """Feedback to be kept: the marks that it sets, and its scores. `id` makes it one, however often it arrives; it
-    names its request by trace id or by external id."""
+    names its request by trace id or by external id. `pi` is the probability with which its scores came to be said; by
+    default it is its request's share."""
 
     id: str
     at: float
@@ -85,6 +86,7 @@ class Said(Struct, frozen=True):
     marks: int = 0
     scores: tuple[Score, ...] = ()
     author: str = ""
+    pi: float | None = None
 
 
 class Arrivals(Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from gatewatch.core.errors import StoreError
-from gatewatch.store.database import Database, claim
+from gatewatch.store.database import Database
 
 
 class Step(Struct, frozen=True):
@@ -209,20 +209,25 @@ CREATE TABLE backfill (
     at BIGINT NOT NULL, rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL,
     made BIGINT NOT NULL, done BIGINT NOT NULL, most BIGINT
 );
-CREATE INDEX backfill_state ON backfill (state, work);
+CREATE INDEX task_backfill ON task (backfill, state) WHERE backfill > 0;
 CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
 ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
 UPDATE spend SET scores = calls WHERE kind = 'judge';
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, suite TEXT NOT NULL, at BIGINT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL,
-    digest TEXT NOT NULL, size BIGINT NOT NULL, whole SMALLINT NOT NULL, header BLOB NOT NULL
+    id TEXT PRIMARY KEY, suite TEXT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL, digest TEXT NOT NULL,
+    size BIGINT NOT NULL, state TEXT NOT NULL, header BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX run_suite ON run (suite, at);
+CREATE INDEX run_suite ON run (suite, received);
+CREATE INDEX run_received ON run (received);
+CREATE TABLE run_upload (
+    run TEXT NOT NULL, digest TEXT NOT NULL, suite TEXT NOT NULL, received BIGINT NOT NULL, author TEXT NOT NULL,
+    size BIGINT NOT NULL, header BLOB NOT NULL, PRIMARY KEY (run, digest)
+) WITHOUT ROWID;
 CREATE TABLE run_part (
-    run TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, part)
-) WITHOUT ROWID;
+    run TEXT NOT NULL, digest TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, digest, part)
+);
 
 CREATE TABLE tombstone (
     kind TEXT NOT NULL, name TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (kind, name)
@@ -243,6 +248,8 @@ STEPS: tuple[Step, ...] = (
     Step("2026-11-27", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
+WITH_PROJECTS = 2
+"""The version from which on projects may share an address."""
 
 
 class Status(Struct, frozen=True):
@@ -263,16 +270,16 @@ def status(db: Database, steps: Sequence[Step] = STEPS) -> Status:
         version = int(db.execute("SELECT value FROM meta WHERE key = 'schema'")[0][0])
     if version > len(steps):
         what = f"a later Gatewatch wrote it (schema {version}; this one reads up to {len(steps)})"
-        raise StoreError(f"{db.path}: {what}: upgrade gatewatch to use it")
+        raise StoreError(f"{db.name}: {what}: upgrade gatewatch to use it")
     return Status(version, tuple(steps[version:]))
 
 
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Bring a store's tables to the newest version, in one transaction, and give the steps that this took."""
-    with db.transaction():
+    with db.transaction(patient=True):
         missing = status(db, steps).missing
         if len(missing) == len(steps):
-            claim(db)
+            db.claim()
         for step in missing:
             for statement in step.statements:
                 db.execute(statement)
@@ -296,4 +303,4 @@ def ready(db: Database, steps: Sequence[Step] = STEPS) -> None:
         migrate(db, steps)
     elif found.missing:
         what = f"it is of an older version (schema {found.version}; this one needs {len(steps)})"
-        raise StoreError(f"{db.path}: {what}: run `gatewatch db migrate`")
+        raise StoreError(f"{db.name}: {what}: run `gatewatch db migrate`")

@@ -9,9 +9,9 @@ import pytest
 
 from gatewatch.checks.traffic import request, take
 from gatewatch.core.errors import StoreBusy, StoreError
-from gatewatch.store.database import Database
-from gatewatch.store.sqlite import open_store
-from store.making import a_store
+from gatewatch.store.open import open_store
+from gatewatch.store.sqlite_file import SQLiteDatabase
+from store.making import on_sqlite as a_store
 
 
 def test_a_store_is_opened_by_path_and_by_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,8 +19,9 @@ def test_a_store_is_opened_by_path_and_by_url(tmp_path: Path, monkeypatch: pytes
     take(open_store("sqlite:///deep/er/a.db"), request("a"))
     assert open_store(tmp_path / "deep" / "er" / "a.db").find("a") is not None
     assert open_store(f"sqlite:///{tmp_path}/deep/er/a.db").find("a") is not None
-    with pytest.raises(StoreError, match="postgresql://x: this version keeps its store in a file"):
-        open_store("postgresql://x")
+    with pytest.raises(StoreError, match="mysql://: no such store is known") as caught:
+        open_store("mysql://me:secret@x")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["text", "other", "later"])
@@ -84,7 +85,7 @@ def test_a_locked_store_makes_wait_then_says_so_and_works_again(tmp_path: Path) 
 
 
 def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path: Path) -> None:
-    db = Database.open(tmp_path / "x.db")
+    db = SQLiteDatabase.open(tmp_path / "x.db")
     db.execute("CREATE TABLE t (x UNIQUE)")
     with pytest.raises(StoreError, match="UNIQUE"), db.transaction():
         db.execute("INSERT INTO t VALUES (1)")
@@ -98,7 +99,7 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_next_one_works(tmp_path
 
 
 def test_a_list_of_any_length_is_looked_up(tmp_path: Path) -> None:
-    db = Database.open(tmp_path / "x.db")
+    db = SQLiteDatabase.open(tmp_path / "x.db")
     db.execute("CREATE TABLE t (x, y)")
     assert db.executemany("INSERT INTO t VALUES (?, 1)", [(n,) for n in range(1300)]) == 1300
     assert len(db.among("SELECT x FROM t WHERE y = ? AND x IN {}", range(5000), 1)) == 1300
@@ -106,7 +107,7 @@ def test_a_list_of_any_length_is_looked_up(tmp_path: Path) -> None:
 
 
 def test_the_mode_is_one_that_survives_a_power_cut(tmp_path: Path) -> None:
-    db = Database.open(tmp_path / "x.db")
+    db = SQLiteDatabase.open(tmp_path / "x.db")
     modes = [db.execute(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "auto_vacuum")]
     assert modes == ["wal", 2, 2]
 
@@ -114,7 +115,7 @@ def test_the_mode_is_one_that_survives_a_power_cut(tmp_path: Path) -> None:
 OPENER = """
 import sys
 from gatewatch.checks.traffic import request, take
-from gatewatch.store.sqlite import open_store
+from gatewatch.store.open import open_store
 store = open_store(sys.argv[1], busy_s=60)
 for n in range(20):
     take(store, request(f"{sys.argv[2]}-{n}"), request(f"shared-{n}"))
@@ -131,7 +132,7 @@ def test_several_processes_make_and_fill_one_store(tmp_path: Path) -> None:
 
 
 def test_room_is_given_back_by_as_many_pages_as_is_said(tmp_path: Path) -> None:
-    db = Database.open(tmp_path / "x.db")
+    db = SQLiteDatabase.open(tmp_path / "x.db")
     db.execute("CREATE TABLE t (x)")
     db.executemany("INSERT INTO t VALUES (?)", [(bytes(4000),) for _ in range(100)])
     db.execute("DROP TABLE t")
@@ -157,3 +158,17 @@ def test_what_is_thrown_out_gives_its_room_back(tmp_path: Path) -> None:
     assert store.payload_bytes() < 500 * 3100
     store.close()
     assert path.stat().st_size < full * 0.35
+
+
+def test_a_store_that_was_removed_or_replaced_takes_in_nothing_more(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    take(store, request("a"))
+    (tmp_path / "gatewatch.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError, match="removed or replaced"):
+        take(store, request("b"))
+    (tmp_path / "gatewatch.db").touch()
+    with pytest.raises(StoreError, match="removed or replaced"):
+        take(store, request("b"))
+    (tmp_path / "gatewatch.db").unlink()
+    (tmp_path / "elsewhere.db").rename(tmp_path / "gatewatch.db")
+    assert take(store, request("b")).traces == 1

@@ -1,9 +1,7 @@
-"""The store on SQLite: one file, which several processes may use at once."""
+"""The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from gatewatch.core.errors import StoreError
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Source
 from gatewatch.store import (
@@ -18,9 +16,9 @@ from gatewatch.store import (
     spending,
     staging,
     tasks,
+    uploads,
 )
 from gatewatch.store.backfill import Backfill, BackfillState, Unfilled
-from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.rows import (
     Arrivals,
@@ -48,39 +46,11 @@ from gatewatch.store.rows import (
     Work,
 )
 from gatewatch.store.units import micros
-
-_SCHEME = "sqlite:///"
-
-
-def open_store(place: str | Path, *, busy_s: float = 5.0) -> Store:
-    """Open a store, or make it.
-
-    Args:
-        place: a path, or "sqlite:///" and a path (absolute with four strokes).
-        busy_s: how long to wait, in seconds, while others keep it locked.
-
-    Raises:
-        StoreBusy: others kept it locked for longer.
-        StoreError: it is no store, an older version's (`gatewatch db migrate` brings it up) or a later one's, or cannot
-            be used; the file is left as it is.
-    """
-    return SQLiteStore(open_database(place, busy_s=busy_s))
+from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-def open_database(place: str | Path, *, busy_s: float = 5.0) -> Database:
-    """The file of a store, whatever the version of its tables: what `schema.status` and `schema.migrate` work on.
-
-    Raises:
-        StoreError: as for `open_store`, but for the version.
-    """
-    path = str(place).removeprefix(_SCHEME)
-    if "://" in path:
-        raise StoreError(f"{place}: this version keeps its store in a file: a path, or {_SCHEME}PATH")
-    return Database.open(Path(path), busy_s=busy_s)
-
-
-class SQLiteStore:
-    """A `Store` in a SQLite file; threads may share it."""
+class SQLStore:
+    """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
         try:
@@ -181,9 +151,9 @@ class SQLiteStore:
         """See `Store`."""
         return backfill.undone(self._db, backfill_)
 
-    def unfilled(self, work: Work, first: int, last: int, most: int) -> Unfilled:
+    def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
         """See `Store`."""
-        return backfill.unfilled(self._db, work, first, last, most)
+        return backfill.unfilled(self._db, flow, scorer, fingerprint, numbers, most)
 
     def fill(self, backfill_: int, plan: Plan) -> int:
         """See `Store`."""
@@ -298,6 +268,32 @@ class SQLiteStore:
     def spend(self, since: float, until: float) -> list[SpendCell]:
         """See `Store`."""
         return spending.spend(self._db, since, until)
+
+    # Runs that were pushed here
+
+    def begin_upload(self, upload: Upload, now: float) -> Begun:
+        """See `Store`."""
+        return uploads.begin(self._db, upload, now)
+
+    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
+        """See `Store`."""
+        uploads.put(self._db, run, digest, part, body)
+
+    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
+        """See `Store`."""
+        return uploads.finish(self._db, run, digest, now)
+
+    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
+        """See `Store`."""
+        return uploads.runs(self._db, suite, since, most)
+
+    def run(self, run: str) -> KeptRun | None:
+        """See `Store`."""
+        return uploads.find(self._db, run)
+
+    def run_part(self, run: KeptRun, part: int) -> bytes:
+        """See `Store`."""
+        return uploads.part(self._db, run, part)
 
     # Keeping house
 

@@ -1,0 +1,154 @@
+"""Opening a store by its address, and the projects that share one.
+
+Each project has a database of its own, so that no statement can forget which one it is for: a file each on SQLite, a
+schema each on PostgreSQL. The first one that is registered has the main one, the *base*; the registry lies there.
+"""
+
+import re
+from hashlib import blake2b
+from pathlib import Path
+
+from gatewatch.core.clock import wall
+from gatewatch.core.errors import StoreError
+from gatewatch.store import schema
+from gatewatch.store.base import Store
+from gatewatch.store.database import Database
+from gatewatch.store.sql import SQLStore
+from gatewatch.store.units import micros
+
+SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+_BASE = "gatewatch"  # the schema
+_LONGEST = 63  # bytes of a schema's name
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def open_store(address: str | Path, *, project: str = "", busy_s: float = 5.0) -> Store:
+    """Open the store of a project, or make it.
+
+    Args:
+        address: a path, or "sqlite:///" and a path (absolute with four strokes), or "postgresql://..." as libpq has it.
+        project: its name, where several projects share the address. While none is registered, all have the base; but
+            on PostgreSQL, where strangers meet, one that is named is registered when it is first opened.
+        busy_s: how long to wait, in seconds, while others keep it locked.
+
+    Raises:
+        StoreBusy: others kept it locked for longer, or it cannot be reached.
+        StoreError: it is no store, an older version's (`gatewatch db migrate` brings it up) or a later one's, has no
+            such project, or cannot be used; it is left as it is.
+    """
+    base = open_database(address, busy_s=busy_s)
+    try:
+        schema.ready(base)
+        place = _found(address, base, project)
+        if not place:
+            return SQLStore(base)
+    except BaseException:
+        base.close()
+        raise
+    base.close()
+    return SQLStore(_open(address, place, busy_s))
+
+
+def open_database(address: str | Path, *, project: str = "", busy_s: float = 5.0) -> Database:
+    """The database of a project, the base where none is named, whatever the version of its tables: what
+    `schema.status` and `schema.migrate` work on.
+
+    Raises:
+        StoreError: as for `open_store`, but for the version.
+    """
+    base = _open(address, "", busy_s)
+    if not project:
+        return base
+    try:
+        place = _found(address, base, project) if schema.status(base).version >= schema.WITH_PROJECTS else ""
+    except BaseException:
+        base.close()
+        raise
+    if not place:
+        return base
+    base.close()
+    return _open(address, place, busy_s)
+
+
+def register(address: str | Path, project: str, now: float, *, busy_s: float = 5.0) -> None:
+    """Let a project have a store of its own at an address; the first has the base, with what is in there already.
+
+    Raises:
+        StoreError: the name cannot be one, or as for `open_store`.
+    """
+    _checked(project)
+    base = open_database(address, busy_s=busy_s)
+    try:
+        schema.ready(base)
+        _registered(base, project, now)
+    finally:
+        base.close()
+
+
+def is_postgres(address: str | Path) -> bool:
+    """Whether an address is of a PostgreSQL."""
+    return str(address).startswith(POSTGRES)
+
+
+def _open(address: str | Path, place: str, busy_s: float) -> Database:
+    """The database at a place: "" is the base."""
+    if is_postgres(address):
+        from gatewatch.store.postgres import PostgresDatabase
+
+        return PostgresDatabase(str(address), _schema(place), busy_s=busy_s)
+    from gatewatch.store.sqlite_file import SQLiteDatabase
+
+    plain = str(address).removeprefix(SQLITE)
+    if "://" in plain:
+        scheme = plain.partition("://")[0]
+        raise StoreError(f"{scheme}://: no such store is known: expected a path, {SQLITE}PATH or {POSTGRES[0]}...")
+    path = Path(plain)
+    return SQLiteDatabase.open(path.with_name(f"{path.stem}.{place}{path.suffix}") if place else path, busy_s=busy_s)
+
+
+def _schema(place: str) -> str:
+    if not place:
+        return _BASE
+    name = f"{_BASE}_{place}"
+    return name if len(name) <= _LONGEST else f"{name[:46]}_{blake2b(place.encode(), digest_size=8).hexdigest()}"
+
+
+def _checked(project: str) -> None:
+    if not _NAME.fullmatch(project):
+        what = f"{project!r} is no name for a project: small letters, digits, _ and -, at most 63"
+        raise StoreError(f"{what}, a letter or digit first")
+
+
+def _registered(base: Database, project: str, now: float) -> str:
+    """The place of a project, which it is given where it has none."""
+    known = "SELECT place FROM project WHERE name = ?"
+    found = base.execute(known, project)
+    if not found:
+        _checked(project)
+        with base.transaction():
+            place = project if base.execute("SELECT 1 FROM project LIMIT 1") else ""
+            base.execute(
+                "INSERT INTO project (name, place, at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+                *(project, place, micros(now)),
+            )
+            found = base.execute(known, project)
+    return str(found[0][0])
+
+
+def _found(address: str | Path, base: Database, project: str) -> str:
+    return _registered(base, project, wall()) if project and is_postgres(address) else _place(base, project)
+
+
+def _place(base: Database, project: str) -> str:
+    """The place of a project that is registered; while none is, the base."""
+    places: dict[str, str] = dict(base.execute("SELECT name, place FROM project ORDER BY name"))
+    if not places:
+        return ""
+    if project not in places:
+        what = f"has no project {project!r}" if project else "is shared by projects, and none was named"
+        raise StoreError(
+            f"{base.name}: {what}: there are {', '.join(places)} ([project] name says which is yours;"
+            " `gatewatch token create --project` adds one)"
+        )
+    return places[project]
