@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from gatewatch.checks.store import CHECKS, Check, check_store
 from gatewatch.checks.traffic import NOW
-from gatewatch.store.backfill import BackfillState
 from gatewatch.store.base import Store
+from gatewatch.store.filling import BackfillState
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
@@ -64,15 +64,15 @@ class LeasesAnew(SQLStore):
 class DoublesBackfills(SQLStore):
     """One that does not see that another worker decided already."""
 
-    def fill(self, backfill_: int, plan: Plan) -> int:
-        planned = {each.id: each.planned for each in self.backfills()}[backfill_]
-        return super().fill(backfill_, replace(plan, read_at=(planned, (plan.read_at or (0, 0))[1])))
+    def fill(self, backfill: int, plan: Plan) -> int:
+        planned = {each.id: each.planned for each in self.backfills()}[backfill]
+        return super().fill(backfill, replace(plan, read_at=(planned, (plan.read_at or (0, 0))[1])))
 
 
 class LeasesWhatIsStopped(SQLStore):
     """One whose back-fills cannot be stopped."""
 
-    def turn_backfill(self, backfill_: int, state: BackfillState, **more: Any) -> bool:
+    def turn_backfill(self, backfill: int, state: BackfillState, **more: Any) -> bool:
         return True
 
 

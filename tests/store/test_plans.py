@@ -12,7 +12,7 @@ from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
-SMALL = {"meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
+SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
 """Tables with a row for each scorer, rule, worker, back-fill or reason."""
 
 MAY_SCAN = (
@@ -23,9 +23,22 @@ MAY_SCAN = (
     "SELECT coalesce((SELECT min(seq) FROM trace), value + 1)",
     "SELECT 1 FROM parked LIMIT 1",
     "SELECT 1 FROM sqlite_schema",
+    "SELECT 1 FROM tombstone LIMIT 1",
     "DELETE FROM parked WHERE at <",  # once for each `expire`, as are the next two
     "DELETE FROM changed WHERE seq <",
     "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
+    "SELECT body FROM parked",  # once for each erasure, as are those below
+    "SELECT id, body FROM parked",
+    "SELECT trace, body FROM piece",
+    "SELECT id, what FROM audit WHERE what LIKE",
+    "SELECT id, at, who, kind, marks, receipt FROM erasure",
+    "SELECT id FROM erasure WHERE marks =",
+    "SELECT mark, kind, at FROM tombstone ORDER BY",
+    "SELECT DISTINCT person FROM trace",
+    "SELECT DISTINCT author FROM score",
+    "SELECT flow, id FROM session",
+    "DELETE FROM series WHERE id NOT IN",
+    "DELETE FROM changed WHERE seq IN",
 )
 
 

@@ -4,8 +4,8 @@ from msgspec.structs import replace
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.rates import Epoch, Rule
-from gatewatch.store.backfill import Backfill
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Leased, Plan, Settled, Thinned, Work
 
 RULES = (Rule(0.6, stored=True),)
@@ -135,3 +135,7 @@ def _lease(
     turn: int = 0,
 ) -> list[Leased]:
     return store.lease(works, owner, most, now, now + 60, backfills=backfills, turn=turn)
+
+
+FILLING = (fills_a_range_once, fills_only_what_was_read, stops_and_goes_on, shares_fairly)
+"""These checks, in order."""

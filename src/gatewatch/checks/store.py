@@ -14,7 +14,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gatewatch.checks.backfill import fills_a_range_once, fills_only_what_was_read, shares_fairly, stops_and_goes_on
+from gatewatch.checks.backfill import FILLING
+from gatewatch.checks.erasing import ERASING
+from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
@@ -23,12 +25,10 @@ from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.base import Store
-from gatewatch.store.rows import TIER_S, Arrivals, Heard, Plan, Said, Settled, TakenIn, Thinned
+from gatewatch.store.filling import Heard
+from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
-
-HOSTILE = ("plain", "a\x00b", "\ud800", "x\udfff\x10y", "\x10dc00", "\x10", "\u202e\u200b", "\n\t\x7f", "\U0001f600")
-"""Texts that have broken stores."""
 
 
 def check_store(make: Callable[[], Store]) -> None:
@@ -385,10 +385,7 @@ CHECKS: tuple[Check, ...] = (
     settles_once,
     keeps_money_within_its_limit,
     scores_sessions,
-    fills_a_range_once,
-    fills_only_what_was_read,
-    stops_and_goes_on,
-    shares_fairly,
+    *FILLING,
     thins_and_tells_late_marks,
     keeps_payloads_within_their_room,
     lets_go_of_what_is_old,
@@ -397,5 +394,6 @@ CHECKS: tuple[Check, ...] = (
     gathers_spans,
     amends_requests,
     *OF_RUNS,
+    *ERASING,
 )
 """Every check, in order."""

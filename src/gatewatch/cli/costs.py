@@ -18,7 +18,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import did_you_mean
     from gatewatch.core.money import dollars
-    from gatewatch.online.spending import KEYS, month_of, sent, spending
+    from gatewatch.online.spending import KEYS, as_rows, month_of, sent, spending
 
     keys = [each.strip() for each in by.split(",") if each.strip()]
     for each in keys:
@@ -37,12 +37,7 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     finally:
         store.close()
     if as_json:
-        rows = [
-            dict(zip(keys, line.key, strict=True))
-            | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
-            | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
-            for line in lines
-        ]
+        rows = as_rows(keys, lines)
         found = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows}
         print_json(found | ({"sampled": chosen} if chosen else {}))
         return

@@ -16,13 +16,13 @@ def status(*, as_json: bool) -> None:
     """Say what is in the store, and which version of its layout it has."""
     import msgspec
 
-    from gatewatch.config.monitors import store_address
+    from gatewatch.config.monitors import name_of, store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
     from gatewatch.store.open import open_database, open_store
 
     project = Project.open()
-    address, name = store_address(project), project.settings.project.name
+    address, name = store_address(project), name_of(project)
     db = open_database(address, project=name)
     try:
         found = schema.status(db)
@@ -61,13 +61,13 @@ def status(*, as_json: bool) -> None:
 @command.command(name="migrate")
 def migrate() -> None:
     """Bring the store's layout up to date. Stop the workers and servers first; others wait until it is done."""
-    from gatewatch.config.monitors import store_address
+    from gatewatch.config.monitors import name_of, store_address
     from gatewatch.config.project import Project
     from gatewatch.store import schema
     from gatewatch.store.open import open_database
 
     project = Project.open()
-    address, name = store_address(project), project.settings.project.name
+    address, name = store_address(project), name_of(project)
     db = open_database(address, project=name)
     try:
         done = schema.migrate(db)

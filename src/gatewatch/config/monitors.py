@@ -1,5 +1,6 @@
 """From `[monitors]` and `[online]` to what a worker needs: monitors, a store, how requests are taken in."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,8 @@ from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.money import parse_budget
 from gatewatch.core.rates import Rule
 from gatewatch.core.trace import Trace
+from gatewatch.online.graves import FILE as GRAVES
+from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
@@ -31,6 +34,7 @@ from gatewatch.scorers.base import Models, Scorer
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
+    from gatewatch.store.database import Database
 
 T = TypeVar("T")
 
@@ -123,6 +127,7 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         breakers=found.breakers,
         find=partial(_found, project, found.models),
         versions=versions(project),
+        graves=graves_of(project),
     )
 
 
@@ -166,6 +171,11 @@ def versions(project: Project) -> dict[str, str]:
     return found
 
 
+def graves_of(project: Project) -> Graves:
+    """The project's list of what was erased."""
+    return Graves(project.root / ".gatewatch" / GRAVES)
+
+
 def redaction(project: Project) -> Callable[[Trace], Trace]:
     """What takes out of a trace what the project does not want to be kept."""
     settings = project.settings.online
@@ -182,7 +192,32 @@ def store_of(project: Project) -> "Store":
     """
     from gatewatch.store.open import open_store
 
-    return open_store(store_address(project), project=project.settings.project.name)
+    return open_store(store_address(project), project=name_of(project))
+
+
+def base_of(project: Project) -> "Database":
+    """The base of the project's store: where projects and tokens are.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        StoreError: when it cannot be opened, or is of another version.
+    """
+    from gatewatch.store import schema
+    from gatewatch.store.open import open_database
+
+    db = open_database(store_address(project))
+    try:
+        schema.ready(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def name_of(project: Project) -> str:
+    """The name under which a project is registered in a store: its own, in letters that such a name may have."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", project.settings.project.name.lower()).strip("-_")[:63]
+    return name or "default"
 
 
 def store_address(project: Project) -> str:

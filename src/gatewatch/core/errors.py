@@ -9,6 +9,7 @@
     ├── NoVerdict               exit code 3: the gate has nothing to say, or the suite wants more than UNDECIDED
     ├── RunBroken               the run could not go on; what was done is kept and can be resumed
     ├── ModelError              an LLM provider gave no usable answer
+    ├── BadPayload              what was posted to the server is not what it should be
     └── StoreError              where live traffic is kept cannot be used
         ├── StoreBusy           others kept it locked for too long; worth another try
         └── StoreFull           there is no room on its disk; worth another try when there is
@@ -99,6 +100,10 @@ class ModelError(GatewatchError):
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class BadPayload(GatewatchError):  # noqa: N818 - what it is
+    """What was posted to the server cannot be read; whoever sent it need not send it again as it is."""
 
 
 class StoreError(GatewatchError):

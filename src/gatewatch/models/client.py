@@ -15,6 +15,7 @@ from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
 from gatewatch.core.http import header_flaw, url_flaw
 from gatewatch.core.spans import recorder, span
+from gatewatch.core.traceparent import USER_AGENT, of_our_own
 from gatewatch.models.cache import ReplyCache, reply_key, worth_keeping
 from gatewatch.models.embeddings import (
     Batches,
@@ -30,6 +31,7 @@ from gatewatch.models.pace import HaltTooLong, Pace, Turn
 from gatewatch.models.prices import CHARS_PER_TOKEN, Prices
 from gatewatch.models.protocol import ChatReply, ChatRequest
 from gatewatch.models.settings import ModelSettings
+from gatewatch.models.untraced import untraced
 from gatewatch.models.wire import Malformed, body_of, error_of, reply_of, retry_after_of
 
 if TYPE_CHECKING:
@@ -325,6 +327,12 @@ class OpenAIClient:
     async def _post(
         self, http: "httpx.AsyncClient", path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, Mapping[str, str], bytes]:
+        with untraced():
+            return await self._posted(http, path, body, {"traceparent": of_our_own(), **headers})
+
+    async def _posted(
+        self, http: "httpx.AsyncClient", path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
         import httpx
 
         async with http.stream("POST", self._base + path, content=body, headers=headers) as response:
@@ -358,7 +366,7 @@ class OpenAIClient:
 
     def _headers(self) -> tuple[dict[str, str], list[str]]:
         """The headers of a request, and the values among them that must not be shown."""
-        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers = {"content-type": "application/json", "accept": "application/json", "user-agent": USER_AGENT}
         secrets = []
         if self.settings.key_env:
             secrets.append(self._variable(self.settings.key_env))

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from gatewatch.core.rates import Epoch, Rule, probability
 from gatewatch.online.sample import facts_of
-from gatewatch.store.backfill import Backfill
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Plan, Row
 
 _AT_ONCE = 1000

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gatewatch.online.redact import Rules
 
 KEY_FILE = "user.key"
-_LONGEST_KEY = 64
 
 
 Payload = bytes | Callable[[], bytes]
@@ -78,20 +77,18 @@ class Framing:
 
     def expect_users(self) -> None:
         """Load what hashes ids; by the application's thread: a fork during an import leaves the child hanging."""
-        import hashlib
+        from gatewatch.core.people import hashed
 
-        self._blake2b = hashlib.blake2b
+        self._hash = hashed
         self.users = True
 
     def _hashed(self, user: str) -> str:
-        blake2b = self._blake2b
         if not self._key:
-            self._key = _folder_key(self._folder) if self._folder is not None else os.urandom(32)
-        key = self._key if len(self._key) <= _LONGEST_KEY else blake2b(self._key).digest()
-        return blake2b(user.encode("utf-8", "surrogatepass"), key=key, digest_size=12).hexdigest()
+            self._key = folder_key(self._folder) if self._folder is not None else os.urandom(32)
+        return self._hash(user, self._key)
 
 
-def _folder_key(folder: str) -> bytes:
+def folder_key(folder: str) -> bytes:
     """The key that lies in a folder, made when there is none: the first of several processes makes it for all."""
     path = os.path.join(folder, KEY_FILE)
     for _ in range(3):

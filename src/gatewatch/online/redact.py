@@ -54,7 +54,7 @@ def redact(trace: Trace, rules: Rules) -> Trace:
 
 def redacted_text(text: str) -> str:
     """A text without personal data and secrets."""
-    return str(replaced(text, _find)[0])
+    return str(replaced(text, find)[0])
 
 
 def redacted_name(name: str) -> str:
@@ -110,13 +110,13 @@ def _without(trace: Trace, paths: Sequence[str]) -> Trace:
     whole = codec.decode(codec.encode(trace), dict[str, Any])  # lists, where the trace has tuples
     taken: Counter[tuple[str, str]] = Counter()
     for path in paths:
-        number = _drop(whole, path.split("."), _EMPTY.get(path, {} if path == "spans.*.attributes" else DROPPED))
+        number = drop(whole, path.split("."), _EMPTY.get(path, {} if path == "spans.*.attributes" else DROPPED))
         if number:
             taken["dropped", path] = number
     return trace if not taken else _telling(msgspec.convert(whole, Trace), taken)
 
 
-def _drop(here: Any, steps: list[str], instead: Any) -> int:
+def drop(here: Any, steps: list[str], instead: Any) -> int:
     """Replace what stands at a path; how often it was there."""
     step, *further = steps
     if isinstance(here, dict):
@@ -128,7 +128,7 @@ def _drop(here: Any, steps: list[str], instead: Any) -> int:
     else:
         return 0
     if further:
-        return sum(_drop(here[key], further, instead) for key in keys)
+        return sum(drop(here[key], further, instead) for key in keys)
     for key in keys:
         here[key] = instead
     return len(keys)
@@ -141,7 +141,8 @@ _SHORTEST = 11  # of what is found without a mark that is quickly looked for
 _NOTHING: Sequence[Named] = ()
 
 
-def _find(text: str) -> Sequence[Named]:
+def find(text: str) -> Sequence[Named]:
+    """Where a text holds personal data or a secret, in order."""
     if len(text) < _SHORTEST and "@" not in text and text.count(".") < 3 and text.count(":") < 2:
         return _NOTHING
     every: list[Named] = [*pii.find(text, checked=False), *secrets.find(text, checked=False)]
@@ -154,7 +155,7 @@ def _cleaned(trace: Trace) -> Trace:
     def clean(value: Any, field: str) -> Any:
         if not value:
             return value
-        made, found = replaced(value, _find, numbers=True)
+        made, found = replaced(value, find, numbers=True)
         for kind, number in found.items():
             taken[kind, field] += number
         return made

@@ -70,7 +70,7 @@ def written(trace: Trace, most: int) -> bytes:
         data = b""
     trace = _escaped(trace)
     data = data or codec.encode(trace)
-    return data if len(data) <= most else codec.encode(_cut(trace, most))
+    return data if len(data) <= most else codec.encode(cut_to(trace, most))
 
 
 def _escaped(trace: Trace) -> Trace:
@@ -123,8 +123,11 @@ def size_of(value: Any) -> int:
         return len(codec.encode(value))
 
 
-def _cut(trace: Trace, most: int) -> Trace:
-    """The trace with its longest fields shortened: room is dealt out evenly, and what a short field leaves goes on."""
+def cut_to(trace: Trace, most: int) -> Trace:
+    """The trace in `most` bytes or little more, its longest fields shortened.
+
+    Room is dealt out evenly, and what a short field leaves goes on.
+    """
     sizes = {name: size_of(getattr(trace, name)) for name in _PAYLOAD}
     room = max(0, most - _ROOM)
     cut: dict[str, int] = {}
@@ -146,7 +149,7 @@ def _shortened(name: str, value: Any, share: int) -> Any:
     limit = share
     while limit >= _LEAST_TEXT:
         limit //= 2
-        made = _texts_cut(msgspec.to_builtins(value), limit)
+        made = texts_cut(msgspec.to_builtins(value), limit)
         if size_of(made) <= share:
             return made if name not in ("spans", "error") else msgspec.convert(made, _KINDS[name])
     if name == "spans":
@@ -169,11 +172,12 @@ def _prefix(text: str, share: int) -> str:
     return text
 
 
-def _texts_cut(value: Any, limit: int) -> Any:
+def texts_cut(value: Any, limit: int) -> Any:
+    """A plain value with all its texts cut to so many characters."""
     if isinstance(value, str):
         return value[:limit]
     if isinstance(value, list | tuple):
-        return [_texts_cut(item, limit) for item in value]
+        return [texts_cut(item, limit) for item in value]
     if isinstance(value, dict):
-        return {key[:limit]: _texts_cut(item, limit) for key, item in value.items()}
+        return {key[:limit]: texts_cut(item, limit) for key, item in value.items()}
     return value

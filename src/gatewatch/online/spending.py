@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -74,6 +75,16 @@ def sent(store: Store, flows: Iterable[str], since: float, until: float) -> list
         if signals.requests:
             found.append(Sent(flow, signals.n, round(signals.every), signals.cost, signals.unknown_cost))
     return found
+
+
+def as_rows(by: Sequence[str], lines: Sequence[SpendLine]) -> list[dict[str, Any]]:
+    """Lines as objects of JSON, with the keys that they were put together by."""
+    return [
+        dict(zip(by, line.key, strict=True))
+        | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
+        | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
+        for line in lines
+    ]
 
 
 def _part(cell: SpendCell, name: str) -> str:

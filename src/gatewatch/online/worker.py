@@ -14,21 +14,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
+from gatewatch.core.errors import GatewatchError, InputError, StoreBusy, StoreError, StoreFull, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
 from gatewatch.online.attempt import FIRST_RETRY_S, Attempts, Purse, days_purse
 from gatewatch.online.backfill import fill
+from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker
 from gatewatch.online.sample import Planner, cost_of, work_of
 from gatewatch.online.sessions import told_by
-from gatewatch.store.backfill import Backfill
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
 from gatewatch.store.sharing import Queue
 
@@ -90,6 +91,7 @@ class Worker:
         find: gives what a back-fill's scorer is by its name, None where there is none: back-fills of just these
             versions are worked on.
         versions: fingerprints of the scorers that it knows, by name, to be told to others.
+        graves: the project's list of what was erased, which the store is held against.
     """
 
     def __init__(
@@ -108,10 +110,11 @@ class Worker:
         breakers: dict[str, Breaker] | None = None,
         find: Callable[[str], Watch | None] = lambda _: None,
         versions: Mapping[str, str] | None = None,
+        graves: Graves | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
         self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
-        self.keeping = keeping or Keeping()
+        self.keeping, self.graves = keeping or Keeping(), graves
         self.breakers = {} if breakers is None else breakers
         self.planner = Planner(store, self._told_by)
         self.threads = DaemonPool(concurrency)
@@ -188,8 +191,25 @@ class Worker:
             self.store.extend(self.owner, [each.task for each, _ in self._waiting.values()], now + self.lease_s)
         if self._untidy or abs(now - self._house) >= _HOUSE_S:
             self._house = now
+            self._catch_up(now)
             self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total
+
+    def _catch_up(self, now: float) -> None:
+        """Erase what was erased before, should the store be an old one that was put back."""
+        if self.graves is None:
+            return
+        try:
+            number = self.graves.catch_up(self.store, now)
+        except (OSError, InputError) as error:
+            _log.warning("%s: what was erased before cannot be looked up: %s", self.graves.path, error)
+            return
+        if number:
+            _log.warning(
+                "%d requests were erased again, as %s says; `gatewatch erase --again` sees to all files",
+                number,
+                self.graves.path,
+            )
 
     def _note(self) -> str:
         paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]

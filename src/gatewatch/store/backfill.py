@@ -5,19 +5,17 @@ its work, so that probabilities are true whenever it is stopped.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
-
-from msgspec import Struct
+from typing import Any
 
 from gatewatch.core import codec
 from gatewatch.core.rates import Rule
 from gatewatch.store import planning
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Backfill, BackfillState, Unfilled
 from gatewatch.store.reading import ROW, row_of
-from gatewatch.store.rows import Plan, Row
+from gatewatch.store.rows import Plan
 from gatewatch.store.units import from_micros, from_nano, micros, nano
 
-BackfillState = Literal["running", "stopped", "done"]
 _BEFORE: Mapping[BackfillState, BackfillState] = {"running": "stopped", "stopped": "running", "done": "running"}
 _SELECT = (
     "SELECT backfill.id, flow, scorer, fingerprint, work, state, reason, author, at, rules, first, last,"
@@ -25,54 +23,53 @@ _SELECT = (
 )
 
 
-class Backfill(Struct, frozen=True):
-    """A scorer of one fingerprint over the requests of a flow that are numbered `first` to `last`, by `rules`.
+class SQLFilling:
+    """What a store that speaks SQL does of back-fills."""
 
-    It decided on all up to `planned`, which `made` so many tasks, of which `done` have their score. `most` is its
-    budget in US dollars, None for no limit; `reason` says why it was stopped.
-    """
+    _db: Database
 
-    id: int
-    flow: str
-    scorer: str
-    fingerprint: str
-    work: int
-    state: BackfillState
-    reason: str
-    author: str
-    at: float
-    rules: tuple[Rule, ...]
-    first: int
-    last: int
-    planned: int
-    made: int
-    done: int
-    most: float | None = None
+    def numbered(self, since: float, until: float) -> tuple[int, int]:
+        """See `Filling`."""
+        return _numbered(self._db, since, until)
 
-    @property
-    def budget(self) -> str:
-        """The name of the budget that its money is counted in."""
-        return f"backfill:{self.id}"
+    def begin_backfill(
+        self,
+        work: int,
+        rules: tuple[Rule, ...],
+        numbers: tuple[int, int],
+        *,
+        author: str,
+        now: float,
+        most: float | None = None,
+    ) -> Backfill:
+        """See `Filling`."""
+        return _begin(self._db, work, rules, numbers, author=author, now=now, most=most)
 
-    @property
-    def share(self) -> float:
-        """How much of its range is decided on, 0..1."""
-        return (self.planned - self.first + 1) / max(1, self.last - self.first + 1)
+    def backfills(self, *, running: bool = False) -> list[Backfill]:
+        """See `Filling`."""
+        return _backfills(self._db, running=running)
+
+    def undone(self, backfill: int) -> dict[str, int]:
+        """See `Filling`."""
+        return _undone(self._db, backfill)
+
+    def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
+        """See `Filling`."""
+        return _unfilled(self._db, flow, scorer, fingerprint, numbers, most)
+
+    def fill(self, backfill: int, plan: Plan) -> int:
+        """See `Filling`."""
+        return _fill(self._db, backfill, plan)
+
+    def turn_backfill(
+        self, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
+    ) -> bool:
+        """See `Filling`."""
+        return _turn(self._db, backfill, state, now=now, reason=reason, most=most)
 
 
-class Unfilled(Struct, frozen=True):
-    """Requests of a range, in order, up to the one numbered `through`: all of them are held, or the hold of all is over
-    (`stored`). Those that are `there` have a score or a task of the work. `thinned` is up to where holds are over."""
-
-    rows: tuple[Row, ...]
-    through: int
-    there: frozenset[int]
-    stored: bool
-    thinned: int
-
-
-def numbered(db: Database, since: float, until: float) -> tuple[int, int]:
-    """The first and the last number of the requests that arrived in a window (see `Store.numbered`)."""
+def _numbered(db: Database, since: float, until: float) -> tuple[int, int]:
+    """The first and the last number of the requests that arrived in a window (see `Filling.numbered`)."""
     with db.transaction(write=False):
         return _number(db, micros(since)), _number(db, micros(until)) - 1
 
@@ -90,7 +87,7 @@ def _number(db: Database, at: int) -> int:
     return int(low)
 
 
-def begin(
+def _begin(
     db: Database,
     work: int,
     rules: tuple[Rule, ...],
@@ -100,7 +97,7 @@ def begin(
     now: float,
     most: float | None,
 ) -> Backfill:
-    """Begin a back-fill (see `Store.begin_backfill`)."""
+    """Begin a back-fill (see `Filling.begin_backfill`)."""
     with db.transaction():
         (number,) = db.execute(
             "INSERT INTO backfill (work, state, reason, author, at, rules, first, last, planned, made, done, most)"
@@ -111,7 +108,7 @@ def begin(
         return _backfill(db.execute(f"{_SELECT} WHERE backfill.id = ?", number)[0])
 
 
-def backfills(db: Database, *, running: bool) -> list[Backfill]:
+def _backfills(db: Database, *, running: bool) -> list[Backfill]:
     """Back-fills, oldest first; all of them, or those that are running."""
     condition = " WHERE state = 'running'" if running else ""
     return [_backfill(row) for row in db.execute(f"{_SELECT}{condition} ORDER BY backfill.id")]
@@ -123,7 +120,7 @@ def _backfill(row: tuple[Any, ...]) -> Backfill:
     return Backfill(*[*row[:8], from_micros(at), found, *numbers, None if most is None else from_nano(most)])
 
 
-def undone(db: Database, backfill: int) -> dict[str, int]:
+def _undone(db: Database, backfill: int) -> dict[str, int]:
     """How many tasks of a back-fill have no score, by state."""
     return dict(
         db.execute(
@@ -133,8 +130,8 @@ def undone(db: Database, backfill: int) -> dict[str, int]:
     )
 
 
-def unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
-    """The next requests of a range (see `Store.unfilled`)."""
+def _unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
+    """The next requests of a range (see `Filling.unfilled`)."""
     first, last = numbers
     with db.transaction(write=False):
         thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
@@ -158,8 +155,8 @@ def unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: tu
     return Unfilled(rows, through, frozenset(scored | {seq for (seq,) in tasked}), stored, thinned)
 
 
-def fill(db: Database, backfill: int, plan: Plan) -> int:
-    """Keep a decision of a back-fill (see `Store.fill`)."""
+def _fill(db: Database, backfill: int, plan: Plan) -> int:
+    """Keep a decision of a back-fill (see `Filling.fill`)."""
     with db.transaction():
         found = db.execute("SELECT work, planned FROM backfill WHERE id = ? AND state = 'running'", backfill)
         thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
@@ -173,10 +170,10 @@ def fill(db: Database, backfill: int, plan: Plan) -> int:
     return made
 
 
-def turn(
+def _turn(
     db: Database, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
 ) -> bool:
-    """Stop, end or go on with a back-fill (see `Store.turn_backfill`)."""
+    """Stop, end or go on with a back-fill (see `Filling.turn_backfill`)."""
     with db.transaction():
         changed = db.execute(
             "UPDATE backfill SET state = ?, reason = ?, most = coalesce(?, most) WHERE id = ? AND state = ?"

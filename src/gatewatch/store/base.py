@@ -7,20 +7,22 @@ there, whatever is killed; when it raised, nothing of it is.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from gatewatch.core.rates import Epoch, Rule
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
+from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store.backfill import Backfill, BackfillState, Unfilled
+from gatewatch.store.filling import Filling
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
-    Heard,
     KeptScore,
     Leased,
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -38,7 +40,7 @@ from gatewatch.store.rows import (
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class Store(Protocol):
+class Store(Filling, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -112,54 +114,6 @@ class Store(Protocol):
     def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
         """Make tasks (work, due, pi) for a session, at its first request; one whose score is of fewer turns is done
         again, and the new score takes the place of the old."""
-        ...
-
-    # Back-fills
-
-    def numbered(self, since: float, until: float) -> tuple[int, int]:
-        """The first and the last number of the requests that arrived in a window; there are none where the last is
-        less than the first."""
-        ...
-
-    def begin_backfill(
-        self,
-        work: int,
-        rules: tuple[Rule, ...],
-        numbers: tuple[int, int],
-        *,
-        author: str,
-        now: float,
-        most: float | None = None,
-    ) -> Backfill:
-        """Begin to score the requests of a work's flow that are numbered from the first to the last, by rules that
-        are never changed, for US dollars up to `most`."""
-        ...
-
-    def backfills(self, *, running: bool = False) -> list[Backfill]:
-        """Every back-fill there was, oldest first, or those that are running."""
-        ...
-
-    def undone(self, backfill: int) -> dict[str, int]:
-        """How many tasks of a back-fill have no score, by state."""
-        ...
-
-    def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
-        """The next requests of a flow among those numbered from the first to the last of two, at most so many, as
-        they are to a scorer."""
-        ...
-
-    def fill(self, backfill: int, plan: Plan) -> int:
-        """Keep a decision on the next requests of a back-fill, and say how many tasks are new.
-
-        Its `read_at` is (`planned` of the back-fill, `thinned` of what was read). Nothing is kept where another worker
-        was quicker, the hold of some of these requests ended meanwhile, or the back-fill is not running."""
-        ...
-
-    def turn_backfill(
-        self, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
-    ) -> bool:
-        """Stop one that is running, say that it is done, or go on with one that was stopped (with another budget,
-        where one is given); say whether that changed anything. Tasks of one that is not running are not leased."""
         ...
 
     # Doing
@@ -358,12 +312,81 @@ class Store(Protocol):
         """How much room payloads take."""
         ...
 
-    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
-        """A worker says that it is at work, and which scorers it knows: their fingerprints, by name."""
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """Keep the tombstones of somebody, so that nothing of theirs arrives any more, and open an erasure under a new
+        name, or find the one of theirs that was begun and not closed; gives its name."""
         ...
 
-    def workers(self, since: float) -> dict[str, Heard]:
-        """Workers heard of since a time."""
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """Erase at most so many requests of somebody, with all that hangs on them, their trends included; say whether
+        there is more to be done. The last step takes back what they said of others' requests, and what waits."""
+        ...
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """Add to an erasure what went elsewhere, by part."""
+        ...
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """What an erasure removed so far: by part, and by flow and day."""
+        ...
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """Keep the receipt (JSON) of an erasure that is done."""
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """Every erasure, the newest first."""
+        ...
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """What was erased of the days of a window, by flow and day."""
+        ...
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See to it that nothing of what was deleted is left in the store's files, and whether that could be done; it
+        takes as long as a copy of the store does, and nobody can write meanwhile."""
+        ...
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """Keep tombstones, and say how many are new."""
+        ...
+
+    def tombstones(self) -> list[Tombstone]:
+        """All tombstones, the oldest first."""
+        ...
+
+    def tombstone_count(self) -> int:
+        """How many tombstones there are."""
+        ...
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """Which of some digests there are tombstones of."""
+        ...
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """Whom of those that are stored some tombstones mean."""
+        ...
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """The next requests of somebody after a number, and the number to go on after: 0 when these were the last."""
+        ...
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """Requests, by number, of which a user said something, and the name that the user has there."""
+        ...
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """Feedback of somebody that waits for its request."""
+        ...
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """Add a line to the audit: who did what, and to what."""
+        ...
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """The newest lines of the audit from a time on, at most so many, newest first."""
         ...
 
     def counts(self) -> Counts:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from gatewatch.core import codec
 from gatewatch.store import tasks
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.payloads import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.reading import ROW, all_flows, row_of
-from gatewatch.store.rows import TIER_S, Counts, Expired, Heard, Row, Thinned
+from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
 from gatewatch.store.units import MICRO, from_micros, micros
 
 _STEP = 1000  # requests deleted at once: a tenth of a second, for which others wait
@@ -124,30 +125,32 @@ def _delete_requests(db: Database, flow: str, before: int, most: int) -> int:
     """Delete the oldest requests of a flow, at most so many, and say how many that was."""
     with db.transaction():
         found = db.execute("SELECT seq FROM trace WHERE flow = ? AND at < ? ORDER BY at LIMIT ?", *(flow, before, most))
-        seqs = [seq for (seq,) in found]
-        if not seqs:
-            return 0
-        tasks.drop(db, "seq", seqs)
-        _delete_payloads(db, seqs)
-        marked = db.among("SELECT seq, marks | late FROM trace WHERE marks | late <> 0 AND seq IN {}", seqs)
-        db.executemany(
-            "DELETE FROM mark WHERE bit = ? AND seq = ?",
-            [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
-        )
-        turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
-        for table in ("score", "said", "trace"):
-            db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
-        first: dict[str, int] = {}
-        turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
-        for name, seq in db.among(turns, turned, flow):
-            first[name] = min(seq, first.get(name, seq))
-        db.executemany(
-            "UPDATE session SET first = ? WHERE flow = ? AND id = ?", [(seq, flow, name) for name, seq in first.items()]
-        )
-        db.executemany(
-            "DELETE FROM session WHERE flow = ? AND id = ?", [(flow, name) for name in turned - first.keys()]
-        )
-    return len(seqs)
+        delete_requests(db, flow, [seq for (seq,) in found])
+    return len(found)
+
+
+def delete_requests(db: Database, flow: str, seqs: Sequence[int]) -> None:
+    """Delete some requests of a flow with all that hangs on them but the trends, within the caller's transaction."""
+    if not seqs:
+        return
+    tasks.drop(db, "seq", seqs)
+    _delete_payloads(db, list(seqs))
+    marked = db.among("SELECT seq, marks | late FROM trace WHERE marks | late <> 0 AND seq IN {}", seqs)
+    db.executemany(
+        "DELETE FROM mark WHERE bit = ? AND seq = ?",
+        [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
+    )
+    turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
+    for table in ("score", "said", "trace"):
+        db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
+    first: dict[str, int] = {}
+    turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
+    for name, seq in db.among(turns, turned, flow):
+        first[name] = min(seq, first.get(name, seq))
+    db.executemany(
+        "UPDATE session SET first = ? WHERE flow = ? AND id = ?", [(seq, flow, name) for name, seq in first.items()]
+    )
+    db.executemany("DELETE FROM session WHERE flow = ? AND id = ?", [(flow, name) for name in turned - first.keys()])
 
 
 def _give_up(db: Database, before: int) -> int:

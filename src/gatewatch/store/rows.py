@@ -91,7 +91,8 @@ class Said(Struct, frozen=True):
 
 class Arrivals(Struct, frozen=True):
     """What is taken in at once. `offset` is how far `segment` has been read with it; `losses` counts what capture
-    dropped, or what was damaged, by reason. `settled` are the gathered traces (id, `moved`) that these requests were
+    dropped, or what was damaged, by reason. `begins`, where it is given, is how far the segment has to have been read
+    before: with another nothing is taken in. `settled` are the gathered traces (id, `moved`) that these requests were
     made of."""
 
     traces: tuple[Arrival, ...] = ()
@@ -99,18 +100,23 @@ class Arrivals(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     segment: str = ""
     offset: int = 0
+    begins: int | None = None
     settled: tuple[tuple[str, int], ...] = ()
 
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
-    that waits for one, and requests that were there and are amended."""
+    that waits for one, and requests that were there and are amended; and how much was left out, since it is of somebody
+    who was erased. `expected`, where it is given, is where the segment goes on: what came begins elsewhere, and nothing
+    of it was taken in."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
     amended: int = 0
+    erased: int = 0
+    expected: int | None = None
 
 
 # What is there
@@ -366,14 +372,6 @@ class SpendCell(Struct, frozen=True):
     scores: int = 0
 
 
-class Heard(Struct, frozen=True):
-    """A worker that was heard of: when last, what it said, and the fingerprints of the scorers that it knows."""
-
-    at: float
-    note: str = ""
-    scorers: Mapping[str, str] = {}
-
-
 class Counts(Struct, frozen=True):
     """What a store has in it, and how large it is."""
 
@@ -386,3 +384,12 @@ class Counts(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     file_bytes: int = 0
     schema: int = 0
+
+
+class Audited(Struct, frozen=True):
+    """A line of the audit: when, who, what was done, and to what."""
+
+    at: float
+    who: str
+    action: str
+    what: str

@@ -1,12 +1,15 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from gatewatch.core.rates import Epoch, Rule
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
+from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store import (
     arriving,
-    backfill,
+    audit,
+    erasure,
     housekeeping,
     planning,
     reading,
@@ -16,21 +19,24 @@ from gatewatch.store import (
     spending,
     staging,
     tasks,
+    tombstones,
     uploads,
 )
-from gatewatch.store.backfill import Backfill, BackfillState, Unfilled
+from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
-    Heard,
     KeptScore,
     Leased,
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -49,7 +55,7 @@ from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class SQLStore:
+class SQLStore(SQLFilling):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
@@ -123,47 +129,6 @@ class SQLStore:
     def plan_session(self, session: Session, tasks: Sequence[tuple[int, float, float]]) -> None:
         """See `Store`."""
         planning.plan_session(self._db, session, tasks)
-
-    # Back-fills
-
-    def numbered(self, since: float, until: float) -> tuple[int, int]:
-        """See `Store`."""
-        return backfill.numbered(self._db, since, until)
-
-    def begin_backfill(
-        self,
-        work: int,
-        rules: tuple[Rule, ...],
-        numbers: tuple[int, int],
-        *,
-        author: str,
-        now: float,
-        most: float | None = None,
-    ) -> Backfill:
-        """See `Store`."""
-        return backfill.begin(self._db, work, rules, numbers, author=author, now=now, most=most)
-
-    def backfills(self, *, running: bool = False) -> list[Backfill]:
-        """See `Store`."""
-        return backfill.backfills(self._db, running=running)
-
-    def undone(self, backfill_: int) -> dict[str, int]:
-        """See `Store`."""
-        return backfill.undone(self._db, backfill_)
-
-    def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
-        """See `Store`."""
-        return backfill.unfilled(self._db, flow, scorer, fingerprint, numbers, most)
-
-    def fill(self, backfill_: int, plan: Plan) -> int:
-        """See `Store`."""
-        return backfill.fill(self._db, backfill_, plan)
-
-    def turn_backfill(
-        self, backfill_: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
-    ) -> bool:
-        """See `Store`."""
-        return backfill.turn(self._db, backfill_, state, now=now, reason=reason, most=most)
 
     # Doing
 
@@ -324,6 +289,81 @@ class SQLStore:
     def workers(self, since: float) -> dict[str, Heard]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
+
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """See `Store`."""
+        return erasure.begin(self._db, name, subject, who, now)
+
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """See `Store`."""
+        return erasure.step(self._db, name, subject, now, most)
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """See `Store`."""
+        erasure.count(self._db, name, Counter(parts))
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """See `Store`."""
+        return erasure.tally(self._db, name)
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """See `Store`."""
+        erasure.close(self._db, name, receipt)
+
+    def erasures(self) -> list[Erasure]:
+        """See `Store`."""
+        return erasure.kept(self._db)
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """See `Store`."""
+        return erasure.of_window(self._db, since, until)
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See `Store`."""
+        return self._db.scrub(patience_s)
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """See `Store`."""
+        with self._db.transaction():
+            return tombstones.bury(self._db, stones)
+
+    def tombstones(self) -> list[Tombstone]:
+        """See `Store`."""
+        return tombstones.every(self._db)
+
+    def tombstone_count(self) -> int:
+        """See `Store`."""
+        return tombstones.number(self._db)
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """See `Store`."""
+        return tombstones.buried(self._db, marks)
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """See `Store`."""
+        return erasure.resolved(self._db, stones)
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """See `Store`."""
+        return erasure.belonging(self._db, subject, after, most)
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """See `Store`."""
+        return erasure.said_elsewhere(self._db, subject)
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """See `Store`."""
+        return erasure.waiting(self._db, subject)
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """See `Store`."""
+        audit.note(self._db, at, who, action, what)
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """See `Store`."""
+        return audit.entries(self._db, since, most)
 
     def counts(self) -> Counts:
         """See `Store`."""

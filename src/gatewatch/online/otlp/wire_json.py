@@ -1,0 +1,282 @@
+"""OTLP in JSON, as the specification has it and as exporters send it.
+
+Whole numbers are numbers or text, enumerations numbers or names, ids hex digits (or base 64, as generic encoders of
+protobuf write them), and what is null is not there.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gatewatch.core.errors import BadPayload
+from gatewatch.online.otlp.flat import Attributes, Event, RawLog, RawSpan, Source, finite
+
+_STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_HEX = re.compile(r"[0-9a-fA-F]*")
+_MOST_DEEP = 90
+_LARGEST = 1 << 64
+Whole = int | float | str | None
+
+
+class _Value(Struct, rename="camel"):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: Whole = None
+    double_value: float | str | None = None
+    array_value: "_Array | None" = None
+    kvlist_value: "_Pairs | None" = None
+    bytes_value: str | None = None
+
+
+class _Array(Struct):
+    values: "Sequence[_Value | None] | None" = None
+
+
+class _Pair(Struct):
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Pairs(Struct):
+    values: Sequence[_Pair] | None = None
+
+
+class _Resource(Struct):
+    attributes: Sequence[_Pair] | None = None
+
+
+class _Scope(Struct):
+    name: str | None = None
+
+
+class _Event(Struct, rename="camel"):
+    name: str | None = None
+    time_unix_nano: Whole = None
+    attributes: Sequence[_Pair] | None = None
+
+
+class _Status(Struct):
+    code: Whole = None
+    message: str | None = None
+
+
+class _Span(Struct, rename="camel"):
+    trace_id: str | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    trace_state: str | None = None
+    name: str | None = None
+    start_time_unix_nano: Whole = None
+    end_time_unix_nano: Whole = None
+    attributes: Sequence[_Pair] | None = None
+    events: Sequence[_Event] | None = None
+    status: _Status | None = None
+
+
+class _ScopeSpans(Struct):
+    scope: _Scope | None = None
+    spans: Sequence[_Span] | None = None
+
+
+class _ResourceSpans(Struct, rename="camel"):
+    resource: _Resource | None = None
+    scope_spans: Sequence[_ScopeSpans] | None = None
+
+
+class _Traces(Struct, rename="camel"):
+    resource_spans: Sequence[_ResourceSpans] | None = None
+
+
+class _Log(Struct, rename="camel"):
+    trace_id: str | None = None
+    span_id: str | None = None
+    event_name: str | None = None
+    time_unix_nano: Whole = None
+    observed_time_unix_nano: Whole = None
+    body: _Value | None = None
+    attributes: Sequence[_Pair] | None = None
+
+
+class _ScopeLogs(Struct, rename="camel"):
+    scope: _Scope | None = None
+    log_records: Sequence[_Log] | None = None
+
+
+class _ResourceLogs(Struct, rename="camel"):
+    resource: _Resource | None = None
+    scope_logs: Sequence[_ScopeLogs] | None = None
+
+
+class _Logs(Struct, rename="camel"):
+    resource_logs: Sequence[_ResourceLogs] | None = None
+
+
+class _ScopeMetrics(Struct):
+    metrics: Sequence[Any] | None = None
+
+
+class _ResourceMetrics(Struct, rename="camel"):
+    scope_metrics: Sequence[_ScopeMetrics] | None = None
+
+
+class _Metrics(Struct, rename="camel"):
+    resource_metrics: Sequence[_ResourceMetrics] | None = None
+
+
+_traces, _logs, _metrics = (msgspec.json.Decoder(kind) for kind in (_Traces, _Logs, _Metrics))
+
+
+def json_spans(body: bytes) -> list[RawSpan]:
+    """The spans of an ExportTraceServiceRequest in JSON.
+
+    Raises:
+        BadPayload: when it is none.
+    """
+    found: list[RawSpan] = []
+    for group in _parsed(_traces, body).resource_spans or ():
+        resource = _attributes(group.resource.attributes) if group.resource is not None else {}
+        for part in group.scope_spans or ():
+            source = Source(resource, (part.scope.name or "") if part.scope is not None else "")
+            for each in part.spans or ():
+                status = each.status or _Status()
+                found.append(
+                    RawSpan(
+                        source,
+                        _id(each.trace_id),
+                        _id(each.span_id),
+                        _id(each.parent_span_id),
+                        each.name or "",
+                        _whole(each.start_time_unix_nano),
+                        _whole(each.end_time_unix_nano),
+                        each.trace_state or "",
+                        _status(status.code),
+                        status.message or "",
+                        _attributes(each.attributes),
+                        [
+                            Event(e.name or "", _whole(e.time_unix_nano), _attributes(e.attributes))
+                            for e in each.events or ()
+                        ],
+                    )
+                )
+    return found
+
+
+def json_logs(body: bytes) -> list[RawLog]:
+    """The records of an ExportLogsServiceRequest in JSON.
+
+    Raises:
+        BadPayload: when it is none.
+    """
+    found: list[RawLog] = []
+    for group in _parsed(_logs, body).resource_logs or ():
+        resource = _attributes(group.resource.attributes) if group.resource is not None else {}
+        for part in group.scope_logs or ():
+            source = Source(resource, (part.scope.name or "") if part.scope is not None else "")
+            found += [
+                RawLog(
+                    source,
+                    _id(each.trace_id),
+                    _id(each.span_id),
+                    each.event_name or "",
+                    _whole(each.time_unix_nano) or _whole(each.observed_time_unix_nano),
+                    _value(each.body),
+                    _attributes(each.attributes),
+                )
+                for each in part.log_records or ()
+            ]
+    return found
+
+
+def json_metrics(body: bytes) -> int:
+    """How many metrics an ExportMetricsServiceRequest in JSON has.
+
+    Raises:
+        BadPayload: when it is none.
+    """
+    groups = _parsed(_metrics, body).resource_metrics or ()
+    return sum(len(part.metrics or ()) for group in groups for part in group.scope_metrics or ())
+
+
+def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadPayload(f"not OTLP in JSON: {str(error)[:200]}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        if rb"\ud" in body.lower():  # half of a pair, where an exporter cut a text: JSON all the same
+            return _mended(decoder, body)
+        raise BadPayload(f"not JSON: {str(error)[:200]}") from None
+
+
+def _mended(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        whole = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)
+        return decoder.decode(whole.encode("utf-8", "replace"))
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise BadPayload(f"not OTLP in JSON: {str(error)[:200]}") from None
+
+
+def _attributes(pairs: Sequence[_Pair] | None) -> Attributes:
+    return {pair.key: _value(pair.value) for pair in pairs or ()}
+
+
+def _value(value: _Value | None, depth: int = 0) -> Any:
+    if value is None:
+        return None
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return _whole(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    if value.double_value is not None:
+        return _double(value.double_value)
+    if depth > _MOST_DEEP:
+        raise BadPayload(f"values are nested more than {_MOST_DEEP} deep")
+    if value.array_value is not None:
+        return [_value(each, depth + 1) for each in value.array_value.values or ()]
+    if value.kvlist_value is not None:
+        return {pair.key: _value(pair.value, depth + 1) for pair in value.kvlist_value.values or ()}
+    return value.bytes_value
+
+
+def _status(code: Whole) -> int:
+    return _STATUS[code] if isinstance(code, str) and code in _STATUS else _whole(code)
+
+
+def _double(number: float | str) -> float | str:
+    try:
+        return finite(float(number))
+    except ValueError:
+        raise BadPayload(f"not a number: {str(number)[:40]!r}") from None
+
+
+def _whole(number: Whole) -> int:
+    """A whole number, which may stand as text."""
+    if number is None:
+        return 0
+    try:
+        found = int(number)
+    except (ValueError, OverflowError):
+        raise BadPayload(f"not a whole number: {str(number)[:40]!r}") from None
+    if not -_LARGEST < found < _LARGEST:
+        raise BadPayload(f"{str(number)[:24]}... has more than 64 bits")
+    return found
+
+
+def _id(text: str | None) -> str:
+    """An id in lower-case hex digits; what is none is left, for whoever looks at it to refuse."""
+    if not text:
+        return ""
+    if len(text) in (16, 32) and _HEX.fullmatch(text):
+        return text.lower()
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return text
