@@ -166,7 +166,7 @@ class Worker:
             total += await self._drained()
             self.threads.close()
             with suppress(StoreError):
-                self.store.heartbeat(self.owner, self.clock(), ENDED)
+                self.store.heartbeat(self.owner, self.clock(), ENDED, self.versions)
         return total
 
     def _store_fails(self, error: StoreError) -> None:
