@@ -126,8 +126,8 @@ def history(living: Living, seed: int, watched: Any, number: int) -> float:
     """Traffic of which the payloads of the first half are thinned, with thumbs in time and late ones; the truth."""
     random, half = Random(seed), number // 2
     values = [random.random() < 0.7 for _ in range(number)]
-    down = [n for n in range(number) if random.random() < (0.05 if values[n] else 0.5)]
-    late = {n for n in down if n < half and random.random() < 0.5}
+    down = [n for n in range(number) if random.random() < (0.05 if values[n] else 0.7)]
+    late = {n for n in down if n < half and random.random() < 0.2}
     name = 10_000 * seed
 
     def arrive(some: range) -> None:
