@@ -20,6 +20,7 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 # One line each, here, so that --help need not load them.
 COMMANDS = {
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
+    "backfill": "Score requests that are stored with a new or changed scorer, at a forecast cost.",
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",

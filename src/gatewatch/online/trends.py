@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from gatewatch.core.rates import Rule
 from gatewatch.core.score import Source
@@ -174,7 +175,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             by_bucket,
             design=design,
             undone=dict(_by_bucket(left)),
-            never=_never(store, work),
+            never=_never(store, work, part),
             since=since,
             until=until,
             tier=tier,
@@ -212,17 +213,27 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
     return sorted(found.items())
 
 
-def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
-    """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
-    them, they had a share of 0 unless something was special about them."""
+def _never(store: Store, work: Work | None, part: str) -> Callable[[float, float], bool]:
+    """What says whether a scorer was never to see some of a window's requests (of a slice): by all rules that were in
+    force for them, they had a share of 0 unless something was special about them, as their payload's being kept is."""
     epochs = store.epochs(work.id, 0, _LAST) if work is not None else []
-    all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
-    bare = _without([(e.first, e.last) for e in epochs], all_)
+    all_ = [each for each in epochs for rule in each.rules if rule.rate > 0 and _of_part(rule, part)]
+    held = [(e.first, e.last) for e in all_ if any(not rule.stored and _of_part(rule, part) for rule in e.rules)]
+    reached = [(e.first, e.last) for e in all_]
+    bare = _without([(e.first, e.last) for e in epochs], reached)
+    stored = _without(reached, held)
 
     def never(since: float, until: float) -> bool:
-        return work is not None and any(store.happened(work, each, since, until) for each in bare)
+        return work is not None and (
+            any(store.happened(work, each, since, until) for each in bare)
+            or any(store.happened(work, each, since, until, never_kept=True) for each in stored)
+        )
 
     return never
+
+
+def _of_part(rule: Rule, part: str) -> bool:
+    return rule.of_all or (part != "" and rule.slice == part and replace(rule, slice="").of_all)
 
 
 def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
