@@ -12,8 +12,8 @@ from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
-SMALL = {"meta", "work", "loss", "worker", "epoch", "ruleset"}
-"""Tables with a row for each scorer, rule, worker or reason."""
+SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
+"""Tables with a row for each scorer, rule, worker, back-fill or reason."""
 
 MAY_SCAN = (
     "SELECT count(*) FROM",  # `counts`
@@ -23,9 +23,22 @@ MAY_SCAN = (
     "SELECT coalesce((SELECT min(seq) FROM trace), value + 1)",
     "SELECT 1 FROM parked LIMIT 1",
     "SELECT 1 FROM sqlite_schema",
+    "SELECT 1 FROM tombstone LIMIT 1",
     "DELETE FROM parked WHERE at <",  # once for each `expire`, as are the next two
     "DELETE FROM changed WHERE seq <",
     "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
+    "SELECT body FROM parked",  # once for each erasure, as are those below
+    "SELECT id, body FROM parked",
+    "SELECT trace, body FROM piece",
+    "SELECT id, what FROM audit WHERE what LIKE",
+    "SELECT id, at, who, kind, marks, receipt FROM erasure",
+    "SELECT id FROM erasure WHERE marks =",
+    "SELECT mark, kind, at FROM tombstone ORDER BY",
+    "SELECT DISTINCT person FROM trace",
+    "SELECT DISTINCT author FROM score",
+    "SELECT flow, id FROM session",
+    "DELETE FROM series WHERE id NOT IN",
+    "DELETE FROM changed WHERE seq IN",
 )
 
 
@@ -87,13 +100,23 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
         ),
         ("SELECT seq FROM trace WHERE flow = 'f' AND at >= 5 LIMIT 2001", "trace_at"),
         (
-            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'waiting' AND crashes = 0 AND backfill = 0"
+            "SELECT due, id FROM task WHERE work = 1 AND backfill = 7 AND state = 'waiting' AND crashes = 0"
             " AND due <= 5 ORDER BY due LIMIT 9",
             "task_due",
         ),
         (
-            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'leased' AND until <= 5 ORDER BY until",
+            "SELECT due, id FROM task WHERE work = 1 AND backfill = 0 AND state = 'leased' AND until <= 5"
+            " ORDER BY until",
             "task_leased",
+        ),
+        (
+            "SELECT 1 FROM trace WHERE flow = 'f' AND at >= 1 AND at < 5 AND kept = 0 AND seq >= 1 LIMIT 1",
+            "trace_never",
+        ),
+        (
+            "SELECT hour, slice, state, backfill, count(*) FROM task WHERE work = 1 AND hour >= 1 AND hour < 9"
+            " GROUP BY hour, slice, state, backfill",
+            "task_hour",
         ),
         ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 5", "trace_held"),
         (

@@ -56,10 +56,12 @@ def request(
     return Arrival(Trace(id=name, **known | fields), payload, at, u, marks, spent)
 
 
-def thumb(name: str, trace: str = "", *, up: bool = False, at: float = NOW, external_id: str = "") -> Said:
+def thumb(
+    name: str, trace: str = "", *, up: bool = False, at: float = NOW, external_id: str = "", author: str = "u"
+) -> Said:
     """A thumb, up or down."""
     score = Score(float(up), name="thumbs", source="feedback", fingerprint="feedback:thumbs 1")
-    return Said(name, at, trace, external_id, 4 if up else 2, (score,), author="u")
+    return Said(name, at, trace, external_id, 4 if up else 2, (score,), author=author)
 
 
 def judged(value: float | None = 1.0, *, cost: float | None = 0.01, name: str = "helpful") -> Score:

@@ -1,6 +1,8 @@
 """From `[monitors]` and `[online]` to what a worker needs: monitors, a store, how requests are taken in."""
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,10 +17,12 @@ from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import MonitoredScorer, MonitorSettings
 from gatewatch.core import marks
 from gatewatch.core.clock import wall
-from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.money import parse_budget
 from gatewatch.core.rates import Rule
 from gatewatch.core.trace import Trace
+from gatewatch.online.graves import FILE as GRAVES
+from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
@@ -26,10 +30,11 @@ from gatewatch.online.outage import Breaker, WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
 from gatewatch.online.settings import checked
 from gatewatch.online.worker import Worker
-from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.base import Models, Scorer
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
+    from gatewatch.store.database import Database
 
 T = TypeVar("T")
 
@@ -48,7 +53,12 @@ class Online(Struct, frozen=True, kw_only=True):
     concurrency: int
     scorer_timeout: float
     lease_s: float
-    breakers: dict[str, Breaker]
+    models: WatchedModels
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breakers of the models that were bound so far."""
+        return self.models.breakers
 
 
 def online(project: Project, *, bound: bool = True, clock: Callable[[], float] = wall) -> Online:
@@ -92,7 +102,7 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,
         lease_s=lease,
-        breakers=models.breakers,
+        models=models,
     )
 
 
@@ -115,7 +125,55 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         lease_s=found.lease_s,
         keeping=found.keeping,
         breakers=found.breakers,
+        find=partial(_found, project, found.models),
+        versions=versions(project),
+        graves=graves_of(project),
     )
+
+
+def _found(project: Project, models: WatchedModels, name: str) -> Watch | None:
+    """A scorer that a back-fill asks for by its name, where the project has one that may look at live traffic."""
+    try:
+        return historian(project, name, "a back-fill", models)
+    except InputError:
+        return None
+
+
+def historian(project: Project, name: str, where: str, models: Models, budget: str = "") -> Watch:
+    """A scorer that is to look at stored traffic.
+
+    Raises:
+        ConfigError: when there is none of that name, it needs what live traffic does not have or a whole session, or
+            with a budget the price of a model that it asks is unknown.
+    """
+    scorer = monitored(project, name, where)
+    if "session" in scorer.needs:
+        what = f"{name!r} looks at whole sessions, which cannot be back-filled"
+        raise ConfigError(Problem(where, what, "a monitor scores sessions that end from now on"))
+    if scorer.bind_models is not None:
+        scorer = scorer.bind_models(models)
+    return Watch(scorer=scorer, rules=(), guess=_guess(project, scorer, where, budget))
+
+
+def versions(project: Project) -> dict[str, str]:
+    """The fingerprints of the project's scorers, and of ours that its suites and monitors name; one that lacks its
+    model's key has none.
+
+    Raises:
+        ConfigError: with what is wrong in the project's own.
+    """
+    suites = (name for suite in project.settings.suites.values() for name in suite.scorers)
+    watched = (each.use for monitor in project.settings.monitors.values() for each in monitor.scorers)
+    found = {}
+    for name in dict.fromkeys([*project.scorers(), *suites, *watched]):
+        with suppress(InputError):
+            found[name] = project.bound(project.named(name, name)).fingerprint
+    return found
+
+
+def graves_of(project: Project) -> Graves:
+    """The project's list of what was erased."""
+    return Graves(project.root / ".gatewatch" / GRAVES)
 
 
 def redaction(project: Project) -> Callable[[Trace], Trace]:
@@ -134,7 +192,32 @@ def store_of(project: Project) -> "Store":
     """
     from gatewatch.store.open import open_store
 
-    return open_store(store_address(project), project=project.settings.project.name)
+    return open_store(store_address(project), project=name_of(project))
+
+
+def base_of(project: Project) -> "Database":
+    """The base of the project's store: where projects and tokens are.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        StoreError: when it cannot be opened, or is of another version.
+    """
+    from gatewatch.store import schema
+    from gatewatch.store.open import open_database
+
+    db = open_database(store_address(project))
+    try:
+        schema.ready(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def name_of(project: Project) -> str:
+    """The name under which a project is registered in a store: its own, in letters that such a name may have."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", project.settings.project.name.lower()).strip("-_")[:63]
+    return name or "default"
 
 
 def store_address(project: Project) -> str:

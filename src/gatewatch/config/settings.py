@@ -162,6 +162,31 @@ class OnlineSettings(Struct, frozen=True):
     lease: str = "2m"
 
 
+class IngestSettings(Struct, frozen=True):
+    """`[ingest]`: what `gatewatch serve` takes in, and from whom.
+
+    map: attributes of spans that name flow, session, user, variant, external_id, or a version as `version.NAME`.
+    settle: for how long nothing may come of a trace whose root has ended, before a request is made of it.
+    quiet: the same for a trace whose root did not come.
+    reopen: for how long a span that comes late still opens its trace again.
+    sampled: the share of requests that senders send, where their spans do not say so themselves.
+    origins: web origins from which browsers may send feedback, such as "https://app.example"; "*" for any.
+    max_body: how long the body of a request may be, on the wire and unpacked.
+    feedback_rate: how many pieces of feedback a minute are taken from one address.
+    feedback_total: how many a minute are taken with one token.
+    """
+
+    map: dict[str, str] = {}
+    settle: str = "10s"
+    quiet: str = "60s"
+    reopen: str = "1h"
+    sampled: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    origins: tuple[str, ...] = ()
+    max_body: str = "16 MB"
+    feedback_rate: Count = 60
+    feedback_total: Count = 3000
+
+
 class MonitoredScorer(Struct, frozen=True):
     """A scorer on a share of live traffic.
 
@@ -210,4 +235,5 @@ class Settings(Struct, frozen=True):
     tasks: dict[str, TaskSettings] = {}
     suites: dict[str, SuiteSettings] = {}
     online: OnlineSettings = OnlineSettings()
+    ingest: IngestSettings = IngestSettings()
     monitors: dict[str, MonitorSettings] = {}

@@ -98,6 +98,38 @@ class ReplyCache:
         record = codec.frame("reply", codec.encode(reply))
         self._execute("INSERT OR REPLACE INTO reply (key, reply) VALUES (?, ?)", key, record)
 
+    def clear(self) -> int:
+        """Let go of every reply, so that nothing of them is left in the file or its log, and say how many there were;
+        files that were set aside go too. A file that is not there, or is not ours, is left as it is.
+
+        Raises:
+            OSError: when it cannot be written, or others use it without a pause.
+        """
+        import sqlite3
+
+        for aside in self.path.parent.glob(f"{self.path.name}.damaged-*"):
+            aside.unlink(missing_ok=True)
+        if not self.path.is_file():
+            return 0
+        try:
+            db = self._open()
+        except _NotOurs:
+            return 0
+        except sqlite3.Error as error:
+            raise OSError(f"{self.path}: {error}") from error
+        try:
+            number = int(db.execute("SELECT count(*) FROM reply").fetchone()[0])
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("DELETE FROM reply")
+            db.execute("VACUUM")
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise OSError(f"{self.path}: its log is in use")
+            return number
+        except sqlite3.Error as error:
+            raise OSError(f"{self.path}: {error}") from error
+        finally:
+            db.close()
+
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
         if not isinstance(self._db, str):

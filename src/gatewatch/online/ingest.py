@@ -21,6 +21,7 @@ from gatewatch.core.errors import InputError
 from gatewatch.core.feedback import Feedback, marks_of, scores_of
 from gatewatch.core.rates import u_of
 from gatewatch.core.trace import Price, Span, Trace, cost_of_spans, total_usage
+from gatewatch.online.blot import blot
 from gatewatch.online.segments import finished, named, read, segments
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
@@ -88,6 +89,8 @@ def _segment(store: Store, path: Path, ways: Ways, clock: Callable[[], float]) -
         arrivals = arrived(found.records, ways, now=clock(), lost=lost)
         taken = store.take_in(replace(arrivals, segment=path.name, offset=found.offset), clock())
         done = _ingested(taken, arrivals)
+        if taken.erased:
+            blot(path, store.buried, lambda name: store.find(name) is not None)
     if over and found.offset >= path.stat().st_size:
         path.unlink(missing_ok=True)
         store.forget(path.name)
@@ -101,7 +104,7 @@ def _passed_over(path: Path, why: str) -> None:
 
 
 def _ingested(done: TakenIn, arrivals: Arrivals) -> Ingested:
-    return Ingested(done.traces, done.repeated, done.said, done.parked, sum(arrivals.losses.values()))
+    return Ingested(done.traces, done.repeated, done.said, done.parked, sum(arrivals.losses.values()) + done.erased)
 
 
 def arrived(

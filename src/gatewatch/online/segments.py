@@ -107,29 +107,40 @@ def read(path: Path, offset: int = 0, most_bytes: int = 4 << 20, *, whole: bool 
         damaged += _take(data[end:] + b"\n", records)
         end, torn = len(data), False
     if offset == 0 and records:
-        _check_version(path, records[0])
+        check_version(str(path), records[0])
     return Read(records, offset + end, damaged, torn)
 
 
 def _take(line: bytes, records: list[tuple[str, bytes]]) -> int:
     """Add the records of a line, and count what is damaged: a frame may stand right behind one that was torn."""
-    record = codec.unframe(line)
-    if record is not None:
-        records.append(record)
-        return 0
     if line in (b"\n", SPOILER):
         return 0
+    fragment, record = parts(line)
+    if record is not None:
+        records.append(record)
+    return int(fragment > 0 or record is None)
+
+
+def parts(line: bytes) -> tuple[int, tuple[str, bytes] | None]:
+    """The record at the end of a line, where there is one, and how many bytes of something torn stand before it."""
+    record = codec.unframe(line)
+    if record is not None:
+        return 0, record
     start = line.find(_START, 1)
     while start > 0:
         record = codec.unframe(line[start:])
         if record is not None:
-            records.append(record)
-            break
+            return start, record
         start = line.find(_START, start + 1)
-    return 1
+    return len(line), None
 
 
-def _check_version(path: Path, record: tuple[str, bytes]) -> None:
+def check_version(where: str, record: tuple[str, bytes]) -> None:
+    """Refuse a segment of a later format, which its first record tells.
+
+    Raises:
+        InputError: for one.
+    """
     if record[0] != "segment":
         return
     try:
@@ -139,4 +150,4 @@ def _check_version(path: Path, record: tuple[str, bytes]) -> None:
     version = stated.get("version", 1)
     if stated.get("kind") != KIND or not isinstance(version, int) or version > VERSION:
         what = f"is a {stated.get('kind')} of format {version}; this Gatewatch reads {KIND} up to {VERSION}"
-        raise InputError(Problem(str(path), what, "upgrade gatewatch to read it"))
+        raise InputError(Problem(where, what, "upgrade gatewatch to read it"))

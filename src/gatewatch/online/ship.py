@@ -1,19 +1,22 @@
 """From a spool to a server elsewhere, over HTTP: each stretch of a segment until it is acknowledged, then the next.
 
 A stretch is named by its segment and where it begins and ends, so that a server which has it already (the reply was
-lost) says so and keeps it once. Nothing is given up for want of a server: it waits in the spool, whose quota bounds it.
+lost) says so and keeps it once. Where what is known here is not what the server has (either was restored from a
+backup, say), the server says where it goes on, and so it does. Nothing is given up for want of a server: it waits in
+the spool, whose quota bounds it.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gatewatch.core import codec
 from gatewatch.core.errors import GatewatchError, InputError, said_by
+from gatewatch.online.blot import ERASED
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import finished, read, segments
 
@@ -27,6 +30,8 @@ _MOST_BYTES = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _LONGEST_ASKED_S = 300.0
 _AGAIN = frozenset({408, 425, 429})
+_ELSEWHERE = 409
+_MOST_TURNS = 10
 
 
 class Shipped(Struct, frozen=True):
@@ -68,7 +73,7 @@ def ship(
             return total
         state = _offsets(folder)
         for path in segments(folder):
-            over = finished(path)
+            over, turned = finished(path), 0
             while not stopped():
                 offset = state.get(path.name, 0)
                 try:
@@ -82,7 +87,7 @@ def ship(
                         state.pop(path.name, None)
                         _keep(folder, state)
                     break
-                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records)
+                body = b"".join(codec.frame(kind, payload) for kind, payload in found.records if kind != ERASED)
                 if found.damaged:
                     lost = codec.encode({"reasons": {"damaged record": found.damaged}})
                     body += codec.frame("loss", lost)
@@ -90,23 +95,40 @@ def ship(
                     "x-gatewatch-segment": f"{source}/{path.name}",
                     "x-gatewatch-stretch": f"{offset}-{found.offset}",
                 }
-                if not _post(client, body, headers, stopped, wait, tries):
+                goes_on = _post(client, body, headers, found.offset, stopped, wait, tries)
+                if goes_on is None:
                     return total
-                state[path.name] = found.offset
+                sent = 0
+                if goes_on == found.offset:
+                    sent = sum(kind not in ("segment", ERASED) for kind, _ in found.records)
+                else:
+                    turned += 1
+                    _look(client, path, goes_on, turned)
+                state[path.name] = goes_on
                 _keep(folder, state)
-                total = Shipped(total.records + sum(kind != "segment" for kind, _ in found.records), total.requests + 1)
+                total = Shipped(total.records + sent, total.requests + 1)
     return total
+
+
+def _look(client: "httpx.Client", path: Path, goes_on: int, turned: int) -> None:
+    """Refuse to follow a server that cannot mean this segment, or that says something else each time."""
+    if turned > _MOST_TURNS or goes_on > path.stat().st_size:
+        what = f"{client.base_url} says that {path.name} goes on at byte {goes_on}, which cannot be"
+        raise Refused(f"{what}; it stays in the spool")
+    _log.warning("%s is sent from byte %d on, as %s asks", path.name, goes_on, client.base_url)
 
 
 def _post(
     client: "httpx.Client",
     body: bytes,
     headers: dict[str, str],
+    end: int,
     stopped: Callable[[], bool],
     wait: Callable[[float], object],
     tries: int | None,
-) -> bool:
-    """Send a stretch until it is acknowledged; False when told to stop before."""
+) -> int | None:
+    """Send a stretch until it is acknowledged, and give where its segment goes on: at its end, or where the server
+    says; None when told to stop before."""
     import gzip
 
     import httpx
@@ -125,7 +147,9 @@ def _post(
             why = said_by(error)
         else:
             if reply.is_success:
-                return True
+                return end
+            if reply.status_code == _ELSEWHERE and (expected := _expected(reply.content)) is not None:
+                return expected
             if reply.status_code < 500 and reply.status_code not in _AGAIN:
                 what = f"{client.base_url} refuses what it is sent: status {reply.status_code}"
                 raise Refused(f"{what} {reply.text[:200]}".rstrip())
@@ -135,7 +159,18 @@ def _post(
             _log.warning("%s does not take what it is sent (%s): tried again until it does", client.base_url, why)
         wait(max(pause, min(asked_to_wait, _LONGEST_ASKED_S)))
         pause = min(2 * pause, _LONGEST_WAIT_S)
-    return False
+    return None
+
+
+class _Elsewhere(Struct, frozen=True):
+    expected: Annotated[int, Meta(ge=0)]
+
+
+def _expected(data: bytes) -> int | None:
+    try:
+        return codec.decode(data, _Elsewhere).expected
+    except (ValueError, RecursionError):  # another server's 409: it is told as it is
+        return None
 
 
 def _seconds(text: str) -> float:

@@ -7,13 +7,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.store import scores, staging
+from gatewatch.store import erasure, scores, staging
 from gatewatch.store.amending import amend
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import HELD, NONE, add_payloads, lose
 from gatewatch.store.rollups import Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import Spending
+from gatewatch.store.tombstones import ERASED, KeptOut
 from gatewatch.store.units import micros
 
 _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
@@ -21,11 +22,14 @@ _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
 
 def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     """Keep what arrives (see `Store.take_in`)."""
-    bodies = [zlib.compress(each.payload, _LEVEL) if each.payload else b"" for each in arrivals.traces]
+    packed = {id(each): zlib.compress(each.payload, _LEVEL) for each in arrivals.traces if each.payload}
     with db.transaction():
         if arrivals.segment:
-            if arrivals.offset <= taken(db, arrivals.segment):
+            had = taken(db, arrivals.segment)
+            if arrivals.offset <= had:
                 return TakenIn(repeated=len(arrivals.traces))
+            if arrivals.begins not in (None, had):
+                return TakenIn(expected=had)
             db.execute(
                 "INSERT INTO segment (name, taken) VALUES (?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken",
@@ -33,17 +37,23 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
                 arrivals.offset,
             )
         lose(db, arrivals.losses)
+        kept_out = KeptOut(db, arrivals)
+        arrivals = kept_out.without(db, arrivals, now)
+        bodies = [packed.get(id(each), b"") for each in arrivals.traces]
         rollup, spending = Rollup(), Spending()
+        erasure.withdraw(db, kept_out.again, now, rollup)
         amended = _amend(db, arrivals.traces, bodies, rollup, spending)
         new = _new(db, arrivals.traces)
         if new:
             _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
             _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
-        said, parked = _hear(db, arrivals.said, rollup)
+        said, parked = _hear(db, arrivals.said, rollup, kept_out)
+        lose(db, {ERASED: kept_out.number})
         staging.settled(db, arrivals.settled)
         rollup.write(db)
         spending.write(db)
-    return TakenIn(len(new), len(arrivals.traces) - len(new) - amended, said, parked, amended)
+    repeated = len(arrivals.traces) - len(new) - amended
+    return TakenIn(len(new), repeated, said, parked, amended, kept_out.number)
 
 
 def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rollup: Rollup, spending: Spending) -> int:
@@ -177,7 +187,7 @@ def _insert(
 # What is said
 
 
-def _hear(db: Database, said: Sequence[Said], rollup: Rollup) -> tuple[int, int]:
+def _hear(db: Database, said: Sequence[Said], rollup: Rollup, kept_out: KeptOut) -> tuple[int, int]:
     """Keep feedback: how much found its request, and how much waits for one."""
     if not said:
         return 0, 0
@@ -190,6 +200,8 @@ def _hear(db: Database, said: Sequence[Said], rollup: Rollup) -> tuple[int, int]
             continue
         known.add(each.id)
         seq = _request(db, each)
+        if seq is None and kept_out.refuses(each):
+            continue
         if seq is None:
             db.execute(
                 "INSERT INTO parked (id, at, trace, external_id, body) VALUES (?, ?, ?, ?, ?)",

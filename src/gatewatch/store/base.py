@@ -4,13 +4,16 @@ A store has no clock of its own: times are given. Every method is one transactio
 there, whatever is killed; when it raised, nothing of it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.filling import Filling
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
@@ -19,6 +22,7 @@ from gatewatch.store.rows import (
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -36,7 +40,7 @@ from gatewatch.store.rows import (
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class Store(Protocol):
+class Store(Filling, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -115,16 +119,29 @@ class Store(Protocol):
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads.
+
+        They are live ones of `works`, and those of `backfills` that are running. Each of these has an equal part of
+        the worker's places, as far as it can use it; live ones come first, but a quarter is the back-fills' while both
+        wait. `turn` is a number that goes up each time: where a quarter is no whole number, it is rounded in turns.
 
         `suspects` asks for only those whose lease ran out, now or before, or for none of these: a worker died over
         them, and another may, so that they had better be tried one at a time.
         """
         ...
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """How many suspects are due."""
         ...
 
@@ -188,9 +205,12 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """Whether any of the requests of a work, numbered from the first to the last of two, happened in a window;
-        or any of its sessions began in it, if it looks at those: their numbers are their `moved`."""
+        or any of its sessions began in it, if it looks at those: their numbers are their `moved`. With `never_kept`,
+        whether any of those requests did whose payload had no chance to outlive its hold."""
         ...
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
@@ -292,12 +312,81 @@ class Store(Protocol):
         """How much room payloads take."""
         ...
 
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
-        """A worker says that it is at work."""
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """Keep the tombstones of somebody, so that nothing of theirs arrives any more, and open an erasure under a new
+        name, or find the one of theirs that was begun and not closed; gives its name."""
         ...
 
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
-        """Workers heard of since a time: when last, and what they said."""
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """Erase at most so many requests of somebody, with all that hangs on them, their trends included; say whether
+        there is more to be done. The last step takes back what they said of others' requests, and what waits."""
+        ...
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """Add to an erasure what went elsewhere, by part."""
+        ...
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """What an erasure removed so far: by part, and by flow and day."""
+        ...
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """Keep the receipt (JSON) of an erasure that is done."""
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """Every erasure, the newest first."""
+        ...
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """What was erased of the days of a window, by flow and day."""
+        ...
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See to it that nothing of what was deleted is left in the store's files, and whether that could be done; it
+        takes as long as a copy of the store does, and nobody can write meanwhile."""
+        ...
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """Keep tombstones, and say how many are new."""
+        ...
+
+    def tombstones(self) -> list[Tombstone]:
+        """All tombstones, the oldest first."""
+        ...
+
+    def tombstone_count(self) -> int:
+        """How many tombstones there are."""
+        ...
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """Which of some digests there are tombstones of."""
+        ...
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """Whom of those that are stored some tombstones mean."""
+        ...
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """The next requests of somebody after a number, and the number to go on after: 0 when these were the last."""
+        ...
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """Requests, by number, of which a user said something, and the name that the user has there."""
+        ...
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """Feedback of somebody that waits for its request."""
+        ...
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """Add a line to the audit: who did what, and to what."""
+        ...
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """The newest lines of the audit from a time on, at most so many, newest first."""
         ...
 
     def counts(self) -> Counts:

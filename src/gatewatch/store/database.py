@@ -80,6 +80,20 @@ class Database(Protocol):
         """How many pages are free that `shrink` may give back."""
         ...
 
+    def overwrite_deleted(self) -> None:
+        """From here on what this connection deletes is overwritten at once."""
+        ...
+
+    def scrub(self, patience_s: float) -> bool:
+        """Rebuild what is kept, so that nothing that was deleted is left in free room, and empty the log; whether that
+        could be done, since a long look of somebody else's may hold it. Others cannot write meanwhile.
+
+        Raises:
+            StoreBusy: others wrote for all of `patience_s` seconds.
+            StoreFull: there is no room for a second copy.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...

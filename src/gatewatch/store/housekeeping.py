@@ -1,10 +1,12 @@
 """Keeping house: payloads thinned, old requests deleted, room given back, and what there is."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gatewatch.core import codec
 from gatewatch.store import tasks
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.payloads import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
@@ -123,30 +125,32 @@ def _delete_requests(db: Database, flow: str, before: int, most: int) -> int:
     """Delete the oldest requests of a flow, at most so many, and say how many that was."""
     with db.transaction():
         found = db.execute("SELECT seq FROM trace WHERE flow = ? AND at < ? ORDER BY at LIMIT ?", *(flow, before, most))
-        seqs = [seq for (seq,) in found]
-        if not seqs:
-            return 0
-        tasks.drop(db, "seq", seqs)
-        _delete_payloads(db, seqs)
-        marked = db.among("SELECT seq, marks | late FROM trace WHERE marks | late <> 0 AND seq IN {}", seqs)
-        db.executemany(
-            "DELETE FROM mark WHERE bit = ? AND seq = ?",
-            [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
-        )
-        turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
-        for table in ("score", "said", "trace"):
-            db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
-        first: dict[str, int] = {}
-        turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
-        for name, seq in db.among(turns, turned, flow):
-            first[name] = min(seq, first.get(name, seq))
-        db.executemany(
-            "UPDATE session SET first = ? WHERE flow = ? AND id = ?", [(seq, flow, name) for name, seq in first.items()]
-        )
-        db.executemany(
-            "DELETE FROM session WHERE flow = ? AND id = ?", [(flow, name) for name in turned - first.keys()]
-        )
-    return len(seqs)
+        delete_requests(db, flow, [seq for (seq,) in found])
+    return len(found)
+
+
+def delete_requests(db: Database, flow: str, seqs: Sequence[int]) -> None:
+    """Delete some requests of a flow with all that hangs on them but the trends, within the caller's transaction."""
+    if not seqs:
+        return
+    tasks.drop(db, "seq", seqs)
+    _delete_payloads(db, list(seqs))
+    marked = db.among("SELECT seq, marks | late FROM trace WHERE marks | late <> 0 AND seq IN {}", seqs)
+    db.executemany(
+        "DELETE FROM mark WHERE bit = ? AND seq = ?",
+        [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
+    )
+    turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
+    for table in ("score", "said", "trace"):
+        db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
+    first: dict[str, int] = {}
+    turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
+    for name, seq in db.among(turns, turned, flow):
+        first[name] = min(seq, first.get(name, seq))
+    db.executemany(
+        "UPDATE session SET first = ? WHERE flow = ? AND id = ?", [(seq, flow, name) for name, seq in first.items()]
+    )
+    db.executemany("DELETE FROM session WHERE flow = ? AND id = ?", [(flow, name) for name in turned - first.keys()])
 
 
 def _give_up(db: Database, before: int) -> int:
@@ -181,19 +185,22 @@ def _let_go_of_trends(db: Database) -> None:
 # Who is here, and what is in here
 
 
-def heartbeat(db: Database, worker: str, now: float, note: str) -> None:
-    """A worker says that it is at work."""
+def heartbeat(db: Database, worker: str, now: float, note: str, scorers: Mapping[str, str]) -> None:
+    """A worker says that it is at work, and which scorers it knows."""
     db.execute(
-        "INSERT INTO worker (name, at, note) VALUES (?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, note = excluded.note",
-        *(worker, micros(now), note),
+        "INSERT INTO worker (name, at, note, scorers) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, note = excluded.note, scorers = excluded.scorers",
+        *(worker, micros(now), note, codec.encode(scorers).decode() if scorers else ""),
     )
 
 
-def workers(db: Database, since: float) -> dict[str, tuple[float, str]]:
+def workers(db: Database, since: float) -> dict[str, Heard]:
     """Workers heard of since a time."""
-    found = db.execute("SELECT name, at, note FROM worker WHERE at >= ? ORDER BY name", micros(since))
-    return {name: (from_micros(at), note) for name, at, note in found}
+    found = db.execute("SELECT name, at, note, scorers FROM worker WHERE at >= ? ORDER BY name", micros(since))
+    return {
+        name: Heard(from_micros(at), note, codec.decode(scorers.encode(), dict[str, str]) if scorers else {})
+        for name, at, note, scorers in found
+    }
 
 
 def counts(db: Database) -> Counts:

@@ -4,23 +4,20 @@ Each project has a database of its own, so that no statement can forget which on
 schema each on PostgreSQL. The first one that is registered has the main one, the *base*; the registry lies there.
 """
 
-import re
 from hashlib import blake2b
 from pathlib import Path
 
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import StoreError
-from gatewatch.store import schema
+from gatewatch.store import access, schema
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.sql import SQLStore
-from gatewatch.store.units import micros
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 _BASE = "gatewatch"  # the schema
 _LONGEST = 63  # bytes of a schema's name
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 def open_store(address: str | Path, *, project: str = "", busy_s: float = 5.0) -> Store:
@@ -77,11 +74,10 @@ def register(address: str | Path, project: str, now: float, *, busy_s: float = 5
     Raises:
         StoreError: the name cannot be one, or as for `open_store`.
     """
-    _checked(project)
     base = open_database(address, busy_s=busy_s)
     try:
         schema.ready(base)
-        _registered(base, project, now)
+        access.register(base, project, now)
     finally:
         base.close()
 
@@ -114,30 +110,8 @@ def _schema(place: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[:46]}_{blake2b(place.encode(), digest_size=8).hexdigest()}"
 
 
-def _checked(project: str) -> None:
-    if not _NAME.fullmatch(project):
-        what = f"{project!r} is no name for a project: small letters, digits, _ and -, at most 63"
-        raise StoreError(f"{what}, a letter or digit first")
-
-
-def _registered(base: Database, project: str, now: float) -> str:
-    """The place of a project, which it is given where it has none."""
-    known = "SELECT place FROM project WHERE name = ?"
-    found = base.execute(known, project)
-    if not found:
-        _checked(project)
-        with base.transaction():
-            place = project if base.execute("SELECT 1 FROM project LIMIT 1") else ""
-            base.execute(
-                "INSERT INTO project (name, place, at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
-                *(project, place, micros(now)),
-            )
-            found = base.execute(known, project)
-    return str(found[0][0])
-
-
 def _found(address: str | Path, base: Database, project: str) -> str:
-    return _registered(base, project, wall()) if project and is_postgres(address) else _place(base, project)
+    return access.register(base, project, wall()) if project and is_postgres(address) else _place(base, project)
 
 
 def _place(base: Database, project: str) -> str:

@@ -181,6 +181,20 @@ class PostgresDatabase(Database):
         """None: PostgreSQL fills them by itself."""
         return 0
 
+    def overwrite_deleted(self) -> None:
+        """PostgreSQL does not: `scrub` takes it out of the tables."""
+
+    def scrub(self, patience_s: float) -> bool:
+        """See `Database`: every table is written anew. What the server's log has of it goes as its segments do."""
+        named = (
+            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+            " WHERE nspname = ? AND relkind = 'r' ORDER BY relname"
+        )
+        with self._telling(), connected(self._parts) as connection:  # no transaction may be open
+            for (table,) in self.execute(named, self.schema):
+                connection.execute(f"VACUUM (FULL) {_quoted(self.schema)}.{_quoted(table)}")
+        return True
+
     def close(self) -> None:
         """See `Database`."""
         with self._lock:

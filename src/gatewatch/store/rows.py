@@ -91,7 +91,8 @@ class Said(Struct, frozen=True):
 
 class Arrivals(Struct, frozen=True):
     """What is taken in at once. `offset` is how far `segment` has been read with it; `losses` counts what capture
-    dropped, or what was damaged, by reason. `settled` are the gathered traces (id, `moved`) that these requests were
+    dropped, or what was damaged, by reason. `begins`, where it is given, is how far the segment has to have been read
+    before: with another nothing is taken in. `settled` are the gathered traces (id, `moved`) that these requests were
     made of."""
 
     traces: tuple[Arrival, ...] = ()
@@ -99,18 +100,23 @@ class Arrivals(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     segment: str = ""
     offset: int = 0
+    begins: int | None = None
     settled: tuple[tuple[str, int], ...] = ()
 
 
 class TakenIn(Struct, frozen=True):
     """What became of arrivals: new requests, ones that were there already, feedback that found its request, feedback
-    that waits for one, and requests that were there and are amended."""
+    that waits for one, and requests that were there and are amended; and how much was left out, since it is of somebody
+    who was erased. `expected`, where it is given, is where the segment goes on: what came begins elsewhere, and nothing
+    of it was taken in."""
 
     traces: int = 0
     repeated: int = 0
     said: int = 0
     parked: int = 0
     amended: int = 0
+    erased: int = 0
+    expected: int | None = None
 
 
 # What is there
@@ -237,7 +243,7 @@ class Leased(Struct, frozen=True):
     """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind.
 
     `failures` counts tries that were settled as failed, of which `reason` is the last one's; `crashes` leases that ran
-    out, since their worker died.
+    out, since their worker died. `backfill` is the id of the back-fill that it is of, 0 for live work.
     """
 
     task: int
@@ -249,6 +255,7 @@ class Leased(Struct, frozen=True):
     failures: int = 0
     crashes: int = 0
     reason: str = ""
+    backfill: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -285,7 +292,8 @@ class TaskRow(Struct, frozen=True):
 
 
 class Unsettled(NamedTuple):
-    """How much of a work is in one state, without a score, on the requests of an hour and a slice."""
+    """How much of a work, or of one of its back-fills, is in one state, without a score, on the requests of an hour and
+    a slice."""
 
     bucket: float
     scorer: str
@@ -293,6 +301,7 @@ class Unsettled(NamedTuple):
     slice: str
     state: TaskState
     n: int
+    backfill: int = 0
 
 
 class SignalCell(Struct, frozen=True):
@@ -347,7 +356,8 @@ class Value(Struct, frozen=True):
 
 
 class SpendCell(Struct, frozen=True):
-    """Money of one day: `kind` is "task" (the application's models) or "judge". `cost` leaves out `unknown` calls."""
+    """Money of one day: `kind` is "task" (the application's models) or "judge". `cost` leaves out `unknown` calls.
+    `scores` is how many scores came of a judge's calls; it stands once, with the first model that made each."""
 
     day: float
     kind: Literal["task", "judge"]
@@ -359,6 +369,7 @@ class SpendCell(Struct, frozen=True):
     unknown: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    scores: int = 0
 
 
 class Counts(Struct, frozen=True):
@@ -373,3 +384,12 @@ class Counts(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     file_bytes: int = 0
     schema: int = 0
+
+
+class Audited(Struct, frozen=True):
+    """A line of the audit: when, who, what was done, and to what."""
+
+    at: float
+    who: str
+    action: str
+    what: str

@@ -187,7 +187,7 @@ CREATE INDEX gathering_open ON gathering (root, moved) WHERE settled < moved;
 CREATE INDEX gathering_moved ON gathering (moved);
 
 ALTER TABLE trace ADD COLUMN share DOUBLE PRECISION NOT NULL DEFAULT 1;
-CREATE INDEX trace_person ON trace (person) WHERE person <> '';
+CREATE INDEX trace_person ON trace (person, seq) WHERE person <> '';
 CREATE TABLE signal_cell_by_share (
     series BIGINT NOT NULL, tier BIGINT NOT NULL, bucket BIGINT NOT NULL, share DOUBLE PRECISION NOT NULL,
     n BIGINT NOT NULL, errors BIGINT NOT NULL, timeouts BIGINT NOT NULL, cost BIGINT NOT NULL,
@@ -202,10 +202,17 @@ ALTER TABLE signal_cell_by_share RENAME TO signal_cell;
 ALTER TABLE task ADD COLUMN backfill BIGINT NOT NULL DEFAULT 0;
 DROP INDEX task_due;
 CREATE INDEX task_due ON task (work, backfill, due) WHERE state = 'waiting' AND crashes = 0;
+DROP INDEX task_hour;
+CREATE INDEX task_hour ON task (work, hour, slice, state, backfill);
 CREATE TABLE backfill (
-    id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, author TEXT NOT NULL, at BIGINT NOT NULL,
-    rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL, most BIGINT
+    id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, author TEXT NOT NULL,
+    at BIGINT NOT NULL, rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL,
+    made BIGINT NOT NULL, done BIGINT NOT NULL, most BIGINT
 );
+CREATE INDEX task_backfill ON task (backfill, state) WHERE backfill > 0;
+CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
+ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
+UPDATE spend SET scores = calls WHERE kind = 'judge';
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE run (
@@ -222,13 +229,20 @@ CREATE TABLE run_part (
     run TEXT NOT NULL, digest TEXT NOT NULL, part BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (run, digest, part)
 );
 
-CREATE TABLE tombstone (
-    kind TEXT NOT NULL, name TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (kind, name)
+CREATE TABLE tombstone (mark TEXT PRIMARY KEY, kind TEXT NOT NULL, at BIGINT NOT NULL) WITHOUT ROWID;
+CREATE TABLE erasure (
+    id TEXT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, kind TEXT NOT NULL, marks TEXT NOT NULL,
+    receipt BLOB
 ) WITHOUT ROWID;
 CREATE TABLE erased (
-    flow TEXT NOT NULL, day BIGINT NOT NULL, requests BIGINT NOT NULL, scores BIGINT NOT NULL, PRIMARY KEY (flow, day)
+    erasure TEXT NOT NULL, flow TEXT NOT NULL, day BIGINT NOT NULL, requests BIGINT NOT NULL, scores BIGINT NOT NULL,
+    PRIMARY KEY (erasure, flow, day)
 ) WITHOUT ROWID;
-CREATE TABLE erasure (id TEXT PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, receipt BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX erased_day ON erased (day, flow);
+CREATE TABLE erased_part (
+    erasure TEXT NOT NULL, part TEXT NOT NULL, n BIGINT NOT NULL, PRIMARY KEY (erasure, part)
+) WITHOUT ROWID;
+CREATE INDEX score_author ON score (author, seq) WHERE source = 'feedback' AND author <> '';
 """
 
 

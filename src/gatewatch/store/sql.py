@@ -1,25 +1,33 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store import (
     arriving,
+    audit,
+    erasure,
     housekeeping,
     planning,
     reading,
+    receipts,
     rollups,
     schema,
     scores,
     spending,
     staging,
     tasks,
+    tombstones,
     uploads,
 )
+from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
     Arrivals,
+    Audited,
     Counts,
     Expired,
     Gathered,
@@ -28,6 +36,7 @@ from gatewatch.store.rows import (
     Piece,
     Plan,
     Row,
+    Said,
     ScoreCell,
     Session,
     Settled,
@@ -46,7 +55,7 @@ from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class SQLStore:
+class SQLStore(SQLFilling):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
@@ -124,14 +133,23 @@ class SQLStore:
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """See `Store`."""
-        return tasks.lease(self._db, works, owner, most, now, until, suspects=suspects)
+        return tasks.lease(self._db, works, owner, most, now, until, backfills=backfills, suspects=suspects, turn=turn)
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """See `Store`."""
-        return tasks.suspects(self._db, works, now)
+        return tasks.suspects(self._db, works, now, backfills)
 
     def extend(self, owner: str, tasks_: Iterable[int], until: float) -> None:
         """See `Store`."""
@@ -188,9 +206,11 @@ class SQLStore:
         """See `Store`."""
         return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """See `Store`."""
-        return reading.happened(self._db, work, numbers, since, until)
+        return reading.happened(self._db, work, numbers, since, until, never_kept=never_kept)
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """See `Store`."""
@@ -262,13 +282,88 @@ class SQLStore:
         """See `Store`."""
         return housekeeping.payload_bytes(self._db)
 
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
         """See `Store`."""
-        housekeeping.heartbeat(self._db, worker, now, note)
+        housekeeping.heartbeat(self._db, worker, now, note, scorers or {})
 
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
+    def workers(self, since: float) -> dict[str, Heard]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
+
+    # Erasing
+
+    def begin_erasure(self, name: str, subject: Subject, who: str, now: float) -> str:
+        """See `Store`."""
+        return erasure.begin(self._db, name, subject, who, now)
+
+    def erase(self, name: str, subject: Subject, now: float, most: int = 1000) -> bool:
+        """See `Store`."""
+        return erasure.step(self._db, name, subject, now, most)
+
+    def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
+        """See `Store`."""
+        receipts.count(self._db, name, parts)
+
+    def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
+        """See `Store`."""
+        return receipts.tally(self._db, name)
+
+    def close_erasure(self, name: str, receipt: bytes) -> None:
+        """See `Store`."""
+        receipts.close(self._db, name, receipt)
+
+    def erasures(self) -> list[Erasure]:
+        """See `Store`."""
+        return receipts.kept(self._db)
+
+    def erased(self, since: float, until: float) -> list[Day]:
+        """See `Store`."""
+        return receipts.of_window(self._db, since, until)
+
+    def scrub(self, patience_s: float = 60.0) -> bool:
+        """See `Store`."""
+        return self._db.scrub(patience_s)
+
+    def bury(self, stones: Iterable[Tombstone]) -> int:
+        """See `Store`."""
+        with self._db.transaction():
+            return tombstones.bury(self._db, stones)
+
+    def tombstones(self) -> list[Tombstone]:
+        """See `Store`."""
+        return tombstones.every(self._db)
+
+    def tombstone_count(self) -> int:
+        """See `Store`."""
+        return tombstones.number(self._db)
+
+    def buried(self, marks: Iterable[str]) -> set[str]:
+        """See `Store`."""
+        return tombstones.buried(self._db, marks)
+
+    def meant(self, stones: Iterable[Tombstone]) -> list[Subject]:
+        """See `Store`."""
+        return erasure.resolved(self._db, stones)
+
+    def belonging(self, subject: Subject, after: int, most: int) -> tuple[list[Row], int]:
+        """See `Store`."""
+        return erasure.belonging(self._db, subject, after, most)
+
+    def said_elsewhere(self, subject: Subject) -> list[tuple[int, str]]:
+        """See `Store`."""
+        return erasure.said_elsewhere(self._db, subject)
+
+    def waiting(self, subject: Subject) -> list[Said]:
+        """See `Store`."""
+        return erasure.waiting(self._db, subject)
+
+    def note(self, at: float, who: str, action: str, what: str) -> None:
+        """See `Store`."""
+        audit.note(self._db, at, who, action, what)
+
+    def audit(self, since: float, most: int) -> list[Audited]:
+        """See `Store`."""
+        return audit.entries(self._db, since, most)
 
     def counts(self) -> Counts:
         """See `Store`."""

@@ -149,6 +149,27 @@ class SQLiteDatabase(Database):
         """How many pages of the file are free."""
         return int(self.execute("PRAGMA freelist_count")[0][0])
 
+    def overwrite_deleted(self) -> None:
+        """See `Database`."""
+        self.execute("PRAGMA secure_delete = ON")
+
+    def scrub(self, patience_s: float) -> bool:
+        """See `Database`: the file is rebuilt, and its log is emptied. Others can read meanwhile."""
+        deadline = time.monotonic() + patience_s
+        with self._lock:
+            while True:
+                try:
+                    self.execute("VACUUM")
+                    break
+                except StoreBusy:
+                    if time.monotonic() > deadline:
+                        raise
+            while self.execute("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_MODE_PAUSE_S)
+        return True
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

@@ -1,0 +1,99 @@
+"""`gatewatch serve`: the server."""
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from gatewatch.cli.terminal import shown, tell
+
+if TYPE_CHECKING:
+    from gatewatch.web.host import Base
+
+
+@click.command(name="serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="The port; 0 for any.")
+@click.option("--name", "names", multiple=True, help="A name that it answers to on loopback, behind a proxy.")
+@click.option("--no-auth", is_flag=True, help="Ask for no token, on loopback only.")
+@click.option("--insecure", is_flag=True, help="Ask for no token beyond loopback, while none was created.")
+def command(host: str, port: int, *, names: tuple[str, ...], no_auth: bool, insecure: bool) -> int | None:
+    """Take in what services send (OTLP, captured requests, feedback), and let it be read. Any number may run.
+
+    What was acknowledged is stored. SIGTERM and Ctrl-C let what was received be kept before it ends.
+    """
+    from gatewatch.config.project import Project
+    from gatewatch.config.serving import serving
+    from gatewatch.core.errors import InputError, Problem
+
+    try:
+        from gatewatch.web.app import application
+        from gatewatch.web.host import Base, Host
+        from gatewatch.web.server import listen, serve
+        from gatewatch.web.visitors import Visitors
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("gatewatch"):
+            raise
+        what = f"needs {error.name}, which is not installed"
+        raise InputError(Problem("gatewatch serve", what, 'pip install "gatewatch[server]"')) from None
+    from gatewatch.core.clock import wall
+
+    project = Project.open()
+    found = serving(project)
+    loopback = _loopback(host)
+    if no_auth and not loopback:
+        raise InputError(Problem("--no-auth", f"{host} is not this machine alone", "create tokens, or say --insecure"))
+    base = Base(found.base)
+    open_: Literal["always", "untokened", "never"] = (
+        "always" if no_auth else "untokened" if loopback or insecure else "never"
+    )
+    _look_at_tokens(base, found.own, open_)
+    visitors = Visitors(base, wall, own=found.own, open_=open_)
+    app = application(Host(found, visitors, base), names=names if loopback else None)
+    listening = listen(host, port)
+    where = f"[{host}]" if ":" in host else host
+    tell(shown(f"serving http://{where}:{listening.getsockname()[1]} -> {project.settings.project.store}"))
+    _log_to_standard_error()
+    heard = serve(app, listening)
+    return 128 + heard if heard else None
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _look_at_tokens(base: "Base", own: str, open_: str) -> None:
+    """Make the project known, and see whether whoever asks has to bear a token.
+
+    Raises:
+        InputError: there is none that anybody could bear.
+    """
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem, StoreError
+    from gatewatch.store.access import any_token, register
+
+    try:
+        register(base(), own, wall())
+        tokens = any_token(base())
+    except StoreError as error:
+        tell(shown(f"not ready: {error}"))
+        return
+    if open_ == "never" and not tokens:
+        hint = "`gatewatch token create` makes one; --insecure takes whatever comes"
+        raise InputError(Problem("gatewatch serve", "there is no token, and others can reach this address", hint))
+    if open_ == "always" or not tokens:
+        tell("warning: it asks for no token: whoever can reach it may send, and read everything")
+
+
+def _log_to_standard_error() -> None:
+    """What a server meets (a store that is full, a fault of its own) belongs into its log."""
+    import logging
+
+    log = logging.getLogger("gatewatch")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)

@@ -1,0 +1,24 @@
+"""Who looked at what, or had it erased or exported: lines that are only ever added."""
+
+from gatewatch.store.database import Database
+from gatewatch.store.rows import Audited
+from gatewatch.store.units import from_micros, micros
+
+
+def note(db: Database, at: float, who: str, action: str, what: str) -> None:
+    """Add a line: when (seconds since the epoch), who, what was done ("read", "export", "erase" ...), and to what.
+
+    `what` names a request by its id, and a person only by a digest: lines outlive what they speak of.
+    """
+    db.execute(
+        "INSERT INTO audit (at, who, action, what) VALUES (?, ?, ?, ?)",
+        *(micros(at), who, action, what),
+    )
+
+
+def entries(db: Database, since: float, most: int) -> list[Audited]:
+    """The newest lines from a time on, at most so many, newest first."""
+    found = db.execute(
+        "SELECT at, who, action, what FROM audit WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", micros(since), most
+    )
+    return [Audited(from_micros(at), *rest) for at, *rest in found]

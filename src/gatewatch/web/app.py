@@ -1,0 +1,148 @@
+"""The application: every route, what becomes of errors, and whom it answers at all."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gatewatch import __version__
+from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.web import feedback, ingest, ops, otlp, reading, runs
+from gatewatch.web.described import describe
+from gatewatch.web.host import Host
+from gatewatch.web.refusals import LATER_S, Refused, refusal
+
+_log = logging.getLogger("gatewatch")
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_FULL_S = 30
+_MOST_AT_ONCE = 1000
+_OPEN_AGAIN_S = 5.0
+_MOST_HEAD = 32_768
+
+
+def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
+    """The application over a host.
+
+    Args:
+        host: the stores, tokens and limits.
+        names: the names of hosts that it answers to, besides those of loopback; None: to any.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        opening = asyncio.create_task(_open(host))
+        yield
+        opening.cancel()
+        await asyncio.to_thread(host.close)
+
+    app = FastAPI(
+        title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
+    )
+    for router in (reading.router(host), runs.router(host), ops.router(host)):
+        app.include_router(router)
+    app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(get_openapi(title=app.title, version=app.version, routes=app.routes))
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    def answer(_: Request, error: Exception) -> Response:
+        told = _told(error)
+        host.metrics.count("gatewatch_refused_total", reason=told.reason)
+        return refusal(told)
+
+    for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+    return _Guard(app, host, names)
+
+
+async def _open(host: Host) -> None:
+    """Open every project, and try until they are: what waits in a store is settled though nothing more arrives."""
+    while True:
+        try:
+            await asyncio.to_thread(host.open_all)
+        except StoreError as error:
+            _log.warning("%s", error)
+            await asyncio.sleep(_OPEN_AGAIN_S)
+        else:
+            return
+
+
+def _told(error: Exception) -> Refused:
+    """An error as it is told to whoever asked."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, StoreError):
+        reason = {StoreBusy: "store busy", StoreFull: "store full"}.get(type(error), "store")
+        _log.warning("%s", error)
+        what = "the store cannot be used now" if reason == "store" else f"the {reason.replace(' ', ' is ')}"
+        return Refused(503, what, reason=reason, retry_s=_FULL_S if reason == "store full" else LATER_S)
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return Refused(422, str(first["msg"]), reason="shape", where=where)
+    if isinstance(error, HTTPException):
+        return Refused(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+    _log.error("a request met what nobody foresaw", exc_info=error)
+    return Refused(503, f"this is a fault of gatewatch: {type(error).__name__}", reason="fault", retry_s=LATER_S)
+
+
+class _Guard:
+    """Stands before the application: it refuses hosts that are not meant, and more requests than can be held at once.
+
+    A page that makes a browser take its own name for 127.0.0.1 is known by the name, which it cannot change.
+    """
+
+    def __init__(self, app: ASGIApp, host: Host, names: tuple[str, ...] | None) -> None:
+        self._app = app
+        self._host = host
+        self._names = None if names is None else {*_LOOPBACK, *map(str.lower, names)}
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if refused := self._refused(scope):
+            self._host.metrics.count("gatewatch_refused_total", reason=refused.reason)
+            await refusal(refused)(scope, receive, send)
+            return
+        started = False
+
+        async def sent(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, sent)
+        except Exception:
+            if not started:  # else it was told, and logged, by what answers errors
+                raise
+        finally:
+            self._under_way -= 1
+
+    def _refused(self, scope: Scope) -> Refused | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > _MOST_HEAD:
+            return Refused(431, f"the head is longer than {_MOST_HEAD:,} bytes", reason="head")
+        if self._names is not None:
+            stated = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+            name, _, port = stated.rpartition(":")
+            if (name if port.isdecimal() else stated).lower() not in self._names:
+                what = "this server answers to localhost alone"
+                return Refused(421, what, reason="host", hint="`gatewatch serve --name` adds a name")
+        if self._under_way >= _MOST_AT_ONCE:
+            return Refused(503, "too many requests are under way", reason="too many", retry_s=LATER_S)
+        return None
