@@ -107,10 +107,9 @@ def test_whose_error_it_is() -> None:
     assert retried.error is None and retried.output == "Yo"
     claimed = a_trace(a_span("root", status=1), a_span("c", llm(None), span=2, parent=1, **RATE))
     assert claimed.error is None, "the application says that it went well"
-    by_library = a_trace(
-        a_span("root", status=1, scope="openinference.instrumentation.x"),
-        a_span("c", llm(None), span=2, parent=1, **RATE),
-    )
+    library = "openinference.instrumentation.x"
+    failed = a_span("c", llm(None), span=2, parent=1, **RATE)
+    by_library = a_trace(a_span("root", status=1, scope=library), failed)
     assert by_library.error is not None, "a library says so of all that raised nothing"
     silent = a_trace(a_span("root"), a_span("c", llm(None), span=2, parent=1, **RATE))
     assert silent.error is not None and "429" in silent.error.message

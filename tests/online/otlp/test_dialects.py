@@ -163,3 +163,23 @@ def test_an_agent_of_smolagents_is_asked_its_task() -> None:
     given = {"task": "Where is it?", "reset": True, "additional_args": None, "max_steps": None}
     root = {"openinference.span.kind": "AGENT", "input.value": json.dumps(given), "output.value": "There."}
     assert a_trace(a_span("ToolCallingAgent.run", root)).input == "Where is it?"
+
+
+def test_what_frameworks_give_back_is_the_answer_in_it() -> None:
+    crew: dict[str, Any] = {"raw": "There.", "pydantic": None, "tasks_output": []}
+    name = "Crew_7f6c02c6-66c1-4809-8fdd-867e232d970a.kickoff"
+    trace = a_trace(a_span(name, {"openinference.span.kind": "CHAIN", "output.value": json.dumps(crew)}))
+    assert (trace.output, trace.flow) == ("There.", "Crew_*.kickoff"), "one flow, whatever the crew's id"
+    replies = {"llm": {"replies": ["ChatMessage(_role=<ChatRole.ASSISTANT: 'assistant'>)"]}}
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.output_messages.0.message.role": "assistant",
+        "llm.output_messages.0.message.content": "There.",
+    }
+    pipeline = {"openinference.span.kind": "CHAIN", "output.value": json.dumps(replies)}
+    assert a_trace(a_span("Pipeline.run", pipeline), a_span("g", said, span=2, parent=1)).output == "There."
+
+
+def test_a_call_that_failed_has_the_model_that_was_asked() -> None:
+    given = {"openinference.span.kind": "LLM", "llm.invocation_parameters": '{"model": "gpt-x"}'}
+    assert mapped(given, status=2).model == "gpt-x"

@@ -27,7 +27,8 @@ _MAYBE_CUT = "no finish reason is given: the stream may have been cut"
 _LENGTH = "an answer stopped at its limit of tokens"
 _STATED_CUT = ("error", "cut", "aborted", "cancelled", "canceled", "disconnect")
 _STATED_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
-_STREAM = re.compile(r"<(?:async_)?generator object|<coroutine object|<[\w.]*Stream\w* object")
+_OBJECT = re.compile(r"<(?:async_)?generator object|<coroutine object|<[\w.]*Stream\w* object|ChatMessage\(")
+_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{16,}|[0-9]{6,}")
 _ANONYMOUS = "unknown_service"
 
 
@@ -222,7 +223,7 @@ def _flow(root: Part, spans: list[Part]) -> str:
         return min(stated, key=lambda each: each.rank).flow
     service = _first("service", root, spans)
     named = bool(service) and not service.startswith(_ANONYMOUS)
-    return service if named and (root.kind == "llm" or not root.name) else root.name or service
+    return service if named and (root.kind == "llm" or not root.name) else _UNIQUE.sub("*", root.name) or service
 
 
 def _versions(root: Part, spans: list[Part]) -> dict[str, str]:
@@ -293,16 +294,19 @@ def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
 
 
 def _unread(stated: Any) -> bool:
-    """Whether what was given back is a stream that nobody had read yet, of which there is but the name."""
+    """Whether what was given back is a stream or an object of which there is but the name."""
     if isinstance(stated, dict):
-        return "response_gen" in stated
-    return isinstance(stated, str) and _STREAM.match(stated) is not None
+        replies = [one for each in stated.values() if isinstance(each, dict) for one in each.get("replies") or ()]
+        return "response_gen" in stated or any(isinstance(each, str) and _OBJECT.match(each) for each in replies)
+    return isinstance(stated, str) and _OBJECT.match(stated) is not None
 
 
 def _last_said(stated: Any) -> Any:
     """The answer in what a framework gave back: the last message of its state, or the message that it is."""
     if not isinstance(stated, dict):
         return stated
+    if isinstance(stated.get("raw"), str) and "tasks_output" in stated:  # of a crew
+        return stated["raw"]
     is_message = {"role", "content"} <= stated.keys() or (isinstance(stated.get("data"), dict) and "type" in stated)
     if not (is_message or "messages" in stated or "choices" in stated):
         return stated
