@@ -28,6 +28,8 @@ COMMANDS = {
     "db": "The store of live traffic: what is in it, and bringing it up to date.",
     "demo": "Run a small support bot, gate three changes of it, watch its traffic: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
+    "erase": "Erase a user or a session: store, spool, caches, labels, exports; with a receipt.",
+    "export": "Give out all that is kept of a user, as JSON lines.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",

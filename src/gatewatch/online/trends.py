@@ -22,6 +22,7 @@ from gatewatch.stats.weighting import (
     total_of,
     weighted_mean,
     weighted_mean_of_cells,
+    weighted_rate,
 )
 from gatewatch.store.base import Store
 from gatewatch.store.bins import edges, quantile
@@ -105,6 +106,13 @@ class JudgeCost(Struct, frozen=True):
     unknown: int = 0
 
 
+class Erased(Struct, frozen=True):
+    """What of the days of a window was erased on request, and is in no figure any more."""
+
+    requests: int = 0
+    scores: int = 0
+
+
 class Trend(Struct, frozen=True):
     """A flow over a window, in seconds since the epoch."""
 
@@ -116,6 +124,7 @@ class Trend(Struct, frozen=True):
     points: tuple[tuple[float, Signals], ...]
     scorers: tuple[ScorerTrend, ...]
     judges: JudgeCost = JudgeCost()
+    erased: Erased = Erased()
 
 
 def tier_of(seconds: float) -> Tier:
@@ -182,7 +191,14 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
         tuple(scorers),
         _judges(store, flow, since, until),
+        erased(store, since, until, flow),
     )
+
+
+def erased(store: Store, since: float, until: float, flow: str = "") -> Erased:
+    """What was erased of the days of a window, of a flow or of all."""
+    days = [day for day in store.erased(since, until) if flow in ("", day.flow)]
+    return Erased(sum(day.requests for day in days), sum(day.scores for day in days))
 
 
 def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
@@ -322,7 +338,7 @@ def _rate(errors: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
     if every < 2:
         return Estimate(None, every)
     if len(n) > 1:
-        return weighted_mean_of_cells(Cell(share, n[share], errors[share], errors[share]) for share in n)
+        return weighted_rate([Cell(share, n[share], errors[share], errors[share]) for share in n])
     failed = sum(errors.values())
     return Estimate(failed / every, every, wilson(failed, every))
 
@@ -348,9 +364,12 @@ def _quantiles(by_share: Mapping[float, Mapping[int, int]]) -> dict[str, Quantil
 
 
 def _worth(by_share: Mapping[float, Mapping[int, int]], most: float) -> int:
-    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds."""
-    cells = []
+    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds.
+
+    One more of those that weigh most is taken to be longer: few are, and none may have been sent.
+    """
+    cells, least = [], min(by_share)
     for share, each in by_share.items():
         below = sum(count for place, count in each.items() if edges(place)[1] <= most)
-        cells.append(Cell(share, sum(each.values()), below, below))
+        cells.append(Cell(share, sum(each.values()) + (share == least), below, below))
     return max(1, int(effective_size(cells)))

@@ -1,6 +1,5 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
@@ -13,6 +12,7 @@ from gatewatch.store import (
     housekeeping,
     planning,
     reading,
+    receipts,
     rollups,
     schema,
     scores,
@@ -302,23 +302,23 @@ class SQLStore(SQLFilling):
 
     def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
         """See `Store`."""
-        erasure.count(self._db, name, Counter(parts))
+        receipts.count(self._db, name, parts)
 
     def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
         """See `Store`."""
-        return erasure.tally(self._db, name)
+        return receipts.tally(self._db, name)
 
     def close_erasure(self, name: str, receipt: bytes) -> None:
         """See `Store`."""
-        erasure.close(self._db, name, receipt)
+        receipts.close(self._db, name, receipt)
 
     def erasures(self) -> list[Erasure]:
         """See `Store`."""
-        return erasure.kept(self._db)
+        return receipts.kept(self._db)
 
     def erased(self, since: float, until: float) -> list[Day]:
         """See `Store`."""
-        return erasure.of_window(self._db, since, until)
+        return receipts.of_window(self._db, since, until)
 
     def scrub(self, patience_s: float = 60.0) -> bool:
         """See `Store`."""

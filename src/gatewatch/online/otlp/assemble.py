@@ -60,7 +60,7 @@ def _assembled(given: Sequence[Part]) -> Assembled:
     spans = _joined([each for each in given if not each.log], [each for each in given if each.log], flaws)
     if not spans:
         raise ValueError("there is no span")
-    spans.sort(key=lambda each: (each.started, bool(each.parent)))
+    spans.sort(key=lambda each: (each.started, bool(each.parent), each.span))
     if len(spans) > MOST_LIVE_SPANS:
         flaws.append(f"{len(spans)} spans, of which {MOST_LIVE_SPANS} are kept")
         root = _root(spans)
@@ -161,13 +161,13 @@ def _named_inputs(spans: list[Part]) -> None:
             waiting = asked.get(each.name)
             named = waiting.pop(0) if waiting else None
             if not isinstance(named, dict):
-                named = {} if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
+                named = None if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
             spans[place] = replace(each, input=named)
         elif each.kind == "tool":
             if waiting := asked.get(each.name):
                 waiting.pop(0)
-            if each.input.keys() == {"args", "kwargs"}:
-                inner = unwrapped(each.input)
+            inner = unwrapped(each.input)
+            if inner is not each.input:
                 spans[place] = replace(each, input=inner if isinstance(inner, dict) else {"input": inner})
 
 
@@ -207,7 +207,7 @@ def _whole(root: Part, spans: list[Part], tree: Tree, extra: Usage | None, share
         redacted=_redacted(spans),
         flaws=tuple(dict.fromkeys(flaws))[:MOST_FLAWS],
     )
-    told = bool(asked) or spoken is not None or any(each.input is not None or each.output is not None for each in made)
+    told = bool(asked) or spoken is not None or any(each.input or each.output for each in made)
     return Assembled(trace, share, told)
 
 
@@ -258,9 +258,8 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
     stated = next((each.trace_input for each in spans if each.trace_input is not None), root.input)
     if stated is None or stated in ("", {}):
         stated = next((each.input for each in calls if each.input is not None), None)
-    stated = unwrapped(stated)
-    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
-        stated = conversation(messages(stated, {})) or stated
+    elif root.kind != "llm":
+        stated = _unwrapped(stated)
     listing = _messages(stated)
     if listing:
         users = [each for each in listing if each.get("role") == "user"]
@@ -269,6 +268,14 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
         return {"messages": listing}
     found: str | dict[str, Any] = as_input(stated)
     return found or ""
+
+
+def _unwrapped(stated: Any) -> Any:
+    """What a function was called with; of the forms that messages have, the one."""
+    stated = unwrapped(stated)
+    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
+        return conversation(messages(stated, {})) or stated
+    return stated
 
 
 def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
