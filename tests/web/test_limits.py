@@ -59,7 +59,7 @@ def _stretched(**more: str) -> dict[str, str]:
     ("encoding", "body", "status"),
     [
         ("gzip", gzip.compress(bytes(2_000_000)), 413),
-        ("gzip", gzip.compress(b"abc")[:-3], 400),
+        ("gzip", gzip.compress(b"abc", mtime=0)[:-3], 400),
         ("gzip", b"abc", 400),
         ("gzip", b"", 400),
         ("deflate", b"abc", 400),

@@ -1,5 +1,7 @@
 """`gatewatch db`: the store of live traffic, what is in it, and bringing it up to date."""
 
+from contextlib import ExitStack, closing
+
 import click
 
 from gatewatch.cli.terminal import print_json, shown
@@ -76,3 +78,61 @@ def migrate() -> None:
     for step in done:
         click.echo(shown(f"{step.date} {step.what}"))
     click.echo(shown(f"{db.name} is up to date"))
+
+
+@command.command(name="audit")
+@click.option("--since", default="30d", show_default=True, help="How far back, such as 12h or 30d.")
+@click.option("--most", type=click.IntRange(1, 100_000), default=200, show_default=True, help="At most so many lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def audit(*, since: str, most: int, as_json: bool) -> None:
+    """Say who looked at requests, exported or erased them, the newest first."""
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from gatewatch.config import units
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import stamp, wall
+
+    try:
+        back = units.seconds(since)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+    store = store_of(Project.open())
+    try:
+        lines = store.audit(wall() - back, most)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"kind": "gatewatch.audit", "version": 1, "lines": msgspec.to_builtins(lines)})
+        return
+    for line in lines:
+        click.echo(shown(f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"))
+    if not lines:
+        click.echo("nothing was noted in this time")
+
+
+@command.command(name="copy")
+@click.option(
+    "--to", "address", required=True, help="The address of an empty store, such as postgresql://db/gatewatch."
+)
+def copy(address: str) -> None:
+    """Copy the store to another database. Stop the workers and servers first: what comes meanwhile is not copied."""
+    from gatewatch.config.monitors import store_address
+    from gatewatch.config.project import Project
+    from gatewatch.store import copying
+    from gatewatch.store.open import open_database, open_store
+
+    project = Project.open()
+    name, here = project.settings.project.name, store_address(project)
+    open_store(address, project=name).close()  # its tables
+    with ExitStack() as opened:
+        source, target, base, other = (
+            opened.enter_context(closing(open_database(where, project=of)))
+            for where, of in ((here, name), (address, name), (here, ""), (address, ""))
+        )
+        copying.copy(source, target, lambda table, n: click.echo(f"{table:12} {n:,}"))
+        tokens = copying.copy_tokens(base, other, name)
+        click.echo(shown(f"{source.name} is copied to {target.name}" + (f", with {tokens} tokens" if tokens else "")))
+    click.echo("Now name the new address in [project] store, and start the workers and servers again.")

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatewatch.core import codec, marks
-from gatewatch.online.spending import KEYS, as_rows, month_of, spending
+from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
 from gatewatch.online.trends import trend
 from gatewatch.online.worker import ENDED
 from gatewatch.store import access
@@ -97,7 +97,9 @@ def router(host: Host) -> APIRouter:
             raise Refused(422, str(error), where="query.month") from None
         keys = ["kind", *dict.fromkeys(each for each in keys if each != "kind")]
         rows = as_rows(keys, await _in_thread(lambda: spending(served.store, since, until, keys)))
-        return as_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+        told = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows}
+        chosen = await _in_thread(lambda: sampled(served.store, since, until))
+        return as_json(told | ({"sampled": chosen} if chosen else {}))
 
     @found.get("/workers")
     async def workers(request: Request) -> Response:

@@ -70,7 +70,7 @@ def count_once(tree: Tree) -> Usage | None:
         inside = [call for each in tree.inside.get(span, ()) for call in calls.pop(each, [])]
         if tree.nodes[span].kind == "llm":
             inside = [_model_call(tree, span, inside)] if len(inside) < 2 else _around(tree, span, inside)
-        calls[span] = inside
+        calls[span] = inside if tree.nodes[span].kind != "tool" else []  # a tool's model calls are its own
         below = [each for each in tree.inside.get(span, ()) if each in known]
         part = tree.nodes[span]
         known[span] = any(known[each] for each in below) or (part.kind == "llm" and part.usage is not None)

@@ -115,6 +115,29 @@ def tags(value: Any) -> tuple[str, ...]:
     return (name(value),) if isinstance(value, str) and value else ()
 
 
+def documents(value: Any) -> tuple[str | dict[str, Any], ...]:
+    """The documents that a search gave: of a list, or of an object that has one."""
+    if isinstance(value, dict):
+        value = next(
+            (value[key] for key in ("documents", "results", "output") if isinstance(value.get(key), list)), None
+        )
+    return tuple(map(document, value)) if isinstance(value, list) else ()
+
+
+def document(given: Any) -> str | dict[str, Any]:
+    """A document as text or as an object, in which its text is `text` where it was `page_content`."""
+    if not isinstance(given, dict):
+        return text(given)
+    about = given.get("metadata")
+    made = {
+        key: value for key, value in given.items() if key not in ("page_content", "type", "id") and value is not None
+    }
+    if "page_content" in given:
+        made["text"] = given["page_content"]
+    known = given.get("id") or (about.get("id") if isinstance(about, dict) else None)
+    return {"id": known, **made} if known else made
+
+
 def moment(value: Any) -> int | None:
     """A time in nanoseconds since the epoch, from ISO 8601."""
     try:
