@@ -83,6 +83,7 @@ def test_trends_and_costs_are_as_the_commands_tell_them(
 def test_workers_are_told(client: httpx.Client) -> None:
     (worker,) = client.get("/v1/workers").json()["workers"]
     assert worker["at_work"] is False  # it has ended
+    assert {"polite", "pii"} <= worker["scorers"].keys()
 
 
 def test_what_is_new_is_seen_at_once(client: httpx.Client) -> None:

@@ -21,7 +21,6 @@ from gatewatch.core import codec
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.journal import header_of
 from gatewatch.offline.result import NAME
-from gatewatch.store import access
 from gatewatch.store.base import Store
 from gatewatch.store.uploads import LONGEST, PART, AnotherJournal, KeptRun, NotBegun, Upload, parts_of
 from gatewatch.web.described import refusals
@@ -104,16 +103,11 @@ def router(host: Host) -> APIRouter:
     @routes.get("/{run}")
     async def journal(request: Request, run: Run) -> Response:
         """A run's journal, as it was pushed. That it was read is noted."""
-        visitor = await host.visitors.who(request, "read")
-        served = await host.served(visitor.project)
-        store = served.store
+        store, who = await enter(request, "read")
         kept = await asyncio.to_thread(store.run, run)
         if kept is None:
             raise Refused(404, f"no run {run[:100]!r} is kept here", hint="GET /v1/runs lists them")
-        what, now = f"run {kept.run}", host.clock()
-        await asyncio.to_thread(
-            lambda: access.audit(served.reading, who=visitor.token, action="read", what=what, now=now)
-        )
+        await asyncio.to_thread(store.note, host.clock(), who, "read", f"run {kept.run}")
         headers = {"content-length": str(kept.size), "x-gatewatch-digest": kept.digest}
         return StreamingResponse(_parts(store, kept), headers=headers, media_type="application/x-ndjson")
 
