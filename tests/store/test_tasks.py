@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from gatewatch.checks.traffic import NOW, judged, lease, planned, request, take
+from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.store.rows import Settled, Spent
@@ -184,7 +185,22 @@ def test_what_comes_too_late_is_paid_for_all_the_same(tmp_path: Path) -> None:
     late = Settled(slow.task, slow.attempt, judged(cost=0.25), "slow", budget="day")
     assert store.settle([late], NOW) == 0
     assert store.settle([Settled(quick.task, quick.attempt, judged(cost=0.5), "quick", budget="day")], NOW) == 1
-    assert store.settle([late], NOW) == 0  # its task is gone by now
-    assert store.spent("day") == (1.0, 0.0)
+    assert store.settle([late], NOW) == 0  # its task is gone by now, and it is paid for
+    assert store.spent("day") == (0.75, 0.0)
     assert sum(cell.cost for cell in store.spend(0, NOW * 2) if cell.kind == "judge") == 0.75
     assert [kept.author for kept in store.scores(1)] == ["quick"]
+
+
+def test_what_is_settled_again_since_nobody_knew_is_paid_once(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    work = planned(store, "a", "b")
+    settled = []
+    for each in lease(store, work):
+        assert store.reserve("day", 1.0, 0.05, each.task)
+        settled.append(Settled(each.task, each.attempt, judged(cost=0.01), budget="day"))
+    settled[1] = replace(settled[1], retry_at=NOW + 5)
+    assert store.settle(settled, NOW) == 2
+    before = (store.spent("day"), store.spend(0, NOW * 2), store.cells(FLOW, "day", 0, NOW * 2))
+    assert store.settle(settled, NOW) == 0
+    assert (store.spent("day"), store.spend(0, NOW * 2), store.cells(FLOW, "day", 0, NOW * 2)) == before
+    assert before[0] == (0.02, 0.0)

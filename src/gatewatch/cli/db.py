@@ -1,5 +1,7 @@
 """`gatewatch db`: the store of live traffic, what is in it, and bringing it up to date."""
 
+from contextlib import ExitStack, closing
+
 import click
 
 from gatewatch.cli.terminal import print_json, shown
@@ -109,3 +111,28 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
         click.echo(shown(f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"))
     if not lines:
         click.echo("nothing was noted in this time")
+
+
+@command.command(name="copy")
+@click.option(
+    "--to", "address", required=True, help="The address of an empty store, such as postgresql://db/gatewatch."
+)
+def copy(address: str) -> None:
+    """Copy the store to another database. Stop the workers and servers first: what comes meanwhile is not copied."""
+    from gatewatch.config.monitors import store_address
+    from gatewatch.config.project import Project
+    from gatewatch.store import copying
+    from gatewatch.store.open import open_database, open_store
+
+    project = Project.open()
+    name, here = project.settings.project.name, store_address(project)
+    open_store(address, project=name).close()  # its tables
+    with ExitStack() as opened:
+        source, target, base, other = (
+            opened.enter_context(closing(open_database(where, project=of)))
+            for where, of in ((here, name), (address, name), (here, ""), (address, ""))
+        )
+        copying.copy(source, target, lambda table, n: click.echo(f"{table:12} {n:,}"))
+        tokens = copying.copy_tokens(base, other, name)
+        click.echo(shown(f"{source.name} is copied to {target.name}" + (f", with {tokens} tokens" if tokens else "")))
+    click.echo("Now name the new address in [project] store, and start the workers and servers again.")

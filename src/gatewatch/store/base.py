@@ -163,7 +163,8 @@ class Store(Filling, Protocol):
         """Keep what became of leased tasks, and say of how many: one whose lease another worker has is left alone.
 
         What was set aside for it becomes what its score cost (all of it, at least, where that is unknown). What a score
-        cost that comes too late to be kept is spent all the same."""
+        cost that comes too late to be kept is spent all the same; an attempt that is settled again is not paid again.
+        """
         ...
 
     # Reading

@@ -6,7 +6,7 @@ was.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -62,6 +62,22 @@ class Database(Protocol):
 
     def has_tables(self) -> bool:
         """Whether anything is in it."""
+        ...
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """The columns of every table of a store."""
+        ...
+
+    def batches(self, statement: str) -> Iterator[list[Any]]:
+        """The rows of a statement, some at a time, within the caller's transaction."""
+        ...
+
+    def numbers(self) -> dict[str, int]:
+        """The last number that was given to a row, by table, where it is known to be that."""
+        ...
+
+    def go_on_from(self, numbers: Mapping[str, int]) -> None:
+        """Give rows no number that is there, or was given where they come from."""
         ...
 
     def outlived(self, seqs: Sequence[int]) -> None:

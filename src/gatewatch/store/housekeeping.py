@@ -111,6 +111,7 @@ def expire(db: Database, traces_before: float, parked_before: float, tasks_befor
     with db.transaction():
         parked = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
         given_up = _give_up(db, micros(tasks_before))
+        db.execute("DELETE FROM paid WHERE at < ?", micros(tasks_before))
         _let_go_of_trends(db)
         first = "SELECT coalesce((SELECT min(seq) FROM trace), value + 1) FROM meta WHERE key = 'seq'"
         oldest = db.execute(first)[0][0]

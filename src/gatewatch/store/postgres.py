@@ -8,7 +8,7 @@ lost is made anew for the next transaction, never within one.
 
 import math
 import select
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from threading import RLock
@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import partitions
 from gatewatch.store.database import Database, escaped
-from gatewatch.store.dialect import tables, translated
+from gatewatch.store.dialect import tables, together, translated
 from gatewatch.store.postgres_driver import connected, is_lost, name_of, parsed, told
 
 if TYPE_CHECKING:
     import psycopg
 
 BASE = "gatewatch"
+_BATCH = 1000  # rows
 _STATEMENT_S = 120
 _PATIENT_S = 600
 _IDLE_S = 60  # that a process may think within a transaction: one that was stopped does not block the others for ever
@@ -35,6 +36,19 @@ _HABITS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+_OF_A_TABLE = (
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = c.oid"
+    " WHERE nspname = ? AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped"
+)
+_COLUMNS = (
+    f"SELECT relname, attname{_OF_A_TABLE} AND NOT relispartition AND (relname, attname) <> ('payload', 'part')"
+    " ORDER BY relname, attnum"
+)
+_SEQUENCE = "pg_get_serial_sequence(format('%I.%I', nspname, relname), attname)"
+_NUMBERED = (
+    f"SELECT relname, attname, {_SEQUENCE}, pg_sequence_last_value(CAST({_SEQUENCE} AS regclass)){_OF_A_TABLE}"
+    " AND attidentity <> ''"
+)
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"  # each statement sees all that was kept before the lock
 # A time-out while the standby is waited for would make of what was kept here, and perhaps not there, a success.
@@ -53,12 +67,12 @@ class PostgresDatabase(Database):
         parts = parsed(address)
         self.schema = schema
         self._name = name_of(parts, "" if schema == BASE else schema)
-        self._parts = _HABITS | {"connect_timeout": max(2, math.ceil(busy_s))} | parts
+        self._parts = _HABITS | {"connect_timeout": max(5, math.ceil(busy_s))} | parts
         self._lock = RLock()
         self._open: ExitStack | None = None
         self._connection: psycopg.Connection[tuple[Any, ...]]
         self._pipeline: psycopg.Pipeline
-        self._inside = self._lost = False
+        self._inside = self._failed = False
         self._warning = ""
         key = int.from_bytes(blake2b(f"gatewatch:{schema}".encode(), digest_size=8).digest(), "big", signed=True)
         lock = f", pg_advisory_xact_lock({key})"
@@ -93,7 +107,7 @@ class PostgresDatabase(Database):
 
     def execute(self, statement: str, *values: Any) -> list[Any]:
         """See `Database`."""
-        reads = statement.startswith(("SELECT", "EXPLAIN", "SHOW"))
+        reads = statement.startswith(("SELECT", "EXPLAIN", "SHOW", "FETCH"))
         with self._lock:
             if not self._inside:
                 return self._alone(statement, values) if reads else self._in_one(statement, values)
@@ -126,17 +140,17 @@ class PostgresDatabase(Database):
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> int:
         """See `Database`."""
-        every = [_bound(row) for row in rows]
+        every = list(rows)
         if not every:
             return 0
         with self._lock:
             if not self._inside:
                 with self.transaction():
                     return self.executemany(statement, every)
-            with self._telling(), self._connection.cursor(binary=True) as cursor:
-                cursor.executemany(translated(statement), every)
+            with self._telling():
+                done = [self._send(translated(one), values) for one, values in together(statement, every)]
                 self._pipeline.sync()
-                return max(cursor.rowcount, 0)
+                return sum(max(cursor.rowcount, 0) for cursor in done)
 
     def claim(self) -> None:
         """Make the schema, where it is not there."""
@@ -157,6 +171,36 @@ class PostgresDatabase(Database):
         if found and (True,) not in found:
             raise StoreError(f"{self.name}: the schema {self.schema!r} is some other program's; name another database")
         return bool(found)
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """See `Database`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for table, column in self.execute(_COLUMNS, self.schema):
+            found[table] = (*found.get(table, ()), column)
+        return found
+
+    def batches(self, statement: str) -> Iterator[list[Any]]:
+        """See `Database`."""
+        self.execute(f"DECLARE batches NO SCROLL CURSOR FOR {statement}")
+        while rows := self.execute(f"FETCH {_BATCH} FROM batches"):
+            yield rows
+        self.execute("CLOSE batches")
+
+    def numbers(self) -> dict[str, int]:
+        """See `Database`."""
+        return {table: last for table, _, _, last in self._numbered() if last is not None}
+
+    def go_on_from(self, numbers: Mapping[str, int]) -> None:
+        """See `Database`."""
+        for table, column, sequence, _ in self._numbered():
+            largest = self.execute(f"SELECT coalesce(max({column}), 0) FROM {table}")[0][0]
+            last = max(largest, numbers.get(table, 0))
+            if last:
+                self.execute("SELECT setval(CAST(CAST(? AS TEXT) AS regclass), ?)", sequence, last)
+
+    def _numbered(self) -> list[Any]:
+        """The columns that are given numbers: table, column, sequence, the last number."""
+        return self.execute(_NUMBERED, self.schema)
 
     def outlived(self, seqs: Sequence[int]) -> None:
         """Move them to where payloads are kept for longer."""
@@ -206,7 +250,7 @@ class PostgresDatabase(Database):
         """Begin a transaction, on another connection where the one that there was is lost."""
         import psycopg
 
-        if self._open is not None and (self._lost or self._connection.closed or _is_told_something(self._connection)):
+        if self._open is not None and (_is_told_something(self._connection)):
             self._drop()
         for again in (self._open is None, True):
             try:
@@ -230,7 +274,7 @@ class PostgresDatabase(Database):
         self._open = ExitStack()
         self._open.callback(self._connection.close)
         self._pipeline = self._open.enter_context(self._connection.pipeline())
-        self._lost = False
+        self._failed = False
 
     def _drop(self) -> None:
         import psycopg
@@ -247,14 +291,16 @@ class PostgresDatabase(Database):
     def _commit(self) -> None:
         import psycopg
 
+        if self._failed:
+            raise StoreError(f"{self.name}: a statement failed, so that nothing can be kept of its transaction")
         for each in _COMMIT[:-1]:
             self._send(each)
         try:
             done = self._send(_COMMIT[-1])
             self._pipeline.sync()
         except psycopg.Error as error:
-            if self._connection.closed or is_lost(error):
-                self._lost = True
+            if is_lost(error):
+                self._failed = True
                 what = "the connection was lost while it was to be kept, and perhaps it is"
                 raise StoreBusy(f"{self.name}: {what}; try again: nothing counts twice") from error
             raise
@@ -265,17 +311,15 @@ class PostgresDatabase(Database):
             raise StoreError(f"{self.name}: a transaction could not be kept ({done.statusmessage})")
 
     def _undo(self, *, whole: bool) -> None:
-        """Leave a transaction that failed; `whole` is false where it may have been left amidst an answer."""
+        """Leave a transaction that was not kept; `whole` is false where it may have been left amidst an answer."""
         import psycopg
 
-        if whole and not self._lost and self._open is not None and not self._connection.closed:
-            with suppress(psycopg.Error):
-                self._pipeline.sync()
+        if whole and not self._failed:
             with suppress(psycopg.Error):
                 self._send("ROLLBACK")
                 self._pipeline.sync()
                 return
-        self._drop()
+        self._drop()  # what else was sent is not worth to be waited for
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -285,7 +329,7 @@ class PostgresDatabase(Database):
         try:
             yield
         except psycopg.Error as error:
-            self._lost = self._lost or is_lost(error)
+            self._failed = True
             raise told(self.name, error) from error
 
     def _noticed(self, notice: "psycopg.errors.Diagnostic") -> None:

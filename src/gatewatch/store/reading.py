@@ -9,7 +9,7 @@ from gatewatch.store.database import Database
 from gatewatch.store.payloads import PAYLOADS
 from gatewatch.store.rollups import each_bit
 from gatewatch.store.rows import Row, TaskRow, Unsettled, Work
-from gatewatch.store.units import from_micros, from_nano, micros
+from gatewatch.store.units import down, from_micros, from_nano, micros, up
 
 ROW = (
     "seq, id, at, received, flow, session, slice, variant, tags, person, external_id, u, latency, first_token, cost,"
@@ -111,7 +111,7 @@ def unsettled(db: Database, flow: str, since: float, until: float) -> list[Unset
         for hour, scorer, fingerprint, part, state, backfill, n in db.execute(
             f"SELECT {by}, count(*) FROM work JOIN task ON task.work = work.id"
             f" WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
-            *(flow, since // _HOUR, until / _HOUR),
+            *(flow, down(since, _HOUR) // _HOUR, up(until / _HOUR)),
         )
     ]
 

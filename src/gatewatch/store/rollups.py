@@ -14,7 +14,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.store.bins import bin_of_micros
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
-from gatewatch.store.units import NANO, count, maybe_micros, maybe_nano
+from gatewatch.store.units import NANO, count, down, maybe_micros, maybe_nano, up
 
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
@@ -176,7 +176,9 @@ class Rollup:
             histograms = (_encode(cell.latency), _encode(cell.first_token), _encode(cell.marks))
             rows.append((series_id, length, bucket, share, *cell.sums, *histograms))
         db.executemany(
-            "INSERT INTO signal_cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO signal_cell (series, tier, bucket, share, n, errors, timeouts, cost, unknown_cost,"
+            " input_tokens, output_tokens, latency, first_token, marks)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (series, tier, bucket, share) DO UPDATE SET n = excluded.n, errors = excluded.errors,"
             " timeouts = excluded.timeouts, cost = excluded.cost, unknown_cost = excluded.unknown_cost,"
             " input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,"
@@ -195,7 +197,8 @@ class Rollup:
                     cell[place] += amount
         changes = [(key[0], length, *key[1:], *sums) for key, sums in cells.items() if any(sums)]
         db.executemany(
-            "INSERT INTO score_cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO score_cell (series, tier, bucket, pi, n, total, squares, unknown, skipped)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (series, tier, bucket, pi) DO UPDATE SET n = score_cell.n + excluded.n,"
             " total = score_cell.total + excluded.total, squares = score_cell.squares + excluded.squares,"
             " unknown = score_cell.unknown + excluded.unknown, skipped = score_cell.skipped + excluded.skipped",
@@ -251,8 +254,8 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
         " ORDER BY bucket, slice, variant, share",
         flow,
         length,
-        since // length * length,
-        until,
+        down(since, length),
+        up(until),
     )
     return [SignalCell(*row[:10], *map(_decode, row[10:13]), *row[13:]) for row in found]
 
@@ -267,7 +270,7 @@ def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> li
         " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, pi",
         flow,
         length,
-        since // length * length,
-        until,
+        down(since, length),
+        up(until),
     )
     return [ScoreCell(*row) for row in found]

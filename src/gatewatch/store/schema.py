@@ -2,7 +2,7 @@
 
     2026-11-26  the first tables
     2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
-                back-fills, runs, erasures
+                back-fills, attempts that were paid for, runs, erasures
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
@@ -213,6 +213,10 @@ CREATE INDEX task_backfill ON task (backfill, state) WHERE backfill > 0;
 CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
 ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
 UPDATE spend SET scores = calls WHERE kind = 'judge';
+CREATE TABLE paid (
+    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task, attempt)
+) WITHOUT ROWID;
+CREATE INDEX paid_at ON paid (at);
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';
 
 CREATE TABLE run (

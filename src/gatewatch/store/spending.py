@@ -7,7 +7,7 @@ from gatewatch.core.score import Score, models_named
 from gatewatch.core.trace import Trace, Usage
 from gatewatch.store.database import Database
 from gatewatch.store.rows import SpendCell, Spent
-from gatewatch.store.units import MICRO, count, from_nano, nano
+from gatewatch.store.units import MICRO, count, down, from_nano, nano, up
 
 _DAY = 86_400
 _NOTHING = Usage()
@@ -106,7 +106,7 @@ def spend(db: Database, since: float, until: float) -> list[SpendCell]:
     """Money by day: of those that begin before `until`, from the one on that `since` lies in."""
     found = db.execute(
         f"SELECT {_COLUMNS} FROM spend WHERE day >= ? AND day < ? ORDER BY day, kind, flow, scorer, model",
-        since // _DAY * _DAY,
-        until,
+        down(since, _DAY),
+        up(until),
     )
     return [SpendCell(*[*row[:6], from_nano(row[6]), *row[7:]]) for row in found]

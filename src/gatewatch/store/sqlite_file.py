@@ -5,7 +5,7 @@ it begins, so that it never fails half-way for want of it.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
@@ -21,6 +21,7 @@ _APPLICATION_ID = 0x47_57_53_54  # "GWST", in the file's header
 _OLDEST = (3, 35)  # it has RETURNING
 _CACHE_KB = 32_000
 _MODE_PAUSE_S = 0.02
+_BATCH = 1000  # rows
 
 
 class SQLiteDatabase(Database):
@@ -124,6 +125,39 @@ class SQLiteDatabase(Database):
     def has_tables(self) -> bool:
         """See `Database`."""
         return bool(self.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """See `Database`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for table, column in self.execute(
+            "SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c"
+            " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid"
+        ):
+            found[table] = (*found.get(table, ()), column)
+        return found
+
+    def batches(self, statement: str) -> Iterator[list[Any]]:
+        """See `Database`."""
+        import sqlite3
+
+        try:
+            cursor = self._connection.execute(statement)
+            while rows := cursor.fetchmany(_BATCH):
+                yield rows
+        except sqlite3.Error as error:
+            raise _told(self.path, error) from error
+
+    def numbers(self) -> dict[str, int]:
+        """See `Database`."""
+        return dict(self.execute("SELECT name, seq FROM sqlite_sequence"))
+
+    def go_on_from(self, numbers: Mapping[str, int]) -> None:
+        """See `Database`; a table that is not in `sqlite_sequence` goes on from the largest number in it."""
+        own = self.execute("SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%'")
+        for name in {name for (name,) in own} & numbers.keys():
+            before = self.execute("DELETE FROM sqlite_sequence WHERE name = ? RETURNING seq", name)
+            last = max([numbers[name], *(each[0] for each in before)])
+            self.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", name, last)
 
     def outlived(self, seqs: Sequence[int]) -> None:
         """Nothing is to be done: a file keeps all payloads in one place."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.store import scores
 from gatewatch.store.backfill import running
@@ -165,12 +166,18 @@ def drop(db: Database, condition: str, values: Iterable[Any]) -> None:
 
 # What became of them
 
+_PAID = "SELECT 1 FROM paid WHERE task = ? AND attempt = ?"
+"""Whoever does not know whether it settled an attempt settles it again; what it cost is booked once."""
+
 
 def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
     """Keep what became of leased tasks (see `Store.settle`)."""
     rollup, spending, done = Rollup(), Spending(), 0
+    paid: set[tuple[int, int]] = set()
     with db.transaction():
         for each in settled:
+            key = each.task, each.attempt
+            score = each.score if each.score is not None and each.score.cost is not None else None
             found = db.execute(
                 f"SELECT {_TASK}, state = 'leased' AND attempts = ? FROM task JOIN work ON work.id = task.work"
                 " JOIN trace ON trace.seq = task.seq WHERE task.id = ?",
@@ -179,11 +186,17 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
             if found and found[0][-1]:
                 _settle(db, _Task(found[0][:-1]), each, micros(now), rollup, spending)
                 done += 1
-            elif each.score is not None and each.score.cost is not None:  # too late, and paid for all the same
-                _book(db, each.budget, nano(each.score.cost.amount))
+            elif score is not None and key not in paid and not db.execute(_PAID, *key):  # too late; spent anyway
+                _book(db, each.budget, nano((score.cost or Cost()).amount))
                 if found:
                     task = _Task(found[0][:-1])
-                    spending.judged(micros(now), task.flow, task.scorer, each.score, kept=False)
+                    spending.judged(micros(now), task.flow, task.scorer, score, kept=False)
+            if score is not None:
+                paid.add(key)
+        db.executemany(
+            "INSERT INTO paid (task, attempt, at) VALUES (?, ?, ?) ON CONFLICT (task, attempt) DO NOTHING",
+            [(*key, micros(now)) for key in sorted(paid)],
+        )
         rollup.write(db)
         spending.write(db)
     return done

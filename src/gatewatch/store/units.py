@@ -1,6 +1,6 @@
 """Whole numbers for what the outside has as floats: microseconds, and billionths of a dollar or of a score."""
 
-from math import isfinite
+from math import ceil, isfinite
 
 MICRO = 1_000_000
 NANO = 1_000_000_000
@@ -43,6 +43,17 @@ def from_nano(amount: int) -> float:
 def count(tokens: int | None) -> int | None:
     """A count that a column has room for."""
     return None if tokens is None else max(min(tokens, _MOST_TOKENS), 0)
+
+
+def up(amount: float) -> int:
+    """The smallest whole number that is not below an amount: what is below it is below the amount. A column of whole
+    numbers is to be looked up by a whole number, or PostgreSQL does not use its index."""
+    return ceil(max(min(amount, _MOST_TIME), -_MOST_TIME))
+
+
+def down(amount: float, step: int) -> int:
+    """The largest multiple of a step that is not above an amount."""
+    return int(max(min(amount, _MOST_TIME), -_MOST_TIME) // step) * step
 
 
 def _whole(amount: float, unit: int, most: int) -> int:

@@ -3,8 +3,6 @@
 What the project maps by `[ingest.map]` wins; then gatewatch.*; then the conventions, the more particular first.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
@@ -13,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gatewatch.core.people import hashed
+from gatewatch.core.w3c import share_of
 from gatewatch.online.otlp import genai, langfuse, openinference, others, traceloop, vercel
 from gatewatch.online.otlp.faults import failed
 from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
@@ -85,9 +84,6 @@ _PARTICULARS = {
     "gen_ai.agent.name": "agent",
 }
 _PROVIDERS = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider")
-_HEAD_SAMPLED = re.compile(r"(?:^|;)th:([0-9a-f]{1,14})(?:;|$)")
-_HALVINGS = re.compile(r"(?:^|;)p:([0-9]{1,2})(?:;|$)")
-_ALL_HALVINGS = 63
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -146,7 +142,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         ended=max(span.ended, span.started),
         ok=span.status == 1 and _OPENINFERENCE not in span.source.scope,  # which says so of all that raised nothing
         scope=span.source.scope,
-        share=share_of(span.state, reading.sampled),
+        share=share_of(span.state) or reading.sampled,
     )
 
 
@@ -177,20 +173,6 @@ def identity(log: RawLog) -> str:
     """What tells a log record from the others of its span, however often it is sent: 16 hex digits."""
     told = msgspec.json.encode([log.event, log.at, log.body, log.attributes])
     return blake2b(told, digest_size=8).hexdigest()
-
-
-def share_of(state: str, otherwise: float) -> float:
-    """The probability with which a trace was sampled, by its trace state: OpenTelemetry's threshold (th), or the
-    number of halvings (p) of before; in (0, 1]."""
-    for member in state.split(","):
-        key, _, said = member.strip().partition("=")
-        if key == "ot":
-            if found := _HEAD_SAMPLED.search(said):
-                refused = int(found[1].ljust(14, "0"), 16)
-                return (2**56 - refused) / 2**56
-            if (found := _HALVINGS.search(said)) and int(found[1]) < _ALL_HALVINGS:
-                return math.ldexp(1.0, -int(found[1]))
-    return otherwise
 
 
 def _part(found: Found, **more: Any) -> Part:

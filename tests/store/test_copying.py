@@ -1,0 +1,112 @@
+"""A store copied to another database: all of it as it was, and what it goes on from."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
+from gatewatch.core.errors import StoreError
+from gatewatch.store import copying
+from gatewatch.store.database import Database
+from gatewatch.store.rows import TIER_S, Settled, Thinned
+from gatewatch.store.sql import SQLStore
+from gatewatch.store.sqlite_file import SQLiteDatabase
+from store.postgres import a_database
+
+Make = Callable[[Path], Database]
+
+
+def sqlite(path: Path) -> Database:
+    return SQLiteDatabase.open(path)
+
+
+def postgres(path: Path) -> Database:
+    return a_database()
+
+
+@pytest.fixture(params=[(sqlite, postgres), (postgres, sqlite), (sqlite, sqlite), (postgres, postgres)])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, Database]]:
+    source, target = (make(tmp_path / f"{n}.db") for n, make in enumerate(request.param))
+    for each in (source, target):
+        SQLStore(each)
+    with closing(source), closing(target):
+        yield source, target
+
+
+def fill(db: Database) -> SQLStore:
+    store = SQLStore(db)
+    work = planned(store, *(f"a\x00{n}" for n in range(12)))
+    take(store, request("\ud800", session="s", payload=b"\x00\xff" * 99, marks=3), said=[thumb("1", "nobody")])
+    first, second, *_ = lease(store, work)
+    store.reserve("day", 1.0, 0.5, first.task)
+    store.settle([Settled(second.task, second.attempt, judged(0.25))], NOW)
+    store.thin([Thinned(row.seq, row.marks, 0.5, gone=row.seq == 1) for row in store.held(NOW + 9, 3)])
+    return store
+
+
+def everything(store: SQLStore) -> object:
+    rows = store.latest(most=100)
+    by_request = [(row, store.payload(row.seq), store.scores(row.seq), store.tasks(row.seq)) for row in rows]
+    trends = [(store.signals(FLOW, tier, 0, NOW * 2), store.cells(FLOW, tier, 0, NOW * 2)) for tier in TIER_S]
+    counts = store.counts()
+    return by_request, trends, store.works(), store.spent("day"), store.spend(0, NOW * 2), counts.tasks, counts.payloads
+
+
+def test_a_copy_is_what_was_copied_and_goes_on_from_there(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    store = fill(source)
+    said: dict[str, int] = {}
+    copying.copy(source, target, said.__setitem__)
+    copy = SQLStore(target)
+    assert everything(copy) == everything(store)
+    assert (said["trace"], said["payload"], said["parked"], said["erasure"]) == (13, 12, 1, 0)
+    before = source.execute("SELECT max(id) FROM task")[0][0]
+    planned(copy, "later")
+    assert copy.latest()[0].seq == 14
+    assert target.execute("SELECT max(id) FROM task")[0][0] > before
+    copy.work(FLOW, "another", "n" * 12, "rule")
+    trends_agree_with_rows(copy)
+
+
+def test_numbers_that_were_given_once_are_not_given_again(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    fill(source)
+    last = source.execute("SELECT max(id) FROM task")[0][0]
+    source.execute("DELETE FROM task")
+    copying.copy(source, target, lambda table, n: None)
+    planned(SQLStore(target), "later")
+    assert target.execute("SELECT min(id) FROM task")[0][0] > last
+
+
+def test_a_target_that_is_not_empty_is_refused_and_left(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    fill(source)
+    take(SQLStore(target), request("mine"))
+    with pytest.raises(StoreError, match=r"is not empty \(there is something in \w+\): copy to a new one"):
+        copying.copy(source, target, lambda table, n: None)
+    assert [row.id for row in SQLStore(target).latest()] == ["mine"]
+
+
+def test_a_copy_that_is_interrupted_leaves_nothing(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    fill(source)
+
+    def stop(table: str, n: int) -> None:
+        if table == "trace":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copying.copy(source, target, stop)
+    assert SQLStore(target).counts().traces == 0
+    copying.copy(source, target, lambda table, n: None)
+
+
+def test_tokens_go_with_their_project(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    for name in "ab":
+        source.execute("INSERT INTO token VALUES (?, ?, 'read', '', ?, 1, 0, 0, 0)", name, f"project-{name}", name)
+    assert copying.copy_tokens(source, target, "project-a") == 1
+    assert copying.copy_tokens(source, target, "project-a") == 0
+    assert target.execute("SELECT id, project FROM token") == [("a", "project-a")]
