@@ -201,6 +201,9 @@ def test_many_spans_and_long_texts_are_cut_and_told_of() -> None:
     long = part.encode(part_of(a_span("c", llm("x" * 40_000)), READING))
     cut = assemble([long], most=10_000).trace
     assert cut.cut and len(part.encode(cut)) < 11_000
+    wide = [part.encode(part_of(each, READING)) for each in (a_span("root"), *many[1:1000])]
+    few = assemble(wide, most=20_000).trace
+    assert 1 < len(few.spans) < 1000 and few.cut and len(part.encode(few)) < 25_000
     with pytest.raises(ValueError, match="no span"):
         assemble([])
 

@@ -18,6 +18,7 @@ from gatewatch.online.otlp.traceloop import unwrapped
 from gatewatch.online.serialise import as_input, cut_to
 
 MOST_BYTES = 1 << 20
+_BARE = 400  # bytes of a span without what was said, or less
 _AGENT = 5  # ranks of flows from here on hold of a root alone
 _MOST_DOCUMENTS, _MOST_TAGS = 200, 64
 _NO_SPAN = "the span of some log records did not arrive"
@@ -53,7 +54,13 @@ def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
         size += len(body)
         given.append(parts_of.decode(body))
     made = _assembled(given)
-    return made if size <= most else made._replace(trace=cut_to(made.trace, most))
+    if size <= most:
+        return made
+    trace = cut_to(made.trace, most)
+    if made.trace.spans and not trace.spans:  # too many for their texts alone to be cut
+        bare = tuple(replace(each, input=None, output=None, attributes={}) for each in made.trace.spans)
+        trace = replace(trace, spans=bare[: most // _BARE])
+    return made._replace(trace=trace)
 
 
 def _assembled(given: Sequence[Part]) -> Assembled:

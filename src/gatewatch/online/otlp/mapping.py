@@ -240,7 +240,7 @@ def _particulars(given: Attributes, heads: set[str], reading: Reading) -> dict[s
     if own:
         for key, value in given.items():
             wanted = key.partition(".")[0] in own and reading.names.get(key) != "user"
-            if wanted and _is_small(value) and len(made) < _MOST_SMALL:
+            if wanted and _is_small(value) and len(key) <= _SMALL and len(made) < _MOST_SMALL:
                 made[key] = value
     if "gen_ai" in heads:
         made |= {short: given[key] for key, short in _PARTICULARS.items() if key in given}

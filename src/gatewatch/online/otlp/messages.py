@@ -17,7 +17,7 @@ _CALLS = ("tool_call", "tool-call", "tool_use", "function_call")
 _RESULTS = ("tool_call_response", "tool-result", "tool_result", "function_call_output", "tool_response")
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking", "reasoning-delta")
 _BLOCK = frozenset(("text", "type"))
-_MOST = 5000
+_MOST, _MOST_CALLS = 5000, 500
 
 
 def messages(value: Any, found: Found) -> list[Message]:
@@ -94,7 +94,7 @@ def first_text(each: dict[str, Any], *names: str) -> str:
 def _once(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Calls that are told twice, in the content and beside it, told once."""
     made: list[dict[str, Any]] = []
-    for each in calls:
+    for each in calls[:_MOST_CALLS]:
         if not any(each == other or (each.get("id") and each.get("id") == other.get("id")) for other in made):
             made.append(each)
     return made

@@ -13,6 +13,7 @@ from gatewatch.core.trace import Usage
 from gatewatch.online.told import LONGEST_NAME
 
 _decode = msgspec.json.Decoder().decode
+_DEEPEST = 12
 _MOST_TAGS = 64
 _LARGEST = 1 << 53
 _DIGITS = re.compile(r"[0-9]{1,15}")
@@ -156,7 +157,7 @@ def nested(attributes: Mapping[str, Any], prefix: str) -> list[Any]:
     for key, value in attributes.items():
         if key.startswith(prefix):
             here = whole
-            steps = key[start:].split(".")
+            steps = key[start:].split(".", _DEEPEST)
             for step in steps[:-1]:
                 below = here.setdefault(step, {})
                 if not isinstance(below, dict):
