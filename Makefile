@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CLIENTS := .venv-clients/.installed
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup -q
 # Tests read recorded data where it lies (see CONTRIBUTING.md).
 export GATEWATCH_SHARED ?= ../shared
@@ -23,7 +24,12 @@ demo: $(STAMP) ## Run the whole story on a small support bot: no key, no network
 test: $(STAMP) ## Run the tests (without those marked slow)
 	@$(PYTEST) -m "not slow"
 
-test-slow: $(STAMP) ## Run the tests marked slow
+$(CLIENTS): tests/live/clients.txt
+	@$(PYTHON) -m venv $(dir $(CLIENTS))
+	@$(dir $(CLIENTS))bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/clients.txt
+	@touch $(CLIENTS)
+
+test-slow: $(STAMP) $(CLIENTS) ## Run the tests marked slow
 	@$(PYTEST) -m slow
 
 check: $(STAMP) ## Check format, lint, types, import contracts, file length and the code in the docs
@@ -48,7 +54,7 @@ kill-matrix: $(STAMP) ## End an application in every way it may end, and print w
 	@$(BIN)/python -m benchmarks.kill_matrix --times 200
 
 clean: ## Remove the environment and the caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache gatewatch-demo
+	@rm -rf $(VENV) $(dir $(CLIENTS)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache gatewatch-demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -51,7 +51,7 @@ def body(random: Random, traces: int) -> bytes:
         call = scope.spans.add(trace_id=trace, span_id=random.randbytes(8), parent_span_id=root, name="ChatCompletion")
         call.start_time_unix_nano, call.end_time_unix_nano = started + 1_000_000, started + 400_000_000
         call.status.code = 1
-        for key, value in {
+        said: dict[str, str | int] = {
             "openinference.span.kind": "LLM",
             "llm.system": "openai",
             "input.value": f'{{"model": "gpt-5-mini", "messages": [{{"role": "user", "content": "{question}"}}]}}',
@@ -69,13 +69,14 @@ def body(random: Random, traces: int) -> bytes:
             "llm.token_count.total": 170,
             "llm.token_count.prompt_details.cache_read": 40,
             "llm.finish_reason": "stop",
-        }.items():
+        }
+        for key, value in said.items():
             attribute(call, key, value)
         outer = scope.spans.add(trace_id=trace, span_id=root, name="POST /chat")
         outer.start_time_unix_nano, outer.end_time_unix_nano = started, started + 401_000_000
         attribute(outer, "http.route", "/chat")
         attribute(outer, "session.id", f"s{random.randrange(traces)}")
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 def attribute(owner: Any, key: str, value: str | int) -> None:

@@ -214,10 +214,47 @@ def reading(report: Report, address: str) -> None:
     store.close()
 
 
+def backlog(report: Report, address: str, tasks: int) -> None:
+    """Leasing where many tasks wait: most of one work, a third of its back-fill, and a few of another work."""
+    store = open_store(address, project="large")
+    last = store.numbered(0, START + 90 * DAY)[1]
+    works = [store.work(FLOW, f"great {n}", "g" * 12, "judge") for n in range(max(1, tasks // last))]
+    backfills = []
+    for n, work in enumerate(works):
+        back = store.begin_backfill(work.id, (Rule(1.0),), (1, last), author="", now=START)
+        thinned = store.unfilled(FLOW, work.scorer, work.fingerprint, (1, last), 1).thinned
+        for first in range(1, last + 1, 10_000):
+            some = tuple((seq, START, 1.0) for seq in range(first, min(first + 10_000, last + 1)))
+            plan = Plan(some, through=some[-1][0], read_at=(first - 1, thinned))
+            if n % 3:
+                store.fill(back.id, plan)
+            else:
+                store.plan(work.id, Plan(some, through=plan.through))
+        backfills.append(back.id)
+    small = store.work("search", "small", "s" * 12, "judge")
+    store.plan(small.id, Plan(((1, START, 1.0),), through=last))
+    every = [work.id for work in (*works, small)]
+    waiting, now = store.counts().tasks["waiting"], START + 90 * DAY
+
+    def lease_some() -> None:
+        leased = store.lease(every, "w", 32, now, now + 60, backfills=backfills, suspects=False)
+        assert len(leased) == 32
+        store.settle([Settled(each.task, each.attempt, retry_at=START, counts=False) for each in leased], now)
+
+    report.line("tasks that wait", waiting, "tasks")
+    timed(report, "lease 32 and give them back, among them", lease_some, limit=50)
+    timed(report, "suspects, among them", lambda: store.suspects(every, now, backfills), limit=50)
+    timed(report, "undone, of a back-fill", lambda: store.undone(backfills[1 % len(backfills)]), limit=None)
+    timed(report, "unfilled, the next 1,000", lambda: store.unfilled(FLOW, "x", "y", (1, last), 1000), limit=50)
+    timed(report, "numbered, a window's numbers", lambda: store.numbered(START, START + DAY), limit=50)
+    store.close()
+
+
 def main() -> None:
     """Run all of it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--traces", type=int, default=1_000_000)
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="how many tasks wait when leasing is timed")
     parser.add_argument("--keep", type=Path, help="where the large store is kept, and found again")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that is started for it")
     options = parser.parse_args()
@@ -237,6 +274,7 @@ def main() -> None:
                 "VACUUM ANALYZE", large.partition("?")[0].rpartition("/")[2]
             )  # as it does by itself, sooner or later
             reading(report, large)
+            backlog(report, large, options.tasks)
             server.remove()
         else:
             taking_in(report, f"{folder}/taking.db")
@@ -244,6 +282,7 @@ def main() -> None:
             if not path.exists():
                 filled(report, str(path), options.traces).close()
             reading(report, str(path))
+            backlog(report, str(path), options.tasks)
     report.exit()
 
 

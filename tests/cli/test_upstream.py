@@ -55,7 +55,7 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 def test_counts_are_estimates_and_say_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sent(here, 0.25)
     lines = run(capsys, "trends", "support")[1].splitlines()
-    assert lines[1].startswith("about 370 requests [311, 440] (100 sent, 27%) · errors 2.70% [1.42%, 5.08%] · 0 timed")
+    assert lines[1].startswith("about 370 requests [311, 440] (100 sent, 27%) · errors 2.70% [1.28%, 5.64%] · 0 timed")
     assert lines[3] == "cost  $0.720 ($0.00200 a request), unknown of 10 · tokens 0 in, 0 out"
     signals = told(capsys, "trends", "support")["flows"][0]["signals"]
     assert (signals["n"], signals["requests"]["value"], signals["unknown_cost"]) == (100, 370, 10)

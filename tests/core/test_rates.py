@@ -2,7 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
+from gatewatch.core import codec
 from gatewatch.core.marks import bits
 from gatewatch.core.rates import Epoch, Facts, Rule, probability, rate, u_of
 
@@ -67,6 +69,30 @@ def test_a_thumb_down_in_time_is_always_kept_and_a_late_one_as_often_as_its_payl
     assert probability(Facts(marks=DOWN), epochs, kept=0.2) == 1.0
     assert probability(Facts(late=DOWN), epochs, kept=0.2) == 0.2
     assert probability(Facts(late=DOWN), epochs, kept=0.01) == 0.05
+
+
+stored_rules = rules.map(lambda found: tuple(structs.replace(rule, stored=True) for rule in found))
+epochs_of = st.lists(st.builds(Epoch, st.just(1), st.just(9), st.one_of(rules, stored_rules)), max_size=4)
+
+
+@given(shares, facts, epochs_of, st.one_of(st.none(), shares))
+def test_a_request_is_scored_if_and_only_if_its_u_is_below_the_probability(
+    u: float, of: Facts, epochs: list[Epoch], kept: float | None
+) -> None:
+    """Whatever is known of it, whichever rules came while its payload was held and whichever afterwards."""
+    there = kept is None or u < kept  # in the end
+    scored = False
+    for epoch in epochs:
+        for rule in epoch.rules:
+            in_time, late = rule.matches(of, of.marks), rule.matches(of, of.marks | of.late)
+            reached = (in_time and (there or not rule.stored)) or (late and there)
+            scored = scored or (reached and u < rule.rate)
+    assert scored == (u < probability(of, epochs, kept=kept))
+
+
+def test_rules_of_before_have_the_hash_that_they_had() -> None:
+    assert codec.encode((Rule(0.5), Rule(1.0, marks=DOWN))) == b'[{"rate":0.5},{"rate":1.0,"marks":2}]'
+    assert codec.encode(Rule(0.5, stored=True)) == b'{"rate":0.5,"stored":true}'
 
 
 def test_a_budget_lowers_rules_that_say_always() -> None:

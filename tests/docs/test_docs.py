@@ -136,6 +136,7 @@ def test_every_variable_of_capture_is_documented() -> None:
         ("[suites.NAME]", settings.SuiteSettings),
         ("gate", settings.GateSettings),
         ("[online]", settings.OnlineSettings),
+        ("[ingest]", settings.IngestSettings),
         ("[monitors.NAME]", settings.MonitorSettings),
         ("[monitors.NAME]", settings.MonitoredScorer),
     ],

@@ -81,3 +81,20 @@ def test_several_processes_share_a_cache(tmp_path: Path) -> None:
     cache = ReplyCache(path)
     assert all(cache.get(f"{name}-{n}") is not None for name in ("a", "b", "c") for n in range(100))
     cache.close()
+
+
+def test_it_is_emptied_so_that_nothing_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    assert ReplyCache(path).clear() == 0 and not path.exists()
+    cache = ReplyCache(path)
+    for n in range(200):
+        cache.set(f"{n}", ChatReply(text="PLANTED" * 50))
+    (tmp_path / "cache.db.damaged-1").write_text("PLANTED")
+    assert ReplyCache(path).clear() == 200
+    assert cache.get("1") is None
+    cache.set("1", ChatReply(text="new"))
+    assert cache.get("1") is not None
+    assert not any(b"PLANTED" in each.read_bytes() for each in tmp_path.iterdir())
+    path.with_name("other.db").write_text("something else")
+    with pytest.raises(OSError, match=r"other\.db"):
+        ReplyCache(path.with_name("other.db")).clear()

@@ -15,6 +15,7 @@ from gatewatch.stats.weighting import (
     total_of,
     weighted_mean,
     weighted_mean_of_cells,
+    weighted_rate,
 )
 from stats.vectors import hold
 
@@ -86,6 +87,35 @@ def test_values_of_one_weight_are_worth_as_many_as_they_are(n: int, k: int, pi: 
 def test_a_rate_of_a_rare_kind_that_was_all_kept_is_worth_more_than_was_kept() -> None:
     assert effective_size([Cell(1.0, 100, 100, 100), Cell(0.1, 990, 0, 0)]) == pytest.approx(9167, abs=20)
     assert effective_size([Cell(0.1, 10, 10, 10), Cell(1.0, 9900, 0, 0)]) == pytest.approx(1000, rel=0.02)
+
+
+@pytest.mark.slow
+def test_a_rate_is_covered_though_hardly_any_of_what_weighs_most_is_seen() -> None:
+    random_ = random.Random(11)
+    strata = ((2000, 0.02, 0.03), (2000, 0.1, 0.03), (2000, 1.0, 0.01))  # of the first some forty, of which one fails
+    covered = plain = 0
+    for _ in range(400):
+        cells, failed = [], 0
+        for number, pi, rate in strata:
+            drawn = [(random_.random() < rate, random_.random() < pi) for _ in range(number)]
+            failed += sum(bad for bad, _ in drawn)
+            kept = [bad for bad, sent in drawn if sent]
+            cells.append(Cell(pi, len(kept), sum(kept), sum(kept)))
+        for found, counts in ((weighted_rate(cells), True), (weighted_mean_of_cells(cells), False)):
+            assert found.interval is not None
+            hit = found.interval.low <= failed / 6000 <= found.interval.high
+            covered, plain = covered + (hit and counts), plain + (hit and not counts)
+    assert covered >= 0.95 * 400, covered
+    assert plain < 0.90 * 400, plain
+
+
+def test_a_rate_has_the_mean_of_its_values_and_a_wider_interval() -> None:
+    cells = [Cell(1.0, 30, 20, 20), Cell(0.1, 40, 1, 1)]
+    rate, plain = weighted_rate(cells), weighted_mean_of_cells(cells)
+    assert (rate.mean, rate.n) == (plain.mean, plain.n)
+    assert rate.interval is not None and plain.interval is not None
+    assert rate.interval.low < plain.interval.low and plain.interval.high < rate.interval.high
+    assert weighted_rate([]).mean is None and weighted_rate([Cell(0.5, 1, 1, 1)]).interval is None
 
 
 def test_a_total_is_known_where_all_was_kept_and_bounded_where_not() -> None:

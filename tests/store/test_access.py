@@ -1,4 +1,4 @@
-"""Who may do what: projects, tokens of which only a hash is kept, and a record of what was looked at."""
+"""Who may do what: projects, tokens of which only a hash is kept."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,10 +92,3 @@ def test_its_use_is_noted_once_a_minute(db: Database) -> None:
         access.known(db, secret, NOW + at)
         used.append(access.tokens(db)[0].used - NOW)
     assert used == [0, 0, 0, 60, 60, 121]
-
-
-def test_what_was_looked_at_is_kept(db: Database) -> None:
-    for number in range(3):
-        access.audit(db, who="abc", action="read", what=f"t{number}", now=NOW + number)
-    assert [each.what for each in access.audited(db)] == ["t2", "t1", "t0"]
-    assert access.audited(db, since=NOW + 2) == [access.Audited(NOW + 2, "abc", "read", "t2")]

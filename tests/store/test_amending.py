@@ -83,3 +83,19 @@ def test_feedback_that_waited_finds_the_name_that_came_late(tmp_path: Path) -> N
     store.take_in(Arrivals((made("a", 1, external_id="ticket"),)), NOW)
     assert store.counts().parked == 0
     assert [each.score.name for each in store.scores(1)] == ["thumbs"]
+
+
+def test_a_share_that_proves_to_be_another_is_that_of_all_that_was_said(tmp_path: Path) -> None:
+    one, other = a_store(tmp_path / "one"), a_store(tmp_path / "other")
+    before, after = made("a", 1), made("a", 2)
+    take(one, replace(before, share=0.5), made("b", 1), said=[thumb("1", "a")])
+    one.take_in(Arrivals((replace(after, share=0.25),)), NOW)
+    one.take_in(Arrivals((replace(after, share=0.125),)), NOW)  # and nothing else is
+    take(other, replace(after, share=0.125), made("b", 1), said=[thumb("1", "a")])
+    for store in (one, other):
+        trends_agree_with_rows(store, FLOW)
+        row = store.find("a")
+        assert row is not None and row.share == 0.125
+        assert [kept.pi for kept in store.scores(row.seq)] == [0.125]
+    assert one.signals(FLOW, "day", 0, 2 * NOW) == other.signals(FLOW, "day", 0, 2 * NOW)
+    assert one.cells(FLOW, "day", 0, 2 * NOW) == other.cells(FLOW, "day", 0, 2 * NOW)

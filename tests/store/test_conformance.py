@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from gatewatch.checks.store import CHECKS, Check, check_store
 from gatewatch.checks.traffic import NOW
 from gatewatch.store.base import Store
+from gatewatch.store.filling import BackfillState
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
@@ -55,10 +57,35 @@ class SettlesLate(SQLStore):
 class LeasesAnew(SQLStore):
     """One that leases to one worker what another has."""
 
+    def lease(self, works: Iterable[int], owner: str, most: int, now: float, until: float, **more: Any) -> list[Leased]:
+        return super().lease(works, owner, most, now, now, **more)
+
+
+class DoublesBackfills(SQLStore):
+    """One that does not see that another worker decided already."""
+
+    def fill(self, backfill: int, plan: Plan) -> int:
+        planned = {each.id: each.planned for each in self.backfills()}[backfill]
+        return super().fill(backfill, replace(plan, read_at=(planned, (plan.read_at or (0, 0))[1])))
+
+
+class LeasesWhatIsStopped(SQLStore):
+    """One whose back-fills cannot be stopped."""
+
+    def turn_backfill(self, backfill: int, state: BackfillState, **more: Any) -> bool:
+        return True
+
+
+class FirstComeFirstServed(SQLStore):
+    """One that knows no shares."""
+
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, backfills: Any = (), **more: Any
     ) -> list[Leased]:
-        return super().lease(works, owner, most, now, now, suspects=suspects)
+        found: list[Leased] = []
+        for work in works:
+            found += super().lease([work], owner, most - len(found), now, until, **more)
+        return found or super().lease((), owner, most, now, until, backfills=backfills, **more)
 
 
 class ForgetsChanges(SQLStore):
@@ -115,6 +142,9 @@ BROKEN: Sequence[tuple[type[SQLStore], str]] = (
     (TakesInTwice, "came twice in one batch"),
     (SettlesLate, "whose lease ran out settled"),
     (LeasesAnew, "leased to two workers"),
+    (DoublesBackfills, "decision out of date was kept"),
+    (LeasesWhatIsStopped, "it was stopped twice"),
+    (FirstComeFirstServed, "of eight places"),
     (ForgetsChanges, "has a new mark"),
     (ForgetsToMove, "did not move"),
     (Generous, r"it set aside \[True, True, True\]"),

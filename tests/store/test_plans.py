@@ -12,8 +12,8 @@ from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
-SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset"}
-"""Tables with a row for each scorer, rule, worker or reason."""
+SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
+"""Tables with a row for each scorer, rule, worker, back-fill or reason."""
 
 MAY_SCAN = (
     "SELECT count(*) FROM",  # `counts`
@@ -100,13 +100,23 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
         ),
         ("SELECT seq FROM trace WHERE flow = 'f' AND at >= 5 LIMIT 2001", "trace_at"),
         (
-            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'waiting' AND crashes = 0 AND backfill = 0"
+            "SELECT due, id FROM task WHERE work = 1 AND backfill = 7 AND state = 'waiting' AND crashes = 0"
             " AND due <= 5 ORDER BY due LIMIT 9",
             "task_due",
         ),
         (
-            "SELECT due, id, seq FROM task WHERE work = 1 AND state = 'leased' AND until <= 5 ORDER BY until",
+            "SELECT due, id FROM task WHERE work = 1 AND backfill = 0 AND state = 'leased' AND until <= 5"
+            " ORDER BY until",
             "task_leased",
+        ),
+        (
+            "SELECT 1 FROM trace WHERE flow = 'f' AND at >= 1 AND at < 5 AND kept = 0 AND seq >= 1 LIMIT 1",
+            "trace_never",
+        ),
+        (
+            "SELECT hour, slice, state, backfill, count(*) FROM task WHERE work = 1 AND hour >= 1 AND hour < 9"
+            " GROUP BY hour, slice, state, backfill",
+            "task_hour",
         ),
         ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 5", "trace_held"),
         (

@@ -115,5 +115,5 @@ def test_reading_what_was_said_is_noted(server: Served) -> None:
         client.get("/v1/traces/none")
         assert client.get("/v1/traces/m1").json()["trace"]["input"] == "q"
     (opened,) = server.host.open_now()
-    noted = access.audited(opened.reading)
+    noted = opened.store.audit(0.0, 10)
     assert [(each.who, each.action, each.what) for each in noted] == [(token.split("_")[2], "read", "a")]

@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Serving]:
 
 @pytest.fixture
 def client(server: Serving) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, headers={"authorization": "Bearer sends"}) as found:
+    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {server.sends}"}) as found:
         yield found
 
 
@@ -35,8 +35,8 @@ def announced(journal: bytes, **changes: Any) -> bytes:
     return codec.encode(told | changes)
 
 
-def looking(client: httpx.Client, at: str) -> httpx.Response:
-    return client.get(at, headers={"authorization": "Bearer looks"})
+def looking(server: Serving, at: str) -> httpx.Response:
+    return httpx.get(f"{server.url}{at}", headers={"authorization": f"Bearer {server.looks}"})
 
 
 def test_a_run_is_sent_in_parts_listed_and_comes_back_as_it_was(server: Serving, client: httpx.Client) -> None:
@@ -50,19 +50,39 @@ def test_a_run_is_sent_in_parts_listed_and_comes_back_as_it_was(server: Serving,
     second = client.put(f"/v1/runs/{RUN}/parts/1?digest={digest}", content=packed, headers={"content-encoding": "gzip"})
     assert (first.status_code, second.status_code) == (200, 200)
     done = client.post(f"/v1/runs/{RUN}/done?digest={digest}")
-    assert (done.status_code, done.json()["state"], done.json()["by"]) == (200, "complete", "ci")
-    listed = looking(client, "/v1/runs?suite=main").json()
+    assert (done.status_code, done.json()["state"], done.json()["by"]) == (200, "complete", server.who)
+    listed = looking(server, "/v1/runs?suite=main").json()
     assert (listed["kind"], [each["run"] for each in listed["runs"]]) == ("gatewatch.runs", [RUN])
     assert listed["runs"][0] == done.json() and listed["runs"][0]["header"]["run"] == RUN
-    assert looking(client, "/v1/runs?suite=other").json()["runs"] == []
-    back = looking(client, f"/v1/runs/{RUN}")
+    assert looking(server, "/v1/runs?suite=other").json()["runs"] == []
+    back = looking(server, f"/v1/runs/{RUN}")
     assert (back.content, back.headers["x-gatewatch-digest"]) == (journal, digest)
     assert back.headers["content-type"].startswith("application/x-ndjson")
     assert client.post(f"/v1/runs/{RUN}", content=announced(journal)).json()["kept"] is True
 
 
-def test_who_may_only_look_sends_nothing_and_who_may_only_send_sees_nothing(client: httpx.Client) -> None:
-    looks = {"authorization": "Bearer looks"}
+def test_every_route_is_described(server: Serving, client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(paths["/v1/runs/{run}"]) == {"get", "post"} and set(paths["/v1/runs"]) == {"get"}
+    assert paths["/v1/runs/{run}/parts/{part}"]["put"]["requestBody"]["required"]
+    assert {"404", "409"} <= paths["/v1/runs/{run}/done"]["post"]["responses"].keys()
+
+
+def test_that_a_journal_was_read_is_noted(server: Serving) -> None:
+    pushed(server.store, RUN, journal_of(RUN, 2000))
+    assert looking(server, "/v1/runs").status_code == 200
+    reading = server.host._served["bot"].reading
+    assert reading.execute("SELECT action, what FROM audit") == []
+    assert looking(server, f"/v1/runs/{RUN}").status_code == 200
+    assert looking(server, "/v1/runs/none").status_code == 404
+    who = server.looks.split("_")[2]
+    assert reading.execute("SELECT who, action, what FROM audit") == [(who, "read", f"run {RUN}")]
+
+
+def test_who_may_only_look_sends_nothing_and_who_may_only_send_sees_nothing(
+    server: Serving, client: httpx.Client
+) -> None:
+    looks = {"authorization": f"Bearer {server.looks}"}
     assert client.post(f"/v1/runs/{RUN}", content=b"{}", headers=looks).status_code == 403
     assert client.put(f"/v1/runs/{RUN}/parts/0?digest=x", content=b"", headers=looks).status_code == 403
     assert client.post(f"/v1/runs/{RUN}/done?digest=x", headers=looks).status_code == 403
@@ -74,17 +94,17 @@ def test_another_journal_is_refused_with_what_differs(server: Serving, client: h
     pushed(server.store, RUN, journal_of(RUN, 2000))
     refused = client.post(f"/v1/runs/{RUN}", content=announced(journal_of(RUN, 3000, seed=1)))
     assert refused.status_code == 409
-    assert refused.json()["error"].startswith("another journal is kept under this id: its seed differ; ")
+    assert refused.json()["error"].startswith("another journal is kept under this id: it differs in seed; ")
     shorter = client.post(f"/v1/runs/{RUN}", content=announced(journal_of(RUN, 1000)))
     assert shorter.status_code == 409 and "its header is the same, its rows are not" in shorter.json()["error"]
 
 
-def test_what_was_not_announced_is_not_taken(client: httpx.Client) -> None:
+def test_what_was_not_announced_is_not_taken(server: Serving, client: httpx.Client) -> None:
     digest = "0" * 64
     for reply in (
         client.put(f"/v1/runs/{RUN}/parts/0?digest={digest}", content=b"x"),
         client.post(f"/v1/runs/{RUN}/done?digest={digest}"),
-        looking(client, f"/v1/runs/{RUN}"),
+        looking(server, f"/v1/runs/{RUN}"),
     ):
         assert reply.status_code == 404 and reply.json()["error"]
 
@@ -134,10 +154,12 @@ def test_a_header_that_is_no_runs_is_refused_by_name(client: httpx.Client, heade
         (b" " * 600_000, 413),
     ],
 )
-def test_hostile_announcements_are_refused_and_nothing_breaks(client: httpx.Client, body: bytes, status: int) -> None:
+def test_hostile_announcements_are_refused_and_nothing_breaks(
+    server: Serving, client: httpx.Client, body: bytes, status: int
+) -> None:
     reply = client.post(f"/v1/runs/{RUN}", content=body)
     assert (reply.status_code, bool(reply.json()["error"])) == (status, True)
-    assert looking(client, "/v1/runs").json()["runs"] == []
+    assert looking(server, "/v1/runs").json()["runs"] == []
 
 
 @pytest.mark.parametrize("run", ["UPPER", ".hidden", "-x", "a" * 101, "a%00b", "%2e%2e", "a b", "\u00fc"])

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.checks.backfill import FILLING
 from gatewatch.checks.erasing import ERASING
 from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.runs import OF_RUNS
@@ -24,6 +25,7 @@ from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
@@ -208,7 +210,7 @@ def settles_once(store: Store) -> None:
     assert states == [("waiting", "429"), ("failed", "poison")], f"what is not done is {states}"
     assert not lease(store, work, now=NOW + 499), "a task was tried again too early"
     hours = store.unsettled(FLOW, NOW, NOW + 1)
-    assert hours == [(NOW, "helpful", "f" * 12, "", state, 1) for state in ("failed", "waiting")], (
+    assert hours == [(NOW, "helpful", "f" * 12, "", state, 1, 0) for state in ("failed", "waiting")], (
         f"unsettled is {hours}"
     )
     (cell,) = store.spend(NOW, NOW + 1)
@@ -366,8 +368,9 @@ def knows_its_workers(store: Store) -> None:
     """Workers that said something of late are known, with what they said last."""
     store.heartbeat("a", NOW)
     store.heartbeat("b", NOW, "asleep")
-    store.heartbeat("b", NOW + 5, "at work")
-    assert store.workers(NOW + 1) == {"b": (NOW + 5, "at work")}, f"workers are {store.workers(NOW + 1)}"
+    store.heartbeat("b", NOW + 5, "at work", {"helpful": "f" * 12})
+    expected = {"b": Heard(NOW + 5, "at work", {"helpful": "f" * 12})}
+    assert store.workers(NOW + 1) == expected, f"workers are {store.workers(NOW + 1)}"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -382,6 +385,7 @@ CHECKS: tuple[Check, ...] = (
     settles_once,
     keeps_money_within_its_limit,
     scores_sessions,
+    *FILLING,
     thins_and_tells_late_marks,
     keeps_payloads_within_their_room,
     lets_go_of_what_is_old,

@@ -1,8 +1,13 @@
 """`gatewatch costs`: what live traffic costs."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from gatewatch.cli.terminal import console, print_json
+from gatewatch.cli.terminal import console, counted, print_json
+
+if TYPE_CHECKING:
+    from gatewatch.online.spending import SpendLine
 
 
 @click.command(name="costs")
@@ -18,7 +23,8 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import did_you_mean
     from gatewatch.core.money import dollars
-    from gatewatch.online.spending import KEYS, as_rows, month_of, sent, spending
+    from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
+    from gatewatch.online.trends import erased
 
     keys = [each.strip() for each in by.split(",") if each.strip()]
     for each in keys:
@@ -32,21 +38,41 @@ def command(*, by: str, month: str, as_json: bool) -> None:
     store = store_of(Project.open())
     try:
         lines = spending(store, since, until, keys)
-        flows = {cell.flow for cell in store.spend(since, until) if cell.kind == "task"}
-        chosen = sent(store, flows, since, until)
+        chosen = sampled(store, since, until)
+        gone = erased(store, since, until)
     finally:
         store.close()
     if as_json:
         rows = as_rows(keys, lines)
-        found = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows}
+        found = {"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows, "erased": gone}
         print_json(found | ({"sampled": chosen} if chosen else {}))
         return
     if not lines:
         click.echo("nothing was spent, or nothing is known of it")
         return
+    from gatewatch.offline.report import clean
+
+    _print_table(keys, lines)
+    known = sum(line.cost for line in lines)
+    unknown = sum(line.unknown for line in lines)
+    click.echo(f"in all {dollars(known)}" + (f", and {unknown:,} calls whose price is unknown" if unknown else ""))
+    if gone.requests:
+        what = f"{counted(gone.requests, 'request')} of this month {'was' if gone.requests == 1 else 'were'} erased"
+        click.echo(f"{what} on request: what they cost was spent, and is in these figures")
+    for flow in chosen:
+        cost = (
+            f"all of them cost about {dollars(flow.cost)}" if flow.unknown < flow.requests else "their cost is unknown"
+        )
+        cost += f", unknown of about {flow.unknown:,}" if 0 < flow.unknown < flow.requests else ""
+        name = clean(flow.flow or "(no flow)")
+        click.echo(f"{name}: {flow.sent:,} of about {flow.requests:,} requests were sent (upstream sampling); {cost}")
+
+
+def _print_table(keys: list[str], lines: "list[SpendLine]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.core.money import dollars
     from gatewatch.offline.report import clean
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -60,13 +86,3 @@ def command(*, by: str, month: str, as_json: bool) -> None:
         cells = (*line.key, f"{line.calls:,}", f"{line.input_tokens:,}", f"{line.output_tokens:,}", cost)
         table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
-    known = sum(line.cost for line in lines)
-    unknown = sum(line.unknown for line in lines)
-    click.echo(f"in all {dollars(known)}" + (f", and {unknown:,} calls whose price is unknown" if unknown else ""))
-    for flow in chosen:
-        cost = (
-            f"all of them cost about {dollars(flow.cost)}" if flow.unknown < flow.requests else "their cost is unknown"
-        )
-        cost += f", unknown of about {flow.unknown:,}" if 0 < flow.unknown < flow.requests else ""
-        name = clean(flow.flow or "(no flow)")
-        click.echo(f"{name}: {flow.sent:,} of about {flow.requests:,} requests were sent (upstream sampling); {cost}")

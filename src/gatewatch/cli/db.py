@@ -80,6 +80,39 @@ def migrate() -> None:
     click.echo(shown(f"{db.name} is up to date"))
 
 
+@command.command(name="audit")
+@click.option("--since", default="30d", show_default=True, help="How far back, such as 12h or 30d.")
+@click.option("--most", type=click.IntRange(1, 100_000), default=200, show_default=True, help="At most so many lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def audit(*, since: str, most: int, as_json: bool) -> None:
+    """Say who looked at requests, exported or erased them, the newest first."""
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from gatewatch.config import units
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import stamp, wall
+
+    try:
+        back = units.seconds(since)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from None
+    store = store_of(Project.open())
+    try:
+        lines = store.audit(wall() - back, most)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"kind": "gatewatch.audit", "version": 1, "lines": msgspec.to_builtins(lines)})
+        return
+    for line in lines:
+        click.echo(shown(f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"))
+    if not lines:
+        click.echo("nothing was noted in this time")
+
+
 @command.command(name="copy")
 @click.option(
     "--to", "address", required=True, help="The address of an empty store, such as postgresql://db/gatewatch."

@@ -20,6 +20,7 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 # One line each, here, so that --help need not load them.
 COMMANDS = {
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
+    "backfill": "Score requests that are stored with a new or changed scorer, at a forecast cost.",
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
@@ -27,6 +28,8 @@ COMMANDS = {
     "db": "The store of live traffic: what is in it, and bringing it up to date.",
     "demo": "Run a small support bot, gate three changes of it, watch its traffic: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
+    "erase": "Erase a user or a session: store, spool, caches, labels, exports; with a receipt.",
+    "export": "Give out all that is kept of a user, as JSON lines.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",

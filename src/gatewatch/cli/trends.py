@@ -105,6 +105,8 @@ def print_trend(found: "Trend") -> None:
 
     from rich.text import Text
 
+    from gatewatch.online.trends import Erased
+
     out = console(100)
 
     def say(line: str) -> None:
@@ -116,6 +118,9 @@ def print_trend(found: "Trend") -> None:
     whole = "%Y-%m-%d" if found.tier == "day" else "%Y-%m-%d %H:%M"
     ends = [datetime.fromtimestamp(at, UTC).strftime(whole) for at in (found.since, found.until)]
     say(f"{found.flow}  {ends[0]} to {ends[1]} UTC, by {found.tier}")
+    if found.erased != Erased():
+        gone = f"{counted(found.erased.requests, 'request')} and {counted(found.erased.scores, 'score')}"
+        say(f"! {gone} of these days were erased on request: they are in no figure here")
     if not found.signals.n:
         say("  no request in this time")
         return

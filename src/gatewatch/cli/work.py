@@ -11,7 +11,11 @@ import click
 from gatewatch.cli.terminal import counted, print_json, shown, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gatewatch.online.worker import Done, Worker
+    from gatewatch.store.base import Store
+    from gatewatch.store.filling import Heard
 
 _HEALTHY_S = 60.0
 
@@ -100,24 +104,48 @@ def _plain(done: "Done") -> dict[str, Any]:
 
 
 def _check(project: Any, *, as_json: bool) -> int:
-    from gatewatch.config.monitors import store_of
+    from gatewatch.config.monitors import store_of, versions
     from gatewatch.core.clock import wall
-    from gatewatch.online.worker import ENDED
 
-    now = wall()
+    now, mine = wall(), versions(project)
     store = store_of(project)
     try:
-        heard, counts = store.workers(now - _HEALTHY_S), store.counts()
-        workers = {name: said for name, said in heard.items() if said[1] != ENDED and said[0] <= now + _HEALTHY_S}
+        workers, counts = at_work(store, now), store.counts()
     finally:
         store.close()
+    others = {name: _others(heard.scorers, mine) for name, heard in workers.items()}
     if as_json:
-        at_work = {name: {"seconds_ago": now - at, "note": note} for name, (at, note) in workers.items()}
-        print_json({"kind": "gatewatch.workers", "version": 1, "workers": at_work, "tasks": dict(counts.tasks)})
+        told = {
+            name: {
+                "seconds_ago": now - heard.at,
+                "note": heard.note,
+                "scorers": dict(heard.scorers),
+                "other_versions": others[name],
+            }
+            for name, heard in workers.items()
+        }
+        print_json({"kind": "gatewatch.workers", "version": 1, "workers": told, "tasks": dict(counts.tasks)})
     else:
-        for name, (at, note) in sorted(workers.items()):
-            click.echo(shown(f"{name}: {note}, {now - at:.0f} s ago"))
+        for name, heard in sorted(workers.items()):
+            click.echo(shown(f"{name}: {heard.note}, {now - heard.at:.0f} s ago"))
+            for scorer in others[name]:
+                click.echo(shown(f"  ! {scorer}: the worker has {heard.scorers[scorer]}, this project {mine[scorer]}"))
         click.echo(shown(f"tasks: {', '.join(f'{n} {state}' for state, n in sorted(counts.tasks.items())) or 'none'}"))
         if not workers:
             tell(f"no worker was heard of for {_HEALTHY_S:.0f} s: start one with `gatewatch work`")
+        elif any(others.values()):
+            tell("scores of two versions are not compared: bring the workers, or this folder, to the other version")
     return 0 if workers else 1
+
+
+def at_work(store: "Store", now: float) -> "dict[str, Heard]":
+    """The workers that are at work, as far as is known: heard of in the last minute, and not with their last word."""
+    from gatewatch.online.worker import ENDED
+
+    heard = store.workers(now - _HEALTHY_S)
+    return {name: each for name, each in heard.items() if each.note != ENDED and each.at <= now + _HEALTHY_S}
+
+
+def _others(theirs: "Mapping[str, str]", mine: "Mapping[str, str]") -> list[str]:
+    """The scorers of which a worker has another version."""
+    return sorted(name for name in theirs.keys() & mine.keys() if theirs[name] != mine[name])

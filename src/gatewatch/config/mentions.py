@@ -70,9 +70,11 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _word(subject: Subject) -> re.Pattern[bytes]:
     """What finds any name of somebody in a line, as text or within JSON."""
+    import json
+
     forms = set()
     for name in subject.names:
-        forms |= {name.encode("utf-8", "surrogatepass"), codec.encode(name)[1:-1]}
+        forms |= {name.encode("utf-8", "surrogatepass"), codec.encode(name)[1:-1], json.dumps(name)[1:-1].encode()}
     return re.compile(rb"(?<![0-9A-Za-z_])(?:" + b"|".join(map(re.escape, sorted(forms))) + rb")(?![0-9A-Za-z_])")
 
 

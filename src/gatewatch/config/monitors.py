@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,7 @@ from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import MonitoredScorer, MonitorSettings
 from gatewatch.core import marks
 from gatewatch.core.clock import wall
-from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.money import parse_budget
 from gatewatch.core.rates import Rule
 from gatewatch.core.trace import Trace
@@ -29,7 +30,7 @@ from gatewatch.online.outage import Breaker, WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
 from gatewatch.online.settings import checked
 from gatewatch.online.worker import Worker
-from gatewatch.scorers.base import Scorer
+from gatewatch.scorers.base import Models, Scorer
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
@@ -52,7 +53,12 @@ class Online(Struct, frozen=True, kw_only=True):
     concurrency: int
     scorer_timeout: float
     lease_s: float
-    breakers: dict[str, Breaker]
+    models: WatchedModels
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """The breakers of the models that were bound so far."""
+        return self.models.breakers
 
 
 def online(project: Project, *, bound: bool = True, clock: Callable[[], float] = wall) -> Online:
@@ -96,7 +102,7 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
         concurrency=settings.concurrency,
         scorer_timeout=settings.scorer_timeout,
         lease_s=lease,
-        breakers=models.breakers,
+        models=models,
     )
 
 
@@ -119,8 +125,50 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         lease_s=found.lease_s,
         keeping=found.keeping,
         breakers=found.breakers,
+        find=partial(_found, project, found.models),
+        versions=versions(project),
         graves=graves_of(project),
     )
+
+
+def _found(project: Project, models: WatchedModels, name: str) -> Watch | None:
+    """A scorer that a back-fill asks for by its name, where the project has one that may look at live traffic."""
+    try:
+        return historian(project, name, "a back-fill", models)
+    except InputError:
+        return None
+
+
+def historian(project: Project, name: str, where: str, models: Models, budget: str = "") -> Watch:
+    """A scorer that is to look at stored traffic.
+
+    Raises:
+        ConfigError: when there is none of that name, it needs what live traffic does not have or a whole session, or
+            with a budget the price of a model that it asks is unknown.
+    """
+    scorer = monitored(project, name, where)
+    if "session" in scorer.needs:
+        what = f"{name!r} looks at whole sessions, which cannot be back-filled"
+        raise ConfigError(Problem(where, what, "a monitor scores sessions that end from now on"))
+    if scorer.bind_models is not None:
+        scorer = scorer.bind_models(models)
+    return Watch(scorer=scorer, rules=(), guess=_guess(project, scorer, where, budget))
+
+
+def versions(project: Project) -> dict[str, str]:
+    """The fingerprints of the project's scorers, and of ours that its suites and monitors name; one that lacks its
+    model's key has none.
+
+    Raises:
+        ConfigError: with what is wrong in the project's own.
+    """
+    suites = (name for suite in project.settings.suites.values() for name in suite.scorers)
+    watched = (each.use for monitor in project.settings.monitors.values() for each in monitor.scorers)
+    found = {}
+    for name in dict.fromkeys([*project.scorers(), *suites, *watched]):
+        with suppress(InputError):
+            found[name] = project.bound(project.named(name, name)).fingerprint
+    return found
 
 
 def graves_of(project: Project) -> Graves:

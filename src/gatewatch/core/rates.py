@@ -38,7 +38,11 @@ class Facts(Struct, frozen=True):
 
 class Rule(Struct, frozen=True, omit_defaults=True):
     """A rate for the requests that match all that is given: a slice, a variant, a tag, any of some marks, a cost above
-    a limit. A rule that gives nothing matches every request."""
+    a limit. A rule that gives nothing matches every request.
+
+    One that is of `stored` requests came when their hold was over: it could reach only those whose payload outlived
+    that.
+    """
 
     rate: float
     slice: str = ""
@@ -46,6 +50,12 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     tag: str = ""
     marks: int = 0
     cost_over: float | None = None
+    stored: bool = False
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it matches every request."""
+        return not (self.slice or self.variant or self.tag or self.marks) and self.cost_over is None
 
     def matches(self, facts: Facts, marks: int) -> bool:
         """Whether a request matches, given the marks that count."""
@@ -58,9 +68,14 @@ class Rule(Struct, frozen=True, omit_defaults=True):
         )
 
 
-def rate(rules: Iterable[Rule], facts: Facts, marks: int) -> float:
-    """The largest rate among the rules that match, 0 where none does."""
-    return max((rule.rate for rule in rules if rule.matches(facts, marks)), default=0.0)
+def rate(rules: Iterable[Rule], facts: Facts, marks: int, *, kept: float | None = None) -> float:
+    """The largest rate among the rules that match, 0 where none does. One of stored requests counts for no more than
+    `kept`, the probability with which the payload outlived its hold (None: it is held)."""
+    return max((_reached(rule, kept) for rule in rules if rule.matches(facts, marks)), default=0.0)
+
+
+def _reached(rule: Rule, kept: float | None) -> float:
+    return min(rule.rate, kept) if rule.stored and kept is not None else rule.rate  # u nests: below both
 
 
 class Epoch(Struct, frozen=True):
@@ -82,16 +97,16 @@ def probability(facts: Facts, epochs: Iterable[Epoch], *, kept: float | None = N
         facts: what is known of it.
         epochs: the rules that were ever in force for it while it could be scored.
         kept: the probability with which its payload outlived the hold window; None while all payloads are held. What
-            matched only late could be scored only where the payload was still there.
+            matched only late, or came when the hold was over, could be scored only where the payload was still there.
 
     Returns:
         A probability, 0..1. The request was to be scored if and only if its `u` is below it.
     """
     most = 0.0
     for epoch in epochs:
-        wanted = rate(epoch.rules, facts, facts.marks)
+        wanted = rate(epoch.rules, facts, facts.marks, kept=kept)
         if facts.late:
-            late = rate(epoch.rules, facts, facts.marks | facts.late)
+            late = rate(epoch.rules, facts, facts.marks | facts.late, kept=kept)
             wanted = max(wanted, min(late, 1.0 if kept is None else kept))
         most = max(most, wanted * epoch.multiplier)
     return most

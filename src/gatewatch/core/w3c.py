@@ -23,6 +23,8 @@ def share_of(tracestate: str) -> float | None:
         >>> share_of("ot=p:3;r:5")
         0.125
     """
+    if "ot=" not in tracestate:  # most spans have none
+        return None
     members = [each.strip(" \t").partition("=") for each in tracestate.split(",")]
     said = [value for key, _, value in members if key == "ot"]
     if len(said) != 1:

@@ -58,8 +58,8 @@ class _Done(Struct, frozen=True):
     state: Ending
 
 
-class _NotThere(Exception):  # noqa: N818 - what it is
-    """The server knows nothing of this upload (any more)."""
+class _Anew(Exception):  # noqa: N818 - what is to be done
+    """The journal changed meanwhile, or the server knows nothing of this upload any more."""
 
 
 def push(
@@ -79,10 +79,10 @@ def push(
         NotReached: the tries are used up.
     """
     asking = _Asking(client, wait, tries)
-    for _ in range(_ANEW):  # a journal that changed meanwhile, or one that the server let go of, begins anew
+    for _ in range(_ANEW):
         try:
             return _pushed(path, asking)
-        except _NotThere as error:
+        except _Anew as error:
             why = str(error)
     raise NotReached(f"{client.base_url}: {why}")
 
@@ -106,7 +106,10 @@ def _pushed(path: Path, asking: "_Asking") -> Pushed:
         parts = -(-size // begun.part_bytes)
         for part in begun.missing:
             file.seek(part * begun.part_bytes)
-            body = file.read(min(begun.part_bytes, size - part * begun.part_bytes))
+            wanted = min(begun.part_bytes, size - part * begun.part_bytes)
+            body = file.read(max(wanted, 0))
+            if len(body) != wanted:
+                raise _Anew(f"{path} became shorter while it was sent")
             asking.ask("PUT", f"{at}/parts/{part}?digest={digest}", body, "application/octet-stream", dict[str, Any])
         done = asking.ask("POST", f"{at}/done?digest={digest}", b"", "application/json", _Done)
     return Pushed(header.run, header.suite, done.state, size, parts, len(begun.missing), begun.kept)
@@ -164,7 +167,7 @@ class _Asking:
     def _refuse(self, reply: "httpx.Response") -> None:
         said, where = _said(reply), str(self.client.base_url)
         if reply.status_code == 404 and _error(reply):
-            raise _NotThere(said)
+            raise _Anew(said)
         hints = {
             401: "it takes a token of role ingest or review; see --token-env",
             403: "it takes a token of role ingest or review; see --token-env",

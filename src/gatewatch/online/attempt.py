@@ -30,6 +30,20 @@ _RESERVED = 3.0
 """Times what a score costs on the mean is set aside for one: few cost more."""
 
 
+class Purse(Struct, frozen=True):
+    """What pays for a score: the name of a budget, and its limit in US dollars (None: what is spent is only counted).
+    `what` it is to people."""
+
+    name: str = ""
+    most: float | None = None
+    what: str = ""
+
+
+def days_purse(monitor: Monitor, now: float) -> Purse:
+    """A monitor's money for the day of a time."""
+    return Purse() if monitor.budget is None else Purse(budget_name(monitor.name, now), monitor.budget, "day's budget")
+
+
 class Attempts(Struct, frozen=True, kw_only=True):
     """What every attempt needs: the store, the breakers of the models, threads for scorers that are the user's."""
 
@@ -40,7 +54,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
     owner: str
     timeout: float
 
-    def early(self, leased: Leased, monitor: Monitor, watch: Watch, cost: float) -> Settled | None:
+    def early(self, leased: Leased, watch: Watch, cost: float, purse: Purse) -> Settled | None:
         """What can be said of a task without scoring it: tried too often, no payload, no money left."""
         settled = Settled(leased.task, leased.attempt, author=self.owner)
         if leased.crashes >= DEATHS:
@@ -49,15 +63,15 @@ class Attempts(Struct, frozen=True, kw_only=True):
             return replace(settled, state="failed", reason=f"given up after {leased.failures} tries: {leased.reason}")
         if leased.payload is None:
             return replace(settled, state="no_payload", reason="its payload is gone")
-        if monitor.budget is not None and watch.scorer.models:
-            budget, amount = budget_name(monitor.name, self.clock()), _RESERVED * cost
-            if not self.store.reserve(budget, monitor.budget, amount, task=leased.task):
-                spent, aside = self.store.spent(budget)
-                if aside > 0 and spent + amount <= monitor.budget:
-                    reason = "what is left of the day's budget is set aside for others"
+        if purse.most is not None and watch.scorer.models:
+            amount = _RESERVED * cost
+            if not self.store.reserve(purse.name, purse.most, amount, task=leased.task):
+                spent, aside = self.store.spent(purse.name)
+                if aside > 0 and spent + amount <= purse.most:
+                    reason = f"what is left of the {purse.what} is set aside for others"
                     return replace(settled, retry_at=self.clock() + _ASIDE_S, reason=reason, counts=False)
-                _say_used_up(budget, monitor.budget)
-                reason = f"the day's budget of {monitor.budget:g} USD is used up"
+                _say_used_up(purse)
+                reason = f"the {purse.what} of {purse.most:g} USD is used up"
                 return replace(settled, state="over_budget", reason=reason)
         return None
 
@@ -119,6 +133,7 @@ def _paid(score: Score) -> Score | None:
 
 
 @lru_cache(maxsize=100)
-def _say_used_up(budget: str, limit: float) -> None:
-    """Say once a day that a budget is used up."""
-    _log.warning("the budget %s of %g USD is used up: what else was sampled today is not judged", budget, limit)
+def _say_used_up(purse: Purse) -> None:
+    """Say once, for a monitor once a day, that a budget is used up."""
+    what = "the %s (%s) of %g USD is used up: what else it was to pay for is not judged"
+    _log.warning(what, purse.what, purse.name, purse.most)

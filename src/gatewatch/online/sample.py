@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from gatewatch.core.rates import Epoch, Facts, Rule, probability, rate, u_of
 from gatewatch.online.monitor import DAY_S, HOUR_S, Monitor, Watch
 from gatewatch.store.base import Store
-from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, Unsettled, Work
+from gatewatch.store.rows import Arrivals, Plan, Row, Said, Session, SpendCell, Unsettled, Work
 
 BATCH, FEW = 2000, 50
 SIGNALS = "session signals"
@@ -73,12 +73,16 @@ class Planner:
         rules = _with_target(store, monitor.flow, watch, now)
         work = self._anew_if_changed(work, rules, monitor, watch, now)
         found = store.unplanned(work, most)
-        rows = [*found.new, *found.changed]
-        if not rows and (found.through, found.changes) == (work.planned, work.changes):
+        if not (found.new or found.changed) and (found.through, found.changes) == (work.planned, work.changes):
             return 0
         epoch = None
+        if work.planned < work.thinned:  # nobody planned while these were held: only what was kept can be scored
+            through = min(found.through, work.thinned)
+            found = replace(found, new=tuple(row for row in found.new if row.seq <= through), through=through)
+            rules = tuple(replace(rule, stored=True) for rule in rules)
+        rows = [*found.new, *found.changed]
         if found.through > work.planned:  # requests of other flows too, so that there is no gap
-            wanted = sum(rate(rules, facts_of(row), row.marks) for row in found.new)
+            wanted = sum(rate(rules, facts_of(row), row.marks, kept=row.kept) for row in found.new)
             multiplier = self._multiplier(work, monitor, watch, wanted, costs, now)
             epoch = Epoch(work.planned + 1, found.through, rules, multiplier)
         known = store.epochs(work.id, min(row.seq for row in rows), max(row.seq for row in rows)) if rows else []
@@ -236,20 +240,21 @@ def share_of_session(rows: Sequence[Row]) -> float:
     return -expm1(fsum(log1p(-row.share) for row in rows))
 
 
-def cost_of(store: Store, monitor: Monitor, watch: Watch, now: float) -> tuple[float, bool]:
+def cost_of(store: Store, flow: str, watch: Watch, now: float) -> tuple[float, bool]:
     """What a score costs, in US dollars: the mean of the last two days. True beside it says that it is a guess."""
     if not watch.scorer.models:
         return 0.0, False
     scorer, since = watch.scorer, now - 2 * DAY_S
     since -= since % DAY_S
-    paid = sum(
-        cell.cost
-        for cell in store.spend(since, now)
-        if cell.kind == "judge" and (cell.scorer, cell.flow) == (scorer.name, monitor.flow)
-    )
-    cells = store.cells(monitor.flow, "day", since, now)
-    scores = sum(cell.n + cell.unknown for cell in cells if cell.scorer == scorer.name and cell.source == scorer.source)
-    return (paid / scores, False) if scores else (watch.guess, watch.guess > 0)
+    cells = judged_cells(store, flow, scorer.name, since, now)
+    scores = sum(cell.scores for cell in cells)
+    return (sum(cell.cost for cell in cells) / scores, False) if scores else (watch.guess, watch.guess > 0)
+
+
+def judged_cells(store: Store, flow: str, scorer: str, since: float, until: float) -> list[SpendCell]:
+    """What a judge of a flow cost by day and model, whatever its version."""
+    cells = store.spend(since, until)
+    return [cell for cell in cells if cell.kind == "judge" and (cell.scorer, cell.flow) == (scorer, flow)]
 
 
 def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: float) -> float:
@@ -259,10 +264,11 @@ def _promised(store: Store, monitor: Monitor, costs: Mapping[str, float], now: f
 
 
 def _undone(store: Store, monitor: Monitor, now: float) -> list[Unsettled]:
-    """The work that waits or is under way, by the monitor's scorers as they are: nobody does an older one's."""
+    """The live work that waits or is under way, by the monitor's scorers as they are: nobody does an older one's."""
     mine = {(each.scorer.name, each.scorer.fingerprint) for each in monitor.watches}
     found = store.unsettled(monitor.flow, now - 2 * DAY_S, now + HOUR_S)
-    return [each for each in found if each.state in ("waiting", "leased") and (each.scorer, each.fingerprint) in mine]
+    live = (each for each in found if not each.backfill and each.state in ("waiting", "leased"))
+    return [each for each in live if (each.scorer, each.fingerprint) in mine]
 
 
 def _with_target(store: Store, flow: str, watch: Watch, now: float) -> tuple[Rule, ...]:

@@ -1,6 +1,6 @@
 """What live traffic costs: by flow, scorer, model and day, the application's calls and the judges' apart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +56,16 @@ def spending(store: Store, since: float, until: float, by: Sequence[str]) -> lis
     return sorted(found.values(), key=lambda line: (-line.cost, line.key))
 
 
+def as_rows(by: Sequence[str], lines: Sequence[SpendLine]) -> list[dict[str, Any]]:
+    """Lines as objects of JSON, with the keys that they were put together by."""
+    return [
+        dict(zip(by, line.key, strict=True))
+        | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
+        | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
+        for line in lines
+    ]
+
+
 class Sent(Struct, frozen=True):
     """Of a flow's requests, how many were sent (upstream sampling), of about how many; and about what the application's
     calls of all of these cost, in US dollars: `unknown` requests have no known price, and are not in `cost`."""
@@ -67,24 +77,14 @@ class Sent(Struct, frozen=True):
     unknown: int
 
 
-def sent(store: Store, flows: Iterable[str], since: float, until: float) -> list[Sent]:
+def sampled(store: Store, since: float, until: float) -> list[Sent]:
     """The flows of which only some requests were sent in a window of whole days."""
     found = []
-    for flow in sorted(set(flows)):
+    for flow in sorted({cell.flow for cell in store.spend(since, until) if cell.kind == "task"}):
         signals = signals_of(store.signals(flow, "day", since, until))
         if signals.requests:
             found.append(Sent(flow, signals.n, round(signals.every), signals.cost, signals.unknown_cost))
     return found
-
-
-def as_rows(by: Sequence[str], lines: Sequence[SpendLine]) -> list[dict[str, Any]]:
-    """Lines as objects of JSON, with the keys that they were put together by."""
-    return [
-        dict(zip(by, line.key, strict=True))
-        | {"calls": line.calls, "cost": line.cost, "unknown": line.unknown}
-        | {"input_tokens": line.input_tokens, "output_tokens": line.output_tokens}
-        for line in lines
-    ]
 
 
 def _part(cell: SpendCell, name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from gatewatch.core.rates import Rule
 from gatewatch.core.score import Source
@@ -21,6 +22,7 @@ from gatewatch.stats.weighting import (
     total_of,
     weighted_mean,
     weighted_mean_of_cells,
+    weighted_rate,
 )
 from gatewatch.store.base import Store
 from gatewatch.store.bins import edges, quantile
@@ -104,6 +106,13 @@ class JudgeCost(Struct, frozen=True):
     unknown: int = 0
 
 
+class Erased(Struct, frozen=True):
+    """What of the days of a window was erased on request, and is in no figure any more."""
+
+    requests: int = 0
+    scores: int = 0
+
+
 class Trend(Struct, frozen=True):
     """A flow over a window, in seconds since the epoch."""
 
@@ -115,6 +124,7 @@ class Trend(Struct, frozen=True):
     points: tuple[tuple[float, Signals], ...]
     scorers: tuple[ScorerTrend, ...]
     judges: JudgeCost = JudgeCost()
+    erased: Erased = Erased()
 
 
 def tier_of(seconds: float) -> Tier:
@@ -165,7 +175,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             by_bucket,
             design=design,
             undone=dict(_by_bucket(left)),
-            never=_never(store, work),
+            never=_never(store, work, part),
             since=since,
             until=until,
             tier=tier,
@@ -181,7 +191,14 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
         tuple((bucket, signals_of(each)) for bucket, each in _by_bucket(signals)),
         tuple(scorers),
         _judges(store, flow, since, until),
+        erased(store, since, until, flow),
     )
+
+
+def erased(store: Store, since: float, until: float, flow: str = "") -> Erased:
+    """What was erased of the days of a window, of a flow or of all."""
+    days = [day for day in store.erased(since, until) if flow in ("", day.flow)]
+    return Erased(sum(day.requests for day in days), sum(day.scores for day in days))
 
 
 def _judges(store: Store, flow: str, since: float, until: float) -> JudgeCost:
@@ -196,17 +213,27 @@ def _by_bucket(cells: Iterable[T]) -> list[tuple[float, list[T]]]:
     return sorted(found.items())
 
 
-def _never(store: Store, work: Work | None) -> Callable[[float, float], bool]:
-    """What says whether a scorer was never to see some of a window's requests: by all rules that were in force for
-    them, they had a share of 0 unless something was special about them."""
+def _never(store: Store, work: Work | None, part: str) -> Callable[[float, float], bool]:
+    """What says whether a scorer was never to see some of a window's requests (of a slice): by all rules that were in
+    force for them, they had a share of 0 unless something was special about them, as their payload's being kept is."""
     epochs = store.epochs(work.id, 0, _LAST) if work is not None else []
-    all_ = [(e.first, e.last) for e in epochs if any(rule.rate > 0 and rule == Rule(rule.rate) for rule in e.rules)]
-    bare = _without([(e.first, e.last) for e in epochs], all_)
+    all_ = [each for each in epochs for rule in each.rules if rule.rate > 0 and _of_part(rule, part)]
+    held = [(e.first, e.last) for e in all_ if any(not rule.stored and _of_part(rule, part) for rule in e.rules)]
+    reached = [(e.first, e.last) for e in all_]
+    bare = _without([(e.first, e.last) for e in epochs], reached)
+    stored = _without(reached, held)
 
     def never(since: float, until: float) -> bool:
-        return work is not None and any(store.happened(work, each, since, until) for each in bare)
+        return work is not None and (
+            any(store.happened(work, each, since, until) for each in bare)
+            or any(store.happened(work, each, since, until, never_kept=True) for each in stored)
+        )
 
     return never
+
+
+def _of_part(rule: Rule, part: str) -> bool:
+    return rule.of_all or (part != "" and rule.slice == part and replace(rule, slice="").of_all)
 
 
 def _without(stretches: Iterable[tuple[int, int]], others: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -311,7 +338,7 @@ def _rate(errors: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
     if every < 2:
         return Estimate(None, every)
     if len(n) > 1:
-        return weighted_mean_of_cells(Cell(share, n[share], errors[share], errors[share]) for share in n)
+        return weighted_rate([Cell(share, n[share], errors[share], errors[share]) for share in n])
     failed = sum(errors.values())
     return Estimate(failed / every, every, wilson(failed, every))
 
@@ -337,9 +364,12 @@ def _quantiles(by_share: Mapping[float, Mapping[int, int]]) -> dict[str, Quantil
 
 
 def _worth(by_share: Mapping[float, Mapping[int, int]], most: float) -> int:
-    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds."""
-    cells = []
+    """How many equally weighted durations tell as exactly which part of all is at most so long, in seconds.
+
+    One more of those that weigh most is taken to be longer: few are, and none may have been sent.
+    """
+    cells, least = [], min(by_share)
     for share, each in by_share.items():
         below = sum(count for place, count in each.items() if edges(place)[1] <= most)
-        cells.append(Cell(share, sum(each.values()), below, below))
+        cells.append(Cell(share, sum(each.values()) + (share == least), below, below))
     return max(1, int(effective_size(cells)))

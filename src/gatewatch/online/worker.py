@@ -6,7 +6,7 @@ that is killed leaves a lease behind that runs out. A score is kept once, howeve
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,16 +19,19 @@ from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
-from gatewatch.online.attempt import FIRST_RETRY_S, Attempts
+from gatewatch.online.attempt import FIRST_RETRY_S, Attempts, Purse, days_purse
+from gatewatch.online.backfill import fill
 from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker
-from gatewatch.online.sample import Planner, budget_name, cost_of, work_of
+from gatewatch.online.sample import Planner, cost_of, work_of
 from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
+from gatewatch.store.sharing import Queue
 
 _log = logging.getLogger("gatewatch")
 
@@ -56,6 +59,20 @@ class Done(Struct, frozen=True):
         return Done(*(getattr(self, each) + getattr(other, each) for each in self.__struct_fields__))
 
 
+class _Job(Struct, frozen=True):
+    """What to do with the tasks of a queue: by which scorer, for what cost each (US dollars), and who pays."""
+
+    watch: Watch
+    cost: float
+    payer: Monitor | Backfill
+
+    def purse(self, now: float) -> Purse:
+        """What pays for a score at a time."""
+        if isinstance(self.payer, Monitor):
+            return days_purse(self.payer, now)
+        return Purse(self.payer.budget, self.payer.most, "back-fill's budget")
+
+
 class Worker:
     """One worker over a store.
 
@@ -71,6 +88,9 @@ class Worker:
         lease_s: seconds after which the tasks of a worker that is not heard of go to another.
         keeping: for how long things are kept.
         breakers: of the models that scorers ask, by name.
+        find: gives what a back-fill's scorer is by its name, None where there is none: back-fills of just these
+            versions are worked on.
+        versions: fingerprints of the scorers that it knows, by name, to be told to others.
         graves: the project's list of what was erased, which the store is held against.
     """
 
@@ -88,6 +108,8 @@ class Worker:
         lease_s: float = 120.0,
         keeping: Keeping | None = None,
         breakers: dict[str, Breaker] | None = None,
+        find: Callable[[str], Watch | None] = lambda _: None,
+        versions: Mapping[str, str] | None = None,
         graves: Graves | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
@@ -99,11 +121,15 @@ class Worker:
         self.attempts = Attempts(
             store=store, breakers=self.breakers, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
         )
-        self._watched: dict[int, tuple[Monitor, Watch, float]] = {}  # by work, with what one score costs
-        self._waiting: dict[asyncio.Task[Settled], Leased] = {}
+        self.versions = dict(versions or {})
+        self._find, self._found = find, dict[str, Watch | None]()
+        self._watched: dict[int, _Job] = {}  # by work
+        self._filling: dict[int, _Job] = {}  # by back-fill
+        self._waiting: dict[asyncio.Task[Settled], tuple[Leased, _Job]] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
         self._alone = False
+        self._turn = 0
         self._failing = ""
         self._untidy = False
         self._beat = self._house = self._extended = 0.0
@@ -140,7 +166,7 @@ class Worker:
             total += await self._drained()
             self.threads.close()
             with suppress(StoreError):
-                self.store.heartbeat(self.owner, self.clock(), ENDED)
+                self.store.heartbeat(self.owner, self.clock(), ENDED, self.versions)
         return total
 
     def _store_fails(self, error: StoreError) -> None:
@@ -154,15 +180,15 @@ class Worker:
         total = self._settle(now)
         for spool in self.spools:
             total += Done(ingest(self.store, spool, self.ways, clock=self.clock))
-        total += Done(planned=self._plan(now))
+        total += Done(planned=self._plan(now) + self._fill(now))
         self._lease(now)
         total += self._settle(now)
         if abs(now - self._beat) >= _BEAT_S:
             self._beat = now
-            self.store.heartbeat(self.owner, now, self._note())
+            self.store.heartbeat(self.owner, now, self._note(), self.versions)
         if self._waiting and abs(now - self._extended) >= self.lease_s / 3:
             self._extended = now
-            self.store.extend(self.owner, [each.task for each in self._waiting.values()], now + self.lease_s)
+            self.store.extend(self.owner, [each.task for each, _ in self._waiting.values()], now + self.lease_s)
         if self._untidy or abs(now - self._house) >= _HOUSE_S:
             self._house = now
             self._catch_up(now)
@@ -204,14 +230,31 @@ class Worker:
     def _plan(self, now: float) -> int:
         planned = 0
         for monitor in self.monitors:
-            told = {each.scorer.name: cost_of(self.store, monitor, each, now) for each in monitor.watches}
+            told = {each.scorer.name: cost_of(self.store, monitor.flow, each, now) for each in monitor.watches}
             costs = {name: cost for name, (cost, _) in told.items()}
             guessed = [name for name, (_, guess) in told.items() if guess]
             planned += self.planner.plan(monitor, costs, now, guessed=guessed)
             for watch in monitor.watches:
                 work = work_of(self.store, monitor, watch, now)
-                self._watched[work.id] = monitor, watch, costs[watch.scorer.name]
+                self._watched[work.id] = _Job(watch, costs[watch.scorer.name], monitor)
         return planned
+
+    def _fill(self, now: float) -> int:
+        """Decide on what the back-fills that are running are next to see, of scorers that this worker has."""
+        planned, self._filling = 0, {}
+        for each in self.store.backfills(running=True):
+            watch = self._named(each.scorer)
+            if watch is not None and watch.scorer.fingerprint == each.fingerprint:
+                self._filling[each.id] = _Job(watch, cost_of(self.store, each.flow, watch, now)[0], each)
+                planned += fill(self.store, each, now)
+        return planned
+
+    def _named(self, name: str) -> Watch | None:
+        if name not in self._found:
+            found = self._found[name] = self._find(name)
+            if found is not None:
+                self.versions[name] = found.scorer.fingerprint
+        return self._found[name]
 
     def _told_by(self, session: Session, rows: Sequence[Row]) -> tuple[Said, ...]:
         payloads = [self.store.payload(row.seq) for row in rows]
@@ -231,32 +274,43 @@ class Worker:
         if self._alone and self._waiting:
             return
         self._alone = False
-        every = [work for work in self._watched if not any(breaker.open for breaker in self._breakers(work))]
-        if self.store.suspects(every, now):
+        jobs: dict[Queue, _Job] = {(work, 0): job for work, job in self._watched.items()}
+        for number, job in self._filling.items():
+            if isinstance(job.payer, Backfill):
+                jobs[job.payer.work, number] = job
+        every = [queue for queue, job in jobs.items() if not any(breaker.open for breaker in self._breakers(job))]
+        works, backfills = _split(every)
+        if self.store.suspects(works, now, backfills):
             if self._waiting:
                 return
-            leased = self.store.lease(every, self.owner, 1, now, now + self.lease_s, suspects=True)
-            self._start(leased, now)
-            if leased:
+            if self._take(every, 1, now, suspects=True):
                 self._alone = bool(self._waiting)
                 return
-        quick = [work for work in every if self._watched[work][1].scorer.inline]
-        slow = [work for work in every if not self._watched[work][1].scorer.inline]
-        trying = [work for work in slow if any(breaker.trying for breaker in self._breakers(work))]
-        for work in trying:  # one score tells whether the model answers again
-            if not any(each.work == work for each in self._waiting.values()):
-                self._start(self.store.lease([work], self.owner, 1, now, now + self.lease_s, suspects=False), now)
-        slow = [work for work in slow if work not in trying]
-        free = self.concurrency - len(self._waiting)
-        if quick:
-            self._start(self.store.lease(quick, self.owner, _AT_ONCE, now, now + self.lease_s, suspects=False), now)
-        if slow and free > 0:
-            self._start(self.store.lease(slow, self.owner, free, now, now + self.lease_s, suspects=False), now)
+        quick = [queue for queue in every if jobs[queue].watch.scorer.inline]
+        slow = [queue for queue in every if not jobs[queue].watch.scorer.inline]
+        trying = [queue for queue in slow if any(breaker.trying for breaker in self._breakers(jobs[queue]))]
+        at_work = {(each.work, each.backfill) for each, _ in self._waiting.values()}
+        for queue in trying:  # one score tells whether the model answers again
+            if queue not in at_work:
+                self._take([queue], 1, now)
+        self._take(quick, _AT_ONCE, now)
+        self._take([queue for queue in slow if queue not in trying], self.concurrency - len(self._waiting), now)
 
-    def _breakers(self, work: int) -> list[Breaker]:
-        """The breakers of the models that a work's scorer asks."""
-        names = self._watched[work][1].scorer.models
-        return [self.breakers[name] for name in names if name in self.breakers]
+    def _take(self, queues: Collection[Queue], most: int, now: float, *, suspects: bool = False) -> int:
+        """Lease tasks of some queues, at most so many, and begin them; say how many."""
+        if not queues or most <= 0:
+            return 0
+        (works, backfills), until = _split(queues), now + self.lease_s
+        leased = self.store.lease(
+            works, self.owner, most, now, until, backfills=backfills, suspects=suspects, turn=self._turn
+        )
+        self._turn += bool(leased)
+        self._start(leased, now)
+        return len(leased)
+
+    def _breakers(self, job: _Job) -> list[Breaker]:
+        """The breakers of the models that a scorer asks."""
+        return [self.breakers[name] for name in job.watch.scorer.models if name in self.breakers]
 
     def _start(self, leased: Sequence[Leased], now: float) -> None:
         begun = 0
@@ -269,9 +323,13 @@ class Worker:
             raise
 
     def _begin(self, leased: Leased) -> None:
-        monitor, watch, cost = self._watched[leased.work]
-        early = self.attempts.early(leased, monitor, watch, cost)
+        job = self._filling[leased.backfill] if leased.backfill else self._watched[leased.work]
+        watch, purse = job.watch, job.purse(self.clock())
+        early = self.attempts.early(leased, watch, job.cost, purse)
         if early is not None:
+            if early.state == "over_budget" and leased.backfill:  # it waits until somebody goes on with it
+                self.store.turn_backfill(leased.backfill, "stopped", now=self.clock(), reason=early.reason)
+                early = Settled(leased.task, leased.attempt, retry_at=self.clock(), reason=early.reason, counts=False)
             self._settled.append(early)
             return
         try:
@@ -289,19 +347,14 @@ class Worker:
         if watch.scorer.inline:
             self._settled.append(self.attempts.inline(leased, watch, trace, beside))
             return
-        budget = "" if monitor.budget is None else budget_name(monitor.name, self.clock())
-        task = asyncio.ensure_future(self.attempts.wait_for(leased, watch, trace, beside, budget))
-        self._waiting[task] = leased
+        task = asyncio.ensure_future(self.attempts.wait_for(leased, watch, trace, beside, purse.name))
+        self._waiting[task] = leased, job
         task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[Settled]") -> None:
-        leased = self._waiting.pop(task)
+        leased, job = self._waiting.pop(task)
         if task.cancelled():  # it goes back at once; what its calls cost is not known
-            paid = (
-                Score(status="scorer_error", cost=Cost(unknown=1))
-                if self._watched[leased.work][1].scorer.models
-                else None
-            )
+            paid = Score(status="scorer_error", cost=Cost(unknown=1)) if job.watch.scorer.models else None
             self._settled.append(Settled(leased.task, leased.attempt, paid, retry_at=self.clock(), counts=False))
         elif (error := task.exception()) is not None:
             later = self.clock() + FIRST_RETRY_S
@@ -333,3 +386,9 @@ class Worker:
         except StoreError as error:  # another worker does it again when the leases have run out
             self._store_fails(error)
             return Done()
+
+
+def _split(queues: Iterable[Queue]) -> tuple[list[int], list[int]]:
+    """Works whose live tasks are meant, and back-fills."""
+    every = list(queues)
+    return [work for work, backfill in every if not backfill], [backfill for _, backfill in every if backfill]

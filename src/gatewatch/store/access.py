@@ -1,7 +1,6 @@
-"""Who may do what: projects, their tokens, and a record of what was looked at.
+"""Who may do what: projects and their tokens, which are in the base of a store.
 
-Projects and tokens are in the base of a store, the record in each project's own part of it. Of a token only a SHA-256
-is kept: its secret has 256 random bits, so that a slow hash would add nothing.
+Of a token only a SHA-256 is kept: its secret has 256 random bits, so that a slow hash would add nothing.
 """
 
 import hmac
@@ -176,28 +175,3 @@ def _token(row: tuple[str, str, Role, str, int, int, int, int]) -> Token:
 
 def _hash(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
-
-
-# What was looked at
-
-
-class Audited(Struct, frozen=True):
-    """Who (a token's id) did what to what, and when, in seconds since the epoch."""
-
-    at: float
-    who: str
-    action: str
-    what: str
-
-
-def audit(db: Database, *, who: str, action: str, what: str, now: float) -> None:
-    """Note that somebody did something, in a project's own part of the store."""
-    db.execute("INSERT INTO audit (at, who, action, what) VALUES (?, ?, ?, ?)", micros(now), who, action, what)
-
-
-def audited(db: Database, since: float = 0.0, most: int = 1000) -> list[Audited]:
-    """What was noted since a time, the newest first."""
-    rows = db.execute(
-        "SELECT at, who, action, what FROM audit WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?", micros(since), most
-    )
-    return [Audited(from_micros(at), *rest) for at, *rest in rows]

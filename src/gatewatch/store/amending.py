@@ -28,7 +28,7 @@ def amend(db: Database, seq: int, arrival: Arrival, body: bytes, rollup: Rollup,
     row = db.execute(f"SELECT {_COLUMNS} FROM trace WHERE seq = ?", seq)[0]
     before, (session, marks, late, state, received) = Place(*row[:5]), row[5:10]
     found = db.execute("SELECT body FROM payload WHERE seq = ?", seq)
-    if found and zlib.decompress(found[0][0]) == arrival.payload:
+    if found and zlib.decompress(found[0][0]) == arrival.payload and before.share == arrival.share:
         return False
     trace = arrival.trace
     after = Place(trace.flow, trace.slice, trace.variant, micros(arrival.at), arrival.share)
@@ -107,8 +107,12 @@ def _withdraw(db: Database, seq: int, before: Place, after: Place, rollup: Rollu
                 *(seq, name, source, author, fingerprint),
             )
         else:
-            rollup.score(after, name, fingerprint, source, pi=pi, value=value, status=status)
-    db.execute("UPDATE score SET flow = ?, happened = ? WHERE seq = ?", after.flow, after.at, seq)
+            now = after.share if pi == before.share else pi  # what people said is of whatever was sent
+            rollup.score(after, name, fingerprint, source, pi=now, value=value, status=status)
+    db.execute(
+        "UPDATE score SET flow = ?, happened = ?, pi = CASE WHEN pi = ? THEN ? ELSE pi END WHERE seq = ?",
+        *(after.flow, after.at, before.share, after.share, seq),
+    )
     if after.flow != before.flow:
         tasks.drop(db, "seq", [seq])
     else:  # a worker that is at it now looks at the old payload: its lease is no more

@@ -10,6 +10,7 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.filling import Filling
 from gatewatch.store.rows import (
     Arrivals,
     Audited,
@@ -39,7 +40,7 @@ from gatewatch.store.rows import (
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class Store(Protocol):
+class Store(Filling, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -118,16 +119,29 @@ class Store(Protocol):
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """Tasks that are due, or whose lease has run out, for one worker until a time; with their payloads.
+
+        They are live ones of `works`, and those of `backfills` that are running. Each of these has an equal part of
+        the worker's places, as far as it can use it; live ones come first, but a quarter is the back-fills' while both
+        wait. `turn` is a number that goes up each time: where a quarter is no whole number, it is rounded in turns.
 
         `suspects` asks for only those whose lease ran out, now or before, or for none of these: a worker died over
         them, and another may, so that they had better be tried one at a time.
         """
         ...
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """How many suspects are due."""
         ...
 
@@ -192,9 +206,12 @@ class Store(Protocol):
         """The newest requests first: of a flow, a slice, with any of some marks; `before` a number, for a next page."""
         ...
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """Whether any of the requests of a work, numbered from the first to the last of two, happened in a window;
-        or any of its sessions began in it, if it looks at those: their numbers are their `moved`."""
+        or any of its sessions began in it, if it looks at those: their numbers are their `moved`. With `never_kept`,
+        whether any of those requests did whose payload had no chance to outlive its hold."""
         ...
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
@@ -294,14 +311,6 @@ class Store(Protocol):
 
     def payload_bytes(self) -> int:
         """How much room payloads take."""
-        ...
-
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
-        """A worker says that it is at work."""
-        ...
-
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
-        """Workers heard of since a time: when last, and what they said."""
         ...
 
     # Erasing

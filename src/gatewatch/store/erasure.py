@@ -8,24 +8,25 @@ import re
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from gatewatch.core import codec
-from gatewatch.core.erasure import Day, Erasure, Kind, Subject, Tombstone, Whose, mark_of
+from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
-from gatewatch.store import tasks, tombstones
+from gatewatch.store import receipts, tasks, tombstones
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rollups import Place, Rollup
 from gatewatch.store.rows import Row, Said
-from gatewatch.store.units import MICRO, from_micros, micros
+from gatewatch.store.units import MICRO, micros
 
 _PAUSE_S = 0.025  # as between other steps of housekeeping
 _DAY = 86_400
+_PAGE = 2000  # of what waits
 _SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "error")
 _COUNTED = (
     f"seq, id, span_id, external_id, session, {', '.join(_SIGNALS)}, marks, late, flow, slice, variant, at, share"
@@ -54,25 +55,20 @@ def begin(db: Database, name: str, subject: Subject, who: str, now: float) -> st
 
 def step(db: Database, name: str, subject: Subject, now: float, most: int) -> bool:
     """Erase at most so many requests, and say whether there is more to be done."""
+    rollup, done = Rollup(), _Done()
     with db.transaction():
-        rollup, done = Rollup(), _Done()
         seqs = [seq for seq, _ in _whole(db, subject, _found(db, subject, 0, most))]
         more = bool(seqs)
         if seqs:
             _remove(db, "trace" if subject.kind == "user" else "turn", seqs, now, rollup, done)
         elif subject.kind == "user":
             more = _take_back_feedback(db, subject, most, rollup, done)
-        if not more:
-            _let_go_of_waiting(db, subject, done)
         rollup.write(db)
-        if not more:
-            db.execute(
-                "DELETE FROM series WHERE id NOT IN (SELECT series FROM signal_cell)"
-                " AND id NOT IN (SELECT series FROM score_cell)"
-            )
         done.write(db, name)
     if more:
         time.sleep(_PAUSE_S)
+    else:
+        _let_go_of_the_rest(db, name, subject)
     return more
 
 
@@ -87,22 +83,13 @@ class _Done:
         return self.days.setdefault((flow, at // MICRO // _DAY * _DAY), [0, 0])
 
     def write(self, db: Database, name: str) -> None:
-        count(db, name, self.parts)
+        receipts.count(db, name, self.parts)
         db.executemany(
             "INSERT INTO erased (erasure, flow, day, requests, scores) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (erasure, flow, day) DO UPDATE SET requests = erased.requests + excluded.requests,"
             " scores = erased.scores + excluded.scores",
             [(name, *key, *sums) for key, sums in self.days.items()],
         )
-
-
-def count(db: Database, name: str, parts: Counter[str]) -> None:
-    """Add to what an erasure removed, by part."""
-    db.executemany(
-        "INSERT INTO erased_part (erasure, part, n) VALUES (?, ?, ?)"
-        " ON CONFLICT (erasure, part) DO UPDATE SET n = erased_part.n + excluded.n",
-        [(name, part, n) for part, n in parts.items() if n],
-    )
 
 
 # Whose
@@ -158,8 +145,7 @@ def said_elsewhere(db: Database, subject: Subject) -> list[tuple[int, str]]:
 def waiting(db: Database, subject: Subject) -> list[Said]:
     """Feedback of somebody that waits for its request."""
     marks = set(subject.marks)
-    every = (codec.decode(body, Said) for (body,) in db.execute("SELECT body FROM parked"))
-    return [said for said in every if tombstones.whose_feedback(said).is_of(marks)]
+    return [said for said in _parked(db) if tombstones.whose_feedback(said).is_of(marks)]
 
 
 def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
@@ -171,7 +157,7 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
             name
             for (name,) in db.execute("SELECT DISTINCT author FROM score WHERE source = 'feedback' AND author <> ''")
         }
-        people |= {said.author for said in (codec.decode(b, Said) for (b,) in db.execute("SELECT body FROM parked"))}
+        people |= {said.author for said in _parked(db)}
         sessions = db.execute("SELECT flow, id FROM session")
     found = tuple(sorted(name for name in people if mark_of("user", name) in marks))
     every = [Subject("user", found)] if found else []
@@ -305,6 +291,41 @@ def _take_back_feedback(db: Database, subject: Subject, most: int, rollup: Rollu
     return bool(found)
 
 
+def _let_go_of_the_rest(db: Database, name: str, subject: Subject) -> None:
+    """Let go of feedback and spans that wait, of the name in the audit, and of series that nothing is left of.
+
+    What waits is looked through before the transaction, since that may take long."""
+    heads = tuple(f"session:{subject.flow}:{each}:" for each in subject.names if subject.kind == "session")
+    parked = [
+        said.id
+        for said in _parked(db)
+        if said.id.startswith(heads) or tombstones.buried(db, tombstones.whose_feedback(said).marks)
+    ]
+    traces, done = _pieces_of(db, subject), _Done()
+    with db.transaction():
+        done.parts["feedback waiting"] += len(db.among("SELECT id FROM parked WHERE id IN {}", parked))
+        db.among("DELETE FROM parked WHERE id IN {}", parked)
+        done.parts["spans"] += _drop_pieces(db, traces)
+        for each in subject.names:
+            whole = re.compile(rf"(?<!\w){re.escape(each)}(?!\w)")
+            pattern = "%" + re.sub("([!%_])", r"!\1", each) + "%"
+            for number, what in db.execute("SELECT id, what FROM audit WHERE what LIKE ? ESCAPE '!'", pattern):
+                db.execute("UPDATE audit SET what = ? WHERE id = ?", whole.sub("(erased)", what), number)
+        db.execute(
+            "DELETE FROM series WHERE id NOT IN (SELECT series FROM signal_cell)"
+            " AND id NOT IN (SELECT series FROM score_cell)"
+        )
+        done.write(db, name)
+
+
+def _parked(db: Database) -> Iterator[Said]:
+    """All feedback that waits, page by page."""
+    after = ""
+    while page := db.execute("SELECT id, body FROM parked WHERE id > ? ORDER BY id LIMIT ?", after, _PAGE):
+        yield from (codec.decode(body, Said) for _, body in page)
+        after = page[-1][0]
+
+
 class _Piece(msgspec.Struct, frozen=True):
     """What of a waiting span's body says whose it is."""
 
@@ -313,71 +334,21 @@ class _Piece(msgspec.Struct, frozen=True):
     flow: str = ""
 
 
-def _let_go_of_waiting(db: Database, subject: Subject, done: _Done) -> None:
-    """Let go of feedback and spans that wait, and of the name in the audit."""
-    heads = tuple(f"session:{subject.flow}:{name}:" for name in subject.names if subject.kind == "session")
-    marks, gone = set(subject.marks), []
-    for name, body in db.execute("SELECT id, body FROM parked"):
-        of = tombstones.whose_feedback(codec.decode(body, Said))
-        if of.is_of(marks) or tombstones.buried(db, of.marks) or name.startswith(heads):
-            gone.append(name)
-    db.among("DELETE FROM parked WHERE id IN {}", gone)
-    done.parts["feedback waiting"] += len(gone)
-    done.parts["spans"] += _drop_pieces(db, _pieces_of(db, subject))
-    for name in subject.names:
-        whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        pattern = "%" + re.sub("([!%_])", r"!\1", name) + "%"
-        for number, what in db.execute("SELECT id, what FROM audit WHERE what LIKE ? ESCAPE '!'", pattern):
-            db.execute("UPDATE audit SET what = ? WHERE id = ?", whole.sub("(erased)", what), number)
-
-
 def _pieces_of(db: Database, subject: Subject) -> set[str]:
     """The traces that waiting spans of somebody belong to."""
     marks, found = set(subject.marks), set()
-    wanted = [name.encode("utf-8", "surrogatepass") for name in subject.names]
-    for trace, packed in db.execute("SELECT trace, body FROM piece"):
-        body = zlib.decompress(packed)
-        if any(name in body for name in wanted):
+    after = ("", "", "")
+    while page := db.execute(
+        "SELECT trace, span, part, body FROM piece WHERE (trace, span, part) > (?, ?, ?)"
+        " ORDER BY trace, span, part LIMIT ?",
+        *(*after, _PAGE),
+    ):
+        for trace, _, _, packed in page:
             try:
-                said = codec.decode(body, _Piece)
+                said = codec.decode(zlib.decompress(packed), _Piece)
             except ValueError:
                 continue
             if Whose(trace, said.user, said.session, said.flow).is_of(marks):
                 found.add(trace)
+        after = page[-1][:3]
     return found
-
-
-# What is kept of it
-
-
-def kept(db: Database) -> list[Erasure]:
-    """Every erasure, the newest first."""
-    found = db.execute("SELECT id, at, who, kind, marks, receipt FROM erasure ORDER BY at DESC, id")
-    return [
-        Erasure(
-            name, from_micros(at), who, kind, tuple(marks.split()), codec.decode(receipt, dict) if receipt else None
-        )
-        for name, at, who, kind, marks, receipt in found
-    ]
-
-
-def tally(db: Database, name: str) -> tuple[dict[str, int], list[Day]]:
-    """What an erasure removed so far: by part, and by flow and day."""
-    parts = dict(db.execute("SELECT part, n FROM erased_part WHERE erasure = ? ORDER BY part", name))
-    days = db.execute("SELECT flow, day, requests, scores FROM erased WHERE erasure = ? ORDER BY day, flow", name)
-    return parts, [Day(flow, float(day), requests, scores) for flow, day, requests, scores in days]
-
-
-def close(db: Database, name: str, receipt: bytes) -> None:
-    """Keep the receipt of an erasure that is done."""
-    db.execute("UPDATE erasure SET receipt = ? WHERE id = ?", receipt, name)
-
-
-def of_window(db: Database, since: float, until: float) -> list[Day]:
-    """What was erased of a window, by flow and day: of days that begin before `until`, from the one of `since` on."""
-    found = db.execute(
-        "SELECT flow, day, CAST(sum(requests) AS BIGINT), CAST(sum(scores) AS BIGINT) FROM erased"
-        " WHERE day >= ? AND day < ? GROUP BY flow, day ORDER BY day, flow",
-        *(since // _DAY * _DAY, until),
-    )
-    return [Day(flow, float(day), requests, scores) for flow, day, requests, scores in found]

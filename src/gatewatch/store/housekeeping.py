@@ -1,10 +1,12 @@
 """Keeping house: payloads thinned, old requests deleted, room given back, and what there is."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gatewatch.core import codec
 from gatewatch.store import tasks
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.payloads import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.reading import ROW, all_flows, row_of
 from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
@@ -184,19 +186,22 @@ def _let_go_of_trends(db: Database) -> None:
 # Who is here, and what is in here
 
 
-def heartbeat(db: Database, worker: str, now: float, note: str) -> None:
-    """A worker says that it is at work."""
+def heartbeat(db: Database, worker: str, now: float, note: str, scorers: Mapping[str, str]) -> None:
+    """A worker says that it is at work, and which scorers it knows."""
     db.execute(
-        "INSERT INTO worker (name, at, note) VALUES (?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, note = excluded.note",
-        *(worker, micros(now), note),
+        "INSERT INTO worker (name, at, note, scorers) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, note = excluded.note, scorers = excluded.scorers",
+        *(worker, micros(now), note, codec.encode(scorers).decode() if scorers else ""),
     )
 
 
-def workers(db: Database, since: float) -> dict[str, tuple[float, str]]:
+def workers(db: Database, since: float) -> dict[str, Heard]:
     """Workers heard of since a time."""
-    found = db.execute("SELECT name, at, note FROM worker WHERE at >= ? ORDER BY name", micros(since))
-    return {name: (from_micros(at), note) for name, at, note in found}
+    found = db.execute("SELECT name, at, note, scorers FROM worker WHERE at >= ? ORDER BY name", micros(since))
+    return {
+        name: Heard(from_micros(at), note, codec.decode(scorers.encode(), dict[str, str]) if scorers else {})
+        for name, at, note, scorers in found
+    }
 
 
 def counts(db: Database) -> Counts:

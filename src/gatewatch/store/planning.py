@@ -78,22 +78,31 @@ def plan(db: Database, work_id: int, plan: Plan) -> int:
         found = db.execute(f"{_WORK} WHERE id = ?", work_id)
         if not found:
             return 0
-        work, rollup = _work_of(found[0]), Rollup()
+        work = _work_of(found[0])
         if plan.read_at is not None and plan.read_at != (work.planned, work.changes):
             return 0
-        made = _make_tasks(db, work, plan.tasks)
-        for seq, pi in plan.moved:
-            scores.move(db, rollup, seq, work.scorer, work.fingerprint, work.source, pi)
-        db.executemany(
-            "UPDATE task SET pi = ? WHERE work = ? AND seq = ?", [(pi, work.id, seq) for seq, pi in plan.moved]
-        )
-        rollup.write(db)
-        if plan.epoch is not None:
-            _keep_epoch(db, work.id, plan.epoch)
+        made = _decided(db, work, plan)
         if plan.epoch is None or not _between(db, work, plan.epoch.first):
             db.execute("UPDATE work SET planned = ? WHERE id = ? AND planned < ?", plan.through, work.id, plan.through)
         db.execute("UPDATE work SET changes = ? WHERE id = ? AND changes < ?", plan.changes, work.id, plan.changes)
         db.execute("DELETE FROM changed WHERE number <= (SELECT min(changes) FROM work)")
+    return made
+
+
+def decided(db: Database, work: int, plan: Plan, *, backfill: int) -> int:
+    """Keep a back-fill's decision, within its transaction: tasks, probabilities, rules. Says how many tasks are new."""
+    return _decided(db, _work_of(db.execute(f"{_WORK} WHERE id = ?", work)[0]), plan, backfill)
+
+
+def _decided(db: Database, work: Work, plan: Plan, backfill: int = 0) -> int:
+    rollup = Rollup()
+    made = _make_tasks(db, work, plan.tasks, backfill)
+    for seq, pi in plan.moved:
+        scores.move(db, rollup, seq, work.scorer, work.fingerprint, work.source, pi)
+    db.executemany("UPDATE task SET pi = ? WHERE work = ? AND seq = ?", [(pi, work.id, seq) for seq, pi in plan.moved])
+    rollup.write(db)
+    if plan.epoch is not None:
+        _keep_epoch(db, work.id, plan.epoch)
     return made
 
 
@@ -112,24 +121,24 @@ def _between(db: Database, work: Work, first: int) -> bool:
     )
 
 
-def _make_tasks(db: Database, work: Work, tasks: Sequence[tuple[int, float, float]]) -> int:
+def _make_tasks(db: Database, work: Work, tasks: Sequence[tuple[int, float, float]], backfill: int) -> int:
     seqs = [seq for seq, _, _ in tasks]
     there = {seq: rest for seq, *rest in db.among("SELECT seq, at, payload FROM trace WHERE seq IN {}", seqs)}
-    scored = {
-        seq
-        for (seq,) in db.among(
-            "SELECT seq FROM score WHERE name = ? AND fingerprint = ? AND seq IN {}",
-            seqs,
-            work.scorer,
-            work.fingerprint,
-        )
-    }
+    done = scored(db, work.scorer, work.fingerprint, seqs)
     rows = []
     for seq, due, pi in tasks:
-        if seq in there and seq not in scored:
+        if seq in there and seq not in done:
             at, payload = there[seq]
             rows.append(new_task(work.id, seq, at, due=micros(due), pi=pi, gone=payload == GONE))
-    return insert_tasks(db, rows)
+    return insert_tasks(db, rows, backfill)
+
+
+def scored(db: Database, scorer: str, fingerprint: str, seqs: Sequence[int]) -> set[int]:
+    """Those of some requests that have a score of a scorer."""
+    found = db.among(
+        "SELECT seq FROM score WHERE name = ? AND fingerprint = ? AND seq IN {}", seqs, scorer, fingerprint
+    )
+    return {seq for (seq,) in found}
 
 
 def new_task(work: int, seq: int, at: int, *, due: int, pi: float, gone: bool, turns: int = 0) -> tuple[object, ...]:
@@ -137,13 +146,13 @@ def new_task(work: int, seq: int, at: int, *, due: int, pi: float, gone: bool, t
     return (work, seq, at // _HOUR, "no_payload" if gone else "waiting", due, due, pi, turns)
 
 
-def insert_tasks(db: Database, rows: Sequence[tuple[object, ...]]) -> int:
-    """Insert tasks that are not there, and say how many that was."""
+def insert_tasks(db: Database, rows: Sequence[tuple[object, ...]], backfill: int = 0) -> int:
+    """Insert tasks that are not there, and say how many that was; those of a back-fill have its id."""
     return db.executemany(
         "INSERT INTO task (work, seq, hour, state, due, since, pi, turns, attempts, failures, crashes, reason, owner,"
-        " until, budget, reserved, leased_turns, slice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0, '', 0, 0,"
-        " (SELECT slice FROM trace WHERE seq = ?)) ON CONFLICT (work, seq) DO NOTHING",
-        [(*row, row[1]) for row in rows],
+        " until, budget, reserved, leased_turns, backfill, slice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0,"
+        " '', 0, 0, ?, (SELECT slice FROM trace WHERE seq = ?)) ON CONFLICT (work, seq) DO NOTHING",
+        [(*row, backfill, row[1]) for row in rows],
     )
 
 

@@ -68,9 +68,16 @@ def session(db: Database, flow: str, name: str) -> list[Row]:
     return [row_of(each) for each in found]
 
 
-def happened(db: Database, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+def happened(
+    db: Database, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+) -> bool:
     """Whether any of some requests, or sessions, of a work happened in a window (see `Store.happened`)."""
-    if work.of_sessions:
+    if never_kept:  # an index has these alone
+        found = db.execute(
+            "SELECT 1 FROM trace WHERE flow = ? AND at >= ? AND at < ? AND kept = 0 AND seq >= ? AND seq <= ? LIMIT 1",
+            *(work.flow, micros(since), micros(until), *numbers),
+        )
+    elif work.of_sessions:
         found = db.execute(
             "SELECT 1 FROM session JOIN trace ON trace.seq = session.first"
             " WHERE session.flow = ? AND moved >= ? AND moved <= ? AND at >= ? AND at < ? LIMIT 1",
@@ -98,10 +105,10 @@ def tasks(db: Database, seq: int) -> list[TaskRow]:
 
 def unsettled(db: Database, flow: str, since: float, until: float) -> list[Unsettled]:
     """Work that is not done, by the hour of its request (those that begin before `until`), scorer, slice and state."""
-    by = "hour, scorer, fingerprint, slice, state"
+    by = "hour, scorer, fingerprint, slice, state, backfill"
     return [
-        Unsettled(float(hour * _HOUR), *rest)
-        for hour, *rest in db.execute(
+        Unsettled(float(hour * _HOUR), scorer, fingerprint, part, state, n, backfill)
+        for hour, scorer, fingerprint, part, state, backfill, n in db.execute(
             f"SELECT {by}, count(*) FROM work JOIN task ON task.work = work.id"
             f" WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
             *(flow, down(since, _HOUR) // _HOUR, up(until / _HOUR)),

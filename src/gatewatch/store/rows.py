@@ -243,7 +243,7 @@ class Leased(Struct, frozen=True):
     """A task that a worker has for a while. `attempt` counts from 1 and makes its lease one of a kind.
 
     `failures` counts tries that were settled as failed, of which `reason` is the last one's; `crashes` leases that ran
-    out, since their worker died.
+    out, since their worker died. `backfill` is the id of the back-fill that it is of, 0 for live work.
     """
 
     task: int
@@ -255,6 +255,7 @@ class Leased(Struct, frozen=True):
     failures: int = 0
     crashes: int = 0
     reason: str = ""
+    backfill: int = 0
 
 
 class Settled(Struct, frozen=True):
@@ -291,7 +292,8 @@ class TaskRow(Struct, frozen=True):
 
 
 class Unsettled(NamedTuple):
-    """How much of a work is in one state, without a score, on the requests of an hour and a slice."""
+    """How much of a work, or of one of its back-fills, is in one state, without a score, on the requests of an hour and
+    a slice."""
 
     bucket: float
     scorer: str
@@ -299,6 +301,7 @@ class Unsettled(NamedTuple):
     slice: str
     state: TaskState
     n: int
+    backfill: int = 0
 
 
 class SignalCell(Struct, frozen=True):
@@ -353,7 +356,8 @@ class Value(Struct, frozen=True):
 
 
 class SpendCell(Struct, frozen=True):
-    """Money of one day: `kind` is "task" (the application's models) or "judge". `cost` leaves out `unknown` calls."""
+    """Money of one day: `kind` is "task" (the application's models) or "judge". `cost` leaves out `unknown` calls.
+    `scores` is how many scores came of a judge's calls; it stands once, with the first model that made each."""
 
     day: float
     kind: Literal["task", "judge"]
@@ -365,6 +369,7 @@ class SpendCell(Struct, frozen=True):
     unknown: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    scores: int = 0
 
 
 class Counts(Struct, frozen=True):

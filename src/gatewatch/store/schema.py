@@ -202,10 +202,17 @@ ALTER TABLE signal_cell_by_share RENAME TO signal_cell;
 ALTER TABLE task ADD COLUMN backfill BIGINT NOT NULL DEFAULT 0;
 DROP INDEX task_due;
 CREATE INDEX task_due ON task (work, backfill, due) WHERE state = 'waiting' AND crashes = 0;
+DROP INDEX task_hour;
+CREATE INDEX task_hour ON task (work, hour, slice, state, backfill);
 CREATE TABLE backfill (
-    id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, author TEXT NOT NULL, at BIGINT NOT NULL,
-    rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL, most BIGINT
+    id INTEGER PRIMARY KEY, work BIGINT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, author TEXT NOT NULL,
+    at BIGINT NOT NULL, rules BLOB NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, planned BIGINT NOT NULL,
+    made BIGINT NOT NULL, done BIGINT NOT NULL, most BIGINT
 );
+CREATE INDEX task_backfill ON task (backfill, state) WHERE backfill > 0;
+CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
+ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
+UPDATE spend SET scores = calls WHERE kind = 'judge';
 CREATE TABLE paid (
     task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task, attempt)
 ) WITHOUT ROWID;

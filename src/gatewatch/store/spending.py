@@ -11,6 +11,7 @@ from gatewatch.store.units import MICRO, count, down, from_nano, nano, up
 
 _DAY = 86_400
 _NOTHING = Usage()
+_COLUMNS = "day, kind, flow, scorer, model, calls, cost, unknown, input_tokens, output_tokens, scores"
 
 
 class Spending:
@@ -19,38 +20,52 @@ class Spending:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, str, str, str, str], list[int]] = {}
 
-    def add(self, at: int, kind: Literal["task", "judge"], flow: str, scorer: str, spent: Spent, sign: int = 1) -> None:
+    def add(
+        self,
+        at: int,
+        kind: Literal["task", "judge"],
+        flow: str,
+        scorer: str,
+        spent: Spent,
+        sign: int = 1,
+        *,
+        scores: int = 0,
+    ) -> None:
         """Add what some calls took, or with `sign` -1 take it back; `at` is in microseconds. All of them are unknown
-        where the cost is."""
+        where the cost is. `scores` is how many came of it."""
         day = at // MICRO // _DAY * _DAY
-        cell = self._cells.setdefault((day, kind, flow, scorer, spent.model), [0] * 5)
+        cell = self._cells.setdefault((day, kind, flow, scorer, spent.model), [0] * 6)
         calls = count(spent.calls) or 0
         cell[0] += sign * calls
         cell[1] += sign * nano(spent.cost or 0.0)
         cell[2] += sign * (calls if spent.cost is None else 0)
         cell[3] += sign * (count(spent.input_tokens) or 0)
         cell[4] += sign * (count(spent.output_tokens) or 0)
+        cell[5] += scores
 
-    def judged(self, at: int, flow: str, scorer: str, score: Score) -> None:
-        """Add what a score took, by the models that its parts name where these make up all of it."""
+    def judged(self, at: int, flow: str, scorer: str, score: Score, *, kept: bool) -> None:
+        """Add what a score took, by the models that its parts name where these make up all of it. One that is not
+        `kept` is money without a score."""
+        scores = int(kept and score.status != "skipped")
         for part in _paid(score):
             cost, usage = part.cost or Cost(), part.usage
             model = ", ".join(dict.fromkeys(models_named(part.model).values()))
             tokens = (usage.input_tokens or 0, usage.output_tokens or 0) if usage is not None else (0, 0)
             if cost.amount or not cost.unknown:
-                self.add(at, "judge", flow, scorer, Spent(model, 1, cost.amount, *tokens))
-                tokens = (0, 0)
+                self.add(at, "judge", flow, scorer, Spent(model, 1, cost.amount, *tokens), scores=scores)
+                tokens, scores = (0, 0), 0
             if cost.unknown:
-                self.add(at, "judge", flow, scorer, Spent(model, cost.unknown, None, *tokens))
+                self.add(at, "judge", flow, scorer, Spent(model, cost.unknown, None, *tokens), scores=scores)
+                scores = 0
 
     def write(self, db: Database) -> None:
         """Write it, within the caller's transaction."""
         db.executemany(
-            "INSERT INTO spend (day, kind, flow, scorer, model, calls, cost, unknown, input_tokens, output_tokens)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (day, kind, flow, scorer, model)"
+            f"INSERT INTO spend ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (day, kind, flow, scorer, model)"
             " DO UPDATE SET calls = spend.calls + excluded.calls, cost = spend.cost + excluded.cost,"
             " unknown = spend.unknown + excluded.unknown, input_tokens = spend.input_tokens + excluded.input_tokens,"
-            " output_tokens = spend.output_tokens + excluded.output_tokens",
+            " output_tokens = spend.output_tokens + excluded.output_tokens, scores = spend.scores + excluded.scores",
             [(*key, *sums) for key, sums in self._cells.items()],
         )
 
@@ -90,8 +105,7 @@ def _paid(score: Score) -> list[Score]:
 def spend(db: Database, since: float, until: float) -> list[SpendCell]:
     """Money by day: of those that begin before `until`, from the one on that `since` lies in."""
     found = db.execute(
-        "SELECT day, kind, flow, scorer, model, calls, cost, unknown, input_tokens, output_tokens FROM spend"
-        " WHERE day >= ? AND day < ? ORDER BY day, kind, flow, scorer, model",
+        f"SELECT {_COLUMNS} FROM spend WHERE day >= ? AND day < ? ORDER BY day, kind, flow, scorer, model",
         down(since, _DAY),
         up(until),
     )

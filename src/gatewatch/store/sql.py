@@ -1,6 +1,5 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
@@ -13,6 +12,7 @@ from gatewatch.store import (
     housekeeping,
     planning,
     reading,
+    receipts,
     rollups,
     schema,
     scores,
@@ -22,7 +22,9 @@ from gatewatch.store import (
     tombstones,
     uploads,
 )
+from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.database import Database
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
     Arrivals,
     Audited,
@@ -53,7 +55,7 @@ from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 
 
-class SQLStore:
+class SQLStore(SQLFilling):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
@@ -131,14 +133,23 @@ class SQLStore:
     # Doing
 
     def lease(
-        self, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+        self,
+        works: Iterable[int],
+        owner: str,
+        most: int,
+        now: float,
+        until: float,
+        *,
+        backfills: Iterable[int] = (),
+        suspects: bool | None = None,
+        turn: int = 0,
     ) -> list[Leased]:
         """See `Store`."""
-        return tasks.lease(self._db, works, owner, most, now, until, suspects=suspects)
+        return tasks.lease(self._db, works, owner, most, now, until, backfills=backfills, suspects=suspects, turn=turn)
 
-    def suspects(self, works: Iterable[int], now: float) -> int:
+    def suspects(self, works: Iterable[int], now: float, backfills: Iterable[int] = ()) -> int:
         """See `Store`."""
-        return tasks.suspects(self._db, works, now)
+        return tasks.suspects(self._db, works, now, backfills)
 
     def extend(self, owner: str, tasks_: Iterable[int], until: float) -> None:
         """See `Store`."""
@@ -195,9 +206,11 @@ class SQLStore:
         """See `Store`."""
         return reading.latest(self._db, flow, slice_=slice, marks=marks, since=since, before=before, most=most)
 
-    def happened(self, work: Work, numbers: tuple[int, int], since: float, until: float) -> bool:
+    def happened(
+        self, work: Work, numbers: tuple[int, int], since: float, until: float, *, never_kept: bool = False
+    ) -> bool:
         """See `Store`."""
-        return reading.happened(self._db, work, numbers, since, until)
+        return reading.happened(self._db, work, numbers, since, until, never_kept=never_kept)
 
     def signals(self, flow: str, tier: Tier, since: float, until: float) -> list[SignalCell]:
         """See `Store`."""
@@ -269,11 +282,11 @@ class SQLStore:
         """See `Store`."""
         return housekeeping.payload_bytes(self._db)
 
-    def heartbeat(self, worker: str, now: float, note: str = "") -> None:
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
         """See `Store`."""
-        housekeeping.heartbeat(self._db, worker, now, note)
+        housekeeping.heartbeat(self._db, worker, now, note, scorers or {})
 
-    def workers(self, since: float) -> dict[str, tuple[float, str]]:
+    def workers(self, since: float) -> dict[str, Heard]:
         """See `Store`."""
         return housekeeping.workers(self._db, since)
 
@@ -289,23 +302,23 @@ class SQLStore:
 
     def count_erased(self, name: str, parts: Mapping[str, int]) -> None:
         """See `Store`."""
-        erasure.count(self._db, name, Counter(parts))
+        receipts.count(self._db, name, parts)
 
     def tally(self, name: str) -> tuple[dict[str, int], list[Day]]:
         """See `Store`."""
-        return erasure.tally(self._db, name)
+        return receipts.tally(self._db, name)
 
     def close_erasure(self, name: str, receipt: bytes) -> None:
         """See `Store`."""
-        erasure.close(self._db, name, receipt)
+        receipts.close(self._db, name, receipt)
 
     def erasures(self) -> list[Erasure]:
         """See `Store`."""
-        return erasure.kept(self._db)
+        return receipts.kept(self._db)
 
     def erased(self, since: float, until: float) -> list[Day]:
         """See `Store`."""
-        return erasure.of_window(self._db, since, until)
+        return receipts.of_window(self._db, since, until)
 
     def scrub(self, patience_s: float = 60.0) -> bool:
         """See `Store`."""

@@ -4,63 +4,69 @@ A lease is known by its task and attempt. Who was too slow finds that the attemp
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.store import scores
+from gatewatch.store.backfill import running
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import GONE
 from gatewatch.store.reading import ROW, row_of
 from gatewatch.store.rollups import Place, Rollup
 from gatewatch.store.rows import Leased, Settled
+from gatewatch.store.sharing import Queue, shared
 from gatewatch.store.spending import Spending
 from gatewatch.store.units import from_nano, micros, nano
 
 _TASK = (
-    "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, work.flow, scorer, work.fingerprint,"
-    " source, trace.flow, trace.slice, variant, trace.at"
+    "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, task.backfill, work.flow, scorer,"
+    " work.fingerprint, source, trace.flow, trace.slice, variant, trace.at"
 )
 
 
-_DUE = ("state = 'waiting' AND crashes = 0 AND backfill = 0 AND due",)
+_DUE = ("state = 'waiting' AND crashes = 0 AND due",)
 _SUSPECTS = ("state = 'waiting' AND crashes > 0 AND due", "state = 'leased' AND until")
 _CHOICES = {None: (*_DUE, *_SUSPECTS), True: _SUSPECTS, False: _DUE}
 
 
-def suspects(db: Database, works: Iterable[int], now: float) -> int:
+def suspects(db: Database, works: Iterable[int], now: float, backfills: Iterable[int]) -> int:
     """How many tasks are due over which a worker died."""
     return sum(
-        db.execute(f"SELECT count(*) FROM task WHERE work = ? AND {condition} <= ?", work, micros(now))[0][0]
-        for work in works
+        db.execute(
+            f"SELECT count(*) FROM task WHERE work = ? AND backfill = ? AND {condition} <= ?", *queue, micros(now)
+        )[0][0]
+        for queue in _queues(db, works, backfills)
         for condition in _SUSPECTS
     )
 
 
 def lease(
-    db: Database, works: Iterable[int], owner: str, most: int, now: float, until: float, *, suspects: bool | None = None
+    db: Database,
+    works: Iterable[int],
+    owner: str,
+    most: int,
+    now: float,
+    until: float,
+    *,
+    backfills: Iterable[int] = (),
+    suspects: bool | None = None,
+    turn: int = 0,
 ) -> list[Leased]:
-    """Lease tasks, those that are due for the longest first (see `Store.lease`)."""
+    """Lease tasks, each queue its part, and in each those that are due for the longest first (see `Store.lease`)."""
     with db.transaction():
-        ready: list[tuple[int, int, int]] = []  # due, id, seq
-        for work in works:
-            for condition in _CHOICES[suspects]:
-                ready += db.execute(
-                    f"SELECT due, id, seq FROM task WHERE work = ? AND {condition} <= ? ORDER BY due LIMIT ?",
-                    *(work, micros(now), most),
-                )
-        ready = sorted(ready)[:most]
-        ids = [task for _, task, _ in ready]
+        due = {queue: _due(db, queue, _CHOICES[suspects], micros(now), most) for queue in _queues(db, works, backfills)}
+        ids = shared(due, _in_hand(db, owner, due), most, turn)
         let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
         db.executemany(
             "UPDATE task SET crashes = crashes + CASE WHEN state = 'leased' THEN 1 ELSE 0 END, state = 'leased',"
-            " attempts = attempts + 1,"
-            " owner = ?, until = ?, leased_turns = turns WHERE id = ?",
+            " attempts = attempts + 1, owner = ?, until = ?, leased_turns = turns WHERE id = ?",
             [(owner, micros(until), task) for task in ids],
         )
         _give_up_the_gone(db, ids)
-        columns = "id, work, seq, attempts, pi, failures, crashes, reason"
+        columns = "id, work, seq, attempts, pi, failures, crashes, reason, backfill"
         leased = db.among(f"SELECT {columns} FROM task WHERE state = 'leased' AND id IN {{}}", ids)
         seqs = {seq for _, _, seq, *_ in leased}
         rows = {row[0]: row_of(row) for row in db.among(f"SELECT {ROW} FROM trace WHERE seq IN {{}}", seqs)}
@@ -70,6 +76,31 @@ def lease(
         Leased(task, work, rows[seq], attempt, pi, zlib.decompress(bodies[seq]) if seq in bodies else None, *more)
         for task, work, seq, attempt, pi, *more in sorted(leased, key=lambda each: order_of[each[0]])
     ]
+
+
+def _queues(db: Database, works: Iterable[int], backfills: Iterable[int]) -> list[Queue]:
+    """The live queue of each work, and that of each back-fill that is running."""
+    return [(work, 0) for work in works] + running(db, backfills)
+
+
+def _due(db: Database, queue: Queue, conditions: Sequence[str], now: int, most: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for condition in conditions:
+        found += db.execute(
+            f"SELECT due, id FROM task WHERE work = ? AND backfill = ? AND {condition} <= ? ORDER BY due LIMIT ?",
+            *(*queue, now, most),
+        )
+    return sorted(found)[:most]
+
+
+def _in_hand(db: Database, owner: str, queues: Iterable[Queue]) -> dict[Queue, int]:
+    """How many tasks of each queue a worker has."""
+    found = db.among(
+        "SELECT work, backfill FROM task WHERE state = 'leased' AND owner = ? AND work IN {}",
+        {work for work, _ in queues},
+        owner,
+    )
+    return Counter((work, backfill) for work, backfill in found)
 
 
 def _give_up_the_gone(db: Database, ids: Sequence[int]) -> None:
@@ -159,7 +190,7 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
                 _book(db, each.budget, nano((score.cost or Cost()).amount))
                 if found:
                     task = _Task(found[0][:-1])
-                    spending.judged(micros(now), task.flow, task.scorer, score)
+                    spending.judged(micros(now), task.flow, task.scorer, score, kept=False)
             if score is not None:
                 paid.add(key)
         db.executemany(
@@ -176,15 +207,16 @@ class _Task:
 
     def __init__(self, row: tuple[Any, ...]) -> None:
         self.id, self.work, self.seq, self.pi, self.turns, self.leased_turns, self.budget, self.reserved = row[:8]
-        self.flow, self.scorer, self.fingerprint, self.source = row[8:12]
-        self.place = Place(*row[12:])
+        self.backfill, self.flow, self.scorer, self.fingerprint, self.source = row[8:13]
+        self.place = Place(*row[13:])
 
 
 def _settle(db: Database, task: _Task, settled: Settled, now: int, rollup: Rollup, spending: Spending) -> None:
     score = settled.score
     _pay(db, task, score, settled.budget)
     if score is not None:
-        spending.judged(now, task.flow, task.scorer, score)
+        kept = settled.retry_at is None and settled.state == "waiting"
+        spending.judged(now, task.flow, task.scorer, score, kept=kept)
     if settled.retry_at is not None:
         _stay(db, task, "waiting", settled.reason, due=micros(settled.retry_at), failed=settled.counts)
         _give_up_the_gone(db, [task.id])
@@ -198,6 +230,8 @@ def _settle(db: Database, task: _Task, settled: Settled, now: int, rollup: Rollu
             _stay(db, task, "waiting", "")
         else:
             db.execute("DELETE FROM task WHERE id = ?", task.id)
+            if task.backfill:
+                db.execute("UPDATE backfill SET done = done + 1 WHERE id = ?", task.backfill)
 
 
 def _stay(db: Database, task: _Task, state: str, reason: str, *, due: int | None = None, failed: bool = False) -> None:

@@ -255,6 +255,6 @@ def _conflict(kept: KeptRun, upload: Upload) -> Problem:
         differs = sorted(key for key in mine.keys() | other.keys() if mine.get(key) != other.get(key))
     except (ValueError, RecursionError):
         differs = ["header"]
-    what = f"its {', '.join(differs)} differ" if differs else "its header is the same, its rows are not"
+    what = f"it differs in {', '.join(differs)}" if differs else "its header is the same, its rows are not"
     sizes = f"{kept.size:,} bytes are kept ({kept.digest[:12]}), {upload.size:,} are pushed ({upload.digest[:12]})"
     return Problem(upload.run, f"another journal is kept under this id: {what}; {sizes}")

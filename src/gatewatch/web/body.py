@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 PATIENCE_S = 30.0
 """How long a body may take to arrive, all in all."""
-_STEP = 1 << 20
+_STEP = 1 << 18
 _MEMBERS = 64
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -86,6 +86,7 @@ class Bodies:
             async with asyncio.timeout(self.patience_s):
                 async for part in request.stream():
                     if hold.size + len(part) > most:
+                        parts.clear()  # an error keeps what its frames have, for as long as it is being told
                         raise _too_long(most)
                     hold.take(len(part))
                     parts.append(part)
@@ -102,35 +103,44 @@ class Bodies:
 
 
 def unpacked(data: bytes, window: int, most: int, take: Callable[[int], None]) -> bytes:
-    """What a packed body says, at most so many bytes; `take` is asked for room with each step of it.
+    """What a packed body says, at most so many bytes. It is measured first, and then `take` is asked for the room.
 
     Raises:
         Refused: it is longer (413), damaged or cut off (400).
     """
-    parts: list[bytes] = []
-    total = members = 0
-    while members < _MEMBERS:  # each costs a copy of what is behind it
-        reader = zlib.decompressobj(window)
-        try:
-            while not reader.eof:
-                part = reader.decompress(data, _STEP)
-                data = reader.unconsumed_tail
-                total += len(part)
-                if total > most:
-                    raise _too_long(most)
-                take(len(part))
-                parts.append(part)
-                if not part and not data and not reader.eof:
-                    raise Refused(400, "the body is cut off: it does not unpack to its end", where="content-encoding")
-        except zlib.error as error:
-            if window == zlib.MAX_WBITS and not total:  # "deflate" without its wrapping, as some clients send it
-                window = -zlib.MAX_WBITS
+    try:
+        members = list(_measured(data, window, most))
+    except zlib.error as error:
+        raise Refused(400, f"the body does not unpack: {error}", where="content-encoding") from None
+    take(sum(size for _, _, size in members))
+    return b"".join(zlib.decompress(part, way, max(1, size)) for part, way, size in members)
+
+
+def _measured(data: bytes, window: int, most: int) -> Iterator[tuple[bytes, int, int]]:
+    """The pieces of a packed body, each with how it is packed and how long it is unpacked; nothing is kept of them."""
+    total = 0
+    for _ in range(_MEMBERS):  # each costs a copy of what is behind it
+        reader, left, size = zlib.decompressobj(window), data, 0
+        while not reader.eof:
+            try:
+                part = reader.decompress(left, _STEP)
+            except zlib.error:
+                if window != zlib.MAX_WBITS or size:
+                    raise
+                # "deflate" without its wrapping, as some clients send it
+                window, reader = -zlib.MAX_WBITS, zlib.decompressobj(-zlib.MAX_WBITS)
                 continue
-            raise Refused(400, f"the body does not unpack: {error}", where="content-encoding") from None
-        data = reader.unused_data
-        members += 1
+            left, size = reader.unconsumed_tail, size + len(part)
+            if total + size > most:
+                raise _too_long(most)
+            if not part and not left and not reader.eof:
+                raise Refused(400, "the body is cut off: it does not unpack to its end", where="content-encoding")
+        total += size
+        rest = reader.unused_data
+        yield data[: len(data) - len(rest)], window, size
+        data = rest
         if not data or window < 0:
-            return b"".join(parts)
+            return
     raise Refused(400, f"the body is packed in more than {_MEMBERS} pieces", where="content-encoding")
 
 

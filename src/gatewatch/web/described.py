@@ -16,6 +16,7 @@ _SAID = {
     "401": "There is no token, or it is good for nothing.",
     "403": "The token's role may not do this.",
     "408": "The body did not arrive in time.",
+    "409": "Another is kept under this name, and stays.",
     "413": "The body is too long.",
     "415": "It is of a type, or packed in a way, that is not taken.",
     "422": "It is of another shape.",
@@ -55,7 +56,8 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
                 operation["responses"] |= refusals("503")
             else:
                 operation["responses"] |= refusals(*READING)
-    document["paths"] |= _sending(body)
+    for path, methods in _sending(body).items():
+        document["paths"].setdefault(path, {}).update(methods)
     return document
 
 

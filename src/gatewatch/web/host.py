@@ -21,7 +21,7 @@ from gatewatch.web.visitors import Visitors
 from gatewatch.web.writing import Writer
 
 _log = logging.getLogger("gatewatch")
-HELD_BYTES = 48_000_000
+HELD_BYTES = 32_000_000
 """How many bytes of bodies are in memory at once, packed and unpacked; a body of the greatest length has to fit."""
 
 
@@ -62,7 +62,7 @@ class Host:
         self.base = base
         self.clock = clock
         self.metrics = Metrics()
-        self.held = Held(max(HELD_BYTES, 2 * serving.max_body))
+        self.held = Held(max(HELD_BYTES, serving.max_body + serving.max_body // 4))
         self.bodies = Bodies(serving.max_body, self.held)
         self._served: dict[str, Served] = {}
         self._opening = Lock()

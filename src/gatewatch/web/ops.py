@@ -65,4 +65,4 @@ def _gauges(host: Host, served: list[Served], counted: dict[str, tuple[float, Co
         now = host.clock()
         heard = each.store.workers(now - _SEEN_S)
         if heard:
-            yield "gatewatch_worker_seconds", project, max(0.0, now - max(at for at, _ in heard.values()))
+            yield "gatewatch_worker_seconds", project, max(0.0, now - max(each.at for each in heard.values()))

@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatewatch.core import codec, marks
-from gatewatch.online.spending import KEYS, as_rows, month_of, spending
-from gatewatch.online.trends import trend
+from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
+from gatewatch.online.trends import erased, trend
 from gatewatch.online.worker import ENDED
-from gatewatch.store import access
 from gatewatch.store.rows import Row
 from gatewatch.web.host import Host, Served
 from gatewatch.web.refusals import Refused, as_json
@@ -96,8 +95,14 @@ def router(host: Host) -> APIRouter:
         except ValueError as error:
             raise Refused(422, str(error), where="query.month") from None
         keys = ["kind", *dict.fromkeys(each for each in keys if each != "kind")]
-        rows = as_rows(keys, await _in_thread(lambda: spending(served.store, since, until, keys)))
-        return as_json({"kind": "gatewatch.costs", "version": 1, "since": since, "until": until, "rows": rows})
+
+        def found_() -> dict[str, Any]:
+            rows = as_rows(keys, spending(served.store, since, until, keys))
+            told = {"since": since, "until": until, "rows": rows, "erased": erased(served.store, since, until)}
+            chosen = sampled(served.store, since, until)
+            return told | ({"sampled": chosen} if chosen else {})
+
+        return as_json({"kind": "gatewatch.costs", "version": 1, **await _in_thread(found_)})
 
     @found.get("/workers")
     async def workers(request: Request) -> Response:
@@ -108,11 +113,12 @@ def router(host: Host) -> APIRouter:
         told = [
             {
                 "name": name,
-                "at": at,
-                "note": note,
-                "at_work": note != ENDED and abs(now - at) < _HEALTHY_S,
+                "at": each.at,
+                "note": each.note,
+                "at_work": each.note != ENDED and abs(now - each.at) < _HEALTHY_S,
+                "scorers": each.scorers,
             }
-            for name, (at, note) in heard.items()
+            for name, each in heard.items()
         ]
         return as_json({"kind": "gatewatch.workers", "version": 1, "workers": told})
 
@@ -124,7 +130,7 @@ def _whole(served: Served, visitor: Visitor, name: str, now: float) -> dict[str,
     row = served.store.find(name) if len(name) <= _LONGEST else None
     if row is None:
         raise Refused(404, "no such request is stored", where="path.trace")
-    access.audit(served.reading, who=visitor.token, action="read", what=row.id, now=now)
+    served.store.note(now, visitor.token, "read", row.id)
     payload = served.store.payload(row.seq)
     scores = [
         {"author": each.author, "at": each.at, "pi": each.pi, **msgspec.to_builtins(each.score)}

@@ -9,9 +9,8 @@ GET  /v1/runs/{run}                 the journal, line by line
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from msgspec import Struct
@@ -24,32 +23,15 @@ from gatewatch.offline.journal import header_of
 from gatewatch.offline.result import NAME
 from gatewatch.store.base import Store
 from gatewatch.store.uploads import LONGEST, PART, AnotherJournal, KeptRun, NotBegun, Upload, parts_of
+from gatewatch.web.described import refusals
+from gatewatch.web.host import Host
 from gatewatch.web.refusals import Refused, as_json
-
-Need = Literal["push", "read"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_HEADER = 256_000
 _ROOM = 2 * _LONGEST_HEADER  # a header's quotation marks are escaped within the announcement
 _MOST = 1000
 _RULE = "lower-case letters, digits, dots, dashes and underscores, 100 at most"
-
-
-class Entered(Struct, frozen=True):
-    """Whoever asked may do it: the store of their project, and who they are, as it is kept beside what they push."""
-
-    store: Store
-    who: str = ""
-
-
-class Reads(Protocol):
-    """How a body is read: unpacked, at most so many bytes (see `web.body.Bodies.read`)."""
-
-    def __call__(
-        self, request: Request, make: Callable[[bytes], bytes], *, most: int | None = None
-    ) -> AbstractAsyncContextManager[tuple[bytes, int]]:
-        """The body as `make` has it, and its length."""
-        ...
 
 
 class _Announced(Struct, frozen=True):
@@ -64,63 +46,70 @@ Run = Annotated[str, Path(description="The run's id.")]
 Digest = Annotated[str, Query(description="The SHA-256 of the whole journal, in hex.")]
 
 
-def router(enter: Callable[[Request, Need], Awaitable[Entered]], read: Reads, clock: Callable[[], float]) -> APIRouter:
-    """The routes of runs.
-
-    Args:
-        enter: says who asks, or refuses: "push" takes a role that may send, "read" one that may look.
-        read: reads a body.
-        clock: gives seconds since the epoch.
-    """
+def router(host: Host) -> APIRouter:
+    """The routes of runs."""
     routes = APIRouter(prefix="/v1/runs", tags=["runs"])
 
-    @routes.post("/{run}", openapi_extra=_body("application/json"), responses=_SAYS[400, 409, 413])
+    async def enter(request: Request, need: Literal["push", "read"]) -> tuple[Store, str]:
+        visitor = await host.visitors.who(request, need)
+        return (await host.served(visitor.project)).store, visitor.token
+
+    @routes.post(
+        "/{run}", openapi_extra=_body("application/json"), responses=dict(refusals("408", "409", "413", "415").items())
+    )
     async def begin(request: Request, run: Run) -> Response:
         """Announce a run's journal, and learn which parts of it are missing."""
-        entered = await enter(request, "push")
-        async with read(request, bytes, most=_ROOM) as (data, _):
-            upload = _announced(run, data, entered.who)
-        begun = await _asked(entered.store.begin_upload, upload, clock())
+        store, who = await enter(request, "push")
+        async with host.bodies.read(request, bytes, most=_ROOM) as (data, _):
+            upload = _announced(run, data, who)
+        begun = await _asked(store.begin_upload, upload, host.clock())
         return as_json({"run": run, "kept": begun.kept, "missing": begun.missing, "part_bytes": PART})
 
-    @routes.put("/{run}/parts/{part}", openapi_extra=_body("application/octet-stream"), responses=_SAYS[400, 404, 413])
+    @routes.put(
+        "/{run}/parts/{part}",
+        openapi_extra=_body("application/octet-stream"),
+        responses=dict(refusals("408", "413", "415").items()),
+    )
     async def put(
         request: Request, run: Run, part: Annotated[int, Path(ge=0, lt=parts_of(LONGEST))], digest: Digest
     ) -> Response:
         """Send a part of a journal that was announced."""
-        entered = await enter(request, "push")
-        async with read(request, bytes, most=PART) as (data, _):
-            await _asked(entered.store.put_part, _named(run), _digest(digest), part, data)
+        store, _ = await enter(request, "push")
+        async with host.bodies.read(request, bytes, most=PART) as (data, _):
+            await _asked(store.put_part, _named(run), _digest(digest), part, data)
         return as_json({"run": run, "part": part})
 
-    @routes.post("/{run}/done", responses=_SAYS[400, 404, 409])
+    @routes.post("/{run}/done", responses=dict(refusals("409").items()))
     async def done(request: Request, run: Run, digest: Digest) -> Response:
         """Say that all parts of a journal were sent: it is kept if it is whole and as announced."""
-        entered = await enter(request, "push")
-        kept = await _asked(entered.store.finish_upload, _named(run), _digest(digest), clock())
+        store, _ = await enter(request, "push")
+        kept = await _asked(store.finish_upload, _named(run), _digest(digest), host.clock())
         return as_json(told(kept))
 
     @routes.get("")
     async def listed(
         request: Request,
-        suite: str = "",
-        since: Annotated[float, Query(ge=0, description="Seconds since the epoch.")] = 0.0,
+        suite: Annotated[str, Query(max_length=100)] = "",
+        since: Annotated[
+            float, Query(ge=0, le=1e11, allow_inf_nan=False, description="Seconds since the epoch.")
+        ] = 0.0,
         limit: Annotated[int, Query(ge=1, le=_MOST)] = 50,
     ) -> Response:
         """The runs that are kept, the latest first."""
-        entered = await enter(request, "read")
-        found = await asyncio.to_thread(lambda: entered.store.runs(suite, since=since, most=limit))
+        store, _ = await enter(request, "read")
+        found = await asyncio.to_thread(lambda: store.runs(suite, since=since, most=limit))
         return as_json({"kind": "gatewatch.runs", "version": 1, "runs": [told(each) for each in found]})
 
-    @routes.get("/{run}", responses=_SAYS[404,])
+    @routes.get("/{run}")
     async def journal(request: Request, run: Run) -> Response:
-        """A run's journal, as it was pushed."""
-        entered = await enter(request, "read")
-        kept = await asyncio.to_thread(entered.store.run, run)
+        """A run's journal, as it was pushed. That it was read is noted."""
+        store, who = await enter(request, "read")
+        kept = await asyncio.to_thread(store.run, run)
         if kept is None:
             raise Refused(404, f"no run {run[:100]!r} is kept here", hint="GET /v1/runs lists them")
+        await asyncio.to_thread(store.note, host.clock(), who, "read", f"run {kept.run}")
         headers = {"content-length": str(kept.size), "x-gatewatch-digest": kept.digest}
-        return StreamingResponse(_parts(entered.store, kept), headers=headers, media_type="application/x-ndjson")
+        return StreamingResponse(_parts(store, kept), headers=headers, media_type="application/x-ndjson")
 
     return routes
 
@@ -193,21 +182,3 @@ def _digest(text: str) -> str:
 
 def _body(media_type: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {media_type: {}}}}
-
-
-class _Says:
-    """Statuses by which a route refuses, for its description."""
-
-    def __getitem__(self, statuses: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
-        return {each: {"description": _MEANING[each]} for each in (401, 403, *statuses)}
-
-
-_MEANING = {
-    400: "It cannot be read.",
-    401: "No token that is good.",
-    403: "The token's role may not do this.",
-    404: "There is none.",
-    409: "Another journal is kept under this id.",
-    413: "It is too long.",
-}
-_SAYS = _Says()

@@ -18,10 +18,11 @@ from gatewatch.store import access
 from gatewatch.store.database import Database
 from gatewatch.web.refusals import Refused
 
-Need = Literal["ingest", "feedback", "read", "review", "admin"]
+Need = Literal["ingest", "feedback", "push", "read", "review", "admin"]
 MAY: dict[Need, frozenset[access.Role]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "feedback": frozenset({"feedback", "ingest", "admin"}),
+    "push": frozenset({"ingest", "review", "admin"}),
     "read": frozenset({"read", "review", "admin"}),
     "review": frozenset({"review", "admin"}),
     "admin": frozenset({"admin"}),

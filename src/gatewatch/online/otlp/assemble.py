@@ -18,6 +18,7 @@ from gatewatch.online.otlp.traceloop import unwrapped
 from gatewatch.online.serialise import as_input, cut_to
 
 MOST_BYTES = 1 << 20
+_BARE = 400  # bytes of a span without what was said, or less
 _AGENT = 5  # ranks of flows from here on hold of a root alone
 _MOST_DOCUMENTS, _MOST_TAGS = 200, 64
 _NO_SPAN = "the span of some log records did not arrive"
@@ -27,7 +28,8 @@ _MAYBE_CUT = "no finish reason is given: the stream may have been cut"
 _LENGTH = "an answer stopped at its limit of tokens"
 _STATED_CUT = ("error", "cut", "aborted", "cancelled", "canceled", "disconnect")
 _STATED_LENGTH = ("length", "max_tokens", "model_length", "max_output_tokens")
-_STREAM = re.compile(r"<(?:async_)?generator object|<coroutine object|<[\w.]*Stream\w* object")
+_OBJECT = re.compile(r"<(?:async_)?generator object|<coroutine object|<[\w.]*Stream\w* object|ChatMessage\(")
+_UNIQUE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{16,}|[0-9]{6,}")
 _ANONYMOUS = "unknown_service"
 
 
@@ -52,7 +54,13 @@ def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
         size += len(body)
         given.append(parts_of.decode(body))
     made = _assembled(given)
-    return made if size <= most else made._replace(trace=cut_to(made.trace, most))
+    if size <= most:
+        return made
+    trace = cut_to(made.trace, most)
+    if made.trace.spans and not trace.spans:  # too many for their texts alone to be cut
+        bare = tuple(replace(each, input=None, output=None, attributes={}) for each in made.trace.spans)
+        trace = replace(trace, spans=bare[: most // _BARE])
+    return made._replace(trace=trace)
 
 
 def _assembled(given: Sequence[Part]) -> Assembled:
@@ -60,7 +68,7 @@ def _assembled(given: Sequence[Part]) -> Assembled:
     spans = _joined([each for each in given if not each.log], [each for each in given if each.log], flaws)
     if not spans:
         raise ValueError("there is no span")
-    spans.sort(key=lambda each: (each.started, bool(each.parent)))
+    spans.sort(key=lambda each: (each.started, bool(each.parent), each.span))
     if len(spans) > MOST_LIVE_SPANS:
         flaws.append(f"{len(spans)} spans, of which {MOST_LIVE_SPANS} are kept")
         root = _root(spans)
@@ -161,13 +169,13 @@ def _named_inputs(spans: list[Part]) -> None:
             waiting = asked.get(each.name)
             named = waiting.pop(0) if waiting else None
             if not isinstance(named, dict):
-                named = {} if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
+                named = None if each.input is None or each.input == "" else {"input": unwrapped(each.input)}
             spans[place] = replace(each, input=named)
         elif each.kind == "tool":
             if waiting := asked.get(each.name):
                 waiting.pop(0)
-            if each.input.keys() == {"args", "kwargs"}:
-                inner = unwrapped(each.input)
+            inner = unwrapped(each.input)
+            if inner is not each.input:
                 spans[place] = replace(each, input=inner if isinstance(inner, dict) else {"input": inner})
 
 
@@ -207,7 +215,7 @@ def _whole(root: Part, spans: list[Part], tree: Tree, extra: Usage | None, share
         redacted=_redacted(spans),
         flaws=tuple(dict.fromkeys(flaws))[:MOST_FLAWS],
     )
-    told = bool(asked) or spoken is not None or any(each.input is not None or each.output is not None for each in made)
+    told = bool(asked) or spoken is not None or any(each.input or each.output for each in made)
     return Assembled(trace, share, told)
 
 
@@ -222,7 +230,7 @@ def _flow(root: Part, spans: list[Part]) -> str:
         return min(stated, key=lambda each: each.rank).flow
     service = _first("service", root, spans)
     named = bool(service) and not service.startswith(_ANONYMOUS)
-    return service if named and (root.kind == "llm" or not root.name) else root.name or service
+    return service if named and (root.kind == "llm" or not root.name) else _UNIQUE.sub("*", root.name) or service
 
 
 def _versions(root: Part, spans: list[Part]) -> dict[str, str]:
@@ -258,9 +266,8 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
     stated = next((each.trace_input for each in spans if each.trace_input is not None), root.input)
     if stated is None or stated in ("", {}):
         stated = next((each.input for each in calls if each.input is not None), None)
-    stated = unwrapped(stated)
-    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
-        stated = conversation(messages(stated, {})) or stated
+    elif root.kind != "llm":
+        stated = _unwrapped(stated)
     listing = _messages(stated)
     if listing:
         users = [each for each in listing if each.get("role") == "user"]
@@ -269,6 +276,14 @@ def _asked(root: Part, spans: list[Part], calls: list[Part]) -> str | dict[str, 
         return {"messages": listing}
     found: str | dict[str, Any] = as_input(stated)
     return found or ""
+
+
+def _unwrapped(stated: Any) -> Any:
+    """What a function was called with; of the forms that messages have, the one."""
+    stated = unwrapped(stated)
+    if isinstance(stated, list) or (isinstance(stated, dict) and isinstance(stated.get("messages"), list)):
+        return conversation(messages(stated, {})) or stated
+    return stated
 
 
 def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
@@ -286,16 +301,19 @@ def _answered(root: Part, spans: list[Part], calls: list[Part]) -> Any:
 
 
 def _unread(stated: Any) -> bool:
-    """Whether what was given back is a stream that nobody had read yet, of which there is but the name."""
+    """Whether what was given back is a stream or an object of which there is but the name."""
     if isinstance(stated, dict):
-        return "response_gen" in stated
-    return isinstance(stated, str) and _STREAM.match(stated) is not None
+        replies = [one for each in stated.values() if isinstance(each, dict) for one in each.get("replies") or ()]
+        return "response_gen" in stated or any(isinstance(each, str) and _OBJECT.match(each) for each in replies)
+    return isinstance(stated, str) and _OBJECT.match(stated) is not None
 
 
 def _last_said(stated: Any) -> Any:
     """The answer in what a framework gave back: the last message of its state, or the message that it is."""
     if not isinstance(stated, dict):
         return stated
+    if isinstance(stated.get("raw"), str) and "tasks_output" in stated:  # of a crew
+        return stated["raw"]
     is_message = {"role", "content"} <= stated.keys() or (isinstance(stated.get("data"), dict) and "type" in stated)
     if not (is_message or "messages" in stated or "choices" in stated):
         return stated

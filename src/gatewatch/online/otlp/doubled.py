@@ -21,21 +21,24 @@ class Tree:
 
     def __init__(self, parts: Iterable[Part]) -> None:
         self.nodes: Nodes = {each.span: each for each in parts}
-        self.parents: dict[str, str] = {}
-        for each in self.nodes.values():
-            if each.parent in self.nodes and not self._below(each.parent, each.span):
-                self.parents[each.span] = each.parent
+        self.parents = {each.span: each.parent for each in self.nodes.values() if each.parent in self.nodes}
+        self._cut_circles()
         self.inside: dict[str, list[str]] = {}
         for inner, outer in self.parents.items():
             self.inside.setdefault(outer, []).append(inner)
 
-    def _below(self, span: str, above: str) -> bool:
-        """Whether a span is another, or stands inside it, by the parents that are known so far."""
-        while span:
-            if span == above:
-                return True
-            span = self.parents.get(span, "")
-        return False
+    def _cut_circles(self) -> None:
+        """Let a span of each circle of parents stand inside of none."""
+        led_out: set[str] = set()
+        for span in self.nodes:
+            path: dict[str, None] = {}
+            while span in self.parents and span not in led_out:
+                if span in path:
+                    del self.parents[span]
+                    break
+                path[span] = None
+                span = self.parents[span]  # noqa: PLW2901 - the way up
+            led_out.update(path)
 
     def deepest_first(self) -> list[str]:
         """All spans, each before those that it stands inside of."""
@@ -70,7 +73,7 @@ def count_once(tree: Tree) -> Usage | None:
         inside = [call for each in tree.inside.get(span, ()) for call in calls.pop(each, [])]
         if tree.nodes[span].kind == "llm":
             inside = [_model_call(tree, span, inside)] if len(inside) < 2 else _around(tree, span, inside)
-        calls[span] = inside
+        calls[span] = inside if tree.nodes[span].kind != "tool" else []  # a tool's model calls are its own
         below = [each for each in tree.inside.get(span, ()) if each in known]
         part = tree.nodes[span]
         known[span] = any(known[each] for each in below) or (part.kind == "llm" and part.usage is not None)

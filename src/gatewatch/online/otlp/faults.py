@@ -23,6 +23,7 @@ _BY_TYPE = (
     (re.compile(r"bad.?request|invalid.?request", re.IGNORECASE), 400),
 )
 _TIMEOUT = re.compile(r"time.?out|timed.?out|deadline.?exceeded", re.IGNORECASE)
+_ANY = ("", "Exception", "Error", "_OTHER")
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -49,7 +50,7 @@ def failed(span: RawSpan) -> Failed | None:
         said, _, rest = said.partition(_TRACEBACK)
         detail = detail or _TRACEBACK + rest
     said = said.strip()
-    kind = kind or _named(said)
+    kind = _named(said) or kind if kind in _ANY else kind
     status = count(first(given, "http.response.status_code", "http.status_code"))
     if status is None or not 400 <= status <= 599:
         status = int(stated) if stated.isdigit() and len(stated) == 3 else _implied(known, kind, said)

@@ -10,9 +10,9 @@ from typing import Any
 
 from gatewatch.core.trace import SpanKind
 from gatewatch.online.otlp.flat import Attributes, Event
-from gatewatch.online.otlp.messages import Message, answer, arguments, conversation, message, messages, says
+from gatewatch.online.otlp.messages import Message, answer, arguments, as_text, conversation, message, messages, says
 from gatewatch.online.otlp.part import Found, add, put
-from gatewatch.online.otlp.reading import first, name, nested, number, parsed, price, text, usage_of
+from gatewatch.online.otlp.reading import documents, first, name, nested, number, parsed, price, text, usage_of
 
 KINDS: dict[str, SpanKind] = {
     "chat": "llm",
@@ -25,9 +25,20 @@ KINDS: dict[str, SpanKind] = {
     "retrieval": "retrieval",
     "retrieve": "retrieval",
 }
+_MERGED = "(merged tools)"  # what the Agent Development Kit calls the sum of several calls
 _STEPS = ("invoke_agent", "create_agent", "invoke_workflow", "plan", "agent", "handoff")
-_INPUT = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")
-_OUTPUT = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens")
+_INPUT = (
+    "gen_ai.usage.input_tokens",
+    "gen_ai.usage.prompt_tokens",
+    "llm.usage.prompt_tokens",
+    "gen_ai.response.prompt_tokens",
+)
+_OUTPUT = (
+    "gen_ai.usage.output_tokens",
+    "gen_ai.usage.completion_tokens",
+    "llm.usage.completion_tokens",
+    "gen_ai.response.completion_tokens",
+)
 _READ = (
     "gen_ai.usage.cache_read.input_tokens",
     "gen_ai.usage.cache_read_input_tokens",
@@ -86,9 +97,9 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
                 "gen_ai.server.time_to_first_token",
             )
         ),
-        session=name(given.get("gen_ai.conversation.id")),
+        session=name(first(given, "gen_ai.conversation.id", "gcp.vertex.agent.session_id")),
     )
-    if operation.startswith("embed"):
+    if operation.startswith("embed") and found.get("kind") == "llm":
         add(found, "attributes", {"operation": "embeddings"})
         return
     if found.get("kind") == "tool":
@@ -96,8 +107,7 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
         return
     if found.get("kind") == "retrieval":
         put(found, input=first(given, "gen_ai.retrieval.query.text", "gen_ai.retrieval.query"))
-        listing = parsed(given.get("gen_ai.retrieval.documents"))
-        put(found, documents=tuple(_document(each) for each in listing) if isinstance(listing, list) else ())
+        put(found, documents=documents(parsed(given.get("gen_ai.retrieval.documents"))))
     agent = name(first(given, "gen_ai.workflow.name", "gen_ai.agent.name", "agent_name"))
     if agent and found.get("kind") != "llm":
         put(found, agent=agent)
@@ -105,6 +115,8 @@ def read(given: Attributes, events: list[Event], found: Found) -> None:
 
 
 def _kind(operation: str, given: Attributes) -> SpanKind | None:
+    if given.get("gen_ai.tool.name") == _MERGED:
+        return "step"
     if operation in KINDS:
         return KINDS[operation]
     if operation in _STEPS or "agent_name" in given:
@@ -155,19 +167,17 @@ def _tool(given: Attributes, events: list[Event], found: Found) -> None:
     )
     if made is not None:
         put(found, input=arguments(made, text(given.get("gen_ai.tool.name")), found))
-    put(found, output=parsed(result))
+    given_back = parsed(result)
+    put(found, output=as_text(given_back) if isinstance(given_back, list) else given_back)
     if events and ("input" not in found or "output" not in found):
         asked, spoken = said_by_events(events, found)
         if asked:
-            put(found, input=parsed(asked[-1].get("content")))
+            told = asked[-1].get("tool_calls")
+            put(found, input=told[0].get("arguments") if told else parsed(asked[-1].get("content")))
         if spoken:
             put(found, output=parsed(spoken[-1].get("content")))
     if named := name(given.get("gen_ai.tool.call.id")):
         add(found, "attributes", {"tool_call_id": named})
-
-
-def _document(each: Any) -> str | dict[str, Any]:
-    return each if isinstance(each, str | dict) else text(each)
 
 
 def _content(given: Attributes, events: list[Event], found: Found) -> None:
@@ -196,9 +206,12 @@ def _asked(given: Attributes, found: Found) -> str | list[Message]:
         made = messages(asked, found)
         if not made:
             return text(parsed(asked)) or text(asked)
-    if not made and (asked := parsed(given.get("gcp.vertex.agent.llm_request"))) is not None:
-        made = messages(asked.get("contents"), found) if isinstance(asked, dict) else []
     system = parsed(given.get("gen_ai.system_instructions"))
+    request = parsed(given.get("gcp.vertex.agent.llm_request"))
+    if not made and isinstance(request, dict):
+        made = messages(request.get("contents"), found)
+        config = request.get("config")
+        system = config.get("system_instruction") if isinstance(config, dict) else None
     if system and made and made[0].get("role") != "system":
         told = message({"role": "system", "parts": system if isinstance(system, list) else [text(system)]}, found)
         made = [*told, *made]
@@ -275,5 +288,12 @@ def said(event: str, body: Any, found: Found) -> tuple[list[Message], list[Messa
             inside = {"content": inside, "tool_calls": body.get("tool_calls")}
         return [], [one for one in message({**inside, "role": "assistant"}, found) if says(one)]
     each = {"role": _ROLES[event], **body}
-    each["content"] = parsed(each.get("content"), within="[") if event != "gen_ai.tool.message" else each.get("content")
+    inside = parsed(each.get("content"), within="[")
+    if isinstance(inside, list) and all(isinstance(part, dict) for part in inside) and _are_parts(inside, event):
+        each["content"] = inside
     return [one for one in message(each, found) if says(one)], []
+
+
+def _are_parts(inside: list[Any], event: str) -> bool:
+    """Whether a list is a message's content and not, in the place of a tool's text, a result that is a list."""
+    return event != "gen_ai.tool.message" or any("toolResult" in part or "text" in part for part in inside)

@@ -6,7 +6,19 @@ from gatewatch.core.trace import SpanKind, Usage
 from gatewatch.online.otlp.flat import Attributes
 from gatewatch.online.otlp.messages import answer, conversation, messages
 from gatewatch.online.otlp.part import Found, add, put
-from gatewatch.online.otlp.reading import count, first, moment, name, number, parsed, price, tags, text, usage_of
+from gatewatch.online.otlp.reading import (
+    count,
+    documents,
+    first,
+    moment,
+    name,
+    number,
+    parsed,
+    price,
+    tags,
+    text,
+    usage_of,
+)
 
 _KINDS: dict[str, SpanKind] = {"generation": "llm", "embedding": "llm", "tool": "tool", "retriever": "retrieval"}
 _OBSERVATION, _TRACE = "langfuse.observation.", "langfuse.trace."
@@ -46,8 +58,8 @@ def read(given: Attributes, started: int, found: Found) -> None:
         put(found, output=answer(spoken, found) if spoken else said)
     elif kind != "embedding":
         put(found, input=asked, output=said)
-    if kind == "retriever" and isinstance(said, list):
-        put(found, documents=tuple(each if isinstance(each, str | dict) else text(each) for each in said))
+    if kind == "retriever":
+        put(found, documents=documents(said))
 
 
 def _usage(details: Any) -> Usage | None:

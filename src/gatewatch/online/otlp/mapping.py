@@ -3,8 +3,6 @@
 What the project maps by `[ingest.map]` wins; then gatewatch.*; then the conventions, the more particular first.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
@@ -13,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gatewatch.core.people import hashed
+from gatewatch.core.w3c import share_of
 from gatewatch.online.otlp import genai, langfuse, openinference, others, traceloop, vercel
 from gatewatch.online.otlp.faults import failed
 from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
@@ -23,6 +22,7 @@ from gatewatch.online.otlp.reading import first, name, parsed, tags, text
 TARGETS = ("flow", "session", "user", "variant", "slice", "external_id", "tag")
 """What `[ingest.map]` may map an attribute to, besides version.NAME."""
 
+_OPENINFERENCE = "openinference"
 _MOST_SMALL, _SMALL, _PARAMETERS = 32, 200, 1000
 _SPOKEN = frozenset(
     (
@@ -84,9 +84,6 @@ _PARTICULARS = {
     "gen_ai.agent.name": "agent",
 }
 _PROVIDERS = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider")
-_HEAD_SAMPLED = re.compile(r"(?:^|;)th:([0-9a-f]{1,14})(?:;|$)")
-_HALVINGS = re.compile(r"(?:^|;)p:([0-9]{1,2})(?:;|$)")
-_ALL_HALVINGS = 63
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -105,7 +102,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     """What is kept of a span."""
     given, found = span.attributes, Found()
     heads = {key.partition(".")[0] for key in given}
-    _stated(given, span.source.resource, reading, found)
+    _stated(given, span.source.resource, reading, found, ours="gatewatch" in heads)
     if "langfuse" in heads:
         langfuse.read(given, span.started, found)
     if "openinference" in heads or "llm" in heads:
@@ -123,12 +120,15 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     if "gen_ai" in heads or "gcp" in heads or "agent_name" in heads or span.events:
         genai.read(given, span.events, found)
     _common(given, span.source.resource, reading, found)
-    add(found, "attributes", _particulars(given, reading))
+    add(found, "attributes", _particulars(given, heads, reading))
     if (fault := failed(span)) is not None:
         found["error"] = fault
+    if found.get("kind") == "tool" and span.source.scope.endswith(".instructor"):
+        found["kind"] = "step"  # it is a model call with a schema, wrapped
     embeds = found.get("attributes", {}).get("operation") == "embeddings"
     if embeds and found.get("kind") == "llm" and "usage" not in found:
         found["kind"] = "step"
+    _first_token(found, (span.ended - span.started) / 1e9)
     called, agent = found.pop("tool", ""), found.pop("agent", "")
     if agent and "flow" not in found:
         put(found, flow=agent, rank=5)
@@ -140,9 +140,9 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         name=(called if found.get("kind") == "tool" else "") or span.name[:400],
         started=span.started,
         ended=max(span.ended, span.started),
-        ok=span.status == 1,
+        ok=span.status == 1 and _OPENINFERENCE not in span.source.scope,  # which says so of all that raised nothing
         scope=span.source.scope,
-        share=share_of(span.state, reading.sampled),
+        share=share_of(span.state) or reading.sampled,
     )
 
 
@@ -162,7 +162,7 @@ def part_of_log(log: RawLog, order: int, reading: Reading) -> Part | None:
     put(found, input=conversation(asked), output=answer(spoken, found))
     for field in ("kind", "tool", "agent"):
         found.pop(field, None)
-    _stated(log.attributes, log.source.resource, reading, found)
+    _stated(log.attributes, log.source.resource, reading, found, ours=True)
     _common(log.attributes, log.source.resource, reading, found)
     return _part(
         found, trace=log.trace, span=log.span, name=event, log=True, order=order, started=log.at, scope=log.source.scope
@@ -175,20 +175,6 @@ def identity(log: RawLog) -> str:
     return blake2b(told, digest_size=8).hexdigest()
 
 
-def share_of(state: str, otherwise: float) -> float:
-    """The probability with which a trace was sampled, by its trace state: OpenTelemetry's threshold (th), or the
-    number of halvings (p) of before; in (0, 1]."""
-    for member in state.split(","):
-        key, _, said = member.strip().partition("=")
-        if key == "ot":
-            if found := _HEAD_SAMPLED.search(said):
-                refused = int(found[1].ljust(14, "0"), 16)
-                return (2**56 - refused) / 2**56
-            if (found := _HALVINGS.search(said)) and int(found[1]) < _ALL_HALVINGS:
-                return math.ldexp(1.0, -int(found[1]))
-    return otherwise
-
-
 def _part(found: Found, **more: Any) -> Part:
     for field in ("flaws", "documents"):
         if field in found:
@@ -196,7 +182,7 @@ def _part(found: Found, **more: Any) -> Part:
     return Part(**cast(dict[str, Any], {**found, **more}))
 
 
-def _stated(given: Attributes, resource: Attributes, reading: Reading, found: Found) -> None:
+def _stated(given: Attributes, resource: Attributes, reading: Reading, found: Found, *, ours: bool) -> None:
     """What the project maps, and what is stated by our own attributes: it wins over all conventions."""
     for attribute, target in reading.names.items():
         value = given.get(attribute, resource.get(attribute))
@@ -204,22 +190,21 @@ def _stated(given: Attributes, resource: Attributes, reading: Reading, found: Fo
             _state(target, value, found)
             if target == "flow":
                 put(found, rank=0)
-    if "gatewatch.flow" in given and "flow" not in found:
-        found["rank"] = 1
-    for target in TARGETS:
-        if (value := given.get(f"gatewatch.{target}")) is not None:
+    if not ours:
+        return
+    if "gatewatch.flow" in given:
+        put(found, rank=1)
+    for key, value in given.items():
+        head, _, target = key.partition(".")
+        if head == "gatewatch" and (target in TARGETS or target.startswith("version.")) and value is not None:
             _state(target, value, found)
-    if any(key.startswith("gatewatch.version.") for key in given):
-        for key, value in given.items():
-            if key.startswith("gatewatch.version."):
-                _state(key.removeprefix("gatewatch."), value, found)
 
 
 def _state(target: str, value: Any, found: Found) -> None:
     if target == "user":
         put(found, about_user=name(value))
     elif target == "tag":
-        found["tags"] = (*found.get("tags", ()), *tags(value))
+        found["more_tags"] = (*found.get("more_tags", ()), *tags(value))
     elif target.startswith("version."):
         add(found, "versions", {target.removeprefix("version."): name(value)})
     else:
@@ -229,6 +214,8 @@ def _state(target: str, value: Any, found: Found) -> None:
 def _common(given: Attributes, resource: Attributes, reading: Reading, found: Found) -> None:
     """What several conventions have in common, and what the resource says."""
     put(found, session=name(given.get("session.id")), tags=tags(given.get("tag.tags")))
+    if more := found.pop("more_tags", ()):
+        found["tags"] = tuple(dict.fromkeys((*more, *found.get("tags", ()))))
     user = found.pop("about_user", "") or name(first(given, "user.id", "enduser.id"))
     if user:
         found["user"] = hashed(user, reading.user_key)
@@ -237,15 +224,27 @@ def _common(given: Attributes, resource: Attributes, reading: Reading, found: Fo
     put(found, service=name(resource.get("service.name")))
 
 
-def _particulars(given: Attributes, reading: Reading) -> dict[str, Any]:
+def _first_token(found: Found, took: float) -> None:
+    """Have the first part come before the last: some state it in milliseconds, where seconds are meant."""
+    waited = found.get("first_token_s")
+    if waited is not None and waited > took:
+        found["first_token_s"] = waited / 1000
+        if waited / 1000 > took:
+            del found["first_token_s"]
+
+
+def _particulars(given: Attributes, heads: set[str], reading: Reading) -> dict[str, Any]:
     """Small things that a person would want to see: what the application added itself, and a call's parameters."""
     made: dict[str, Any] = {}
-    for key, value in given.items():
-        if key in _PARTICULARS:
-            made[_PARTICULARS[key]] = value
-        elif len(made) < _MOST_SMALL and _is_own(key) and _is_small(value) and reading.names.get(key) != "user":
-            made[key] = value
-    if provider := text(first(given, *_PROVIDERS)):
+    own = heads - _SPOKEN - _LONG
+    if own:
+        for key, value in given.items():
+            wanted = key.partition(".")[0] in own and reading.names.get(key) != "user"
+            if wanted and _is_small(value) and len(key) <= _SMALL and len(made) < _MOST_SMALL:
+                made[key] = value
+    if "gen_ai" in heads:
+        made |= {short: given[key] for key, short in _PARTICULARS.items() if key in given}
+    if own != heads and (provider := text(first(given, *_PROVIDERS))):
         made["provider"] = provider
     asked = given.get("llm.invocation_parameters")
     if isinstance(asked, str) and 2 < len(asked) <= _PARAMETERS:
@@ -254,11 +253,6 @@ def _particulars(given: Attributes, reading: Reading) -> dict[str, Any]:
             whole = {name: value for name, value in whole.items() if name not in _UNWANTED}
         made["parameters"] = whole
     return made
-
-
-def _is_own(key: str) -> bool:
-    """Whether an attribute is the application's, and of none of the conventions."""
-    return key.partition(".")[0] not in _SPOKEN and key not in _LONG
 
 
 def _is_small(value: Any) -> bool:

@@ -16,7 +16,8 @@ _TEXTS = ("text", "output_text", "input_text", "refusal", "tool_text", "")
 _CALLS = ("tool_call", "tool-call", "tool_use", "function_call")
 _RESULTS = ("tool_call_response", "tool-result", "tool_result", "function_call_output", "tool_response")
 _THOUGHTS = ("reasoning", "thinking", "redacted_thinking", "reasoning-delta")
-_MOST = 5000
+_BLOCK = frozenset(("text", "type"))
+_MOST, _MOST_CALLS = 5000, 500
 
 
 def messages(value: Any, found: Found) -> list[Message]:
@@ -93,7 +94,7 @@ def first_text(each: dict[str, Any], *names: str) -> str:
 def _once(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Calls that are told twice, in the content and beside it, told once."""
     made: list[dict[str, Any]] = []
-    for each in calls:
+    for each in calls[:_MOST_CALLS]:
         if not any(each == other or (each.get("id") and each.get("id") == other.get("id")) for other in made):
             made.append(each)
     return made
@@ -173,8 +174,8 @@ def _result(part: dict[str, Any]) -> Message:
 
 def as_text(value: Any) -> str:
     """What a tool gave, as text: that of its parts where it has some, else its JSON."""
-    if isinstance(value, list) and value and all(isinstance(each, dict) and "text" in each for each in value):
-        return "\n".join(text(each["text"]) for each in value)
+    if isinstance(value, list) and value and all(isinstance(each, dict) and each.keys() <= _BLOCK for each in value):
+        return "\n".join(text(each.get("text")) for each in value)
     if isinstance(value, str):
         return value
     from gatewatch.online.otlp.part import encode

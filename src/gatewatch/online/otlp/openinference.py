@@ -37,6 +37,9 @@ def read(given: Attributes, events: list[Event], started: int, found: Found) -> 
         finish=name(given.get("llm.finish_reason")),
         tags=tags(given.get("tag.tags")),
     )
+    if kind == "LLM" and "model" not in found:  # of a call that failed it stands only in what was asked
+        asked = parsed(given.get("llm.invocation_parameters"))
+        put(found, model=name(asked.get("model")) if isinstance(asked, dict) else "")
     if kind == "EMBEDDING":
         add(found, "attributes", {"operation": "embeddings"})
     if (version := name(given.get("llm.prompt_template.version"))) != "":

@@ -6,7 +6,7 @@ from gatewatch.core.trace import SpanKind
 from gatewatch.online.otlp.flat import Attributes
 from gatewatch.online.otlp.messages import answer, conversation, messages
 from gatewatch.online.otlp.part import Found, put
-from gatewatch.online.otlp.reading import first, name, parsed, text, usage_of
+from gatewatch.online.otlp.reading import documents, first, name, parsed, text, usage_of
 
 _LANGSMITH: dict[str, SpanKind] = {"llm": "llm", "embedding": "llm", "tool": "tool", "retriever": "retrieval"}
 _MLFLOW: dict[str, SpanKind] = {
@@ -26,15 +26,21 @@ def langsmith(given: Attributes, found: Found) -> None:
     about = [f"langsmith.metadata.{each}" for each in _THREAD]
     put(
         found,
-        session=name(first(given, "langsmith.trace.session_id", *about)),
+        session=name(first(given, *about)),  # langsmith.trace.session_id is a project's
         about_user=name(given.get("langsmith.metadata.user_id")),
         tags=tuple(filter(None, text(given.get("langsmith.span.tags")).split(", "))),
     )
     asked, said = parsed(given.get("gen_ai.prompt")), parsed(given.get("gen_ai.completion"))
+    if isinstance(said, dict) and said.keys() == {"output"}:
+        said = said["output"]
+    if said is None:
+        found["output"] = None  # not the wrapping, which would be read as an answer
     if kind == "llm":
         put(found, input=conversation(messages(asked, found)), output=_choice(said, found))
     elif kind:
         put(found, input=asked, output=said)
+    if kind == "retriever":
+        put(found, documents=documents(said))
 
 
 def mlflow(given: Attributes, found: Found) -> None:
@@ -48,6 +54,8 @@ def mlflow(given: Attributes, found: Found) -> None:
     said = parsed(given.get("mlflow.spanOutputs"), within='{["')
     if found.get("kind") == "llm":
         asked, said = conversation(messages(asked, found)) or asked, _choice(said, found)
+    if found.get("kind") == "retrieval":
+        put(found, documents=documents(said))
     put(found, input=asked, output=said, model=name(given.get("mlflow.llm.model")))
 
 

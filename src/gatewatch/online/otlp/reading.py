@@ -13,6 +13,7 @@ from gatewatch.core.trace import Usage
 from gatewatch.online.told import LONGEST_NAME
 
 _decode = msgspec.json.Decoder().decode
+_DEEPEST = 12
 _MOST_TAGS = 64
 _LARGEST = 1 << 53
 _DIGITS = re.compile(r"[0-9]{1,15}")
@@ -115,6 +116,29 @@ def tags(value: Any) -> tuple[str, ...]:
     return (name(value),) if isinstance(value, str) and value else ()
 
 
+def documents(value: Any) -> tuple[str | dict[str, Any], ...]:
+    """The documents that a search gave: of a list, or of an object that has one."""
+    if isinstance(value, dict):
+        value = next(
+            (value[key] for key in ("documents", "results", "output") if isinstance(value.get(key), list)), None
+        )
+    return tuple(map(document, value)) if isinstance(value, list) else ()
+
+
+def document(given: Any) -> str | dict[str, Any]:
+    """A document as text or as an object, in which its text is `text` where it was `page_content`."""
+    if not isinstance(given, dict):
+        return text(given)
+    about = given.get("metadata")
+    made = {
+        key: value for key, value in given.items() if key not in ("page_content", "type", "id") and value is not None
+    }
+    if "page_content" in given:
+        made["text"] = given["page_content"]
+    known = given.get("id") or (about.get("id") if isinstance(about, dict) else None)
+    return {"id": known, **made} if known else made
+
+
 def moment(value: Any) -> int | None:
     """A time in nanoseconds since the epoch, from ISO 8601."""
     try:
@@ -133,7 +157,7 @@ def nested(attributes: Mapping[str, Any], prefix: str) -> list[Any]:
     for key, value in attributes.items():
         if key.startswith(prefix):
             here = whole
-            steps = key[start:].split(".")
+            steps = key[start:].split(".", _DEEPEST)
             for step in steps[:-1]:
                 below = here.setdefault(step, {})
                 if not isinstance(below, dict):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gatewatch.core.traceparent import OURS, is_ours
 from gatewatch.online.otlp import decode, part
 from gatewatch.online.otlp.decode import Signal
-from gatewatch.online.otlp.flat import RawLog, RawSpan
+from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
 from gatewatch.online.otlp.mapping import Reading, identity, part_of, part_of_log
 from gatewatch.online.otlp.part import Part
 from gatewatch.online.otlp.reading import text
@@ -21,6 +21,8 @@ from gatewatch.store.rows import Piece
 
 MOST_PIECE = 1 << 20
 """The most bytes of one part; its texts are cut beyond that."""
+_LONGEST = 1 << 18
+_MOST_ATTRIBUTES, _MOST_EVENTS = 10_000, 1000
 _TRACE, _SPAN = 32, 16
 _HEX = frozenset("0123456789abcdef")
 _NO_ID = "span without a valid id"
@@ -80,7 +82,11 @@ def _span(span: RawSpan, rules: Rules, refused: Counter[str]) -> Piece | None:
     if not _valid(span.parent, _SPAN):
         span = span._replace(parent="")
     try:
-        body = _body(part_of(span, rules.reading), rules)
+        room = [MOST_PIECE]
+        attributes = _bounded(span.attributes, room)
+        events = [each._replace(attributes=_bounded(each.attributes, room)) for each in span.events[:_MOST_EVENTS]]
+        found = part_of(span._replace(attributes=attributes, events=events), rules.reading)
+        body = _body(found if room[0] > 0 else _flawed(found), rules)
     except Exception:  # whatever an instrumentation wrote into one span, the others are good
         refused[_UNREADABLE] += 1
         return None
@@ -95,8 +101,9 @@ def _log(log: RawLog, order: int, rules: Rules, refused: Counter[str]) -> Piece 
         refused[_OURS] += 1
         return None
     try:
-        found = part_of_log(log, order, rules.reading)
-        body = b"" if found is None else _body(found, rules)
+        room = [MOST_PIECE]
+        found = part_of_log(log._replace(attributes=_bounded(log.attributes, room)), order, rules.reading)
+        body = b"" if found is None else _body(found if room[0] > 0 else _flawed(found), rules)
         named = identity(log)
     except Exception:  # as above
         refused[_UNREADABLE] += 1
@@ -105,6 +112,24 @@ def _log(log: RawLog, order: int, rules: Rules, refused: Counter[str]) -> Piece 
         refused[_NO_CONTENT] += 1
         return None
     return Piece(log.trace, log.span, f"log:{named}", root=False, body=body)
+
+
+def _bounded(given: Attributes, room: list[int]) -> Attributes:
+    """Attributes with no more text than there is room for, which is taken of it: what is very long is not even read.
+
+    There is no room left where anything was cut.
+    """
+    took = sum(len(value) for value in given.values() if type(value) is str)
+    if took < room[0] and len(given) <= _MOST_ATTRIBUTES:
+        room[0] -= took
+        return given
+    made: Attributes = {}
+    left = max(room[0], _LONGEST // 8)
+    for key, value in list(given.items())[:_MOST_ATTRIBUTES]:
+        made[key] = value[: min(left, _LONGEST)] if type(value) is str else value
+        left -= len(made[key]) if type(value) is str else 0
+    room[0] = 0
+    return made
 
 
 def _valid(name: str, length: int) -> bool:

@@ -12,6 +12,8 @@ _ABOUT = "traceloop.association.properties."
 _SESSION = ("session_id", "sessionId", "conversation_id", "chat_id", "thread_id")
 _USER = ("user_id", "userId", "user")
 _VECTORS = frozenset(("chroma", "chromadb", "lancedb", "marqo", "milvus", "pinecone", "qdrant", "weaviate"))
+_CALLED = frozenset(("args", "kwargs", "sanitize_inputs_outputs"))
+_RUN = frozenset(("task", "reset", "additional_args"))  # what an agent of smolagents is run with
 _SMALL = 400
 
 
@@ -50,12 +52,14 @@ def _result(given: Attributes) -> str | dict[str, Any]:
 
 def unwrapped(asked: Any) -> Any:
     """What a function was called with, of how decorators write it: {"args": [...], "kwargs": {...}}."""
-    if isinstance(asked, dict) and "args" in asked and asked.keys() <= {"args", "kwargs"}:
+    if isinstance(asked, dict) and "args" in asked and asked.keys() <= _CALLED:
         places, named = asked["args"], asked.get("kwargs") or {}
         if not places:
             return named
         if isinstance(places, list) and len(places) == 1 and not named:
             return places[0]
+    if isinstance(asked, dict) and isinstance(asked.get("task"), str) and asked.keys() >= _RUN:
+        return asked["task"]
     if isinstance(asked, dict) and "inputs" in asked and asked.keys() <= {"inputs", "tags", "metadata", "kwargs"}:
         return asked["inputs"]
     return asked

@@ -1,0 +1,44 @@
+"""`gatewatch export`: what is kept of a user, for who asks."""
+
+import getpass
+from pathlib import Path
+
+import click
+
+from gatewatch.cli.terminal import counted, print_json, shown, tell
+
+
+@click.command(name="export")
+@click.option("--user", required=True, help="The user's id, as the application gave it to capture, or its hash.")
+@click.option("--out", default="", help="The file; by default one in .gatewatch/exports, which `erase` removes again.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+def command(user: str, *, out: str, as_json: bool) -> None:
+    """Write all that is kept of a user into a file: requests, what was said of them, feedback. It is noted who did."""
+    from datetime import UTC, datetime
+
+    from gatewatch.config.erasing import EXPORTS, person
+    from gatewatch.config.exporting import export
+    from gatewatch.config.load import shortest
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+
+    if not user:
+        raise click.BadParameter("must not be empty", param_hint="--user")
+    project = Project.open()
+    found, now = person(project, user), wall()
+    if not found.keyed:
+        tell("! no key of users is here (in the spool, or GATEWATCH_USER_KEY): only the id as it stands is looked for")
+    moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    path = Path(out) if out else project.root / EXPORTS / f"{moment}.jsonl"
+    store = store_of(project)
+    try:
+        number = export(store, found.subject, path, who=getpass.getuser(), now=now)
+    finally:
+        store.close()
+    if as_json:
+        print_json({"kind": "gatewatch.exported", "version": 1, "file": str(path), "requests": number})
+        return
+    click.echo(shown(f"{counted(number, 'request')} in {shortest(path)}"))
+    if out:
+        tell("`gatewatch erase` knows of no file outside .gatewatch/exports: remove this one when it has served")

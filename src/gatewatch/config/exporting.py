@@ -1,0 +1,81 @@
+"""All that is kept of a user, as JSON lines, for who asks what is known of them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gatewatch.core import codec, marks
+from gatewatch.core.clock import stamp
+from gatewatch.core.erasure import Subject
+from gatewatch.core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from gatewatch.store.base import Store
+    from gatewatch.store.rows import KeptScore, Row
+
+KIND = "gatewatch.export"
+_AT_ONCE = 200
+
+
+def export(store: "Store", subject: Subject, path: Path, *, who: str, now: float) -> int:
+    """Write what is kept of a user into a new file that is the owner's alone, note it in the audit, and say how many
+    requests there are.
+
+    Raises:
+        InputError: when the file is there, or cannot be made.
+    """
+    store.note(now, who, "export", f"{subject.kind} {' '.join(subject.marks)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:  # of the file, or of one where its folder should be
+        raise InputError(Problem(str(path), "is there already", "name another file, or remove it")) from None
+    except OSError as error:
+        raise InputError(Problem(str(path), f"cannot be made: {error.strerror}")) from None
+    with os.fdopen(descriptor, "wb") as file:
+        number = 0
+        for line in lines(store, subject, who=who, now=now):
+            number += "request" in line
+            file.write(codec.encode(line) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return number
+
+
+def lines(store: "Store", subject: Subject, *, who: str, now: float) -> Iterator[dict[str, Any]]:
+    """The lines of an export: a head, each request with what was captured and said of it, and what else they said."""
+    from datetime import UTC, datetime
+
+    at = stamp(datetime.fromtimestamp(now, UTC))
+    yield {"kind": KIND, "version": 1, "at": at, "who": who, "subject": subject.kind, "marks": subject.marks}
+    mine: set[int] = set()
+    after = 0
+    while True:
+        rows, after = store.belonging(subject, after, _AT_ONCE)
+        for row in rows:
+            if row.seq not in mine:
+                mine.add(row.seq)
+                yield _request(store, row)
+        if not after:
+            break
+    for seq, name in store.said_elsewhere(subject):
+        if seq not in mine:
+            said = [_plain(kept) for kept in store.scores(seq) if kept.author == name]
+            yield {"feedback": {"request": seq, "scores": said}}
+    for waiting in store.waiting(subject):
+        yield {"feedback": {**msgspec.to_builtins(waiting), "marks": marks.names(waiting.marks)}}
+
+
+def _request(store: "Store", row: "Row") -> dict[str, Any]:
+    payload = store.payload(row.seq)
+    plain = msgspec.to_builtins(row)
+    plain |= {"marks": marks.names(row.marks), "late": marks.names(row.late)}
+    scores = [_plain(kept) for kept in store.scores(row.seq)]
+    return {"request": plain, "trace": codec.parse(payload) if payload else None, "scores": scores}
+
+
+def _plain(kept: "KeptScore") -> dict[str, Any]:
+    return dict(msgspec.to_builtins(kept))

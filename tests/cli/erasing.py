@@ -1,0 +1,95 @@
+"""A project with a person in it, for what erases and exports them."""
+
+import json
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from cli.traffic import project
+from gatewatch import capture, feedback, span
+from gatewatch.core import codec
+from gatewatch.models.cache import ReplyCache
+from gatewatch.models.protocol import ChatReply
+
+TOML = """
+[project]
+name = "bot"
+scorers = "evals.py"
+
+[online]
+redact = "off"
+
+[monitors.support]
+flow = "support"
+scorers = [{ use = "polite", sample = 1.0 }]
+"""
+EVALS = """
+from gatewatch import scorer
+from gatewatch.core.score import Score
+
+@scorer
+def polite(output: str) -> Score:
+    return Score(value=float("please" in output), explanation=f"it says {output}")
+"""
+MIA = "mia-lindt-4711"
+PLANTED = "PLANTED-c0ffee"
+
+
+def a_project(folder: Path) -> Path:
+    return project(folder, TOML, EVALS)
+
+
+def asked(number: int, user: str = "", *, session: str = "", planted: str = "", thumbs: str = "") -> str:
+    """A request that was answered, in a captured process; its trace id."""
+    external = f"m{number}{planted}"
+    with capture(flow="support", input=f"q{number} {planted}", external_id=external, user=user, session=session) as it:
+        with span("look", kind="tool") as step:
+            step.output = f"found {planted}"
+        it.output = f"yes please {planted}"
+    if thumbs:
+        feedback(it.trace_id, thumbs=thumbs, comment=f"no, {planted}", user=user)
+    return it.trace_id
+
+
+def other_files(root: Path, trace: str) -> None:
+    """A cached reply, labels, a dataset with a promoted case, and a run, all of which speak of a request."""
+    cache = ReplyCache(root / ".gatewatch" / "cache.db")
+    for n in range(50):
+        cache.set(f"{n}", ChatReply(text=f"because they say {PLANTED}" * 20))
+    cache.close()
+    (root / "labels").mkdir()
+    labels = [{"trace": trace, "value": True, "comment": PLANTED}, {"trace": "f" * 32, "value": True}]
+    labels.append({"case": "c1", "value": False, "by": "ana"})
+    (root / "labels" / "helpful.jsonl").write_text("".join(json.dumps(each) + "\n" for each in labels))
+    cases = [{"id": "c1", "input": "?"}, {"input": "?", "provenance": {"trace": trace}}, {"input": f"I am {MIA}."}]
+    (root / "cases.jsonl").write_text("".join(json.dumps(each) + "\n" for each in cases))
+    (root / "cases.csv").write_text(f"input,meta\n?,{MIA}x\n?,{MIA}\n")
+    runs = root / ".gatewatch" / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / "old-1.jsonl").write_bytes(codec.frame("row", codec.encode({"case": "c2", "provenance": trace})))
+
+
+def bytes_found(root: Path, *texts: str, besides: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """In which files of a project some texts stand, as they are or compressed as the store does."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if not path.is_file() or name.startswith(besides or ("\0",)):
+            continue
+        data = path.read_bytes()
+        for text in texts:
+            wanted = text.encode()
+            if wanted in data or any(wanted in part for part in _inflated(data)):
+                found.setdefault(name, []).append(text)
+    return found
+
+
+def _inflated(data: bytes) -> list[bytes]:
+    """What can be read of the compressed payloads in a file."""
+    parts = []
+    start = data.find(b"\x78\x01")
+    while start >= 0:
+        with suppress(zlib.error):
+            parts.append(zlib.decompressobj().decompress(data[start : start + 200_000]))
+        start = data.find(b"\x78\x01", start + 1)
+    return parts

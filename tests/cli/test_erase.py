@@ -1,0 +1,220 @@
+"""`gatewatch erase`: afterwards the person is in no file, and does not come back."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.building import run
+from cli.erasing import MIA, PLANTED, a_project, asked, bytes_found, other_files
+from cli.traffic import spooling
+from gatewatch import feedback
+from gatewatch.core.erasure import mark_of
+from gatewatch.store.open import open_store
+from online.capturing import capturing
+
+PROMOTED = ("cases.", ".gatewatch/runs/")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GATEWATCH_USER_KEY", raising=False)
+    return a_project(tmp_path)
+
+
+def receipt(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    code, out, err = run(capsys, "erase", "--yes", "--json", *words)
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["kind"], found["version"]) == ("gatewatch.erasure", 1)
+    return dict(found)
+
+
+def test_afterwards_they_are_in_no_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        mine = [asked(n, MIA, planted=PLANTED, thumbs="down", session="s1") for n in range(5)]
+        other = asked(9, "bob", thumbs="up")
+    assert run(capsys, "work", "--once")[0] == 0
+    other_files(here, mine[0])
+    assert run(capsys, "export", "--user", MIA)[0] == 0
+    with spooling(here):
+        asked(10, MIA, planted=PLANTED)  # of a process that ended, and not taken in yet
+        asked(11, "bob")
+    assert len(bytes_found(here, PLANTED)) >= 5
+    said = receipt(capsys, "--user", MIA)
+    assert bytes_found(here, PLANTED, MIA, besides=PROMOTED) == {}
+    expected = {"requests": 5, "payloads": 5, "feedback": 5, "scores": 5, "segment records": 1, "labels": 1}
+    expected |= {"exports": 1, "cached replies": 50}
+    assert {part: said["counts"].get(part) for part in expected} == expected
+    assert said["changed"] == [{"file": "labels/helpful.jsonl", "line": 1}]
+    looked = [(each["file"], each["line"]) for each in said["look_at"]]
+    assert looked == [("cases.csv", 3), ("cases.jsonl", 2), ("cases.jsonl", 3), (".gatewatch/runs/old-1.jsonl", 1)]
+    assert [(day["flow"], day["requests"], day["scores"]) for day in said["days"]] == [("support", 5, 10)]
+    assert MIA not in json.dumps(said) and said["left"] == []
+    assert len((here / "labels" / "helpful.jsonl").read_text().splitlines()) == 2
+    run(capsys, "work", "--once")
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    assert {row.external_id for row in store.latest()} == {"m9", "m11"}
+    assert store.find(other) is not None
+    store.close()
+
+
+def test_a_living_process_goes_on_and_what_it_sends_of_them_stays_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capturing(here / ".gatewatch" / "spool") as captured:
+        first = asked(0, MIA, planted=PLANTED)
+        asked(1, "bob")
+        captured.records()
+        run(capsys, "work", "--once")
+        said = receipt(capsys, "--user", MIA)
+        assert (said["counts"]["requests"], said["counts"]["segment records"]) == (1, 1)
+        assert bytes_found(here, PLANTED, MIA) == {}
+        late = asked(2, MIA, planted=PLANTED, thumbs="down")
+        feedback(first, thumbs="down", comment=PLANTED)
+        feedback(late, thumbs="down", comment=PLANTED)
+        asked(3, "bob")
+        captured.records()
+        code, out, _ = run(capsys, "work", "--once", "--json")
+        assert (code, json.loads(out)["ingested"]["traces"], json.loads(out)["ingested"]["lost"]) == (0, 1, 4)
+        assert bytes_found(here, PLANTED, MIA) == {}
+        kinds = [kind for kind, _ in captured.records()]
+        assert kinds == ["erased", "trace", "erased", "erased", "erased", "erased", "trace"]
+    code, out, _ = run(capsys, "db", "status", "--json")
+    assert json.loads(out)["losses"] == {"erased": 4} and json.loads(out)["parked"] == 0
+
+
+def test_an_old_store_that_is_put_back_is_brought_up(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        for n in range(5):
+            asked(n, MIA if n % 2 else "bob", planted=PLANTED if n % 2 else "")
+    run(capsys, "work", "--once")
+    backup = here / "backup.db"
+    shutil.copy(here / ".gatewatch" / "gatewatch.db", backup)
+    receipt(capsys, "--user", MIA)
+    for again in (("work", "--once"), ("erase", "--again")):
+        for path in (here / ".gatewatch").glob("gatewatch.db*"):
+            path.unlink()
+        shutil.copy(backup, here / ".gatewatch" / "gatewatch.db")
+        code, out, _ = run(capsys, *again)
+        assert code == 0
+        store = open_store(here / ".gatewatch" / "gatewatch.db")
+        assert [row.external_id for row in store.latest()] == ["m4", "m2", "m0"]
+        assert store.tombstone_count() > 3
+        store.close()
+    assert out == "erased again: 2 requests\n"
+    assert bytes_found(here, PLANTED, MIA, besides=("backup.db",)) == {}
+    code, out, _ = run(capsys, "erase", "--list")
+    assert "by again  user" in out and "2 requests" in out
+
+
+def marks_in(graves: Path) -> set[str]:
+    head, *lines = map(json.loads, graves.read_text().splitlines())
+    assert head == {"kind": "gatewatch.erased", "version": 1}
+    return {line["mark"] for line in lines}
+
+
+def test_a_list_that_was_lost_is_written_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        asked(1, MIA)
+    run(capsys, "work", "--once")
+    receipt(capsys, "--user", MIA)
+    graves = here / ".gatewatch" / "erased.jsonl"
+    before = marks_in(graves)
+    graves.unlink()
+    run(capsys, "work", "--once")
+    assert marks_in(graves) == before and len(before) == 4
+    assert graves.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_found_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "erase", "--yes", "--user", "nobody")
+    assert code == 0 and "gone  nothing is kept of them" in out
+    assert "no key of users" in err
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    assert store.buried([mark_of("user", "nobody")])
+    store.close()
+
+
+def test_it_says_what_would_go_and_asks_before(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        asked(1, MIA, thumbs="up")
+    run(capsys, "work", "--once")
+    code, out, _ = run(capsys, "erase", "--user", MIA, "--dry-run")
+    assert (code, out.splitlines()[0]) == (0, "would go from the store: 1 requests, 1 payloads, 1 scores, 1 feedback")
+    assert run(capsys, "erase", "--user", MIA, "--dry-run", "--json")[0] == 0
+    code, _, err = run(capsys, "erase", "--user", MIA)
+    assert code == 2 and "give --yes" in err
+    assert open_store(here / ".gatewatch" / "gatewatch.db").counts().traces == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--user", "a", "--session", "b"), ("--user", "a", "--flow", "f"), ("--list", "--again"), ("--user", "")],
+)
+def test_wrong_usage_is_told(here: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    code, _, err = run(capsys, "erase", "--yes", *words)
+    assert code == 2 and "--" in err
+
+
+@pytest.mark.parametrize(
+    "user", ["a", "%", "_", "mia'; DROP TABLE trace; --", "../../etc", '"', "\x1b[31m", ".*", "ü" * 500]
+)
+def test_hostile_ids_take_nobody_else_along(here: Path, capsys: pytest.CaptureFixture[str], user: str) -> None:
+    with spooling(here):
+        asked(1, user)
+        asked(2, "alice")
+        asked(3)
+    run(capsys, "work", "--once")
+    other_files(here, "e" * 32)
+    before = (here / "labels" / "helpful.jsonl").read_bytes()
+    assert receipt(capsys, "--user", user)["counts"]["requests"] == 1
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    assert [row.external_id for row in store.latest()] == ["m3", "m2"]
+    store.close()
+    assert (here / "labels" / "helpful.jsonl").read_bytes() == before
+
+
+def test_a_session_of_one_flow(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        asked(1, session="conversation-7")
+        asked(2, session="conversation-77")
+    run(capsys, "work", "--once")
+    assert "requests" not in receipt(capsys, "--session", "conversation-7", "--flow", "other")["counts"]
+    assert receipt(capsys, "--session", "conversation-7", "--flow", "support")["counts"]["requests"] == 1
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    assert [row.external_id for row in store.latest()] == ["m2"]
+    store.close()
+
+
+def test_trends_and_costs_say_what_was_erased(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        for n in range(4):
+            asked(n, MIA if n else "bob")
+    run(capsys, "work", "--once")
+    code, out, _ = run(capsys, "trends", "support")
+    assert code == 0 and "erased" not in out
+    receipt(capsys, "--user", MIA)
+    code, out, _ = run(capsys, "trends", "support")
+    assert "! 3 requests and 3 scores of these days were erased on request: they are in no figure here" in out
+    assert "1 request" in out
+    code, out, _ = run(capsys, "trends", "--json")
+    assert json.loads(out)["flows"][0]["erased"] == {"requests": 3, "scores": 3}
+    code, out, _ = run(capsys, "costs", "--json")
+    assert json.loads(out)["erased"] == {"requests": 3, "scores": 3}
+
+
+def test_it_is_noted_who_did(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "db", "audit")
+    assert (code, out) == (0, "nothing was noted in this time\n")
+    receipt(capsys, "--user", MIA)
+    run(capsys, "export", "--user", MIA)
+    code, out, _ = run(capsys, "db", "audit", "--since", "1h", "--json")
+    lines = json.loads(out)["lines"]
+    assert [line["action"] for line in lines] == ["export", "erase"] and MIA not in out
+    assert run(capsys, "db", "audit", "--since", "soon")[0] == 2
+    code, out, _ = run(capsys, "erase", "--list", "--json")
+    assert [each["receipt"]["counts"] for each in json.loads(out)["erasures"]] == [{}]
