@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gatewatch.checks.traffic import FLOW, NOW, judged, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.score import Score
 from gatewatch.store.rows import Arrival, Leased, Plan, Said, Settled, Thinned
-from store.making import a_store
+from store.making import Backend, on_postgres, on_sqlite
 
 LIMIT = 0.05
 names = st.sampled_from([f"t{n}" for n in range(6)])
@@ -96,10 +96,12 @@ class Model:
 class StoreMachine(RuleBasedStateMachine):
     """Does things to both, and compares."""
 
+    made: Backend = staticmethod(on_sqlite)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = a_store(Path(self.folder.name))
+        self.store = self.made(Path(self.folder.name))
         self.model = Model()
         self.now = NOW
         self.leases: list[Leased] = []
@@ -326,5 +328,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
+class PostgresMachine(StoreMachine):
+    """The same on PostgreSQL."""
+
+    made = staticmethod(on_postgres)
+
+
 TestStore = StoreMachine.TestCase
 TestStore.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+TestPostgres = PostgresMachine.TestCase
+TestPostgres.settings = settings(deadline=None, max_examples=10, stateful_step_count=40)

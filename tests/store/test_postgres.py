@@ -166,12 +166,16 @@ def test_a_schema_of_some_other_program_is_left_as_it_is() -> None:
     assert server().execute("SELECT count(*) FROM gatewatch.mine", database) == [(0,)]
 
 
-def test_who_may_not_make_a_schema_is_told_so() -> None:
+def test_who_may_not_make_a_schema_is_told_so_and_can_be_given_one() -> None:
     address = server().new_database()
     name = new_name()
     server().execute(f"CREATE ROLE {name} LOGIN")
     with pytest.raises(StoreError, match=r"its user may not do that .*see to the rights"):
         open_store(address.replace("postgres@", f"{name}@"), project="a")
+    database = address.partition("?")[0].rpartition("/")[2]
+    server().execute(f"CREATE SCHEMA gatewatch AUTHORIZATION {name}", database)
+    with closing(open_store(address.replace("postgres@", f"{name}@"), project="a")) as store:
+        take(store, request("a"))
 
 
 def test_a_later_schema_is_refused_by_name() -> None:

@@ -21,7 +21,7 @@ class ProjectSettings(Struct, frozen=True):
     name: the project's name.
     scorers: the Python file whose scorers suites may name.
     slice: `module:function`, called with an input, that names the slice of cases and live requests that state none.
-    store: where live traffic is kept: a SQLite file, `sqlite:///PATH`.
+    store: where live traffic is kept: a SQLite file, `sqlite:///PATH`, or PostgreSQL, `postgresql://USER@HOST/DATABASE`.
     """
 
     name: str = ""

@@ -1,4 +1,4 @@
-"""The store's SQL as PostgreSQL understands it: marks for values, types, and the one table that is laid out otherwise.
+"""The store's SQL as PostgreSQL understands it: marks for values, types, and the tables that lie in partitions.
 
 Text is compared by its bytes (`COLLATE "C"`), as SQLite does, whatever the database's own language.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from gatewatch.store import partitions
 
 _AT_ONCE = 100  # rows of one INSERT
+_TIERS = (60, 3600, 86_400)  # those that there were when the tables were made
 _INSERT = re.compile(
     r"(?P<head>INSERT INTO \w+(?: \((?P<columns>[\w, ]+)\))? VALUES )(?P<row>\(.*?\))"
     r"(?P<tail> ON CONFLICT \((?P<key>[\w, ]+)\) DO (?:NOTHING|UPDATE .*))?"
@@ -46,6 +47,11 @@ def tables(statement: str) -> tuple[str, ...]:
         return partitions.TABLES
     for pattern, instead in _TYPES:
         statement = pattern.sub(instead, statement)
+    cells = re.match(r"CREATE TABLE (\w+_cell\w*) ", statement)
+    if cells:  # each tier of the trends lies together: those by the hour are few among those by the minute
+        name = cells[1]
+        parts = (f"CREATE TABLE {name}_{tier} PARTITION OF {name} FOR VALUES IN ({tier})" for tier in _TIERS)
+        return (f"{statement} PARTITION BY LIST (tier)", *parts)
     return (statement,)
 
 

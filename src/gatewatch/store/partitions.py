@@ -16,14 +16,14 @@ from gatewatch.core.errors import StoreBusy
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import HELD
 
-_TODAY = "CAST(floor(extract(epoch FROM now()) / 86400) AS INTEGER)"
+TODAY = "CAST(floor(extract(epoch FROM now()) / 86400) AS INTEGER)"
 _DAY_US = 86_400_000_000
 _AHEAD = 2  # days
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = "SELECT set_config('lock_timeout', '200', true)"  # who reads payloads waits no longer for a drop than this
 
 TABLES = (
-    f"CREATE TABLE payload (seq BIGINT NOT NULL, body BYTEA NOT NULL, part INTEGER NOT NULL DEFAULT {_TODAY},"
+    f"CREATE TABLE payload (seq BIGINT NOT NULL, body BYTEA NOT NULL, part INTEGER NOT NULL DEFAULT {TODAY},"
     " PRIMARY KEY (seq, part)) PARTITION BY LIST (part)",
     "ALTER TABLE payload ALTER COLUMN body SET STORAGE EXTERNAL",  # it is compressed already
     "CREATE TABLE payload_rest PARTITION OF payload DEFAULT",
@@ -36,11 +36,11 @@ def made_ahead(db: Database) -> None:
     today = _today(db)
     days = range(today, today + _AHEAD + 1)
     wanted = [*days, *sorted({_month(day) for day in (today, today + 31)}, reverse=True)]
-    there = set(_parts(db))
+    there = set(parts(db))
     for part in wanted:
         if part not in there and not db.execute("SELECT 1 FROM payload_rest WHERE part = ? LIMIT 1", part):
             never = " WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)" if part >= 0 else ""
-            db.execute(f"CREATE TABLE {_table(part)} PARTITION OF payload FOR VALUES IN ({part}){never}")
+            db.execute(f"CREATE TABLE {table_of(part)} PARTITION OF payload FOR VALUES IN ({part}){never}")
 
 
 def moved(db: Database, seqs: Sequence[int]) -> None:
@@ -52,8 +52,8 @@ def moved(db: Database, seqs: Sequence[int]) -> None:
 def tidied(db: Database) -> None:
     """Make the partitions of these days, and drop those that are over and empty."""
     today = _today(db)
-    over = {part for part in _parts(db) if (0 <= part < today) or (part < 0 and part > _month(today))}
-    if not {*range(today, today + _AHEAD + 1), _month(today)} <= set(_parts(db)):
+    over = {part for part in parts(db) if (0 <= part < today) or (part < 0 and part > _month(today))}
+    if not {*range(today, today + _AHEAD + 1), _month(today)} <= set(parts(db)):
         with db.transaction():
             made_ahead(db)
     if not over:
@@ -61,20 +61,20 @@ def tidied(db: Database) -> None:
     held = db.execute(f"SELECT received FROM trace WHERE payload = {HELD} ORDER BY seq LIMIT 1")
     oldest = db.execute("SELECT received FROM trace ORDER BY seq LIMIT 1")
     for part in sorted(over):
-        until, (first,) = _end(part), (held if part >= 0 else oldest) or [(None,)]
-        if first is not None and first < until:  # something of it is there: do not go through it to find that out
+        first = held if part >= 0 else oldest
+        if first and first[0][0] < end_of(part):  # something of it is there: it is not gone through to find that out
             continue
         with suppress(StoreBusy), db.transaction():
             db.execute(_LOCK)
-            if not db.execute(f"SELECT 1 FROM {_table(part)} LIMIT 1"):
-                db.execute(f"DROP TABLE {_table(part)}")
+            if not db.execute(f"SELECT 1 FROM {table_of(part)} LIMIT 1"):
+                db.execute(f"DROP TABLE {table_of(part)}")
 
 
 def _today(db: Database) -> int:
-    return int(db.execute(f"SELECT {_TODAY}")[0][0])
+    return int(db.execute(f"SELECT {TODAY}")[0][0])
 
 
-def _parts(db: Database) -> list[int]:
+def parts(db: Database) -> list[int]:
     """The partitions that there are."""
     found = db.execute(
         "SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -92,13 +92,14 @@ def _month(day: int) -> int:
     return -(date.year * 12 + date.month - 1)
 
 
-def _table(part: int) -> str:
+def table_of(part: int) -> str:
+    """What a partition is called."""
     if part >= 0:
         return f"payload_{_EPOCH + timedelta(days=part):%Y%m%d}"
     return f"payload_kept_{-part // 12}{-part % 12 + 1:02d}"
 
 
-def _end(part: int) -> int:
+def end_of(part: int) -> int:
     """When the day or month of a partition was over, in microseconds."""
     if part >= 0:
         return (part + 1) * _DAY_US
