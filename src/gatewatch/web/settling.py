@@ -65,7 +65,7 @@ class Settler:
             self._caught_up = began
         if began - self._forgot > _FORGET_EVERY_S:
             now = self._clock()
-            # That a trace was closed is known for as long as its request may be there: what comes late must not remake it.
+            # A trace is known to be closed for as long as its request is kept: what comes late must not remake it.
             kept = now - self._reopen_s - (self._ways.keep_s or 0.0)
             if self._store.forget_spans(now - self._reopen_s, kept, _AT_ONCE):
                 return True
