@@ -17,6 +17,8 @@ BENCHMARKS = {
     "workers": "two workers on one store beside one, with a judge that takes its time",
     "online": "from a segment to where it can be asked for, and to a score",
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
+    "server": "spans a second that a server accepts over HTTP and makes queryable",
+    "attack": "how long an honest client waits while a server is attacked",
     "storm": "400 calls through a provider that refuses most of them",
 }
 

@@ -71,8 +71,7 @@ def test_an_attack_is_met(server: Process, name: str) -> None:
     target = target_of(server)
 
     def met() -> None:
-        found = attack(target, hard)
-        assert found.keys() <= may and found.keys() - {0, 200}, found
+        assert (found := attack(target, hard)).keys() <= may, found
 
     bounded(server, target, met)
     assert server.end() == 143

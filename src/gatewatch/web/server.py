@@ -21,6 +21,7 @@ _HEAD_S = 10.0
 _KEEP_ALIVE_S = 75
 _DRAIN_S = 20
 _HEAD_BYTES = 32_768
+_MOST_UNREAD = 32_000_000
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -85,9 +86,11 @@ def serve(app: ASGIApp, listening: socket.socket) -> int:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 with deadlines: for the head of a request, and for a body that nobody reads any more."""
+    """HTTP/1.1 with deadlines: for the head of a request, and for a body that nobody reads any more, which is not taken
+    without end either."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread = 0
     _waits_for: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -97,6 +100,11 @@ class _Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._expect(self.conn.their_state)
+        # Most clients look for a reply once they have sent all: who does not send much more sees that it is refused.
+        refused = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
+        self._unread = self._unread + len(data) if refused else 0
+        if self._unread > _MOST_UNREAD:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect(None)
