@@ -11,6 +11,7 @@ from gatewatch.core.errors import InputError, StoreError
 from gatewatch.store import access, schema
 from gatewatch.store.database import Database
 from gatewatch.store.open import open_database
+from store.postgres import a_database
 
 NOW = 1_700_000_000.0
 
@@ -21,9 +22,14 @@ def a_base(path: Path) -> Database:
     return db
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    found = a_base(tmp_path / "x.db")
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    found: Database
+    if request.param == "postgres":
+        found = a_database()
+        schema.ready(found)
+    else:
+        found = a_base(tmp_path / "x.db")
     yield found
     found.close()
 

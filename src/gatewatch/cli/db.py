@@ -119,13 +119,13 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
 )
 def copy(address: str) -> None:
     """Copy the store to another database. Stop the workers and servers first: what comes meanwhile is not copied."""
-    from gatewatch.config.monitors import store_address
+    from gatewatch.config.monitors import name_of, store_address
     from gatewatch.config.project import Project
     from gatewatch.store import copying
     from gatewatch.store.open import open_database, open_store
 
     project = Project.open()
-    name, here = project.settings.project.name, store_address(project)
+    name, here = name_of(project), store_address(project)
     open_store(address, project=name).close()  # its tables
     with ExitStack() as opened:
         source, target, base, other = (

@@ -68,20 +68,6 @@ def open_database(address: str | Path, *, project: str = "", busy_s: float = 5.0
     return _open(address, place, busy_s)
 
 
-def register(address: str | Path, project: str, now: float, *, busy_s: float = 5.0) -> None:
-    """Let a project have a store of its own at an address; the first has the base, with what is in there already.
-
-    Raises:
-        StoreError: the name cannot be one, or as for `open_store`.
-    """
-    base = open_database(address, busy_s=busy_s)
-    try:
-        schema.ready(base)
-        access.register(base, project, now)
-    finally:
-        base.close()
-
-
 def is_postgres(address: str | Path) -> bool:
     """Whether an address is of a PostgreSQL."""
     return str(address).startswith(POSTGRES)
