@@ -10,6 +10,7 @@ from cli.building import run
 from cli.traffic import TOML, answered, project, spooling, traffic
 from gatewatch import feedback
 from gatewatch.store import schema
+from store.postgres import server
 
 
 @pytest.fixture
@@ -117,3 +118,32 @@ def test_an_address_that_no_store_is_known_for(here: Path, capsys: pytest.Captur
     assert (
         "gatewatch.toml: project.store: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got 'mysql'" in err
     )
+
+
+def test_a_store_is_copied_and_what_is_there_is_not_written_over(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    traffic(here, 20)
+    run(capsys, "work", "--once")
+    address = f"sqlite:///{here}/elsewhere.db"
+    code, out, _ = run(capsys, "db", "copy", "--to", address)
+    assert code == 0
+    assert "trace        20\n" in out and f"{file(here)} is copied to {here}/elsewhere.db\n" in out
+    code, _, err = run(capsys, "db", "copy", "--to", address)
+    assert code == 4
+    assert "is not empty" in err and "copy to a new one" in err
+
+
+def test_a_store_is_copied_to_postgresql_and_read_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    traffic(here, 20)
+    run(capsys, "work", "--once")
+    address = server().new_database()
+    assert run(capsys, "db", "copy", "--to", address)[0] == 0
+    config = here / "gatewatch.toml"
+    config.write_text(config.read_text().replace('name = "bot"', f'name = "bot"\nstore = "{address}"'))
+    code, out, _ = run(capsys, "db", "status", "--json")
+    assert (code, json.loads(out)["traces"]) == (0, 20)
+    assert run(capsys, "db", "migrate")[1].endswith("is up to date\n")
+    assert run(capsys, "work", "--once")[0] == 0
+    assert run(capsys, "trends")[0] == 0
+    assert run(capsys, "costs")[0] == 0

@@ -10,7 +10,7 @@ from web.serving import TOML, a_trace, frames, served, stretch
 
 
 def test_two_servers_on_one_database_keep_what_comes_once(tmp_path: Path) -> None:
-    address = postgres().address(postgres().new_database())
+    address = postgres().new_database()
     toml = TOML.replace('name = "bot"', f'name = "bot"\nstore = "{address}"')
     with ExitStack() as stack:
         folders = [tmp_path / name for name in "ab"]

@@ -190,7 +190,8 @@ class FakeProvider:
         if isinstance(usage, dict):
             counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
             with self._lock:
-                self.billed += Usage(*(count if isinstance(count, int) else 0 for count in counts))
+                asked, answered = (count if isinstance(count, int) else 0 for count in counts)
+                self.billed += Usage(asked, answered)
         if reply.body is None:
             return reply, body
         return reply, reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()

@@ -14,7 +14,8 @@ SpanKind = Literal["llm", "tool", "retrieval", "step"]
 class Usage(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Tokens, as the provider counted them. None is unknown, which is not 0.
 
-    `input_tokens` includes `cached_input_tokens` and `cache_write_tokens`; `output_tokens` includes `reasoning_tokens`.
+    `input_tokens` includes `cached_input_tokens` and `cache_write_tokens`, but for a provider that counts these beside
+    it (`cached_apart`); `output_tokens` includes `reasoning_tokens`.
     """
 
     input_tokens: int | None = None
@@ -22,9 +23,32 @@ class Usage(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cached_apart: bool | None = None
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(_sum(getattr(self, f), getattr(other, f)) for f in self.__struct_fields__))
+        if self.cached_apart != other.cached_apart:
+            return self.whole() + other.whole()
+        return replace(self, **{f: _sum(getattr(self, f), getattr(other, f)) for f in COUNTS})
+
+    def whole(self) -> "Usage":
+        """The same, with what was cached counted among the input."""
+        if not self.cached_apart:
+            return self
+        beside = (self.cached_input_tokens or 0) + (self.cache_write_tokens or 0)
+        tokens = None if self.input_tokens is None else self.input_tokens + beside
+        return replace(self, input_tokens=tokens, cached_apart=None)
+
+    def apart(self) -> "Usage":
+        """The same, with what was cached counted beside the input."""
+        if self.cached_apart or not (self.cached_input_tokens or self.cache_write_tokens):
+            return self
+        beside = (self.cached_input_tokens or 0) + (self.cache_write_tokens or 0)
+        tokens = None if self.input_tokens is None else max(self.input_tokens - beside, 0)
+        return replace(self, input_tokens=tokens, cached_apart=True)
+
+
+COUNTS = Usage.__struct_fields__[:-1]
+"""The fields of a `Usage` that count tokens."""
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -51,6 +51,8 @@ class Prices:
         """What some usage cost; unknown when its tokens or its price are."""
         if usage is None or usage.input_tokens is None or usage.output_tokens is None:
             return _UNKNOWN
+        usage = usage.whole()
+        assert usage.input_tokens is not None
         stated = self._overrides.get(model)
         if stated is None:
             linear = _linear(model, base_url, int(wall() // _PRICED_S))
@@ -58,7 +60,9 @@ class Prices:
         cached = min(usage.cached_input_tokens or 0, usage.input_tokens)
         cached_price = stated.input if stated.cached_input is None else stated.cached_input
         fresh = usage.input_tokens - cached
-        return Cost((fresh * stated.input + cached * cached_price + usage.output_tokens * stated.output) / _MILLION)
+        return Cost(
+            (fresh * stated.input + cached * cached_price + (usage.output_tokens or 0) * stated.output) / _MILLION
+        )
 
     def rates(self, model: str, base_url: str = "") -> dict[str, Any]:
         """The prices in use for a model, to be kept beside what was paid: dollars per million tokens, and their source.

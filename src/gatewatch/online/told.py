@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 
 from gatewatch.core.errors import said_by
 from gatewatch.core.money import Cost
-from gatewatch.core.trace import Fault, Span, SpanKind, Usage
+from gatewatch.core.trace import COUNTS, Fault, Span, SpanKind, Usage
 
 _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
@@ -18,7 +18,7 @@ _MOST_FRAMES = 20
 _MOST_TAGS = 64
 LONGEST_NAME = 400
 """The most characters that are kept of a name or an id."""
-_COUNTS = frozenset((int, type(None)))
+_NUMBERS = frozenset((int, type(None)))
 _HERE = __file__.removesuffix("told.py")
 
 
@@ -39,13 +39,11 @@ def fault_of(error: BaseException) -> Fault:
 
 def as_usage(value: Any, flaws: list[str]) -> Usage | None:
     """Tokens, from a `Usage` or an object of its fields; what else there is is told of."""
-    if type(value) is Usage and _COUNTS.issuperset(map(type, astuple(value))):
+    if type(value) is Usage and _NUMBERS.issuperset(map(type, astuple(value))):
         return value
     try:
-        named = (
-            value if isinstance(value, Mapping) else {name: getattr(value, name) for name in Usage.__struct_fields__}
-        )
-        found = {name: named.get(name) for name in Usage.__struct_fields__}
+        named = value if isinstance(value, Mapping) else {name: getattr(value, name) for name in COUNTS}
+        found = {name: named.get(name) for name in COUNTS}
     except Exception:  # properties of an application's object: what they raise is none of the request's business
         found = {}
     if not found or any(number is not None and type(number) is not int for number in found.values()):
@@ -72,7 +70,7 @@ def sound_span(each: Span, flaws: list[str]) -> Span:
         type(each.name) is str
         and type(each.model) is str
         and each.kind in _KINDS
-        and (usage is None or (type(usage) is Usage and _COUNTS.issuperset(map(type, astuple(usage)))))
+        and (usage is None or (type(usage) is Usage and _NUMBERS.issuperset(map(type, astuple(usage)))))
     ):
         return each
     return msgspec.structs.replace(

@@ -100,7 +100,7 @@ class _Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._expect(self.conn.their_state)
-        # Most clients look for a reply once they have sent all: those who do not send too much more see the refusal.
+        # Most clients look for a reply once they have sent all: who does not send much more sees that it is refused.
         refused = self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete
         self._unread = self._unread + len(data) if refused else 0
         if self._unread > _MOST_UNREAD:

@@ -13,7 +13,6 @@ from gatewatch.store.base import Store
 _log = logging.getLogger("gatewatch")
 _EVERY_S = 1.0
 _FORGET_EVERY_S = 30.0
-_CLOSED_FOR_S = 7 * 86_400.0
 _AT_ONCE = 500
 
 
@@ -66,7 +65,9 @@ class Settler:
             self._caught_up = began
         if began - self._forgot > _FORGET_EVERY_S:
             now = self._clock()
-            if self._store.forget_spans(now - self._reopen_s, now - self._reopen_s - _CLOSED_FOR_S, _AT_ONCE):
+            # A trace is known to be closed for as long as its request is kept: what comes late must not remake it.
+            kept = now - self._reopen_s - (self._ways.keep_s or 0.0)
+            if self._store.forget_spans(now - self._reopen_s, kept, _AT_ONCE):
                 return True
             self._forgot = began
         return found.more

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gatewatch.core.trace import Usage
+from gatewatch.core.trace import COUNTS, Usage
 from gatewatch.online.otlp.part import Failed, Part
 
 Nodes = dict[str, Part]
@@ -161,8 +161,8 @@ def _is_spoken(value: Any) -> bool:
 def _usage(nearer: Usage | None, other: Usage | None) -> Usage | None:
     if nearer is None or other is None:
         return other if nearer is None else nearer
-    pairs = ((getattr(nearer, each), getattr(other, each)) for each in nearer.__struct_fields__)
-    return Usage(*(second if first is None else first for first, second in pairs))
+    missing = {each: getattr(other, each) for each in COUNTS if getattr(nearer, each) is None}
+    return replace(nearer, **missing)
 
 
 def _same_fault(outer: Failed | None, inner: Failed | None) -> Failed | None:

@@ -128,6 +128,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
     embeds = found.get("attributes", {}).get("operation") == "embeddings"
     if embeds and found.get("kind") == "llm" and "usage" not in found:
         found["kind"] = "step"
+    found |= _as_billed(found)
     _first_token(found, (span.ended - span.started) / 1e9)
     called, agent = found.pop("tool", ""), found.pop("agent", "")
     if agent and "flow" not in found:
@@ -144,6 +145,12 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         scope=span.source.scope,
         share=share_of(span.state) or reading.sampled,
     )
+
+
+def _as_billed(found: Found) -> dict[str, Any]:
+    """The usage of a model whose makers bill what was cached beside the input, where conventions count it among it."""
+    apart = "claude" in str(found.get("model", "")).lower() and "usage" in found
+    return {"usage": found["usage"].apart()} if apart else {}
 
 
 def part_of_log(log: RawLog, order: int, reading: Reading) -> Part | None:

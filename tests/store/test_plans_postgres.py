@@ -1,0 +1,56 @@
+"""How PostgreSQL carries out what is asked most: by an index, in its order, once there is enough to look through."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from benchmarks.store import START, arrivals
+
+from gatewatch.store.postgres import PostgresDatabase
+from gatewatch.store.sql import SQLStore
+from store.postgres import a_database
+
+LOOKUPS = [
+    ("SELECT seq FROM trace WHERE flow = ? AND seq < ? AND at >= ? ORDER BY seq DESC LIMIT 50", "trace_flow"),
+    ("SELECT seq FROM trace WHERE flow = ? AND seq > ? ORDER BY seq LIMIT 50", "trace_flow"),
+    ("SELECT seq FROM trace WHERE payload = 1 ORDER BY seq LIMIT 500", "trace_held"),
+    ("SELECT seq, span_id FROM trace WHERE id IN (?, ?, ?)", "trace_id_key"),
+    ("SELECT seq FROM trace WHERE external_id = ? AND external_id <> '' ORDER BY seq DESC LIMIT 1", "trace_external"),
+    ("SELECT turns FROM session WHERE flow = ? AND id = ?", "session_pkey"),
+    ("SELECT seq FROM mark WHERE bit = ? AND seq < ? AND at >= ? ORDER BY seq DESC LIMIT 50", "mark_pkey"),
+    ("SELECT body FROM payload WHERE seq = ?", r"payload_\d+_pkey"),
+    ("DELETE FROM payload WHERE seq IN (?, ?)", r"payload_\d+_pkey"),
+    (
+        "SELECT n FROM signal_cell WHERE series = ? AND tier = 60 AND bucket = ? AND share = ?",
+        r"signal_cell\w*_60_pkey",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[PostgresDatabase]:
+    db = a_database()
+    store = SQLStore(db)
+    for batch in arrivals(5000, days=2, size=200):
+        store.take_in(batch, START)
+    db.execute("UPDATE trace SET flow = 'another', payload = 2 WHERE seq % 20 <> 0")
+    for table in ("trace", "session", "mark", "payload", "signal_cell"):
+        with db.transaction():
+            db.execute(f"ANALYZE {table}")
+    yield db
+    db.close()
+
+
+@pytest.mark.parametrize(("statement", "index"), LOOKUPS)
+def test_an_index_gives_what_is_wanted(large: PostgresDatabase, statement: str, index: str) -> None:
+    texts = {"flow": "support", "id": "x", "external_id": "m-3"}
+    names = re.findall(r"(\w+) (?:=|<|>|>=|<=) \?", statement.replace("IN (?", "= ?").replace(", ?", " = ?"))
+    values = [texts.get(name, 3) for name in names]
+    values += values[-1:] * (statement.count("?") - len(values))
+    plan = [line for (line,) in large.execute(f"EXPLAIN {statement}", *values)]
+    assert any(
+        re.search(rf"(Index Scan|Index Only Scan|Bitmap Index Scan).* (on|using) {index}\b", line) for line in plan
+    ), plan
+    bad = [line for line in plan if "Seq Scan" in line and not re.search(r"payload_(rest|kept|\d+)", line)]
+    assert not bad, plan
+    assert not any("Sort" in line for line in plan), plan
