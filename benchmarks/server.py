@@ -37,9 +37,9 @@ settle = "{settle:g}s"
 """
 
 
-def started(folder: Path) -> tuple[subprocess.Popen[str], str]:
+def started(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     """A server over a folder, and its address."""
-    command = [sys.executable, "-m", "gatewatch", "serve", "--port", "0", "--no-auth"]
+    command = [sys.executable, "-m", "gatewatch", "serve", "--port", "0", *options]
     server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     for line in server.stderr:
@@ -95,7 +95,7 @@ def measured(bodies: list[bytes], redact: str, store: str) -> tuple[float, float
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "gatewatch.toml").write_text(TOML.format(store=store, redact=redact, settle=SETTLE_S))
-        server, url = started(folder)
+        server, url = started(folder, "--no-auth")
         idle = cpu(server.pid)
         try:
             replies: multiprocessing.Queue[float] = multiprocessing.Queue()

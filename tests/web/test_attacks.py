@@ -9,11 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from benchmarks.attacks import (
+    Met,
+    Slow,
+    Target,
+    bombs,
+    deep,
+    honest,
+    huge,
+    memory,
+    mutated,
+    strangers,
+)
 
 from live.serving import Process, process, token
 from shared import shared_path
-from web.attacking import Met, Slow, Target, bombs, deep, honest, huge, memory, mutated, strangers
 
 MOST_MORE = 100_000_000
 ATTACKS: dict[str, tuple[Callable[[Target, int], Met], set[int], int]] = {
@@ -32,14 +42,6 @@ def bodies() -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.glob("*/*.traces.pb"))]
 
 
-def an_honest_body(number: int) -> bytes:
-    request = ExportTraceServiceRequest()
-    spans = request.resource_spans.add().scope_spans.add()
-    for place in range(20):
-        spans.spans.add(trace_id=b"%08d%08d" % (number, place), span_id=b"%08d" % (place + 1), name="step")
-    return bytes(request.SerializeToString())
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Process]:
     with process(tmp_path) as found:
@@ -53,10 +55,10 @@ def target_of(server: Process) -> Target:
 def bounded(server: Process, target: Target, attack: Callable[[], object]) -> None:
     """Whether an attack leaves memory as it was, and an honest client's spans are all taken meanwhile."""
     assert server.child is not None
-    honest(target, an_honest_body, threading.Event(), most=20)  # what is loaded once is loaded
+    honest(target, threading.Event(), most=20)  # what is loaded once is loaded
     before, stop = memory(server.child.pid, "VmRSS"), threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        others = pool.submit(honest, target, an_honest_body, stop)
+        others = pool.submit(honest, target, stop)
         try:
             attack()
         finally:
@@ -82,7 +84,7 @@ def test_slow_senders_hold_up_nobody(server: Process) -> None:
 
     def slow() -> None:
         with Slow(target, 200):
-            assert honest(target, an_honest_body, threading.Event(), most=50)
+            assert honest(target, threading.Event(), most=50)
 
     bounded(server, target, slow)
 

@@ -18,6 +18,7 @@ PATIENCE_S = 30.0
 """How long a body may take to arrive, all in all."""
 _STEP = 1 << 18
 _MEMBERS = 64
+_SMALL = 1 << 15
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -46,8 +47,9 @@ class Bodies:
         self.most = most
         self.held = held
         self.patience_s = patience_s
-        # Two: a large body is unpacked and read while small ones are, and no more of them than memory is meant for.
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="gatewatch-body")
+        # Of large bodies no more at once than memory is meant for; small ones do not wait for them.
+        self._large = ThreadPoolExecutor(2, thread_name_prefix="gatewatch-body")
+        self._small = ThreadPoolExecutor(1, thread_name_prefix="gatewatch-small-body")
 
     @asynccontextmanager
     async def read(
@@ -76,7 +78,8 @@ class Bodies:
                 plain = data if window is None else unpacked(data, window, limit, hold.take)
                 return make(plain), len(plain)
 
-            yield await asyncio.get_running_loop().run_in_executor(self._threads, made)
+            threads = self._small if len(data) <= _SMALL else self._large
+            yield await asyncio.get_running_loop().run_in_executor(threads, made)
         finally:
             hold.give()
 
@@ -99,7 +102,8 @@ class Bodies:
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown()
+        self._large.shutdown()
+        self._small.shutdown()
 
 
 def unpacked(data: bytes, window: int, most: int, take: Callable[[int], None]) -> bytes:
