@@ -26,7 +26,7 @@ LEAST = 5000
 SENDERS = 4
 TOML = """
 [project]
-name = "bench"
+name = "bench-{redact}"
 store = "{store}"
 
 [online]
