@@ -49,6 +49,7 @@ def whole(session) -> bool:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
     """A project with a hundred requests that a worker took in, and scorers that no monitor names."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
     folder = project(tmp_path, evals=EVALS + MORE)
     traffic(folder)
     run(capsys, "work", "--once")

@@ -21,6 +21,7 @@ PROMOTED = ("cases.", ".gatewatch/runs/")
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.delenv("GATEWATCH_USER_KEY", raising=False)
     return a_project(tmp_path)
 
