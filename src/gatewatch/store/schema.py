@@ -185,7 +185,7 @@ CREATE TABLE gathering (
     trace TEXT PRIMARY KEY, root SMALLINT NOT NULL, moved BIGINT NOT NULL, settled BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX gathering_open ON gathering (root, moved) WHERE settled < moved;
-CREATE INDEX gathering_moved ON gathering (moved);
+CREATE INDEX gathering_made ON gathering (root, moved) WHERE settled >= moved;
 
 ALTER TABLE trace ADD COLUMN share DOUBLE PRECISION NOT NULL DEFAULT 1;
 CREATE INDEX trace_person ON trace (person, seq) WHERE person <> '';
