@@ -42,7 +42,7 @@ def listen(name: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves an application until SIGTERM or SIGINT; a second one ends it at once. `heard` has which it was."""
 
-    def __init__(self, app: ASGIApp, *, drain_s: int = _DRAIN_S) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=drain_s,
+                timeout_graceful_shutdown=_DRAIN_S,
                 h11_max_incomplete_event_size=_HEAD_BYTES,
             )
         )

@@ -18,14 +18,12 @@ from gatewatch.store import access
 from gatewatch.store.database import Database
 from gatewatch.web.refusals import Refused
 
-Need = Literal["ingest", "feedback", "push", "read", "review", "admin"]
+Need = Literal["ingest", "feedback", "push", "read"]
 MAY: dict[Need, frozenset[access.Role]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "feedback": frozenset({"feedback", "ingest", "admin"}),
     "push": frozenset({"ingest", "review", "admin"}),
     "read": frozenset({"read", "review", "admin"}),
-    "review": frozenset({"review", "admin"}),
-    "admin": frozenset({"admin"}),
 }
 """Which roles may do what."""
 
