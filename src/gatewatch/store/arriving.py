@@ -1,5 +1,6 @@
 """What arrives: requests and what is said of them, each kept once, in whatever order and however often they come."""
 
+import logging
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
+from gatewatch.core.errors import StoreRefused, said_by
 from gatewatch.store import erasure, scores, staging
 from gatewatch.store.amending import amend
 from gatewatch.store.database import Database
@@ -17,11 +19,50 @@ from gatewatch.store.spending import Spending
 from gatewatch.store.tombstones import ERASED, KeptOut
 from gatewatch.store.units import micros
 
+_log = logging.getLogger("gatewatch")
+REFUSED = "record that the store cannot keep"
 _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
 
 
 def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
-    """Keep what arrives (see `Store.take_in`)."""
+    """Keep what arrives (see `Store.take_in`). A record that cannot be kept is set aside, and counted as lost."""
+    try:
+        return _take_in(db, arrivals, now)
+    except (StoreRefused, OverflowError):
+        return _sorted_out(db, arrivals, now)
+
+
+def _sorted_out(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
+    """Keep what can be kept: each record by itself, since each counts once however often it comes, then the rest."""
+    alone = [*(Arrivals((each,)) for each in arrivals.traces), *(Arrivals(said=(each,)) for each in arrivals.said)]
+    good, done = [], TakenIn()
+    for each in alone:
+        try:
+            found = _take_in(db, each, now)
+        except (StoreRefused, OverflowError) as error:
+            _log.warning("a record that cannot be kept is set aside: %s", said_by(error)[:300])
+            continue
+        good.append(each)
+        done = TakenIn(
+            done.traces + found.traces,
+            done.repeated + found.repeated,
+            done.said + found.said,
+            done.parked + found.parked,
+            done.amended + found.amended,
+            done.erased + found.erased,
+        )
+    refused = len(alone) - len(good)
+    rest = replace(
+        arrivals,
+        traces=tuple(trace for each in good for trace in each.traces),
+        said=tuple(said for each in good for said in each.said),
+        losses={**arrivals.losses, REFUSED: arrivals.losses.get(REFUSED, 0) + refused} if refused else arrivals.losses,
+    )
+    found = _take_in(db, rest, now)
+    return replace(done, expected=found.expected)
+
+
+def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     packed = {id(each): zlib.compress(each.payload, _LEVEL) for each in arrivals.traces if each.payload}
     with db.transaction():
         if arrivals.segment:
