@@ -95,3 +95,17 @@ def test_another_one_takes_over_what_a_stopped_one_left_but_not_what_one_works_o
     assert told(living, "good").estimate.n == 100
     assert [state(living, each)[0] for each in (first, second, third)] == ["stopped", "done", "done"]
 
+
+def test_a_score_that_late_spans_withdraw_is_made_again(tmp_path: Path) -> None:
+    living = Living(tmp_path)
+    settled(living, *(some_spans(n) for n in range(20)))
+    number = begun(living, good, Rule(1.0)).id
+    living.work(find=finding(good))
+    assert (state(living)[0], told(living, "good").estimate.mean) == ("done", 1.0)
+    settled(living, *(some_spans(n, output="no") for n in range(0, 20, 2)))
+    assert (state(living)[0], living.store.undone(number)) == ("running", {"waiting": 10})
+    living.work(find=finding(good))
+    figure = told(living, "good")
+    assert (state(living)[0], figure.estimate.n, figure.estimate.mean) == ("done", 20, 0.5)
+    (done,) = living.store.backfills()
+    assert done.made == done.done

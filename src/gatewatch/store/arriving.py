@@ -83,7 +83,7 @@ def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
         bodies = [packed.get(id(each), b"") for each in arrivals.traces]
         rollup, spending = Rollup(), Spending()
         erasure.withdraw(db, kept_out.again, now, rollup)
-        amended = _amend(db, arrivals.traces, bodies, rollup, spending)
+        amended = _amend(db, arrivals.traces, bodies, now, rollup, spending)
         new = _new(db, arrivals.traces)
         if new:
             _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
@@ -97,7 +97,14 @@ def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     return TakenIn(len(new), repeated, said, parked, amended, kept_out.number)
 
 
-def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rollup: Rollup, spending: Spending) -> int:
+def _amend(
+    db: Database,
+    traces: Sequence[Arrival],
+    bodies: Sequence[bytes],
+    now: float,
+    rollup: Rollup,
+    spending: Spending,
+) -> int:
     """Bring up requests that are there and of which more is known now, and say how many that was."""
     again = [place for place, each in enumerate(traces) if each.again]
     names = {name for place in again for name in (traces[place].trace.id, _longer(traces[place]))}
@@ -115,7 +122,7 @@ def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rol
             ),
             None,
         )
-        if seq is not None and amend(db, seq, each, bodies[place], rollup, spending):
+        if seq is not None and amend(db, seq, each, bodies[place], now, rollup, spending):
             _join_parked(db, [(each.trace.id, each.trace.external_id)], rollup)
             amended += 1
     return amended
