@@ -208,10 +208,12 @@ def test_the_store_is_a_file_of_the_project(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "live.db").is_file()
 
 
-@pytest.mark.parametrize("address", ["mysql://me:secret@db/x", "sqlite://live.db", "sqlite:///", "live.db"])
+@pytest.mark.parametrize(
+    "address", ["mysql://me:s@db/x", "sqlite://live.db", "sqlite:///", "live", "host=h password=s"]
+)
 def test_a_store_that_is_not_known_is_refused(tmp_path: Path, address: str) -> None:
     project = opened(write(tmp_path, f'[project]\nstore = "{address}"'))
-    scheme = address.partition("://")[0]
+    scheme = address.partition("://")[0].partition("=")[0]
     assert problems(lambda: store_address(project)) == [
         f"gatewatch.toml: project.store: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {scheme!r}"
     ]
