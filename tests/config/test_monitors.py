@@ -272,3 +272,9 @@ def test_a_field_that_cannot_be_dropped_is_told(tmp_path: Path, path: str) -> No
 def test_an_amount_beyond_all_room_is_told(tmp_path: Path) -> None:
     (said,) = wrong(tmp_path, f'[online]\npayloads = "{"9" * 400} TB"')
     assert said.startswith("gatewatch.toml: online.payloads: expected an amount below 1e+18 bytes")
+
+
+def test_a_share_whose_weight_is_no_number_is_refused(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "[ingest]\nsampled = 1e-320") == [
+        "gatewatch.toml: ingest.sampled: expected a number >= 1e-09"
+    ]
