@@ -14,13 +14,13 @@ from gatewatch.config.mentions import mentions
 from gatewatch.config.monitors import graves_of
 from gatewatch.config.project import Project
 from gatewatch.core.erasure import Receipt, Subject, Tombstone, base_of, mark_of
+from gatewatch.core.lengths import LONGEST_NAME
 from gatewatch.core.people import hashed
 from gatewatch.online.blot import blot
 from gatewatch.online.framing import keys
 from gatewatch.online.graves import close, new_name
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import segments
-from gatewatch.online.told import LONGEST_NAME
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
