@@ -140,6 +140,18 @@ def test_nothing_found_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -
     store.close()
 
 
+@pytest.mark.parametrize("given", [{}, {"user_key": "from a file\n"}])
+def test_a_key_that_ends_in_white_space_finds_them(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    monkeypatch.setenv("GATEWATCH_USER_KEY", "from a file\n")
+    with capturing(here / ".gatewatch" / "spool", **given) as captured:
+        asked(1, MIA)
+        captured.records()
+    run(capsys, "work", "--once")
+    assert receipt(capsys, "--user", MIA)["counts"]["requests"] == 1
+
+
 def test_it_says_what_would_go_and_asks_before(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with spooling(here):
         asked(1, MIA, thumbs="up")

@@ -1,12 +1,11 @@
 """`gatewatch erase`: a user or a session goes, from everywhere, with a receipt."""
 
-import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import counted, print_json, shown, tell
+from gatewatch.cli.terminal import counted, print_json, shown, tell, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
@@ -87,7 +86,7 @@ def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: b
             raise click.UsageError("it cannot be undone, and nobody is here to be asked: give --yes (or --dry-run)")
         click.confirm(f"{_parts(would_go(store, subject))}: erase for good?", abort=True, err=True)
     told = (lambda _: None) if as_json else (lambda text: tell(shown(text)))
-    receipt = erase(project, store, subject, who=getpass.getuser(), now=wall(), say=told)
+    receipt = erase(project, store, subject, who=who(), now=wall(), say=told)
     if as_json:
         import msgspec
 

@@ -4,9 +4,7 @@ What can be told to be of them goes; what cannot (replies of judges) goes whole;
 cases) is named by file and line, and left.
 """
 
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +17,7 @@ from gatewatch.core.erasure import Receipt, Subject, Tombstone, base_of, mark_of
 from gatewatch.core.lengths import LONGEST_NAME
 from gatewatch.core.people import hashed
 from gatewatch.online.blot import blot
-from gatewatch.online.framing import KEY_FILE
+from gatewatch.online.framing import keys
 from gatewatch.online.graves import close, new_name
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import segments
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 EXPORTS = Path(".gatewatch") / "exports"
-_KEY_VARIABLE = "GATEWATCH_USER_KEY"
 _AT_ONCE = 1000
 _LOCK_TRIES = 40
 _LOCK_PAUSE_S = 0.05
@@ -43,12 +40,10 @@ class Person(Struct, frozen=True):
 
 def person(project: Project, user: str) -> Person:
     """A user: by the id as it stands, and as capture hashes it, by the keys of the spool and of the variable."""
-    keys = [os.environ.get(_KEY_VARIABLE, "").encode("utf-8", "surrogatepass")]
-    with suppress(OSError):  # where none was made, nobody was captured under it
-        keys.append((project.root / project.settings.online.spool / KEY_FILE).read_bytes().strip())
+    there = keys(str(project.root / project.settings.online.spool))
     cut = user[:LONGEST_NAME]
-    names = {user, cut, *(hashed(cut, key) for key in keys if key)}
-    return Person(Subject("user", tuple(sorted(names))), any(keys))
+    names = {user, cut, *(hashed(cut, key) for key in there)}
+    return Person(Subject("user", tuple(sorted(names))), bool(there))
 
 
 def would_go(store: "Store", subject: Subject) -> dict[str, int]:

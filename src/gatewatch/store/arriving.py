@@ -34,7 +34,11 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
 
 def _sorted_out(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     """Keep what can be kept: each record by itself, since each counts once however often it comes, then the rest."""
-    alone = [*(Arrivals((each,)) for each in arrivals.traces), *(Arrivals(said=(each,)) for each in arrivals.said)]
+    moved = dict(arrivals.settled)
+    alone = [
+        Arrivals((each,), settled=((each.trace.id, moved[each.trace.id]),) if each.trace.id in moved else ())
+        for each in arrivals.traces
+    ] + [Arrivals(said=(each,)) for each in arrivals.said]
     good, done = [], TakenIn()
     for each in alone:
         try:
@@ -80,14 +84,16 @@ def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
         lose(db, arrivals.losses)
         kept_out = KeptOut(db, arrivals)
         arrivals = kept_out.without(db, arrivals, now)
-        bodies = [packed.get(id(each), b"") for each in arrivals.traces]
+        made = staging.made_of_more(db, arrivals.settled)
+        traces = tuple(each for each in arrivals.traces if each.trace.id not in made)
+        bodies = [packed.get(id(each), b"") for each in traces]
         rollup, spending = Rollup(), Spending()
         erasure.withdraw(db, kept_out.again, now, rollup)
-        amended = _amend(db, arrivals.traces, bodies, now, rollup, spending)
-        new = _new(db, arrivals.traces)
+        amended = _amend(db, traces, bodies, now, rollup, spending)
+        new = _new(db, traces)
         if new:
-            _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
-            _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
+            _insert(db, traces, bodies, new, now, rollup, spending)
+            _join_parked(db, [(name, traces[place].trace.external_id) for name, place in new], rollup)
         said, parked = _hear(db, arrivals.said, rollup, kept_out)
         lose(db, {ERASED: kept_out.number})
         staging.settled(db, arrivals.settled)

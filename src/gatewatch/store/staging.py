@@ -85,6 +85,12 @@ def gathered(db: Database, rooted_before: float, rest_before: float, most: int) 
     return [Gathered(trace, moved, tuple(pieces[trace]), settled > 0) for trace, moved, settled in found]
 
 
+def made_of_more(db: Database, traces: Sequence[tuple[str, int]]) -> set[str]:
+    """Of traces that were made of what was there at a time, those that another has made of more since."""
+    found = dict(db.among("SELECT trace, settled FROM gathering WHERE trace IN {}", [trace for trace, _ in traces]))
+    return {trace for trace, moved in traces if found.get(trace, 0) > moved}
+
+
 def settled(db: Database, traces: Sequence[tuple[str, int]]) -> None:
     """Note up to which spans traces were made, within the caller's transaction; it never goes back."""
     db.executemany(
