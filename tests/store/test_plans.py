@@ -29,7 +29,7 @@ MAY_SCAN = (
     "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
     "SELECT body FROM parked",  # once for each erasure, as are those below
     "SELECT id, body FROM parked",
-    "SELECT trace, body FROM piece",
+    "SELECT trace, size, body FROM piece",
     "SELECT id, what FROM audit WHERE what LIKE",
     "SELECT id, at, who, kind, marks, receipt FROM erasure",
     "SELECT id FROM erasure WHERE marks =",

@@ -7,11 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from gatewatch.checks.traffic import request, take
+from gatewatch.checks.traffic import NOW, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import schema
+from gatewatch.store.arriving import REFUSED
 from gatewatch.store.open import open_store
 from gatewatch.store.postgres import PostgresDatabase
+from gatewatch.store.rows import Arrivals
 from gatewatch.store.sql import SQLStore
 from store.postgres import a_database, new_name, server
 
@@ -234,3 +236,23 @@ def test_projects_have_a_schema_each_and_the_first_has_the_base() -> None:
         open_store(address, project='x"; DROP')
     with pytest.raises(StoreError, match="is shared by projects, and none was named: there are one, two"):
         open_store(address)
+
+
+def test_a_record_that_cannot_be_kept_is_set_aside_and_the_others_are_kept() -> None:
+    odd = "".join(chr(0x1F300 + number * 7919 % 1700) for number in range(3000))  # what no index has room for
+    with closing(SQLStore(a_database())) as store:
+        found = store.take_in(
+            Arrivals(
+                (request("a"), request("b", flow=odd), request("c")),
+                (thumb("1", "a"), thumb("2", odd), thumb("3", "c")),
+                losses={"full": 3},
+                segment="s-1",
+                offset=100,
+            ),
+            NOW,
+        )
+        assert (found.traces, found.said, store.taken("s-1")) == (2, 2, 100)
+        assert store.counts().losses == {"full": 3, REFUSED: 2}
+        assert [row.id for row in store.latest()] == ["c", "a"]
+        take(store, request("d"))
+        trends_agree_with_rows(store)

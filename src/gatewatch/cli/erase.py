@@ -54,10 +54,10 @@ def command(
 def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject":
     from gatewatch.config.erasing import person
     from gatewatch.core.erasure import Subject
-    from gatewatch.online.told import LONGEST_NAME
+    from gatewatch.core.lengths import cut
 
     if session:
-        return Subject("session", tuple(sorted({session, session[:LONGEST_NAME]})), flow)
+        return Subject("session", tuple(sorted({session, cut(session)})), flow)
     found = person(project, user)
     if not found.keyed:
         spool = project.settings.online.spool

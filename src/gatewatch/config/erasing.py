@@ -13,12 +13,12 @@ from msgspec import Struct
 from gatewatch.config.monitors import graves_of
 from gatewatch.config.project import Project
 from gatewatch.core.erasure import Receipt, Subject, Tombstone
+from gatewatch.core.lengths import LONGEST_NAME, cut
 from gatewatch.core.people import hashed
 from gatewatch.online.erasing import blot_spool, remove_exports
 from gatewatch.online.framing import keys
 from gatewatch.online.graves import close, new_name
 from gatewatch.online.mentions import mentions, pushed_runs
-from gatewatch.online.told import LONGEST_NAME
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
@@ -36,8 +36,7 @@ class Person(Struct, frozen=True):
 def person(project: Project, user: str) -> Person:
     """A user: by the id as it stands, and as capture hashes it, by the keys of the spool and of the variable."""
     there = keys(str(_spool(project)))
-    cut = user[:LONGEST_NAME]
-    names = {user, cut, *(hashed(cut, key) for key in there)}
+    names = {user, cut(user), *(hashed(user[:LONGEST_NAME], key) for key in there)}
     return Person(Subject("user", tuple(sorted(names))), bool(there))
 
 

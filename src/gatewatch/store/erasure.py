@@ -5,7 +5,6 @@ the same transaction. An erasure that was killed is found again by its digests, 
 """
 
 import time
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import msgspec
 from gatewatch.core import codec
 from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
-from gatewatch.store import receipts, tasks, tombstones, uploads
+from gatewatch.store import receipts, staging, tasks, tombstones, uploads
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
@@ -339,13 +338,13 @@ def _pieces_of(db: Database, subject: Subject) -> set[str]:
     marks, found = set(subject.marks), set()
     after = ("", "", "")
     while page := db.execute(
-        "SELECT trace, span, part, body FROM piece WHERE (trace, span, part) > (?, ?, ?)"
+        "SELECT trace, span, part, size, body FROM piece WHERE (trace, span, part) > (?, ?, ?)"
         " ORDER BY trace, span, part LIMIT ?",
         *(*after, _PAGE),
     ):
-        for trace, _, _, packed in page:
+        for trace, _, _, size, body in page:
             try:
-                said = codec.decode(zlib.decompress(packed), _Piece)
+                said = codec.decode(staging.unpacked(size, body), _Piece)
             except ValueError:
                 continue
             if Whose(trace, said.user, said.session, said.flow).is_of(marks):

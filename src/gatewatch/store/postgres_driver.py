@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.core.errors import StoreBusy, StoreError, StoreFull, StoreRefused
 from gatewatch.store.database import unescaped
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def is_lost(error: "psycopg.Error") -> bool:
 
 def told(name: str, error: "psycopg.Error") -> StoreError:
     """An error of PostgreSQL's in our words."""
+    import psycopg
+
     code = error.sqlstate or ""
     said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())[:_MOST_SAID]
     if not code and any(each in said for each in _REFUSED) and "Multiple" not in said:
@@ -129,4 +131,6 @@ def told(name: str, error: "psycopg.Error") -> StoreError:
         return StoreError(f"{name}: its user may not do that ({said}); see to the rights that it has been granted")
     if code.startswith("XX"):
         return StoreError(f"{name}: is damaged ({said}); put a backup in its place")
+    if code == "54000" or code.startswith("22") or (not code and isinstance(error, psycopg.DataError)):
+        return StoreRefused(f"{name}: {said}")
     return StoreError(f"{name}: {said}")

@@ -178,7 +178,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_at ON audit (at);
 
 CREATE TABLE piece (
-    trace TEXT NOT NULL, span TEXT NOT NULL, part TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (trace, span, part)
+    trace TEXT NOT NULL, span TEXT NOT NULL, part TEXT NOT NULL, size BIGINT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (trace, span, part)
 ) WITHOUT ROWID;
 CREATE TABLE gathering (
     trace TEXT PRIMARY KEY, root SMALLINT NOT NULL, moved BIGINT NOT NULL, settled BIGINT NOT NULL

@@ -15,12 +15,13 @@ from gatewatch.store.units import micros
 
 _OPEN, _ROOTED, _CLOSED = range(3)
 """Of a gathering: its root has not ended, it has, its pieces are forgotten."""
+_SMALL = 2000
 LATE = "span of a trace that was closed"
 
 
 def stage(db: Database, pieces: Sequence[Piece], now: float) -> int:
     """Keep spans (see `Store.stage`)."""
-    bodies = [zlib.compress(each.body, 1) for each in pieces]
+    bodies = [_packed(each.body) for each in pieces]
     with db.transaction():
         there = {trace: (root, moved) for trace, root, moved in _gatherings(db, {each.trace for each in pieces})}
         late = [each for each in pieces if there.get(each.trace, (_OPEN,))[0] == _CLOSED]
@@ -29,15 +30,15 @@ def stage(db: Database, pieces: Sequence[Piece], now: float) -> int:
         known = {(each.trace, each.span, each.part) for each in late}
         traces = {each.trace for each in pieces if each.trace in there} - {each.trace for each in late}
         known |= set(db.among("SELECT trace, span, part FROM piece WHERE trace IN {}", traces))
-        new: list[tuple[str, str, str, bytes]] = []
+        new: list[tuple[str, str, str, int, bytes]] = []
         rooted: dict[str, bool] = {}
         for each, body in zip(pieces, bodies, strict=True):
             key = each.trace, each.span, each.part
             if key not in known:
                 known.add(key)
-                new.append((*key, body))
+                new.append((*key, len(each.body), body))
                 rooted[each.trace] = rooted.get(each.trace, False) or each.root
-        db.executemany("INSERT INTO piece (trace, span, part, body) VALUES (?, ?, ?, ?)", new)
+        db.executemany("INSERT INTO piece (trace, span, part, size, body) VALUES (?, ?, ?, ?, ?)", new)
         at = micros(now)
         rows = []
         for trace, root in rooted.items():
@@ -49,6 +50,16 @@ def stage(db: Database, pieces: Sequence[Piece], now: float) -> int:
             rows,
         )
     return len(new)
+
+
+def _packed(body: bytes) -> bytes:
+    """A body as it is stored; for an hour's stay a small one is not worth the time."""
+    return body if len(body) < _SMALL else min(zlib.compress(body, 1), body, key=len)
+
+
+def unpacked(size: int, stored: bytes) -> bytes:
+    """A body of some size, as it was."""
+    return stored if len(stored) == size else zlib.decompress(stored)
 
 
 def _gatherings(db: Database, traces: set[str]) -> list[tuple[str, int, int]]:
@@ -66,12 +77,18 @@ def gathered(db: Database, rooted_before: float, rest_before: float, most: int) 
                 *(root, micros(before), most - len(found)),
             )
         pieces: defaultdict[str, list[bytes]] = defaultdict(list)
-        for trace, body in db.among(
-            "SELECT trace, body FROM piece WHERE trace IN {} ORDER BY trace, span, part",
+        for trace, size, body in db.among(
+            "SELECT trace, size, body FROM piece WHERE trace IN {} ORDER BY trace, span, part",
             [trace for trace, _, _ in found],
         ):
-            pieces[trace].append(zlib.decompress(body))
+            pieces[trace].append(unpacked(size, body))
     return [Gathered(trace, moved, tuple(pieces[trace]), settled > 0) for trace, moved, settled in found]
+
+
+def made_of_more(db: Database, traces: Sequence[tuple[str, int]]) -> set[str]:
+    """Of traces that were made of what was there at a time, those that another has made of more since."""
+    found = dict(db.among("SELECT trace, settled FROM gathering WHERE trace IN {}", [trace for trace, _ in traces]))
+    return {trace for trace, moved in traces if found.get(trace, 0) > moved}
 
 
 def settled(db: Database, traces: Sequence[tuple[str, int]]) -> None:
