@@ -251,6 +251,22 @@ def test_it_goes_on_until_it_is_told_to_end(here: Path) -> None:
     assert len(server.ids()) == 3
 
 
+def test_it_waits_for_a_folder_that_is_not_there_yet(here: Path) -> None:
+    words = [sys.executable, "-m", "gatewatch", "ship", "--spool", str(spool(here))]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with (
+        serving() as server,
+        subprocess.Popen([*words, "--to", server.url], cwd=here, stdout=-1, stderr=-1, text=True, env=env) as ship,
+    ):
+        assert ship.stderr is not None
+        assert "not there yet" in ship.stderr.readline()
+        traffic(here, 2)
+        assert server.arrived.wait(30)
+        ship.send_signal(signal.SIGTERM)
+        ship.communicate(timeout=30)
+    assert (ship.returncode, len(server.ids())) == (143, 2)
+
+
 def test_it_sends_what_is_left_when_it_is_told_to_end(here: Path) -> None:
     traffic(here, 3)
     words = [sys.executable, "-m", "gatewatch", "ship"]

@@ -36,14 +36,15 @@ def command(address: str, *, spool: str, token_env: str, once: bool) -> int | No
         project = Project.open()
         folder = project.root / project.settings.online.spool
     client = client_to(address, token_env)
-    if spool and not folder.is_dir():
+    if once and spool and not folder.is_dir():
         raise InputError(Problem(str(folder), "there is no such folder", "capture makes it with its first request"))
     stop, now = threading.Event(), threading.Event()
     heard = _on_signals(stop, now)
     source, records = socket.gethostname(), 0
     with client:
         if not once:
-            tell(shown(f"{folder} -> {address}"))
+            waits = "" if folder.is_dir() else " (the folder is not there yet: waiting for the first request)"
+            tell(shown(f"{folder} -> {address}{waits}"))
         while not stop.is_set():
             sent = ship(
                 folder,

@@ -36,7 +36,8 @@ class Person(Struct, frozen=True):
 def person(project: Project, user: str) -> Person:
     """A user: by the id as it stands, and as capture hashes it, by the keys of the spool and of the variable."""
     there = keys(str(_spool(project)))
-    names = {user, cut(user), *(hashed(user[:LONGEST_NAME], key) for key in there)}
+    given = {user[:LONGEST_NAME], cut(user)}  # by capture, and in spans
+    names = {user, cut(user), *(hashed(each, key) for each in given for key in there)}
     return Person(Subject("user", tuple(sorted(names))), bool(there))
 
 
