@@ -1,10 +1,11 @@
 """What commands print with."""
 
 import json
+import os
 
 import pytest
 
-from gatewatch.cli.terminal import counted, only_json, print_json, shown
+from gatewatch.cli.terminal import counted, only_json, print_json, shown, who
 from gatewatch.core.case import Case
 
 STEERING = "\x1b[31mred\x07 \x9b2J \u202eleft\u2066 \u200bhidden\ufeff \x7f"
@@ -56,3 +57,12 @@ def test_a_message_does_not_steer_a_terminal(text: object, said: str) -> None:
 )
 def test_numbers_and_nouns(number: int, said: str) -> None:
     assert counted(number, "error") == said
+
+
+def test_who_calls_is_told_where_the_account_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert who() == "uid 4000000000"
+    monkeypatch.setenv("LOGNAME", "ana")
+    assert who() == "ana"

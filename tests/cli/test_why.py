@@ -8,6 +8,7 @@ import pytest
 from cli.building import run
 from cli.traffic import TOML, answered, failed, project, spooling
 from gatewatch import feedback, record
+from gatewatch.cli.terminal import who
 from gatewatch.core.rates import u_of
 
 
@@ -100,6 +101,16 @@ def test_nothing_in_a_request_steers_the_terminal(here: Path, capsys: pytest.Cap
     run(capsys, "work", "--once")
     _, out, _ = run(capsys, "why", trace)
     assert all(letter.isprintable() or letter == "\n" for letter in out)
+
+
+def test_it_is_noted_who_looked(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        trace = answered(1)
+    run(capsys, "work", "--once")
+    run(capsys, "why", "m1")
+    run(capsys, "why", "nothing")
+    (line,) = json.loads(run(capsys, "db", "audit", "--json")[1])["lines"]
+    assert (line["action"], line["what"], line["who"]) == ("read", trace, who())
 
 
 def test_a_request_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.feedback import Feedback
@@ -196,3 +197,14 @@ def test_a_date_before_all_that_is_kept_is_not_believed(living: Living) -> None:
         START,
         ("it is dated before all that is kept: the time of arrival stands",),
     )
+
+
+def test_names_that_nothing_could_be_looked_up_by_are_cut_whoever_gave_them(living: Living) -> None:
+    odd = "\U0001f600" * 400
+    ways = Ways(slice_of=lambda _: odd)
+    made = arrival_of(replace(request(1), session=odd, external_id=odd, variant="v" * 401), ways, now=START)
+    assert {len(made.trace.session), len(made.trace.external_id), len(made.trace.slice)} == {150}
+    assert made.trace.variant == "v" * 400
+    assert set(made.trace.flaws) >= {"session was cut", "slice was cut", "variant was cut"}
+    (said,) = arrived([("feedback", codec.encode(replace(thumb(1), external_id=odd)))], ways, now=START).said
+    assert said.external_id == made.trace.external_id

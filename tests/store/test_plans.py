@@ -30,7 +30,6 @@ MAY_SCAN = (
     "DELETE FROM changed WHERE seq <",
     "SELECT id, budget, reserved FROM task WHERE (state = 'waiting'",
     "SELECT id, body FROM parked",  # once for each erasure, as are those below
-    "SELECT id, what FROM audit WHERE what LIKE",
     "SELECT id, at, who, kind, marks, receipt FROM erasure",
     "SELECT id FROM erasure WHERE marks =",
     "SELECT mark, kind, at FROM tombstone ORDER BY",

@@ -7,11 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from gatewatch.checks.traffic import request, take
+from gatewatch.checks.traffic import NOW, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import schema
+from gatewatch.store.arriving import REFUSED
 from gatewatch.store.open import open_store
 from gatewatch.store.postgres import PostgresDatabase
+from gatewatch.store.rows import Arrivals
 from gatewatch.store.sql import SQLStore
 from store.postgres import a_database, new_name, server
 
@@ -146,6 +148,8 @@ def test_threads_share_a_connection(db: PostgresDatabase) -> None:
         ("postgresql://me:s3cret@/none?host=/nowhere", StoreBusy, "cannot be reached .*try again later"),
         ("postgresql://me:s3%zzcret@h/x", StoreError, "the address of the store cannot be read"),
         ("postgresql://me:s3cret@h/x?nonsense=1", StoreError, "the address of the store cannot be read"),
+        ("postgresql://me:p@s3cret@h/x", StoreError, "the address of the store cannot be read"),
+        ("postgresql://me:p/s3cret@h:5432/x", StoreError, "the address of the store cannot be read"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_told_without_its_password(
@@ -176,6 +180,13 @@ def test_who_may_not_make_a_schema_is_told_so_and_can_be_given_one() -> None:
     server().execute(f"CREATE SCHEMA gatewatch AUTHORIZATION {name}", database)
     with closing(open_store(address.replace("postgres@", f"{name}@"), project="a")) as store:
         take(store, request("a"))
+
+
+def test_a_database_that_has_no_place_for_all_text_is_refused() -> None:
+    name = new_name()
+    server().execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StoreError, match="keeps text in LATIN1"):
+        open_store(server().address(name), project="a")
 
 
 def test_a_later_schema_is_refused_by_name() -> None:
@@ -234,3 +245,23 @@ def test_projects_have_a_schema_each_and_the_first_has_the_base() -> None:
         open_store(address, project='x"; DROP')
     with pytest.raises(StoreError, match="is shared by projects, and none was named: there are one, two"):
         open_store(address)
+
+
+def test_a_record_that_cannot_be_kept_is_set_aside_and_the_others_are_kept() -> None:
+    odd = "".join(chr(0x1F300 + number * 7919 % 1700) for number in range(3000))  # what no index has room for
+    with closing(SQLStore(a_database())) as store:
+        found = store.take_in(
+            Arrivals(
+                (request("a"), request("b", flow=odd), request("c")),
+                (thumb("1", "a"), thumb("2", odd), thumb("3", "c")),
+                losses={"full": 3},
+                segment="s-1",
+                offset=100,
+            ),
+            NOW,
+        )
+        assert (found.traces, found.said, store.taken("s-1")) == (2, 2, 100)
+        assert store.counts().losses == {"full": 3, REFUSED: 2}
+        assert [row.id for row in store.latest()] == ["c", "a"]
+        take(store, request("d"))
+        trends_agree_with_rows(store)

@@ -5,6 +5,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatewatch.checks.spans import made
 from gatewatch.checks.traffic import NOW, request
 from gatewatch.store.rows import Arrivals, Piece
 from store.making import a_store, backend  # noqa: F401 - every test runs on both
@@ -30,8 +31,11 @@ def test_what_was_made_of_fewer_spans_does_not_close_what_has_more(tmp_path: Pat
     (first,) = store.gathered(NOW + 1, NOW, 9)
     store.stage([piece("a", 2)], NOW + 1)
     (second,) = store.gathered(NOW + 2, NOW, 9)
-    store.take_in(Arrivals(settled=((second.trace, second.moved),)), NOW + 2)
-    store.take_in(Arrivals(settled=((first.trace, first.moved),)), NOW + 2)  # another server, which was slower
+    more, fewer = made("a", 2), made("a", 1)
+    store.take_in(Arrivals((more,), settled=((second.trace, second.moved),)), NOW + 2)
+    slower = store.take_in(Arrivals((fewer,), settled=((first.trace, first.moved),)), NOW + 2)  # another server
+    assert (slower.amended, slower.repeated) == (0, 1)
+    assert store.payload(1) == more.payload
     assert store.gathered(NOW + 9, NOW + 9, 9) == []
 
 

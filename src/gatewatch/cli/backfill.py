@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import console, counted, only_json, print_json, shown, tell
+from gatewatch.cli.terminal import console, counted, only_json, print_json, shown, tell, who
 
 if TYPE_CHECKING:
     from gatewatch.config.backfills import Asked, Foreseen, Price
@@ -211,14 +211,9 @@ def _moment(text: str, now: float) -> float:
 
 
 def _begin(store: "Store", asked: "Asked", most: float | None, now: float) -> "Backfill":
-    from getpass import getuser
-
-    author = ""
-    with suppress(Exception):  # whatever the machine has for an account without a name
-        author = getuser()
     scorer = asked.scorer
     work = store.work(asked.flow, scorer.name, scorer.fingerprint, scorer.source)
-    return store.begin_backfill(work.id, (asked.rule,), asked.numbers, author=author, now=now, most=most)
+    return store.begin_backfill(work.id, (asked.rule,), asked.numbers, author=who(), now=now, most=most)
 
 
 # What is shown

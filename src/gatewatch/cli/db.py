@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import click
 
-from gatewatch.cli.terminal import print_json, shown
+from gatewatch.cli.terminal import print_json, shown, tell, who
 
 
 @click.group(name="db")
@@ -113,6 +113,28 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
         click.echo("nothing was noted in this time")
 
 
+@command.command(name="forget-run")
+@click.argument("run")
+def forget_run(*, run: str) -> None:
+    """Remove a RUN that was pushed to the store, by its id, so that nothing of it is left in the store's files."""
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem
+
+    store = store_of(Project.open())
+    try:
+        if not store.forget_run(run):
+            raise InputError(Problem(run, "no run of this id was pushed to the store"))
+        store.note(wall(), who(), "forget", f"run {run}")
+        scrubbed = store.scrub()
+    finally:
+        store.close()
+    click.echo(shown(f"{run} is removed; the journal that was pushed is where it was pushed from"))
+    if not scrubbed:
+        tell("! others are reading from the store: its log has the run until they are done")
+
+
 @command.command(name="copy")
 @click.option(
     "--to", "address", required=True, help="The address of an empty store, such as postgresql://db/gatewatch."
@@ -132,7 +154,8 @@ def copy(address: str) -> None:
             opened.enter_context(closing(open_database(where, project=of)))
             for where, of in ((here, name), (address, name), (here, ""), (address, ""))
         )
-        copying.copy(source, target, lambda table, n: click.echo(f"{table:12} {n:,}"))
-        tokens = copying.copy_tokens(base, other, name)
+        tokens = copying.copy(
+            source, target, lambda table, n: click.echo(f"{table:12} {n:,}"), bases=(base, other), project=name
+        )
         click.echo(shown(f"{source.name} is copied to {target.name}" + (f", with {tokens} tokens" if tokens else "")))
     click.echo("Now name the new address in [project] store, and start the workers and servers again.")

@@ -1,12 +1,11 @@
 """`gatewatch erase`: a user or a session goes, from everywhere, with a receipt."""
 
-import getpass
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import counted, print_json, shown, tell
+from gatewatch.cli.terminal import counted, print_json, shown, tell, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
@@ -55,9 +54,10 @@ def command(
 def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject":
     from gatewatch.config.erasing import person
     from gatewatch.core.erasure import Subject
+    from gatewatch.core.lengths import cut
 
     if session:
-        return Subject("session", (session,), flow)
+        return Subject("session", tuple(sorted({session, cut(session)})), flow)
     found = person(project, user)
     if not found.keyed:
         spool = project.settings.online.spool
@@ -71,8 +71,9 @@ def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject
 
 
 def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    from gatewatch.config.erasing import erase, would_go
+    from gatewatch.config.erasing import erase
     from gatewatch.core.clock import wall
+    from gatewatch.online.erasing import would_go
 
     if dry_run:
         counts = would_go(store, subject)
@@ -87,7 +88,7 @@ def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: b
             raise click.UsageError("it cannot be undone, and nobody is here to be asked: give --yes (or --dry-run)")
         click.confirm(f"{_parts(would_go(store, subject))}: erase for good?", abort=True, err=True)
     told = (lambda _: None) if as_json else (lambda text: tell(shown(text)))
-    receipt = erase(project, store, subject, who=getpass.getuser(), now=wall(), say=told)
+    receipt = erase(project, store, subject, who=who(), now=wall(), say=told)
     if as_json:
         import msgspec
 
@@ -115,11 +116,14 @@ def _print(receipt: "Receipt") -> None:
     for place in receipt.changed[:_SHOWN]:
         click.echo(shown(f"  {place.file}:{place.line}  label, taken out"))
     _more(len(receipt.changed))
-    if receipt.look_at:
+    if receipt.look_at or receipt.runs:
         click.echo("left as they are, to be looked at:")
     for place in receipt.look_at[:_SHOWN]:
         click.echo(shown(f"  {place.file}:{place.line}"))
     _more(len(receipt.look_at))
+    for run in receipt.runs[:_SHOWN]:
+        click.echo(shown(f"  pushed run {run}: `gatewatch db forget-run {run}` removes it"))
+    _more(len(receipt.runs))
     for what in receipt.left:
         click.echo(shown(f"! {what}"))
 
@@ -133,11 +137,13 @@ def _again(project: "Project", store: "Store", *, as_json: bool) -> None:
     from gatewatch.config.erasing import erase_again
     from gatewatch.core.clock import wall
 
-    number = erase_again(project, store, wall())
+    number, left = erase_again(project, store, wall())
     if as_json:
-        print_json({"kind": "gatewatch.erased-again", "version": 1, "requests": number})
+        print_json({"kind": "gatewatch.erased-again", "version": 1, "requests": number, "left": left})
         return
     click.echo(f"erased again: {counted(number, 'request')}")
+    for what in left:
+        click.echo(shown(f"! {what}"))
 
 
 def _list(store: "Store", *, as_json: bool) -> None:

@@ -1,11 +1,10 @@
 """`gatewatch export`: what is kept of a user, for who asks."""
 
-import getpass
 from pathlib import Path
 
 import click
 
-from gatewatch.cli.terminal import counted, print_json, shown, tell
+from gatewatch.cli.terminal import counted, print_json, shown, tell, who
 
 
 @click.command(name="export")
@@ -17,11 +16,11 @@ def command(user: str, *, out: str, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from gatewatch.config.erasing import EXPORTS, person
-    from gatewatch.config.exporting import export
     from gatewatch.config.load import shortest
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
     from gatewatch.core.clock import wall
+    from gatewatch.online.exporting import export
 
     if not user:
         raise click.BadParameter("must not be empty", param_hint="--user")
@@ -33,7 +32,7 @@ def command(user: str, *, out: str, as_json: bool) -> None:
     path = Path(out) if out else project.root / EXPORTS / f"{moment}.jsonl"
     store = store_of(project)
     try:
-        number = export(store, found.subject, path, who=getpass.getuser(), now=now)
+        number = export(store, found.subject, path, who=who(), now=now)
     finally:
         store.close()
     if as_json:

@@ -81,6 +81,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def who() -> str:
+    """Who calls a command, as it is noted: the account's name, or its number where it has none, as in a container."""
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):  # the one until Python 3.12, the other since
+        return f"uid {os.getuid()}"
+
+
 def console(width: int) -> "Console":
     """What draws tables on standard output: as wide as the terminal, or `width` columns where there is none."""
     from rich.console import Console

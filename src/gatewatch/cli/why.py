@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import print_json
+from gatewatch.cli.terminal import print_json, who
 
 _SHOWN = 600
 
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 @click.argument("trace")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 def command(trace: str, *, as_json: bool) -> None:
-    """Say of a TRACE (its id, or the application's own for it) which scorers saw it, which did not, and why."""
+    """Say of a TRACE (its id, or the application's own for it) which scorers saw it, which did not, and why.
+
+    It shows what was asked and answered, and is noted in the audit.
+    """
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
     from gatewatch.core import codec
+    from gatewatch.core.clock import wall
     from gatewatch.core.errors import InputError, Problem
     from gatewatch.core.trace import Trace
     from gatewatch.online.ledger import ledger
@@ -32,6 +36,7 @@ def command(trace: str, *, as_json: bool) -> None:
         if row is None:
             hint = "a worker may not have taken it in yet (`gatewatch work`), or it is older than is kept"
             raise InputError(Problem(trace, "no such request is stored", hint))
+        store.note(wall(), who(), "read", row.id)
         found = ledger(store, row)
         payload = store.payload(row.seq)
     finally:

@@ -1,6 +1,5 @@
 """From gatewatch.toml to what a server needs: stores of projects, how requests are taken in, limits."""
 
-import os
 import re
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +11,7 @@ from gatewatch.config.load import FILE
 from gatewatch.config.monitors import base_of, graves_of, name_of, online, store_address
 from gatewatch.config.project import Problems, Project
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
-from gatewatch.online.framing import folder_key
+from gatewatch.online.framing import folder_key, keys
 from gatewatch.online.graves import Graves
 from gatewatch.online.ingest import Ways
 from gatewatch.online.otlp.mapping import TARGETS, Reading
@@ -24,7 +23,6 @@ from gatewatch.store.open import open_store
 
 _ORIGIN = re.compile(r"https?://[^/\s?#]+")
 _LEAST_BODY = 1000
-_KEY = "GATEWATCH_USER_KEY"
 
 
 class Serving(Struct, frozen=True, kw_only=True):
@@ -110,12 +108,11 @@ def _user_key(project: Project) -> bytes:
     Raises:
         ConfigError: there is none, and none can be kept.
     """
-    stated = os.environ.get(_KEY, "").strip()
-    if stated:
-        return stated.encode("utf-8", "surrogatepass")
     spool = project.root / project.settings.online.spool
+    there = keys(str(spool))
     try:
-        return folder_key(str(spool))
+        return there[0] if there else folder_key(str(spool))
     except OSError as error:
         what = f"the key that users are hashed with cannot be kept there: {error.strerror}"
-        raise ConfigError(Problem(str(spool), what, f"set {_KEY}, the same for every server and application")) from None
+        hint = "set GATEWATCH_USER_KEY, the same for every server and application"
+        raise ConfigError(Problem(str(spool), what, hint)) from None

@@ -12,7 +12,8 @@
     ├── BadPayload              what was posted to the server is not what it should be
     └── StoreError              where live traffic is kept cannot be used
         ├── StoreBusy           others kept it locked for too long; worth another try
-        └── StoreFull           there is no room on its disk; worth another try when there is
+        ├── StoreFull           there is no room on its disk; worth another try when there is
+        └── StoreRefused        what it is to keep cannot be kept, whatever its state is
 
 Each names what was wrong, where, and what to do about it.
 """
@@ -116,6 +117,10 @@ class StoreBusy(StoreError):  # noqa: N818 - what it is
 
 class StoreFull(StoreError):  # noqa: N818 - what it is
     """There is no room on the store's disk. Nothing was changed; it can be read, and goes on when there is room."""
+
+
+class StoreRefused(StoreError):  # noqa: N818 - what it did
+    """The store cannot keep what it was given, whatever its state is. Nothing was changed; others can be kept."""
 
 
 def said_by(error: BaseException) -> str:

@@ -43,7 +43,7 @@ def fill(store: Store, backfill: Backfill, now: float) -> int:
         if row.seq in found.there:
             moved.append((row.seq, pi))
         elif wanted(row, rules) and row.payload != "none":  # what is gone all the same is counted as lost
-            tasks.append((row.seq, now, pi))
+            tasks.append((row.seq, now - 1.0 + row.u, pi))  # at random, so that what is done at any time is a sample
     plan = Plan(tuple(tasks), tuple(moved), epoch, found.through, read_at=(backfill.planned, found.thinned))
     store.fill(backfill.id, plan)
     return found.through - backfill.planned

@@ -8,10 +8,11 @@ from typing import Any, cast
 from gatewatch.core import codec
 from gatewatch.core.clock import wall
 from gatewatch.core.feedback import EVENTS, Feedback
+from gatewatch.core.lengths import LONGEST_NAME, cut
 from gatewatch.online.identity import trace_id as new_id
 from gatewatch.online.process import process
 from gatewatch.online.request import lost
-from gatewatch.online.told import LONGEST_NAME, text_of
+from gatewatch.online.told import text_of
 
 _LONGEST_COMMENT = 65536
 
@@ -52,8 +53,8 @@ def feedback(
         said = Feedback(
             id=new_id(),
             at=wall(),
-            trace=text_of(trace_id)[:LONGEST_NAME],
-            external_id=text_of(external_id)[:LONGEST_NAME],
+            trace=cut(text_of(trace_id)),
+            external_id=cut(text_of(external_id)),
             thumbs=cast(Any, text_of(thumbs)),
             rating=rating,
             comment=text_of(comment)[:_LONGEST_COMMENT],

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.feedback import Feedback
 from gatewatch.core.trace import Trace
-from gatewatch.online.settings import Settings
+from gatewatch.online.settings import Settings, from_environment
 from gatewatch.online.writer import make_folder
 
 if TYPE_CHECKING:
@@ -86,6 +86,20 @@ class Framing:
         if not self._key:
             self._key = folder_key(self._folder) if self._folder is not None else os.urandom(32)
         return self._hash(user, self._key)
+
+
+def keys(folder: str) -> list[bytes]:
+    """The keys of users there are: the one that `GATEWATCH_USER_KEY` states, and the one that lies in a folder.
+
+    The variable's comes first as capture reads it, without white space around it, then as it stands, which is what an
+    application may have given to `configure` itself.
+    """
+    said = os.environ.get("GATEWATCH_USER_KEY", "")
+    stated = str(from_environment(os.environ)[0].get("user_key", ""))
+    found = [each.encode("utf-8", "surrogatepass") for each in dict.fromkeys((stated, said)) if each.strip()]
+    with suppress(OSError), open(os.path.join(folder, KEY_FILE), "rb") as file:
+        found += filter(None, (file.read().strip(),))
+    return found
 
 
 def folder_key(folder: str) -> bytes:

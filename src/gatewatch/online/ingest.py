@@ -7,6 +7,7 @@ the store.
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 from gatewatch.core import codec, marks
 from gatewatch.core.errors import InputError
 from gatewatch.core.feedback import Feedback, marks_of, scores_of
+from gatewatch.core.lengths import cut
 from gatewatch.core.rates import u_of
 from gatewatch.core.trace import Price, Span, Trace, cost_of_spans, total_usage
 from gatewatch.online.blot import blot
@@ -28,7 +30,7 @@ from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import spent_of
 
 _log = logging.getLogger("gatewatch")
-_LOCK = ".ingest.lock"
+_LOCK, _LOCK_PAUSE_S = ".ingest.lock", 0.05
 _MOST_REASONS, _MOST_LOST = 100, 10**12
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
@@ -151,9 +153,21 @@ def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
     found = marks.bits(trace.marks) | (marks.bits(["error"]) if trace.error is not None else 0)
     if ways.redact is not None:
         trace = ways.redact(trace)
+    trace = _named(trace)
     bare = not trace.input and trace.output is None and not trace.spans and trace.error is None
     payload = b"" if bare else codec.encode(trace)
     return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, spent_of(trace))
+
+
+_NAMES = ("id", "span_id", "flow", "session", "slice", "variant", "user", "external_id")
+
+
+def _named(trace: Trace) -> Trace:
+    """A request with names that a store can look up, whoever gave them."""
+    short = {name: cut(text) for name in _NAMES if cut(text := getattr(trace, name)) != text}
+    if not short:
+        return trace
+    return replace(trace, **short, flaws=(*trace.flaws, *(f"{name} was cut" for name in short)))
 
 
 def _slice_of(trace: Trace, ways: Ways, flaws: list[str]) -> str:
@@ -178,13 +192,13 @@ def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
     if ways.redact_text is not None and feedback.comment:
         feedback = replace(feedback, comment=ways.redact_text(feedback.comment))
     return Said(
-        id=feedback.id,
+        id=cut(feedback.id),
         at=min(feedback.at, now),
-        trace=feedback.trace,
-        external_id=feedback.external_id if ways.redact_name is None else ways.redact_name(feedback.external_id),
+        trace=cut(feedback.trace),
+        external_id=cut(feedback.external_id if ways.redact_name is None else ways.redact_name(feedback.external_id)),
         marks=marks_of(feedback),
         scores=scores_of(feedback),
-        author=feedback.user,
+        author=cut(feedback.user),
     )
 
 
@@ -193,8 +207,9 @@ class _Losses(Struct, frozen=True):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[bool]:
-    """Whether this is the one worker that takes in what a spool holds."""
+def alone(folder: Path, *, patience_s: float = 0.0, wait: Callable[[float], object] = time.sleep) -> Iterator[bool]:
+    """Whether this is the one process that takes what a spool holds, after at most so many seconds in which another
+    was; `wait` may end that before its time, by what it returns."""
     if not folder.is_dir():
         yield False
         return
@@ -205,12 +220,18 @@ def alone(folder: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
+        pauses = int(patience_s / _LOCK_PAUSE_S)
+        while not (mine := _locked(descriptor)) and pauses and not wait(_LOCK_PAUSE_S):
+            pauses -= 1
+        yield mine
     finally:
         with suppress(OSError):
             os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -10,6 +10,7 @@ import msgspec
 from gatewatch.core.clock import monotonic, wall
 from gatewatch.core.errors import said_by
 from gatewatch.core.kept import MOST_FLAWS, kept
+from gatewatch.core.lengths import LONGEST_NAME
 from gatewatch.core.marks import MARKS
 from gatewatch.core.money import Cost
 from gatewatch.core.spans import Recorder, span
@@ -19,7 +20,6 @@ from gatewatch.online.process import process
 from gatewatch.online.serialise import as_context, as_input, plain, size_of, snapshot, written
 from gatewatch.online.spool import Spool
 from gatewatch.online.told import (
-    LONGEST_NAME,
     as_cost,
     as_usage,
     dict_of,

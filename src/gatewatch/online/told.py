@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from gatewatch.core.errors import said_by
+from gatewatch.core.lengths import LONGEST_NAME, cut
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import COUNTS, Fault, Span, SpanKind, Usage
 
@@ -16,8 +17,6 @@ _KINDS = frozenset(get_args(SpanKind))
 _LONGEST_MESSAGE = 2000
 _MOST_FRAMES = 20
 _MOST_TAGS = 64
-LONGEST_NAME = 400
-"""The most characters that are kept of a name or an id."""
 _NUMBERS = frozenset((int, type(None)))
 _HERE = __file__.removesuffix("told.py")
 
@@ -106,10 +105,10 @@ def text_of(value: Any) -> str:
 def name_of(value: Any, name: str, flaws: list[str]) -> str:
     """A name or an id, cut where it is longer than any that is meant."""
     text = value if type(value) is str else text_of(value)
-    if len(text) <= LONGEST_NAME:
-        return text
-    flaws.append(f"{name} was cut from {len(text)} characters")
-    return text[:LONGEST_NAME]
+    short = cut(text)
+    if len(short) < len(text):
+        flaws.append(f"{name} was cut from {len(text)} characters")
+    return short
 
 
 def tags_of(value: Any, flaws: list[str]) -> tuple[str, ...]:

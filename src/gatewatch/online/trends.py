@@ -26,6 +26,7 @@ from gatewatch.stats.weighting import (
 )
 from gatewatch.store.base import Store
 from gatewatch.store.bins import edges, quantile
+from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
 T = TypeVar("T", ScoreCell, SignalCell, Unsettled)
@@ -150,6 +151,7 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
     signals = [cell for cell in store.signals(flow, tier, since, until) if not part or cell.slice == part]
     cells = [cell for cell in store.cells(flow, tier, since, until) if not part or cell.slice == part]
     undone = store.unsettled(flow, since, until)
+    backfills = [each for each in store.backfills() if each.flow == flow and each.state != "done"]
     works = {(work.scorer, work.fingerprint, work.source): work for work in store.works() if work.flow == flow}
     by_scorer: dict[tuple[str, str, Source], list[ScoreCell]] = {}
     for cell in cells:
@@ -176,6 +178,8 @@ def trend(store: Store, flow: str, *, since: float, until: float, tier: Tier | N
             design=design,
             undone=dict(_by_bucket(left)),
             never=_never(store, work, part),
+            ahead=_ahead(store, work, part, backfills),
+            stopped=frozenset(each.id for each in backfills if each.state == "stopped"),
             since=since,
             until=until,
             tier=tier,
@@ -232,6 +236,16 @@ def _never(store: Store, work: Work | None, part: str) -> Callable[[float, float
     return never
 
 
+def _ahead(store: Store, work: Work | None, part: str, backfills: Sequence[Backfill]) -> Callable[[float, float], bool]:
+    """What says whether a back-fill has not come yet to some of a window's requests, which nothing else covers: what
+    it scored so far is the oldest of them, and no sample of all."""
+    mine = [(each.planned + 1, each.last) for each in backfills if work is not None and each.work == work.id]
+    epochs = store.epochs(work.id, 0, _LAST) if work is not None and mine else []
+    reached = [(e.first, e.last) for e in epochs for rule in e.rules if rule.rate > 0 and _of_part(rule, part)]
+    left = [each for each in _without(mine, reached) if each[0] <= each[1]]
+    return lambda since, until: work is not None and any(store.happened(work, each, since, until) for each in left)
+
+
 def _of_part(rule: Rule, part: str) -> bool:
     return rule.of_all or (part != "" and rule.slice == part and replace(rule, slice="").of_all)
 
@@ -253,6 +267,8 @@ class _Window(Struct, frozen=True):
     design: float | None
     undone: Mapping[float, Sequence[Unsettled]]
     never: Callable[[float, float], bool]
+    ahead: Callable[[float, float], bool]
+    stopped: frozenset[int]
     since: float
     until: float
     tier: Tier
@@ -263,13 +279,16 @@ class _Window(Struct, frozen=True):
         values = self.values if bucket is None else self.by_bucket.get(bucket, [])
         states: Counter[str] = Counter()
         for each in self._undone(bucket):
-            states[each.state] += each.n
+            idle = each.state == "waiting" and each.backfill in self.stopped  # nobody works on it
+            states["of a stopped back-fill" if idle else each.state] += each.n
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
         gone = sum(lost.values()) + unknown
         since, until = (self.since, self.until) if bucket is None else (bucket, bucket + length)
         incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
+        if not incomplete and self.ahead(since, until):
+            incomplete = "a back-fill has not come to some requests"
         if gone > _LOST_SHARE * (n + gone):
             said = [f"{number} {state.replace('_', ' ')}" for state, number in sorted(lost.items())]
             incomplete = ", ".join([*said, *([f"{unknown} scorer errors"] if unknown else [])])

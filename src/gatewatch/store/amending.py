@@ -8,9 +8,9 @@ import zlib
 
 from gatewatch.core import codec
 from gatewatch.core.trace import Trace
-from gatewatch.store import scores, tasks
+from gatewatch.store import planning, scores, tasks
 from gatewatch.store.database import Database
-from gatewatch.store.payloads import HELD, NONE, add_payloads
+from gatewatch.store.payloads import GONE, HELD, NONE, add_payloads
 from gatewatch.store.rollups import Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival
 from gatewatch.store.spending import Spending, spent_of
@@ -20,7 +20,9 @@ _SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "
 _COLUMNS = f"flow, slice, variant, at, share, session, marks, late, payload, received, {', '.join(_SIGNALS)}"
 
 
-def amend(db: Database, seq: int, arrival: Arrival, body: bytes, rollup: Rollup, spending: Spending) -> bool:
+def amend(
+    db: Database, seq: int, arrival: Arrival, body: bytes, now: float, rollup: Rollup, spending: Spending
+) -> bool:
     """Bring a request up to what is known of it now, within the caller's transaction, and say whether that is new.
 
     `body` is the arrival's payload as it is stored.
@@ -58,7 +60,7 @@ def amend(db: Database, seq: int, arrival: Arrival, body: bytes, rollup: Rollup,
     )
     _turn(db, seq, (before.flow, session), (after.flow, trace.session), after.at, received)
     _replace_payload(db, seq, state, found[0][0] if found else None, body)
-    _withdraw(db, seq, before, after, rollup)
+    _withdraw(db, seq, before, after, micros(now), rollup)
     return True
 
 
@@ -93,12 +95,16 @@ def _replace_payload(db: Database, seq: int, state: int, old: bytes | None, body
             add_payloads(db, 1, len(body))
 
 
-def _withdraw(db: Database, seq: int, before: Place, after: Place, rollup: Rollup) -> None:
+def _withdraw(db: Database, seq: int, before: Place, after: Place, now: int, rollup: Rollup) -> None:
     """Withdraw what scorers said of the request by itself, have it planned again, and move the rest with it."""
     said = db.execute(
         "SELECT name, fingerprint, source, author, pi, value, status, turns FROM score WHERE seq = ?", seq
     )
-    works = set(db.execute("SELECT scorer, fingerprint, source FROM work WHERE flow = ?", before.flow))
+    works = {
+        tuple(key): work
+        for work, *key in db.execute("SELECT id, scorer, fingerprint, source FROM work WHERE flow = ?", before.flow)
+    }
+    withdrawn: list[tuple[int, float]] = []
     for name, fingerprint, source, author, pi, value, status, turns in said:
         scores.take_away(rollup, before, name, fingerprint, source, pi=pi, value=value, status=status)
         if (name, fingerprint, source) in works and not turns:
@@ -106,9 +112,10 @@ def _withdraw(db: Database, seq: int, before: Place, after: Place, rollup: Rollu
                 "DELETE FROM score WHERE seq = ? AND name = ? AND source = ? AND author = ? AND fingerprint = ?",
                 *(seq, name, source, author, fingerprint),
             )
+            withdrawn.append((works[name, fingerprint, source], pi / before.share * after.share))
         else:
-            now = after.share if pi == before.share else pi  # what people said is of whatever was sent
-            rollup.score(after, name, fingerprint, source, pi=now, value=value, status=status)
+            new = after.share if pi == before.share else pi  # what people said is of whatever was sent
+            rollup.score(after, name, fingerprint, source, pi=new, value=value, status=status)
     db.execute(
         "UPDATE score SET flow = ?, happened = ?, pi = CASE WHEN pi = ? THEN ? ELSE pi END WHERE seq = ?",
         *(after.flow, after.at, before.share, after.share, seq),
@@ -122,5 +129,25 @@ def _withdraw(db: Database, seq: int, before: Place, after: Place, rollup: Rollu
             " WHERE seq = ? AND state IN ('leased', 'failed', 'waiting')",
             *(after.slice, seq),
         )
+        for work, pi in withdrawn:
+            _fill_again(db, seq, work, pi, after.at, now)
     number = db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changes' RETURNING value")[0][0]
     db.execute("INSERT INTO changed (number, flow, seq) VALUES (?, ?, ?)", number, after.flow, seq)
+
+
+def _fill_again(db: Database, seq: int, work: int, pi: float, at: int, now: int) -> None:
+    """Have a back-fill make again the score that it made: nobody plans for it when its range was gone through."""
+    found = db.execute(
+        "SELECT id FROM backfill WHERE work = ? AND first <= ? AND planned >= ? ORDER BY id DESC LIMIT 1",
+        work,
+        seq,
+        seq,
+    )
+    for (backfill,) in found:
+        gone = db.execute("SELECT payload FROM trace WHERE seq = ?", seq)[0][0] == GONE
+        made = planning.insert_tasks(db, [planning.new_task(work, seq, at, due=now, pi=pi, gone=gone)], backfill)
+        db.execute(
+            "UPDATE backfill SET made = made + ?, state = CASE WHEN state = 'done' THEN 'running' ELSE state END"
+            " WHERE id = ?",
+            *(made, backfill),
+        )

@@ -1,5 +1,6 @@
 """What arrives: requests and what is said of them, each kept once, in whatever order and however often they come."""
 
+import logging
 import zlib
 from collections.abc import Iterable, Sequence
 
@@ -7,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
+from gatewatch.core.errors import StoreRefused, said_by
 from gatewatch.store import erasure, scores, staging
 from gatewatch.store.amending import amend
 from gatewatch.store.database import Database
@@ -17,11 +19,54 @@ from gatewatch.store.spending import Spending
 from gatewatch.store.tombstones import ERASED, KeptOut
 from gatewatch.store.units import micros
 
+_log = logging.getLogger("gatewatch")
+REFUSED = "record that the store cannot keep"
 _LEVEL = 1  # `python -m benchmarks.store` says what the others cost and save
 
 
 def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
-    """Keep what arrives (see `Store.take_in`)."""
+    """Keep what arrives (see `Store.take_in`). A record that cannot be kept is set aside, and counted as lost."""
+    try:
+        return _take_in(db, arrivals, now)
+    except (StoreRefused, OverflowError):
+        return _sorted_out(db, arrivals, now)
+
+
+def _sorted_out(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
+    """Keep what can be kept: each record by itself, since each counts once however often it comes, then the rest."""
+    moved = dict(arrivals.settled)
+    alone = [
+        Arrivals((each,), settled=((each.trace.id, moved[each.trace.id]),) if each.trace.id in moved else ())
+        for each in arrivals.traces
+    ] + [Arrivals(said=(each,)) for each in arrivals.said]
+    good, done = [], TakenIn()
+    for each in alone:
+        try:
+            found = _take_in(db, each, now)
+        except (StoreRefused, OverflowError) as error:
+            _log.warning("a record that cannot be kept is set aside: %s", said_by(error)[:300])
+            continue
+        good.append(each)
+        done = TakenIn(
+            done.traces + found.traces,
+            done.repeated + found.repeated,
+            done.said + found.said,
+            done.parked + found.parked,
+            done.amended + found.amended,
+            done.erased + found.erased,
+        )
+    refused = len(alone) - len(good)
+    rest = replace(
+        arrivals,
+        traces=tuple(trace for each in good for trace in each.traces),
+        said=tuple(said for each in good for said in each.said),
+        losses={**arrivals.losses, REFUSED: arrivals.losses.get(REFUSED, 0) + refused} if refused else arrivals.losses,
+    )
+    found = _take_in(db, rest, now)
+    return replace(done, expected=found.expected)
+
+
+def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     packed = {id(each): zlib.compress(each.payload, _LEVEL) for each in arrivals.traces if each.payload}
     with db.transaction():
         if arrivals.segment:
@@ -39,14 +84,16 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
         lose(db, arrivals.losses)
         kept_out = KeptOut(db, arrivals)
         arrivals = kept_out.without(db, arrivals, now)
-        bodies = [packed.get(id(each), b"") for each in arrivals.traces]
+        made = staging.made_of_more(db, arrivals.settled)
+        traces = tuple(each for each in arrivals.traces if each.trace.id not in made)
+        bodies = [packed.get(id(each), b"") for each in traces]
         rollup, spending = Rollup(), Spending()
         erasure.withdraw(db, kept_out.again, now, rollup)
-        amended = _amend(db, arrivals.traces, bodies, rollup, spending)
-        new = _new(db, arrivals.traces)
+        amended = _amend(db, traces, bodies, now, rollup, spending)
+        new = _new(db, traces)
         if new:
-            _insert(db, arrivals.traces, bodies, new, now, rollup, spending)
-            _join_parked(db, [(name, arrivals.traces[place].trace.external_id) for name, place in new], rollup)
+            _insert(db, traces, bodies, new, now, rollup, spending)
+            _join_parked(db, [(name, traces[place].trace.external_id) for name, place in new], rollup)
         said, parked = _hear(db, arrivals.said, rollup, kept_out)
         lose(db, {ERASED: kept_out.number})
         staging.settled(db, arrivals.settled)
@@ -56,7 +103,14 @@ def take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
     return TakenIn(len(new), repeated, said, parked, amended, kept_out.number)
 
 
-def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rollup: Rollup, spending: Spending) -> int:
+def _amend(
+    db: Database,
+    traces: Sequence[Arrival],
+    bodies: Sequence[bytes],
+    now: float,
+    rollup: Rollup,
+    spending: Spending,
+) -> int:
     """Bring up requests that are there and of which more is known now, and say how many that was."""
     again = [place for place, each in enumerate(traces) if each.again]
     names = {name for place in again for name in (traces[place].trace.id, _longer(traces[place]))}
@@ -74,7 +128,7 @@ def _amend(db: Database, traces: Sequence[Arrival], bodies: Sequence[bytes], rol
             ),
             None,
         )
-        if seq is not None and amend(db, seq, each, bodies[place], rollup, spending):
+        if seq is not None and amend(db, seq, each, bodies[place], now, rollup, spending):
             _join_parked(db, [(each.trace.id, each.trace.external_id)], rollup)
             amended += 1
     return amended

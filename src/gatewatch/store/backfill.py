@@ -146,7 +146,8 @@ def _unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: t
         scored = planning.scored(db, scorer, fingerprint, seqs)
         tasked = db.among(
             "SELECT seq FROM task WHERE work = (SELECT id FROM work WHERE flow = ? AND scorer = ? AND fingerprint = ?)"
-            " AND seq IN {}",
+            " AND (backfill NOT IN (SELECT id FROM backfill WHERE state <> 'running')"
+            " OR state NOT IN ('waiting', 'expired')) AND seq IN {}",  # what one that is over left is taken over
             seqs,
             *(flow, scorer, fingerprint),
         )

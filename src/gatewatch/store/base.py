@@ -10,7 +10,7 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store.filling import Filling
+from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
     Audited,
@@ -35,11 +35,11 @@ from gatewatch.store.rows import (
     Value,
     Work,
 )
-from gatewatch.store.uploads import Begun, KeptRun, Upload
+from gatewatch.store.uploads import Uploading
 from gatewatch.store.waiting import Waiting
 
 
-class Store(Filling, Waiting, Protocol):
+class Store(Filling, Uploading, Waiting, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -133,8 +133,8 @@ class Store(Filling, Waiting, Protocol):
 
     def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
         """Set money aside for a leased task, if what is spent and set aside stays within a limit; `budget` names a
-        budget and its day. What a task had set aside before is let go: it is when it is reserved for, leased or settled
-        again, so that money is not kept for a worker that died."""
+        budget and its day. What a task had set aside before is let go when it is reserved for or settled again;
+        when it is leased again, since its lease ran out, it is spent, until that attempt settles what it cost."""
         ...
 
     def spent(self, budget: str) -> tuple[float, float]:
@@ -218,52 +218,6 @@ class Store(Filling, Waiting, Protocol):
         """Money by day, flow, scorer and model."""
         ...
 
-    # Runs that were pushed here
-
-    def begin_upload(self, upload: Upload, now: float) -> Begun:
-        """Say that a run's journal is to be sent, and learn which parts of it are not here yet.
-
-        Raises:
-            AnotherJournal: another one is kept under this run's id, and this one cannot be a longer version of it.
-        """
-        ...
-
-    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
-        """Keep a part of a journal that is being sent: `PART` bytes of it, the last one what is left. Again is no harm.
-
-        Raises:
-            NotBegun: nobody said that it would be sent, or it was let go of since.
-            InputError: there is no such part, or it is not as long as it has to be.
-        """
-        ...
-
-    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
-        """Keep a run whose journal is here whole and as it was announced. Again is no harm.
-
-        Raises:
-            NotBegun: nobody said that it would be sent, or it was let go of since, as it is when it proves to be
-                another journal than was announced.
-            AnotherJournal: another one is kept under this run's id, which this one does not merely continue.
-            InputError: parts of it are missing.
-        """
-        ...
-
-    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
-        """Runs that were pushed since a time, the latest first."""
-        ...
-
-    def run(self, run: str) -> KeptRun | None:
-        """A run by its id."""
-        ...
-
-    def run_part(self, run: KeptRun, part: int) -> bytes:
-        """A part of a run's journal, of `parts_of(run.size)`.
-
-        Raises:
-            NotBegun: it is not there any more: a longer version took its place.
-        """
-        ...
-
     # Keeping house
 
     def held(self, before: float, most: int) -> list[Row]:
@@ -293,6 +247,16 @@ class Store(Filling, Waiting, Protocol):
 
     def payload_bytes(self) -> int:
         """How much room payloads take."""
+        ...
+
+    # Workers
+
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
+        """A worker says that it is at work, and which scorers it knows: their fingerprints, by name."""
+        ...
+
+    def workers(self, since: float) -> dict[str, Heard]:
+        """Workers heard of since a time."""
         ...
 
     # Erasing

@@ -148,12 +148,27 @@ def new_task(work: int, seq: int, at: int, *, due: int, pi: float, gone: bool, t
 
 def insert_tasks(db: Database, rows: Sequence[tuple[object, ...]], backfill: int = 0) -> int:
     """Insert tasks that are not there, and say how many that was; those of a back-fill have its id."""
+    _take_over(db, rows, backfill)
     return db.executemany(
         "INSERT INTO task (work, seq, hour, state, due, since, pi, turns, attempts, failures, crashes, reason, owner,"
         " until, budget, reserved, leased_turns, backfill, slice) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, '', '', 0,"
         " '', 0, 0, ?, (SELECT slice FROM trace WHERE seq = ?)) ON CONFLICT (work, seq) DO NOTHING",
         [(*row, backfill, row[1]) for row in rows],
     )
+
+
+def _take_over(db: Database, rows: Sequence[tuple[object, ...]], backfill: int) -> None:
+    """Take tasks that wait from other back-fills: for live work from any, for a back-fill from those that are over."""
+    for work in {row[0] for row in rows}:
+        held = db.among(
+            "SELECT task.id, task.backfill FROM task JOIN backfill ON backfill.id = task.backfill WHERE task.work = ?"
+            " AND task.backfill <> ? AND (? = 0 OR backfill.state <> 'running')"
+            " AND task.state IN ('waiting', 'expired') AND seq IN {}",
+            [row[1] for row in rows if row[0] == work],
+            *(work, backfill, backfill),
+        )
+        db.among("DELETE FROM task WHERE id IN {}", [task for task, _ in held])
+        db.executemany("UPDATE backfill SET made = made - 1 WHERE id = ?", [(each,) for _, each in held])
 
 
 # Rules that were in force

@@ -1,9 +1,10 @@
 """What is to be known of PostgreSQL's driver: how an address is read, a connection made, an error told."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.core.errors import StoreBusy, StoreError, StoreFull, StoreRefused
 from gatewatch.store.database import unescaped
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ _REFUSED = (
     "SSL was required",
     "server does not support SSL",
 )
+_UNCLEAR = re.compile(r"\w+://([^?]*@[^?]*@|[^/?@]*:[^/?@]*/[^?]*@)")
+"""An address with / or @ in its password as they are: parts of that would be taken for the host, and be shown."""
 _LATER = {
     "40001": "others changed the same",
     "40P01": "others changed the same",
@@ -43,6 +46,8 @@ def parsed(address: str) -> dict[str, Any]:
         what = "a store in PostgreSQL needs psycopg"
         raise StoreError(f'{what}: pip install "gatewatch[postgres]" ({error})') from None
     try:
+        if _UNCLEAR.match(address):
+            raise ProgrammingError
         return dict(conninfo_to_dict(address))
     except ProgrammingError:
         what = "the address of the store cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -113,6 +118,8 @@ def is_lost(error: "psycopg.Error") -> bool:
 
 def told(name: str, error: "psycopg.Error") -> StoreError:
     """An error of PostgreSQL's in our words."""
+    import psycopg
+
     code = error.sqlstate or ""
     said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())[:_MOST_SAID]
     if not code and any(each in said for each in _REFUSED) and "Multiple" not in said:
@@ -129,4 +136,6 @@ def told(name: str, error: "psycopg.Error") -> StoreError:
         return StoreError(f"{name}: its user may not do that ({said}); see to the rights that it has been granted")
     if code.startswith("XX"):
         return StoreError(f"{name}: is damaged ({said}); put a backup in its place")
+    if code == "54000" or code.startswith("22") or (not code and isinstance(error, psycopg.DataError)):
+        return StoreRefused(f"{name}: {said}")
     return StoreError(f"{name}: {said}")

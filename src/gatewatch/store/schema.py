@@ -176,6 +176,7 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, what TEXT NOT NULL
 );
 CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_read ON audit (what) WHERE action = 'read';
 
 CREATE TABLE piece (
     trace TEXT NOT NULL, span TEXT NOT NULL, part TEXT NOT NULL, size BIGINT NOT NULL, body BLOB NOT NULL,
@@ -215,7 +216,8 @@ CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
 ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
 UPDATE spend SET scores = calls WHERE kind = 'judge';
 CREATE TABLE paid (
-    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task, attempt)
+    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, budget TEXT NOT NULL, guessed BIGINT NOT NULL,
+    PRIMARY KEY (task, attempt)
 ) WITHOUT ROWID;
 CREATE INDEX paid_at ON paid (at);
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';

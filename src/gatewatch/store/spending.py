@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from gatewatch.core.lengths import cut
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score, models_named
 from gatewatch.core.trace import Trace, Usage
@@ -34,7 +35,7 @@ class Spending:
         """Add what some calls took, or with `sign` -1 take it back; `at` is in microseconds. All of them are unknown
         where the cost is. `scores` is how many came of it."""
         day = at // MICRO // _DAY * _DAY
-        cell = self._cells.setdefault((day, kind, flow, scorer, spent.model), [0] * 6)
+        cell = self._cells.setdefault((day, kind, flow, scorer, cut(spent.model)), [0] * 6)
         calls = count(spent.calls) or 0
         cell[0] += sign * calls
         cell[1] += sign * nano(spent.cost or 0.0)

@@ -268,6 +268,14 @@ class SQLStore(SQLFilling):
         """See `Store`."""
         return uploads.part(self._db, run, part)
 
+    def run_names(self) -> list[str]:
+        """See `Store`."""
+        return uploads.names(self._db)
+
+    def forget_run(self, run: str) -> bool:
+        """See `Store`."""
+        return uploads.forget(self._db, run)
+
     # Keeping house
 
     def held(self, before: float, most: int) -> list[Row]:

@@ -141,6 +141,12 @@ def _long(db: Database, trace: str, moved: int, room: int, shortened: Callable[[
     return Gathered(trace, moved, tuple(bodies))
 
 
+def made_of_more(db: Database, traces: Sequence[tuple[str, int]]) -> set[str]:
+    """Of traces that were made of what was there at a time, those that another has made of more since."""
+    found = dict(db.among("SELECT trace, settled FROM gathering WHERE trace IN {}", [trace for trace, _ in traces]))
+    return {trace for trace, moved in traces if found.get(trace, 0) > moved}
+
+
 def settled(db: Database, traces: Sequence[tuple[str, int]]) -> None:
     """Note up to which spans traces were made, within the caller's transaction; it never goes back."""
     db.executemany(

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from gatewatch.core import codec
+from gatewatch.core.lengths import cut
 from gatewatch.core.trace import Usage
-from gatewatch.online.told import LONGEST_NAME
 
 _decode = msgspec.json.Decoder().decode
 _DEEPEST = 12
@@ -36,7 +36,7 @@ def name(value: Any) -> str:
     found = text(value)
     if found[:1] == '"':
         found = text(parsed(found, within='"'))
-    return found[:LONGEST_NAME].replace("\0", "\ufffd")
+    return cut(found.replace("\0", "\ufffd"))
 
 
 def first(attributes: Mapping[str, Any], *keys: str) -> Any:
