@@ -135,9 +135,7 @@ class Base:
         Raises:
             StoreError: if not.
         """
-        db = self()
-        if schema.status(db).missing:
-            raise StoreError("the store is of an older version: run `gatewatch db migrate`")
+        schema.ready(self())
 
     def close(self) -> None:
         """Let go of it."""

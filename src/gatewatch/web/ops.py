@@ -1,6 +1,7 @@
 """Whether a server lives, whether it is ready, and its figures."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter
@@ -8,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gatewatch.core.clock import monotonic, wall
-from gatewatch.core.errors import StoreError
+from gatewatch.core.errors import StoreError, StoreVersion
 from gatewatch.store.rows import Counts
 from gatewatch.web.host import Host, Served
 from gatewatch.web.refusals import LATER_S, Refused, as_json
 
+_log = logging.getLogger("gatewatch")
 _COUNTED_S = 30.0
 _SEEN_S = 86_400.0
 _Gauge = tuple[str, Mapping[str, str], float]
@@ -33,8 +35,10 @@ def router(host: Host) -> APIRouter:
         """The store opens, and is of the version that this server reads."""
         try:
             await asyncio.to_thread(host.base.check)
-        except StoreError as error:
-            raise Refused(503, str(error), reason="not ready", retry_s=LATER_S) from None
+        except StoreError as error:  # anybody may ask: where the store is stands in the log
+            _log.warning("not ready: %s", error)
+            what = error.what if isinstance(error, StoreVersion) else "cannot be used now"
+            raise Refused(503, f"the store: {what}", reason="not ready", retry_s=LATER_S) from None
         return as_json({"status": "ready"})
 
     @found.get("/metrics")
