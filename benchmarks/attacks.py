@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import select
 import socket
 import threading
 import time
@@ -59,19 +60,19 @@ def a_bomb() -> bytes:
 
 
 def huge(target: Target, hard: int) -> Met:
-    """100 MB that say how long they are, and as many that do not."""
+    """100 MB that say how long they are, and as many that do not; every other two look for no reply before the end."""
     met: Met = Counter()
     part = b" " * 1_000_000
     for number in range(hard):
-        chunked = number % 2
+        chunked, deaf = number % 2, number % 4 > 1
         with socket.create_connection(("127.0.0.1", target.port), timeout=60) as raw:
             length = "transfer-encoding: chunked\r\n" if chunked else "content-length: 100000000\r\n"
             try:
                 raw.sendall(target.head(length))
                 for _ in range(100):
+                    if not deaf and select.select([raw], [], [], 0)[0]:
+                        break
                     raw.sendall(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
-                if chunked:
-                    raw.sendall(b"0\r\n\r\n")
                 met[int(raw.recv(100).split()[1] or b"0")] += 1
             except (OSError, IndexError):
                 met[0] += 1

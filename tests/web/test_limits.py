@@ -3,7 +3,8 @@
 import gzip
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,13 @@ def test_a_head_that_is_too_long_is_refused(server: Served) -> None:
         assert client.get("/healthz", headers={"x": "a" * 100_000}).status_code in (400, 431)
 
 
+def once_it_listens_no_more(server: Served, then: Callable[[], object]) -> None:
+    with suppress(OSError):
+        while True:
+            socket.create_connection(("127.0.0.1", server.port)).close()
+    then()
+
+
 def test_what_is_under_way_when_the_server_ends_is_kept_and_acknowledged(tmp_path: Path) -> None:
     """It stops listening, and ends once all that was being received is committed."""
     got: list[int] = []
@@ -197,6 +205,6 @@ def test_what_is_under_way_when_the_server_ends_is_kept_and_acknowledged(tmp_pat
         sending = threading.Thread(target=send)
         sending.start()
         writing.wait()
-        threading.Timer(0.2, ending.set).start()
+        threading.Thread(target=once_it_listens_no_more, args=(server, ending.set)).start()
     sending.join()
     assert got == [200]

@@ -80,11 +80,10 @@ def takes_in_once(store: Store) -> None:
     found = take(store, request("b"), request("c", span_id="1"), request("c", span_id="2"))
     assert found == TakenIn(traces=2, repeated=1), f"of one that was there, and two spans of one trace, it says {found}"
     assert store.find("c-2") is not None, 'the second span of a trace is not kept as "<trace id>-<span id>"'
-    batch = Arrivals((request("d"),), losses={"full": 2}, segment="s", offset=10)
-    store.take_in(batch, NOW)
-    store.take_in(batch, NOW)
+    for _ in range(2):
+        store.take_in(Arrivals((request("d"),), losses={"full": 2}, segment="s", offset=10), NOW)
     assert store.counts().losses == {"full": 2}, "a segment's losses were counted twice"
-    assert store.taken("s") == 10, f"a segment was taken in up to 10, it says {store.taken('s')}"
+    assert store.taken("s") == 10, "a segment that was taken in up to 10 says something else"
     store.forget("s")
     assert store.taken("s") == 0, "a segment that was to be forgotten was not"
     assert [row.id for row in store.latest()] == ["d", "c-2", "c", "b", "a"], "the newest request is not the first"
@@ -315,13 +314,15 @@ def keeps_payloads_within_their_room(store: Store) -> None:
 def lets_go_of_what_is_old(store: Store) -> None:
     """Old requests go, with all that hangs on them but the trends; feedback and work that waited too long too."""
     work = planned(store, "a")
-    (leased,) = lease(store, work)
-    store.reserve("day", 1.0, 0.5, leased.task)
+    for name, at in (("done", NOW), ("open", NOW + 2)):
+        store.take_in(Arrivals(segment=name, offset=9), at)
+    store.reserve("day", 1.0, 0.5, lease(store, work)[0].task)
     take(store, request("new", at=NOW + 50, session="s"), said=[thumb("1", "a"), thumb("2", "nobody")])
     store.plan(work.id, Plan(((2, NOW, 0.5),)))
     before = [store.signals(FLOW, tier, 0, NOW * 2) + store.cells(FLOW, tier, 0, NOW * 2) for tier in TIER_S]
     gone = store.expire(NOW + 1, NOW + 1, NOW + 1)
     assert (gone.traces, gone.parked, gone.tasks) == (1, 1, 1), f"of one each, it let go of {gone}"
+    assert (store.taken("done"), store.taken("open")) == (0, 9), "an old segment is still known, or a new one is not"
     assert [row.id for row in store.latest()] == ["new"] and not store.scores(1), "an old request is still there"
     assert store.latest(marks=2) == [], "an old request's mark is still there"
     assert [task.state for task in store.tasks(2)] == ["expired"], "work that waited too long is not given up"

@@ -76,10 +76,9 @@ def _take_in(db: Database, arrivals: Arrivals, now: float) -> TakenIn:
             if arrivals.begins not in (None, had):
                 return TakenIn(expected=had)
             db.execute(
-                "INSERT INTO segment (name, taken) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken",
-                arrivals.segment,
-                arrivals.offset,
+                "INSERT INTO segment (name, taken, at) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET taken = excluded.taken, at = excluded.at",
+                *(arrivals.segment, arrivals.offset, micros(now)),
             )
         lose(db, arrivals.losses)
         kept_out = KeptOut(db, arrivals)

@@ -238,8 +238,9 @@ class Store(Filling, Uploading, Waiting, Protocol):
         ...
 
     def expire(self, traces_before: float, parked_before: float, tasks_before: float) -> Expired:
-        """Delete requests that happened before a time, with all that hangs on them but the trends; let go of feedback
-        that found no request; give up work that waited too long. Says how many of each.
+        """Delete requests that happened before a time, with all that hangs on them but the trends, and how far segments
+        were taken in that nothing came of since; let go of feedback that found no request; give up work that waited too
+        long. Says how many of each.
 
         It is a step, so that others need not wait long; where there is more, it is called again. Trends by the minute
         are let go two days, those by the hour 90 days, after the newest sign of life."""

@@ -112,6 +112,7 @@ def expire(db: Database, traces_before: float, parked_before: float, tasks_befor
         parked = len(db.execute("DELETE FROM parked WHERE at < ? RETURNING id", micros(parked_before)))
         given_up = _give_up(db, micros(tasks_before))
         db.execute("DELETE FROM paid WHERE at < ?", micros(tasks_before))
+        db.execute("DELETE FROM segment WHERE at < ?", micros(traces_before))  # whose requests are gone
         _let_go_of_trends(db)
         first = "SELECT coalesce((SELECT min(seq) FROM trace), value + 1) FROM meta WHERE key = 'seq'"
         oldest = db.execute(first)[0][0]

@@ -188,6 +188,10 @@ CREATE TABLE gathering (
 CREATE INDEX gathering_open ON gathering (root, moved) WHERE settled < moved;
 CREATE INDEX gathering_made ON gathering (root, moved) WHERE settled >= moved;
 
+ALTER TABLE segment ADD COLUMN at BIGINT NOT NULL DEFAULT 0;
+UPDATE segment SET at = (SELECT coalesce(max(received), 0) FROM trace);
+CREATE INDEX segment_at ON segment (at);
+
 ALTER TABLE trace ADD COLUMN share DOUBLE PRECISION NOT NULL DEFAULT 1;
 CREATE INDEX trace_person ON trace (person, seq) WHERE person <> '';
 CREATE TABLE signal_cell_by_share (
