@@ -16,10 +16,8 @@ def kept(name: str = "chat", message: str = "", value: str = "x", asked: str = "
     """What is stored of a span with these texts."""
     from gatewatch.core import codec
 
-    attributes = [
-        {"key": "app.note", "value": {"stringValue": value}},
-        {"key": "input.value", "value": {"stringValue": asked}},
-    ]
+    given = {"openinference.span.kind": "CHAIN", "app.note": value, "input.value": asked}
+    attributes = [{"key": key, "value": {"stringValue": text}} for key, text in given.items()]
     span = {
         "traceId": "a" * 32,
         "spanId": "b" * 16,
