@@ -3,13 +3,17 @@
 import json
 import zlib
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from cli.traffic import project
 from gatewatch import capture, feedback, span
+from gatewatch.checks.traffic import NOW
 from gatewatch.core import codec
 from gatewatch.models.cache import ReplyCache
 from gatewatch.models.protocol import ChatReply
+from gatewatch.store.open import open_store
+from gatewatch.store.uploads import PART, Upload, parts_of
 
 TOML = """
 [project]
@@ -69,6 +73,21 @@ def other_files(root: Path, trace: str) -> None:
     (runs / "old-1.jsonl").write_bytes(codec.frame("row", codec.encode({"case": "c2", "provenance": trace})))
 
 
+def pushed(root: Path, run: str, *texts: str) -> None:
+    """A run that was pushed to a project's store, with a row for each text; one called "cut..." was not finished."""
+    header = codec.encode({"run": run, "suite": "s"})
+    rows = [codec.frame("row", codec.encode({"case": f"c{n}", "trace": text})) for n, text in enumerate(texts)]
+    body = codec.frame("head", header) + b"".join(rows)
+    digest = sha256(body).hexdigest()
+    store = open_store(root / ".gatewatch" / "gatewatch.db")
+    store.begin_upload(Upload(run, "s", digest, len(body), header), NOW)
+    for part in range(parts_of(len(body))):
+        store.put_part(run, digest, part, body[part * PART : (part + 1) * PART])
+    if not run.startswith("cut"):
+        store.finish_upload(run, digest, NOW)
+    store.close()
+
+
 def bytes_found(root: Path, *texts: str, besides: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """In which files of a project some texts stand, as they are or compressed as the store does."""
     found: dict[str, list[str]] = {}
@@ -85,11 +104,12 @@ def bytes_found(root: Path, *texts: str, besides: tuple[str, ...] = ()) -> dict[
 
 
 def _inflated(data: bytes) -> list[bytes]:
-    """What can be read of the compressed payloads in a file."""
+    """What can be read of what is compressed in a file."""
     parts = []
-    start = data.find(b"\x78\x01")
-    while start >= 0:
-        with suppress(zlib.error):
-            parts.append(zlib.decompressobj().decompress(data[start : start + 200_000]))
-        start = data.find(b"\x78\x01", start + 1)
+    for begins in (b"\x78\x01", b"\x78\x9c"):  # quick, as payloads and spans are, and as runs that were pushed
+        start = data.find(begins)
+        while start >= 0:
+            with suppress(zlib.error):
+                parts.append(zlib.decompressobj().decompress(data[start : start + 200_000]))
+            start = data.find(begins, start + 1)
     return parts

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.building import run
-from cli.erasing import MIA, PLANTED, a_project, asked, bytes_found, other_files
+from cli.erasing import MIA, PLANTED, a_project, asked, bytes_found, other_files, pushed
 from cli.traffic import spooling
 from gatewatch import feedback
 from gatewatch.core.erasure import mark_of
@@ -150,6 +151,78 @@ def test_a_key_that_ends_in_white_space_finds_them(
         captured.records()
     run(capsys, "work", "--once")
     assert receipt(capsys, "--user", MIA)["counts"]["requests"] == 1
+
+
+def test_runs_that_were_pushed_are_named_and_can_be_removed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        mine = asked(1, MIA)
+    run(capsys, "work", "--once")
+    long = "x" * 1_500_000
+    pushed(here, "other", "nobody", "y")
+    pushed(here, "of-mia", "nobody", f"{long} I am {MIA}. {PLANTED}", "z")
+    pushed(here, "of-trace", f"see {mine} {PLANTED}")
+    pushed(here, "cut-1", PLANTED)
+    assert bytes_found(here, PLANTED)
+    assert receipt(capsys, "--user", MIA)["runs"] == ["of-mia", "of-trace"]
+    assert "pushed run of-mia: `gatewatch db forget-run of-mia`" in run(capsys, "erase", "--yes", "--user", MIA)[1]
+    for name in ("of-mia", "of-trace"):
+        assert run(capsys, "db", "forget-run", name)[0] == 0
+    assert bytes_found(here, PLANTED, MIA) == {}
+    assert run(capsys, "db", "forget-run", "of-mia")[0] == 2
+    lines = json.loads(run(capsys, "db", "audit", "--json")[1])["lines"]
+    assert {line["what"] for line in lines if line["action"] == "forget"} == {"run of-mia", "run of-trace"}
+    assert receipt(capsys, "--user", MIA)["runs"] == []
+
+
+def test_what_cannot_be_written_is_told_and_the_rest_goes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        trace = asked(1, MIA, planted=PLANTED)
+    run(capsys, "work", "--once")
+    other_files(here, trace)
+    run(capsys, "export", "--user", MIA)
+    (here / "labels" / ".helpful.jsonl.erasing").mkdir()
+    deep = '{"id": "x", "deep": ' + "[" * 20_000 + "]" * 20_000 + "}\n"
+    for path in (here / "deep.jsonl", here / ".gatewatch" / "exports" / "deep.jsonl"):
+        path.write_text(deep)
+    reader = sqlite3.connect(here / ".gatewatch" / "cache.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM reply").fetchone()
+    said = receipt(capsys, "--user", MIA)
+    reader.close()
+    assert [each.split(":")[0] for each in said["left"]] == ["labels/helpful.jsonl", "the reply cache was not emptied"]
+    assert said["counts"]["exports"] == 1 and said["counts"]["requests"] == 1
+    (here / "labels" / ".helpful.jsonl.erasing").rmdir()
+    again = receipt(capsys, "--user", MIA)
+    assert (again["left"], again["counts"]["labels"]) == ([], 1)
+
+
+def test_what_they_said_goes_from_others_exports_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        feedback(asked(1, "bob"), thumbs="down", comment=PLANTED, user=MIA)
+        feedback(asked(2, "eve"), thumbs="down", comment="fine", user="eve")
+        asked(3, MIA, planted=PLANTED)
+    run(capsys, "work", "--once")
+    for user in ("bob", "eve", MIA):
+        run(capsys, "export", "--user", user, "--out", f".gatewatch/exports/{user}.json")
+    assert receipt(capsys, "--user", MIA)["counts"]["exports"] == 2
+    assert [path.name for path in (here / ".gatewatch" / "exports").iterdir()] == ["eve.json"]
+    assert bytes_found(here, PLANTED) == {}
+
+
+def test_ids_of_any_length(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        asked(1, session="conversation-" + "x" * 600)
+    run(capsys, "work", "--once")
+    assert receipt(capsys, "--session", "conversation-" + "x" * 600)["counts"]["requests"] == 1
+    assert receipt(capsys, "--user", "y" * 60_000)["counts"].get("requests") is None
+
+
+@pytest.mark.parametrize("user", ["user", "run", "erase"])
+def test_a_user_by_the_name_of_what_the_audit_says(here: Path, capsys: pytest.CaptureFixture[str], user: str) -> None:
+    receipt(capsys, "--user", "bob")
+    before = json.loads(run(capsys, "db", "audit", "--json")[1])["lines"]
+    receipt(capsys, "--user", user)
+    assert json.loads(run(capsys, "db", "audit", "--json")[1])["lines"][1:] == before
 
 
 def test_it_says_what_would_go_and_asks_before(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

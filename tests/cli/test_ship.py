@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cli.building import run
 from cli.traffic import answered, project, traffic
 from gatewatch.core import codec
 from gatewatch.online import ship as shipping
+from gatewatch.online.ingest import alone
 from gatewatch.online.segments import segments
 from online.capturing import capturing
 
@@ -247,6 +248,53 @@ def test_it_goes_on_until_it_is_told_to_end(here: Path) -> None:
         out, _ = ship.communicate(timeout=30)
     assert ship.returncode == 143
     assert out.startswith("sent ")
+    assert len(server.ids()) == 3
+
+
+def test_it_waits_for_a_folder_that_is_not_there_yet(here: Path) -> None:
+    words = [sys.executable, "-m", "gatewatch", "ship", "--spool", str(spool(here))]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with (
+        serving() as server,
+        subprocess.Popen([*words, "--to", server.url], cwd=here, stdout=-1, stderr=-1, text=True, env=env) as ship,
+    ):
+        assert ship.stderr is not None
+        assert "not there yet" in ship.stderr.readline()
+        traffic(here, 2)
+        assert server.arrived.wait(30)
+        ship.send_signal(signal.SIGTERM)
+        ship.communicate(timeout=30)
+    assert (ship.returncode, len(server.ids())) == (143, 2)
+
+
+def test_it_sends_what_is_left_when_it_is_told_to_end(here: Path) -> None:
+    traffic(here, 3)
+    words = [sys.executable, "-m", "gatewatch", "ship"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with (
+        serving(503) as server,  # it is asked to wait for 7 s, and told to end meanwhile
+        subprocess.Popen([*words, "--to", server.url], cwd=here, stdout=-1, stderr=-1, text=True, env=env) as ship,
+    ):
+        assert ship.stderr is not None
+        while "does not take" not in ship.stderr.readline():
+            assert ship.poll() is None
+        traffic(here, 2)  # the application's last requests
+        ship.send_signal(signal.SIGTERM)
+        out, _ = ship.communicate(timeout=30)
+    assert (ship.returncode, len(set(server.ids()))) == (143, 5)
+    assert out == "sent 7 records\n" and segments(spool(here)) == []
+
+
+def test_once_waits_while_another_process_sends(here: Path) -> None:
+    import httpx
+
+    traffic(here, 3)
+    with serving() as server, httpx.Client(base_url=server.url) as client, ExitStack() as held:
+        assert held.enter_context(alone(spool(here)))
+        assert shipping.ship(spool(here), client, source="a") == shipping.Shipped()
+        with pytest.raises(shipping.Refused, match="another process has it, and is not done after 9 s"):
+            shipping.ship(spool(here), client, source="a", patience_s=9, wait=lambda _: None)
+        assert shipping.ship(spool(here), client, source="a", patience_s=9, wait=lambda _: held.close()).records
     assert len(server.ids()) == 3
 
 

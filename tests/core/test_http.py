@@ -1,6 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from gatewatch.core.http import header_flaw, url_flaw
+from gatewatch.core.http import header_flaw, retry_after_of, try_again, url_flaw
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,23 @@ def test_no_names_of_headers(name: str) -> None:
 )
 def test_no_values_of_headers(value: str) -> None:
     assert header_flaw("x", value) == "the value of 'x' holds characters that cannot be sent in a header"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "1", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "Thu, 01 Jan 2026 00:00:30 GMT"}, 30.0),
+        ({"retry-after": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+    ],
+)
+def test_how_long_a_service_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_of(headers, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
+
+
+def test_which_answers_may_be_others_another_time() -> None:
+    assert [each for each in range(200, 600) if try_again(each)] == [408, 425, 429, *range(500, 600)]

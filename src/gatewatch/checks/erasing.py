@@ -151,9 +151,12 @@ def keeps_an_audit(store: Store) -> None:
     expected = [(NOW + n // 2, HOSTILE[n], "read", f"of {HOSTILE[n]}") for n in range(last, last - 3, -1)]
     assert found == expected, f"the audit's newest lines are {found}, not {expected}"
     assert len(store.audit(NOW + 1, 99)) == len(HOSTILE) - 2, "lines from before a time are given, or some are missing"
-    store.note(NOW, "ana", "read", "mia, miami")
+    take(store, request("chat-mia", user="mia"), request("mia", user="bob"), request("m", user="mia"))
+    for text in ("chat-mia", "mia", "m", "run mia"):
+        store.note(NOW - 1, "mia", "read", text)
     erase(store)
-    assert store.audit(NOW, 99)[-3].what == "(erased), miami", "the audit names somebody who was erased"
+    told = sorted(line.what for line in store.audit(NOW - 1, 99) if line.at < NOW)
+    assert told == ["(erased)", "m", "mia", "run mia"], f"of requests that were looked at the audit tells {told}"
 
 
 ERASING: tuple[Callable[[Store], None], ...] = (

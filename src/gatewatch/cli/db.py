@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import click
 
-from gatewatch.cli.terminal import print_json, shown
+from gatewatch.cli.terminal import print_json, shown, tell, who
 
 
 @click.group(name="db")
@@ -111,6 +111,28 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
         click.echo(shown(f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"))
     if not lines:
         click.echo("nothing was noted in this time")
+
+
+@command.command(name="forget-run")
+@click.argument("run")
+def forget_run(*, run: str) -> None:
+    """Remove a RUN that was pushed to the store, by its id, so that nothing of it is left in the store's files."""
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem
+
+    store = store_of(Project.open())
+    try:
+        if not store.forget_run(run):
+            raise InputError(Problem(run, "no run of this id was pushed to the store"))
+        store.note(wall(), who(), "forget", f"run {run}")
+        scrubbed = store.scrub()
+    finally:
+        store.close()
+    click.echo(shown(f"{run} is removed; the journal that was pushed is where it was pushed from"))
+    if not scrubbed:
+        tell("! others are reading from the store: its log has the run until they are done")
 
 
 @command.command(name="copy")

@@ -54,9 +54,10 @@ def command(
 def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject":
     from gatewatch.config.erasing import person
     from gatewatch.core.erasure import Subject
+    from gatewatch.core.lengths import cut
 
     if session:
-        return Subject("session", (session,), flow)
+        return Subject("session", tuple(sorted({session, cut(session)})), flow)
     found = person(project, user)
     if not found.keyed:
         spool = project.settings.online.spool
@@ -70,8 +71,9 @@ def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject
 
 
 def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    from gatewatch.config.erasing import erase, would_go
+    from gatewatch.config.erasing import erase
     from gatewatch.core.clock import wall
+    from gatewatch.online.erasing import would_go
 
     if dry_run:
         counts = would_go(store, subject)
@@ -114,11 +116,14 @@ def _print(receipt: "Receipt") -> None:
     for place in receipt.changed[:_SHOWN]:
         click.echo(shown(f"  {place.file}:{place.line}  label, taken out"))
     _more(len(receipt.changed))
-    if receipt.look_at:
+    if receipt.look_at or receipt.runs:
         click.echo("left as they are, to be looked at:")
     for place in receipt.look_at[:_SHOWN]:
         click.echo(shown(f"  {place.file}:{place.line}"))
     _more(len(receipt.look_at))
+    for run in receipt.runs[:_SHOWN]:
+        click.echo(shown(f"  pushed run {run}: `gatewatch db forget-run {run}` removes it"))
+    _more(len(receipt.runs))
     for what in receipt.left:
         click.echo(shown(f"! {what}"))
 
@@ -132,11 +137,13 @@ def _again(project: "Project", store: "Store", *, as_json: bool) -> None:
     from gatewatch.config.erasing import erase_again
     from gatewatch.core.clock import wall
 
-    number = erase_again(project, store, wall())
+    number, left = erase_again(project, store, wall())
     if as_json:
-        print_json({"kind": "gatewatch.erased-again", "version": 1, "requests": number})
+        print_json({"kind": "gatewatch.erased-again", "version": 1, "requests": number, "left": left})
         return
     click.echo(f"erased again: {counted(number, 'request')}")
+    for what in left:
+        click.echo(shown(f"! {what}"))
 
 
 def _list(store: "Store", *, as_json: bool) -> None:

@@ -16,11 +16,11 @@ def command(user: str, *, out: str, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from gatewatch.config.erasing import EXPORTS, person
-    from gatewatch.config.exporting import export
     from gatewatch.config.load import shortest
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
     from gatewatch.core.clock import wall
+    from gatewatch.online.exporting import export
 
     if not user:
         raise click.BadParameter("must not be empty", param_hint="--user")

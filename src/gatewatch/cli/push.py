@@ -1,9 +1,8 @@
 """`gatewatch push`: a run's journal to a server."""
 
-import os
-
 import click
 
+from gatewatch.cli.sending import client_to
 from gatewatch.cli.terminal import counted, print_json, shown
 
 
@@ -25,24 +24,14 @@ def command(run: str, *, address: str, token_env: str, as_json: bool) -> None:
     """
     from pathlib import Path
 
-    import httpx
     import msgspec
 
     from gatewatch.config.project import runs_of
-    from gatewatch.core.errors import InputError, Problem
-    from gatewatch.core.http import header_flaw, url_flaw
     from gatewatch.offline.push import push
     from gatewatch.offline.result import find_run
 
-    if flaw := url_flaw(address):
-        raise click.BadParameter(flaw, param_hint="--to")
-    token = os.environ.get(token_env, "")
-    if token and (flaw := header_flaw("authorization", f"Bearer {token}")):
-        raise InputError(Problem(token_env, flaw))
-    path = find_run(runs_of(Path.cwd()), run)
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=address, headers=headers, timeout=30.0) as client:
-        pushed = push(path, client)
+    with client_to(address, token_env) as client:
+        pushed = push(find_run(runs_of(Path.cwd()), run), client)
     if as_json:
         print_json({"kind": "gatewatch.push", "version": 1, "to": address, **msgspec.to_builtins(pushed)})
         return

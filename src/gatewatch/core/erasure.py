@@ -102,7 +102,7 @@ class Day(Struct, frozen=True):
     scores: int
 
 
-class Place(Struct, frozen=True):
+class Line(Struct, frozen=True):
     """A line of a file of the project."""
 
     file: str
@@ -113,7 +113,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """What an erasure did. It names the person by digests alone.
 
     `counts` says how much went, by part. `changed` are lines that were taken out of label files; `look_at` are lines
-    that were left as they are, and that people should look at. `left` says what could not be done, and what to do.
+    that were left as they are, and that people should look at; `runs` are those that were pushed to the store and speak
+    of them, left too. `left` says what could not be done, and what to do.
     """
 
     kind: Literal["gatewatch.erasure"] = "gatewatch.erasure"
@@ -126,8 +127,9 @@ class Receipt(Struct, frozen=True, kw_only=True):
     flow: str = ""
     counts: Mapping[str, int] = {}
     days: tuple[Day, ...] = ()
-    changed: tuple[Place, ...] = ()
-    look_at: tuple[Place, ...] = ()
+    changed: tuple[Line, ...] = ()
+    look_at: tuple[Line, ...] = ()
+    runs: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
 
 

@@ -1,8 +1,12 @@
-"""What can be sent over HTTP: addresses and headers as users write them, looked at before anything is sent."""
+"""What can be sent over HTTP, looked at before anything is sent; and what a reply says of sending it again."""
 
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+_AGAIN = frozenset({408, 425, 429})
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -30,3 +34,32 @@ def header_flaw(name: str, value: str) -> str:
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         return f"the value of {name!r} holds characters that cannot be sent in a header"
     return ""
+
+
+def try_again(status: int) -> bool:
+    """Whether what a service answered with such a status may be taken another time."""
+    return status >= 500 or status in _AGAIN
+
+
+def retry_after_of(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds for which a service asks not to be called: `retry-after-ms`, else `Retry-After` (seconds or a date)."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    stated = headers.get("retry-after")
+    seconds = _number(stated)
+    if seconds is not None or stated is None:
+        return seconds
+    try:
+        date = parsedate_to_datetime(stated)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < float("inf") else None

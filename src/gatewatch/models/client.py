@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.clock import monotonic, now
 from gatewatch.core.errors import ModelError
-from gatewatch.core.http import header_flaw, url_flaw
+from gatewatch.core.http import header_flaw, retry_after_of, url_flaw
 from gatewatch.core.spans import recorder, span
 from gatewatch.core.traceparent import USER_AGENT, of_our_own
 from gatewatch.models.cache import ReplyCache, reply_key, worth_keeping
@@ -32,7 +32,7 @@ from gatewatch.models.prices import CHARS_PER_TOKEN, Prices
 from gatewatch.models.protocol import ChatReply, ChatRequest
 from gatewatch.models.settings import ModelSettings
 from gatewatch.models.untraced import untraced
-from gatewatch.models.wire import Malformed, body_of, error_of, reply_of, retry_after_of
+from gatewatch.models.wire import Malformed, body_of, error_of, reply_of
 
 if TYPE_CHECKING:
     import httpx

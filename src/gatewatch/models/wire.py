@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from gatewatch.core import codec
@@ -128,27 +126,3 @@ def _shown(data: bytes) -> str:
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN_OF_ERROR else line[: _SHOWN_OF_ERROR - 1] + "…"
-
-
-def retry_after_of(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds for which a provider asks not to be called: `retry-after-ms`, else `Retry-After` (seconds or a date)."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    stated = headers.get("retry-after")
-    seconds = _number(stated)
-    if seconds is not None or stated is None:
-        return seconds
-    try:
-        date = parsedate_to_datetime(stated)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if 0 <= number < float("inf") else None

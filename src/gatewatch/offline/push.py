@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 
 from gatewatch.core import codec
+from gatewatch.core.clock import now
 from gatewatch.core.errors import GatewatchError, InputError, Problem, said_by
+from gatewatch.core.http import retry_after_of, try_again
 from gatewatch.core.run import Ending
 from gatewatch.offline.journal import JournalReader, in_use, whole_length
 from gatewatch.offline.result import NAME
@@ -23,7 +25,6 @@ T = TypeVar("T")
 TRIES = 8
 """How often each request is sent before it is given up."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LONGEST_ASKED_S = 0.5, 15.0, 60.0
-_AGAIN = frozenset({408, 425, 429})
 _ANEW = 3
 _STEP = 1 << 20
 
@@ -148,10 +149,10 @@ class _Asking:
             else:
                 if reply.is_success:
                     return self._read(reply, kind)
-                if reply.status_code < 500 and reply.status_code not in _AGAIN:
+                if not try_again(reply.status_code):
                     self._refuse(reply)
                 why = _said(reply)
-                asked_to_wait = _seconds(reply.headers.get("retry-after", ""))
+                asked_to_wait = retry_after_of(reply.headers, now()) or 0.0
             if tried + 1 < self._tries:
                 self._wait(max(pause, min(asked_to_wait, _LONGEST_ASKED_S)))
                 pause = min(2 * pause, _LONGEST_WAIT_S)
@@ -189,7 +190,3 @@ def _error(reply: "httpx.Response") -> str:
 
 def _said(reply: "httpx.Response") -> str:
     return f"status {reply.status_code} {_error(reply) or reply.text[:200]}".rstrip()
-
-
-def _seconds(text: str) -> float:
-    return float(text) if text.isascii() and text.isdecimal() else 0.0

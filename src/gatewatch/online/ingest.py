@@ -7,6 +7,7 @@ the store.
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -29,7 +30,7 @@ from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import spent_of
 
 _log = logging.getLogger("gatewatch")
-_LOCK = ".ingest.lock"
+_LOCK, _LOCK_PAUSE_S = ".ingest.lock", 0.05
 _MOST_REASONS, _MOST_LOST = 100, 10**12
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
@@ -206,8 +207,9 @@ class _Losses(Struct, frozen=True):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[bool]:
-    """Whether this is the one worker that takes in what a spool holds."""
+def alone(folder: Path, *, patience_s: float = 0.0, wait: Callable[[float], object] = time.sleep) -> Iterator[bool]:
+    """Whether this is the one process that takes what a spool holds, after at most so many seconds in which another
+    was; `wait` may end that before its time, by what it returns."""
     if not folder.is_dir():
         yield False
         return
@@ -218,12 +220,18 @@ def alone(folder: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
+        pauses = int(patience_s / _LOCK_PAUSE_S)
+        while not (mine := _locked(descriptor)) and pauses and not wait(_LOCK_PAUSE_S):
+            pauses -= 1
+        yield mine
     finally:
         with suppress(OSError):
             os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from gatewatch.core import codec
+from gatewatch.core.clock import now
 from gatewatch.core.errors import GatewatchError, InputError, said_by
+from gatewatch.core.http import retry_after_of, try_again
 from gatewatch.online.blot import ERASED
 from gatewatch.online.ingest import alone
 from gatewatch.online.segments import finished, read, segments
@@ -29,7 +31,6 @@ _STATE = ".shipped.json"
 _MOST_BYTES = 1 << 20
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 _LONGEST_ASKED_S = 300.0
-_AGAIN = frozenset({408, 425, 429})
 _ELSEWHERE = 409
 _MOST_TURNS = 10
 
@@ -53,6 +54,7 @@ def ship(
     stopped: Callable[[], bool] = lambda: False,
     wait: Callable[[float], object] = time.sleep,
     tries: int | None = None,
+    patience_s: float = 0.0,
 ) -> Shipped:
     """Send what is in a spool now, and say how much that was; segments whose writer is gone are removed after it.
 
@@ -61,15 +63,20 @@ def ship(
         client: with the server's address, its token, and a time limit.
         source: this machine's name, to which names of segments belong.
         stopped: whether to end, asked between requests.
-        wait: how to wait before another try.
+        wait: how to wait before another try; what it returns may end the wait for the spool.
         tries: how often a stretch is sent before it is given up for now; by default until it is acknowledged.
+        patience_s: for how long to wait while another process sends what is in the spool; where that is not all of it
+            after so long, it is told. Without patience nothing is sent then.
 
     Raises:
-        Refused: for a reply that another try will not change (a wrong token, say), or when the tries are used up.
+        Refused: for a reply that another try will not change (a wrong token, say), or when the tries or the
+            patience are used up.
     """
     total = Shipped()
-    with alone(folder) as mine:
+    with alone(folder, patience_s=patience_s, wait=wait) as mine:
         if not mine:
+            if patience_s and folder.is_dir() and not stopped():
+                raise Refused(f"{folder}: another process has it, and is not done after {patience_s:.0f} s")
             return total
         state = _offsets(folder)
         for path in segments(folder):
@@ -150,11 +157,11 @@ def _post(
                 return end
             if reply.status_code == _ELSEWHERE and (expected := _expected(reply.content)) is not None:
                 return expected
-            if reply.status_code < 500 and reply.status_code not in _AGAIN:
+            if not try_again(reply.status_code):
                 what = f"{client.base_url} refuses what it is sent: status {reply.status_code}"
                 raise Refused(f"{what} {reply.text[:200]}".rstrip())
             why = f"status {reply.status_code}"
-            asked_to_wait = _seconds(reply.headers.get("retry-after", ""))
+            asked_to_wait = retry_after_of(reply.headers, now()) or 0.0
         if tried == 1:
             _log.warning("%s does not take what it is sent (%s): tried again until it does", client.base_url, why)
         wait(max(pause, min(asked_to_wait, _LONGEST_ASKED_S)))
@@ -171,10 +178,6 @@ def _expected(data: bytes) -> int | None:
         return codec.decode(data, _Elsewhere).expected
     except (ValueError, RecursionError):  # another server's 409: it is told as it is
         return None
-
-
-def _seconds(text: str) -> float:
-    return float(text) if text.isascii() and text.isdecimal() else 0.0
 
 
 def _offsets(folder: Path) -> dict[str, int]:

@@ -10,16 +10,14 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store.filling import Filling
+from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
     Audited,
     Counts,
     Expired,
-    Gathered,
     KeptScore,
     Leased,
-    Piece,
     Plan,
     Row,
     Said,
@@ -37,10 +35,11 @@ from gatewatch.store.rows import (
     Value,
     Work,
 )
-from gatewatch.store.uploads import Begun, KeptRun, Upload
+from gatewatch.store.uploads import Uploading
+from gatewatch.store.waiting import Waiting
 
 
-class Store(Filling, Protocol):
+class Store(Filling, Uploading, Waiting, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -55,23 +54,6 @@ class Store(Filling, Protocol):
 
     def forget(self, segment: str) -> None:
         """Let go of a segment's offset, once its file is gone."""
-        ...
-
-    # Spans, which wait for the rest of their trace
-
-    def stage(self, pieces: Sequence[Piece], now: float) -> int:
-        """Keep spans, each once, and say how many are new. One whose trace is closed is counted as lost."""
-        ...
-
-    def gathered(self, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
-        """Traces to be made, or made anew, the oldest first: those whose root has ended and of which nothing was heard
-        since a time, and those whose root has not, since another."""
-        ...
-
-    def forget_spans(self, close_before: float, delete_before: float, most: int) -> int:
-        """Let go of the spans of traces that were made, and of which nothing was heard since a time: what comes late is
-        not taken. That they are closed is itself forgotten after another. Says of how many traces that was, at most
-        twice so many."""
         ...
 
     # Planning
@@ -236,52 +218,6 @@ class Store(Filling, Protocol):
         """Money by day, flow, scorer and model."""
         ...
 
-    # Runs that were pushed here
-
-    def begin_upload(self, upload: Upload, now: float) -> Begun:
-        """Say that a run's journal is to be sent, and learn which parts of it are not here yet.
-
-        Raises:
-            AnotherJournal: another one is kept under this run's id, and this one cannot be a longer version of it.
-        """
-        ...
-
-    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
-        """Keep a part of a journal that is being sent: `PART` bytes of it, the last one what is left. Again is no harm.
-
-        Raises:
-            NotBegun: nobody said that it would be sent, or it was let go of since.
-            InputError: there is no such part, or it is not as long as it has to be.
-        """
-        ...
-
-    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
-        """Keep a run whose journal is here whole and as it was announced. Again is no harm.
-
-        Raises:
-            NotBegun: nobody said that it would be sent, or it was let go of since, as it is when it proves to be
-                another journal than was announced.
-            AnotherJournal: another one is kept under this run's id, which this one does not merely continue.
-            InputError: parts of it are missing.
-        """
-        ...
-
-    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
-        """Runs that were pushed since a time, the latest first."""
-        ...
-
-    def run(self, run: str) -> KeptRun | None:
-        """A run by its id."""
-        ...
-
-    def run_part(self, run: KeptRun, part: int) -> bytes:
-        """A part of a run's journal, of `parts_of(run.size)`.
-
-        Raises:
-            NotBegun: it is not there any more: a longer version took its place.
-        """
-        ...
-
     # Keeping house
 
     def held(self, before: float, most: int) -> list[Row]:
@@ -311,6 +247,16 @@ class Store(Filling, Protocol):
 
     def payload_bytes(self) -> int:
         """How much room payloads take."""
+        ...
+
+    # Workers
+
+    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
+        """A worker says that it is at work, and which scorers it knows: their fingerprints, by name."""
+        ...
+
+    def workers(self, since: float) -> dict[str, Heard]:
+        """Workers heard of since a time."""
         ...
 
     # Erasing

@@ -4,10 +4,9 @@ The tombstones come first, so that nothing new arrives meanwhile, and what a ste
 the same transaction. An erasure that was killed is found again by its digests, and goes on. Money that was spent stays.
 """
 
-import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from gatewatch.core import codec
 from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
-from gatewatch.store import receipts, staging, tasks, tombstones
+from gatewatch.store import receipts, staging, tasks, tombstones, uploads
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
@@ -59,7 +58,7 @@ def step(db: Database, name: str, subject: Subject, now: float, most: int) -> bo
         seqs = [seq for seq, _ in _whole(db, subject, _found(db, subject, 0, most))]
         more = bool(seqs)
         if seqs:
-            _remove(db, "trace" if subject.kind == "user" else "turn", seqs, now, rollup, done)
+            _remove(db, "trace" if subject.kind == "user" else "turn", seqs, now, rollup, done, subject.names)
         elif subject.kind == "user":
             more = _take_back_feedback(db, subject, most, rollup, done)
         rollup.write(db)
@@ -67,7 +66,7 @@ def step(db: Database, name: str, subject: Subject, now: float, most: int) -> bo
     if more:
         time.sleep(_PAUSE_S)
     else:
-        _let_go_of_the_rest(db, name, subject)
+        _let_go_of_the_rest(db, name, subject, now)
     return more
 
 
@@ -169,8 +168,11 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
 # Removing
 
 
-def _remove(db: Database, kind: Kind, seqs: Sequence[int], now: float, rollup: Rollup, done: _Done) -> None:
-    """Remove some requests, and have tombstones of a kind keep out what else there is of their traces."""
+def _remove(
+    db: Database, kind: Kind, seqs: Sequence[int], now: float, rollup: Rollup, done: _Done, names: Collection[str]
+) -> None:
+    """Remove some requests, and have tombstones of a kind keep out what else there is of their traces; the audit does
+    not tell those by their ids any more that have one of some names in it."""
     rows = db.among(f"SELECT {_COUNTED} FROM trace WHERE seq IN {{}}", seqs)
     places = {row[0]: Place(*row[13:]) for row in rows}
     stones: list[Tombstone] = []
@@ -200,12 +202,14 @@ def _remove(db: Database, kind: Kind, seqs: Sequence[int], now: float, rollup: R
     for flow, mine in by_flow.items():
         delete_requests(db, flow, mine)
     db.among("DELETE FROM changed WHERE seq IN {}", seqs)
+    telling = [row[1] for row in rows if any(each and each in row[1] for each in names)]
+    db.among("UPDATE audit SET what = '(erased)' WHERE action = 'read' AND what IN {}", telling)
     done.parts["spans"] += _drop_pieces(db, traces)
     for (flow, session), turns in turned.items():
         _shorten(db, flow, session, turns, now, rollup, done)
 
 
-def withdraw(db: Database, gone: Iterable[Trace], now: float, rollup: Rollup) -> None:
+def withdraw(db: Database, gone: Sequence[Trace], now: float, rollup: Rollup) -> None:
     """Remove requests of which only now is known that they are of somebody who was erased; within the caller's
     transaction."""
     seqs = [
@@ -219,7 +223,7 @@ def withdraw(db: Database, gone: Iterable[Trace], now: float, rollup: Rollup) ->
     ]
     if seqs:
         done = _Done()
-        _remove(db, "trace", seqs, now, rollup, done)
+        _remove(db, "trace", seqs, now, rollup, done, {name for each in gone for name in (each.user, each.session)})
         done.write(db, LATE)
 
 
@@ -290,8 +294,8 @@ def _take_back_feedback(db: Database, subject: Subject, most: int, rollup: Rollu
     return bool(found)
 
 
-def _let_go_of_the_rest(db: Database, name: str, subject: Subject) -> None:
-    """Let go of feedback and spans that wait, of the name in the audit, and of series that nothing is left of.
+def _let_go_of_the_rest(db: Database, name: str, subject: Subject, now: float) -> None:
+    """Let go of feedback, spans and parts of runs that wait, and of series that nothing is left of.
 
     What waits is looked through before the transaction, since that may take long."""
     heads = tuple(f"session:{subject.flow}:{each}:" for each in subject.names if subject.kind == "session")
@@ -305,11 +309,7 @@ def _let_go_of_the_rest(db: Database, name: str, subject: Subject) -> None:
         done.parts["feedback waiting"] += len(db.among("SELECT id FROM parked WHERE id IN {}", parked))
         db.among("DELETE FROM parked WHERE id IN {}", parked)
         done.parts["spans"] += _drop_pieces(db, traces)
-        for each in subject.names:
-            whole = re.compile(rf"(?<!\w){re.escape(each)}(?!\w)")
-            pattern = "%" + re.sub("([!%_])", r"!\1", each) + "%"
-            for number, what in db.execute("SELECT id, what FROM audit WHERE what LIKE ? ESCAPE '!'", pattern):
-                db.execute("UPDATE audit SET what = ? WHERE id = ?", whole.sub("(erased)", what), number)
+        uploads.let_go(db, micros(now) + 1)  # whoever pushes them begins anew
         db.execute(
             "DELETE FROM series WHERE id NOT IN (SELECT series FROM signal_cell)"
             " AND id NOT IN (SELECT series FROM score_cell)"

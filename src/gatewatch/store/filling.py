@@ -66,7 +66,7 @@ class Heard(Struct, frozen=True):
 
 
 class Filling(Protocol):
-    """What every store can do of back-fills, and knows of workers."""
+    """What every store can do of back-fills."""
 
     def numbered(self, since: float, until: float) -> tuple[int, int]:
         """The first and the last number of the requests that arrived in a window; there are none where the last is
@@ -112,12 +112,4 @@ class Filling(Protocol):
     ) -> bool:
         """Stop one that is running, say that it is done, or go on with one that was stopped (with another budget,
         where one is given); say whether that changed anything. Tasks of one that is not running are not leased."""
-        ...
-
-    def heartbeat(self, worker: str, now: float, note: str = "", scorers: Mapping[str, str] | None = None) -> None:
-        """A worker says that it is at work, and which scorers it knows: their fingerprints, by name."""
-        ...
-
-    def workers(self, since: float) -> dict[str, Heard]:
-        """Workers heard of since a time."""
         ...

@@ -69,6 +69,7 @@ class KeptOut:
         said = tuple(each for each in arrivals.said if not whose_feedback(each).is_of(self._buried))
         self.number += len(gone) + len(arrivals.said) - len(said)
         self.again = [each.trace for each in gone if each.again]
+        db.overwrite_deleted()
         stones = list(self._stones(gone, now))
         bury(db, stones)
         self._buried |= {each.mark for each in stones}

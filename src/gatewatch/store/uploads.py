@@ -8,7 +8,7 @@ until it is finished, so that two who push under one id do not mix.
 import zlib
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -69,6 +69,62 @@ class AnotherJournal(InputError):  # noqa: N818 - what there is
     """Another journal is kept under the run's id."""
 
 
+class Uploading(Protocol):
+    """What every store can do of runs that are pushed to it."""
+
+    def begin_upload(self, upload: Upload, now: float) -> Begun:
+        """Say that a run's journal is to be sent, and learn which parts of it are not here yet.
+
+        Raises:
+            AnotherJournal: another one is kept under this run's id, and this one cannot be a longer version of it.
+        """
+        ...
+
+    def put_part(self, run: str, digest: str, part: int, body: bytes) -> None:
+        """Keep a part of a journal that is being sent: `PART` bytes of it, the last one what is left. Again is no harm.
+
+        Raises:
+            NotBegun: nobody said that it would be sent, or it was let go of since.
+            InputError: there is no such part, or it is not as long as it has to be.
+        """
+        ...
+
+    def finish_upload(self, run: str, digest: str, now: float) -> KeptRun:
+        """Keep a run whose journal is here whole and as it was announced. Again is no harm.
+
+        Raises:
+            NotBegun: nobody said that it would be sent, or it was let go of since, as it is when it proves to be
+                another journal than was announced.
+            AnotherJournal: another one is kept under this run's id, which this one does not merely continue.
+            InputError: parts of it are missing.
+        """
+        ...
+
+    def runs(self, suite: str = "", *, since: float = 0.0, most: int = 50) -> list[KeptRun]:
+        """Runs that were pushed since a time, the latest first."""
+        ...
+
+    def run(self, run: str) -> KeptRun | None:
+        """A run by its id."""
+        ...
+
+    def run_part(self, run: KeptRun, part: int) -> bytes:
+        """A part of a run's journal, of `parts_of(run.size)`.
+
+        Raises:
+            NotBegun: it is not there any more: a longer version took its place.
+        """
+        ...
+
+    def run_names(self) -> list[str]:
+        """The ids of all runs that were pushed, in order."""
+        ...
+
+    def forget_run(self, run: str) -> bool:
+        """Let go of a run, and of what is being pushed under its id; say whether it was there."""
+        ...
+
+
 def parts_of(size: int) -> int:
     """How many parts a journal of a length has."""
     return -(-size // PART)
@@ -79,7 +135,7 @@ def begin(db: Database, upload: Upload, now: float) -> Begun:
     if not 0 < upload.size <= LONGEST:
         raise InputError(Problem(upload.run, f"a journal has 1 to {LONGEST:,} bytes, got {upload.size:,}"))
     with db.transaction():
-        _let_go(db, micros(now - _FORGOTTEN_S))
+        let_go(db, micros(now - _FORGOTTEN_S))
         kept = find(db, upload.run)
         if kept is not None:
             if (kept.digest, kept.size) == (upload.digest, upload.size):
@@ -176,6 +232,21 @@ def part(db: Database, run: KeptRun, number: int) -> bytes:
     return _body(db, run.run, run.digest, number)
 
 
+def names(db: Database) -> list[str]:
+    """The ids of all runs that were pushed, in order."""
+    return [name for (name,) in db.execute("SELECT id FROM run ORDER BY id")]
+
+
+def forget(db: Database, run: str) -> bool:
+    """Let go of a run that was pushed, and of what is being pushed under its id; say whether it was there."""
+    db.overwrite_deleted()
+    with db.transaction():
+        found = db.execute("DELETE FROM run WHERE id = ? RETURNING id", run)
+        for table in ("run_upload", "run_part"):
+            db.execute(f"DELETE FROM {table} WHERE run = ?", run)
+    return bool(found)
+
+
 _RUN = "SELECT id, suite, received, author, digest, size, state, header FROM run"
 _PARTS = "FROM run_part WHERE run = ? AND digest = ?"
 
@@ -242,8 +313,8 @@ def _drop(db: Database, run: str, digest: str) -> None:
     db.execute(f"DELETE {_PARTS}", run, digest)
 
 
-def _let_go(db: Database, before: int) -> None:
-    """Let go of what was begun long ago and never finished."""
+def let_go(db: Database, before: int) -> None:
+    """Let go of what was begun before a time (microseconds) and never finished; within the caller's transaction."""
     for run, digest in db.execute("SELECT run, digest FROM run_upload WHERE received < ?", before):
         _drop(db, run, digest)
 

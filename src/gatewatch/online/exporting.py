@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -11,16 +11,14 @@ from gatewatch.core import codec, marks
 from gatewatch.core.clock import stamp
 from gatewatch.core.erasure import Subject
 from gatewatch.core.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from gatewatch.store.base import Store
-    from gatewatch.store.rows import KeptScore, Row
+from gatewatch.online.erasing import belongings
+from gatewatch.store.base import Store
+from gatewatch.store.rows import KeptScore, Row
 
 KIND = "gatewatch.export"
-_AT_ONCE = 200
 
 
-def export(store: "Store", subject: Subject, path: Path, *, who: str, now: float) -> int:
+def export(store: Store, subject: Subject, path: Path, *, who: str, now: float) -> int:
     """Write what is kept of a user into a new file that is the owner's alone, note it in the audit, and say how many
     requests there are.
 
@@ -45,37 +43,28 @@ def export(store: "Store", subject: Subject, path: Path, *, who: str, now: float
     return number
 
 
-def lines(store: "Store", subject: Subject, *, who: str, now: float) -> Iterator[dict[str, Any]]:
+def lines(store: Store, subject: Subject, *, who: str, now: float) -> Iterator[dict[str, Any]]:
     """The lines of an export: a head, each request with what was captured and said of it, and what else they said."""
     from datetime import UTC, datetime
 
     at = stamp(datetime.fromtimestamp(now, UTC))
     yield {"kind": KIND, "version": 1, "at": at, "who": who, "subject": subject.kind, "marks": subject.marks}
-    mine: set[int] = set()
-    after = 0
-    while True:
-        rows, after = store.belonging(subject, after, _AT_ONCE)
-        for row in rows:
-            if row.seq not in mine:
-                mine.add(row.seq)
-                yield _request(store, row)
-        if not after:
-            break
-    for seq, name in store.said_elsewhere(subject):
-        if seq not in mine:
-            said = [_plain(kept) for kept in store.scores(seq) if kept.author == name]
-            yield {"feedback": {"request": seq, "scores": said}}
+    for each in belongings(store, subject):
+        if each.row is not None:
+            yield _request(store, each.row, each.scores)
+        else:
+            yield {"feedback": {"request": each.seq, "scores": [_plain(kept) for kept in each.scores]}}
     for waiting in store.waiting(subject):
         yield {"feedback": {**msgspec.to_builtins(waiting), "marks": marks.names(waiting.marks)}}
 
 
-def _request(store: "Store", row: "Row") -> dict[str, Any]:
+def _request(store: Store, row: Row, scores: list[KeptScore]) -> dict[str, Any]:
     payload = store.payload(row.seq)
     plain = msgspec.to_builtins(row)
     plain |= {"marks": marks.names(row.marks), "late": marks.names(row.late)}
-    scores = [_plain(kept) for kept in store.scores(row.seq)]
-    return {"request": plain, "trace": codec.parse(payload) if payload else None, "scores": scores}
+    said = [_plain(kept) for kept in scores]
+    return {"request": plain, "trace": codec.parse(payload) if payload else None, "scores": said}
 
 
-def _plain(kept: "KeptScore") -> dict[str, Any]:
+def _plain(kept: KeptScore) -> dict[str, Any]:
     return dict(msgspec.to_builtins(kept))

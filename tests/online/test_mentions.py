@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gatewatch.config.mentions import mentions
 from gatewatch.core.erasure import Subject, mark_of
+from gatewatch.online.mentions import mentions
 
 TRACE, SPAN = "a" * 32, "1" * 16
 MIA = Subject("user", ("mia", "é"))
@@ -64,15 +64,40 @@ def test_cases_and_runs_are_named_and_left(tmp_path: Path) -> None:
     assert ("cases.csv", 2) in look_at and (".gatewatch/runs/r.jsonl", 1) in look_at
 
 
-@pytest.mark.parametrize("folder", [".git", "node_modules/x", ".venv/lib", ".gatewatch/spool"])
+@pytest.mark.parametrize("folder", [".git", "node_modules/x", ".venv/lib", ".gatewatch/spool", ".gatewatch/exports"])
 def test_what_is_not_the_projects_own_is_passed_over(tmp_path: Path, folder: str) -> None:
     lines(tmp_path / folder / "x.jsonl", {"trace": TRACE, "value": 1}, {"input": "mia"})
-    (tmp_path / "link.jsonl").symlink_to(tmp_path / folder / "x.jsonl")
     assert found(tmp_path) == ([], [])
+
+
+def test_labels_behind_a_link_are_named_and_left(tmp_path: Path) -> None:
+    path = lines(tmp_path / "elsewhere" / "x.jsonl", {"input": "?"}, {"trace": TRACE, "value": 1})
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "link.jsonl").symlink_to(path)
+    (root / "gone.jsonl").symlink_to(tmp_path / "nowhere")
+    assert found(root) == ([], [("link.jsonl", 2)])
+    assert len(path.read_text().splitlines()) == 2 and (root / "link.jsonl").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["x.ndjson", "x.JSONL", ".gatewatch/labels/x.jsonl"])
+def test_labels_are_found_wherever_a_project_keeps_them(tmp_path: Path, name: str) -> None:
+    lines(tmp_path / name, {"trace": TRACE, "value": 1})
+    assert found(tmp_path) == ([(name, 1)], [])
+
+
+def test_a_file_that_cannot_be_looked_through_is_told_and_keeps_no_other_from_it(tmp_path: Path) -> None:
+    lines(tmp_path / "b.jsonl", {"trace": TRACE, "value": 1})
+    path = lines(tmp_path / "a.jsonl", {"trace": TRACE, "value": 1})
+    (tmp_path / ".a.jsonl.erasing").mkdir()
+    told = mentions(tmp_path, MIA, buried, change=True)
+    assert [each.file for each in told.changed] == ["b.jsonl"] and path.read_text()
+    assert told.left == ("a.jsonl: Is a directory: whether it speaks of them is not known",)
 
 
 def test_lines_that_are_not_what_they_seem(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(
         b'\xff\xfe"trace"\n{"trace": [[[\n"trace"\n[]\n{"trace": 7, "value": 1}\nnull "id"\n'
+        + b'{"id": "x", "deep": %s}\n' % (b"[" * 20_000 + b"]" * 20_000)
     )
     assert found(tmp_path) == ([], [])
