@@ -23,6 +23,15 @@ def test_beyond_this_machine_it_wants_a_token(capsys: pytest.CaptureFixture[str]
     assert code == 2 and "--no-auth: 0.0.0.0 is not this machine alone" in err
 
 
+def test_behind_a_proxy_it_wants_a_token_too(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "serve", "--name", "gatewatch.example")
+    assert code == 2 and "there is no token, and others can reach this address" in err
+    code, _, err = run(capsys, "serve", "--name", "gatewatch.example", "--no-auth")
+    assert code == 2 and "--no-auth: others come through a proxy" in err
+    code, _, err = run(capsys, "serve", "--proxy", "proxy.example")
+    assert code == 2 and "--proxy: 'proxy.example' is neither an address nor a network" in err
+
+
 @pytest.mark.parametrize("options", [(), ("--no-auth",)])
 def test_an_address_that_is_taken_is_told(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -37,9 +37,7 @@ class Process:
     def start(self) -> None:
         """Start it, at the port that it had before; it listens when this returns."""
         command = [sys.executable, "-m", "gatewatch", "serve", "--port", str(self.port), *self.options]
-        self.child = subprocess.Popen(
-            command, cwd=self.folder, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": _path()}
-        )
+        self.child = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True, env=environment())
         assert self.child.stderr is not None
         said = ""
         for line in self.child.stderr:
@@ -63,16 +61,15 @@ class Process:
         return self.child.returncode
 
 
-def _path() -> str:
-    return os.pathsep.join(filter(None, sys.path))
+def environment() -> dict[str, str]:
+    """This process's, for one that finds the same code."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def token(folder: Path, *options: str) -> str:
     """A new token of the project in a folder."""
     command = [sys.executable, "-m", "gatewatch", "token", "create", *options]
-    done = subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": _path()}
-    )
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, env=environment())
     return done.stdout.strip()
 
 

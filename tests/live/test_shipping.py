@@ -1,6 +1,5 @@
 """An application, its spool, `ship`, a network that poisons connections, and a server: all arrives once, later."""
 
-import os
 import random
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 from gatewatch.online import ship as shipping
 from gatewatch.online.segments import segments
 from gatewatch.store.open import open_store
-from live.serving import process, token
+from live.serving import environment, process, token
 from live.toxic import POISONS, poisoned
 
 APPLICATION = """
@@ -30,8 +29,7 @@ for number in range(int(sys.argv[2])):
 def application(spool: Path, number: int) -> list[str]:
     """An application's ids, once it has ended."""
     command = [sys.executable, "-c", APPLICATION, str(spool), str(number)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment(), timeout=60)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -89,19 +87,30 @@ def test_a_server_that_is_down_for_long_and_killed_on_the_way_gets_all_of_it_lat
             if tries == 60:  # some twenty minutes of trying, by the waits that were asked for
                 server.start()
 
-        def killer() -> None:
-            for _ in range(3):
-                server.kill()
-                server.start()
+        def restarted() -> None:
+            server.kill()
+            server.start()
+
+        killers: list[threading.Thread] = []
+        sent = 0
+
+        def sending(_: httpx.Request) -> None:
+            """Kill the server while it is being sent something that it might take, three times."""
+            nonlocal sent
+            sent += tries >= 60
+            if sent % 2 == 0 and len(killers) < 3 and sent > 0 and not any(each.is_alive() for each in killers):
+                killers.append(threading.Thread(target=restarted))
+                killers[-1].start()
 
         headers = {"authorization": f"Bearer {secret}"}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=5) as client:
+        hooks = {"request": [sending]}
+        with httpx.Client(base_url=server.url, headers=headers, timeout=5, event_hooks=hooks) as client:
             stop = threading.Event()
             shipping.ship(spool, client, source="web-1", wait=waited, stopped=lambda: tries >= 60)
             assert tries == 60 and len(segments(spool)) > 3
-            killing = threading.Thread(target=killer)
-            killing.start()
-            while segments(spool) or killing.is_alive():
+            while segments(spool):
                 shipping.ship(spool, client, source="web-1", wait=lambda seconds: stop.wait(0.01))
-            killing.join()
+            assert killers
+            for each in killers:
+                each.join()
         assert sorted(stored(tmp_path)) == sorted(ids)

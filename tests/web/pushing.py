@@ -1,23 +1,18 @@
 """A server on loopback that takes runs, and does before that whatever trouble it is told to make."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gatewatch.config.project import Project
-from gatewatch.config.serving import serving as settings_of
 from gatewatch.core.clock import wall
 from gatewatch.store import access
 from gatewatch.store.base import Store
-from gatewatch.web.app import application
-from gatewatch.web.host import Base, Host
-from gatewatch.web.server import Server, listen
-from gatewatch.web.visitors import Visitors
+from gatewatch.web.host import Host
+from web.serving import TOML, served
 
 
 class Serving:
@@ -28,19 +23,14 @@ class Serving:
     `who` is the id of the first.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "gatewatch.toml").write_text('[project]\nname = "bot"\n')
-        found = settings_of(Project.open(folder))
-        base = Base(found.base)
-        access.register(base(), found.own, wall())
+    def __init__(self, host: Host, app: ASGIApp) -> None:
         self.sends, self.looks = (
-            access.create(base(), project=found.own, role=role, now=wall())[1] for role in ("ingest", "read")
+            access.create(host.base(), project="bot", role=role, now=wall())[1] for role in ("ingest", "read")
         )
         self.who = self.sends.split("_")[2]
-        self.host = Host(found, Visitors(base, wall, own=found.own, open_="never"), base)
-        self.store: Store = self.host._open(found.own).store
-        self.app = application(self.host, names=())
+        self.host = host
+        self.store: Store = host._open("bot").store
+        self.app = app
         self.troubles: list[Any] = []
         self.asked: list[tuple[str, str]] = []
         self.url = ""
@@ -68,20 +58,12 @@ class Serving:
 @contextmanager
 def serving(folder: Path, kind: type[Serving] = Serving) -> Iterator[Serving]:
     """The server on a real socket, in a thread."""
-    found = kind(folder)
-    listening = listen("127.0.0.1", 0)
-    found.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server = Server(found)
-    server.capture_signals = _none  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield found
-    finally:
-        server.should_exit = True
-        thread.join()
+    made: list[Serving] = []
 
+    def around(host: Host, app: ASGIApp) -> ASGIApp:
+        made.append(kind(host, app))
+        return made[0]
 
-@contextmanager
-def _none() -> Iterator[None]:
-    yield
+    with served(folder, TOML.replace("1 MB", "16 MB"), around=around) as found:
+        made[0].url = found.url
+        yield made[0]

@@ -1,12 +1,13 @@
 """A server on a real socket, in a thread of the test's own process, over a project in a folder."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
+from starlette.types import ASGIApp
 
 from gatewatch.config.project import Project
 from gatewatch.config.serving import serving
@@ -53,15 +54,18 @@ def served(
     *,
     open_: Literal["always", "untokened", "never"] = "never",
     names: tuple[str, ...] | None = (),
+    proxies: tuple[str, ...] = (),
+    around: Callable[[Host, ASGIApp], ASGIApp] = lambda _, app: app,
 ) -> Iterator[Served]:
-    """A server over a project in a folder."""
+    """A server over a project in a folder; `around` may put something before its application."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "gatewatch.toml").write_text(toml)
     found = serving(Project.open(folder))
     base = Base(found.base)
     access.register(base(), found.own, wall())
     host = Host(found, Visitors(base, wall, own=found.own, open_=open_), base)
     listening = listen("127.0.0.1", 0)
-    server = Server(application(host, names=names))
+    server = Server(around(host, application(host, names=names)), proxies)
     server.capture_signals = _none  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

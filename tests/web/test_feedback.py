@@ -93,6 +93,16 @@ def test_a_browser_may_where_its_page_may(server: Served) -> None:
         assert client.post("/v1/feedback", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
 
 
+def test_behind_a_proxy_too_much_is_that_of_one_browser(tmp_path: Path) -> None:
+    toml = TOML + "feedback_rate = 1\n"
+    for proxies, statuses in ((("127.0.0.0/8",), [201, 201, 429]), ((), [201, 429, 429])):
+        with served(tmp_path, toml, proxies=proxies) as server, server.client(server.token("feedback")) as client:
+            told = {"trace": "a", "thumbs": "up"}
+            addresses = ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+            got = [client.post("/v1/feedback", json=told, headers={"x-forwarded-for": each}) for each in addresses]
+            assert [each.status_code for each in got] == statuses
+
+
 def test_there_may_be_too_much_of_it(tmp_path: Path) -> None:
     toml = TOML + "feedback_rate = 5\nfeedback_total = 8\n"
     with served(tmp_path, toml) as server, server.client(server.token("feedback")) as client:

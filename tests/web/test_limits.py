@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.web import body as bodies
 from gatewatch.web import server as serving
 from web.serving import Served, a_trace, frames, served, stretch
 
@@ -74,8 +75,8 @@ def test_what_does_not_unpack_is_refused(server: Served, encoding: str, body: by
         assert said.status_code == status and said.json()["error"], said.text
 
 
-def test_a_body_that_comes_too_slowly_is_refused(server: Served) -> None:
-    server.host.bodies.patience_s = 0.05
+def test_a_body_that_comes_too_slowly_is_refused(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.05)
     said = sent(server, HEAD + "content-length: 100\r\n\r\n", b"abc")
     assert said.startswith(b"HTTP/1.1 408 ") and b"connection: close" in said and b"within 0.05 s" in said
 

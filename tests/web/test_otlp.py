@@ -17,27 +17,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from gatewatch.core.clock import wall
 from gatewatch.online.settle import settle
+from gatewatch.store.sql import SQLStore
+from recorded_otlp import SCENARIOS
 from shared import shared_path
 from web.serving import TOML, Served, served
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
-SCENARIOS = (
-    "js_vercel_ai_sdk",
-    "langfuse_sdk",
-    "load_oi_openai_600",
-    "openinference_anthropic",
-    "openinference_dspy",
-    "openinference_langchain_rag_agent",
-    "openinference_litellm",
-    "openinference_llama_index",
-    "openinference_openai",
-    "otel_openai_v2_content",
-    "otel_openai_v2_latest",
-    "otel_openai_v2_nocontent",
-    "pydantic_ai",
-    "retry_duplicates_openai_v2",
-    "traceloop_openllmetry",
-)
 
 
 @pytest.fixture
@@ -81,7 +66,8 @@ def test_what_a_client_sent_is_accepted_and_kept_once(server: Served, scenario: 
                 assert client.post(path, content=body, headers=headers).status_code == 200, path
     metrics = server.host.metrics.text(None, [])
     (opened,) = server.host.open_now()
-    spans = opened.reading.execute("SELECT count(*) FROM piece WHERE part = ''")[0][0]
+    assert isinstance(opened.store, SQLStore)
+    spans = opened.store._db.execute("SELECT count(*) FROM piece WHERE part = ''")[0][0]
     left_out = sum(
         float(line.rpartition(" ")[2])
         for line in metrics.splitlines()

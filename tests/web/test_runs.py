@@ -71,12 +71,11 @@ def test_every_route_is_described(server: Serving, client: httpx.Client) -> None
 def test_that_a_journal_was_read_is_noted(server: Serving) -> None:
     pushed(server.store, RUN, journal_of(RUN, 2000))
     assert looking(server, "/v1/runs").status_code == 200
-    reading = server.host._served["bot"].reading
-    assert reading.execute("SELECT action, what FROM audit") == []
+    assert server.store.audit(0, 9) == []
     assert looking(server, f"/v1/runs/{RUN}").status_code == 200
     assert looking(server, "/v1/runs/none").status_code == 404
     who = server.looks.split("_")[2]
-    assert reading.execute("SELECT who, action, what FROM audit") == [(who, "read", f"run {RUN}")]
+    assert [(each.who, each.action, each.what) for each in server.store.audit(0, 9)] == [(who, "read", f"run {RUN}")]
 
 
 def test_who_may_only_look_sends_nothing_and_who_may_only_send_sees_nothing(

@@ -1,6 +1,6 @@
 """`gatewatch serve`: the server."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -10,14 +10,21 @@ from gatewatch.cli.terminal import shown, tell
 if TYPE_CHECKING:
     from gatewatch.web.host import Base
 
+_LOOPBACK = ("127.0.0.1", "::1")
+
 
 @click.command(name="serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="The port; 0 for any.")
 @click.option("--name", "names", multiple=True, help="A name that it answers to on loopback, behind a proxy.")
+@click.option(
+    "--proxy", "proxies", multiple=True, help="A proxy's address or network, whose X-Forwarded-For it believes."
+)
 @click.option("--no-auth", is_flag=True, help="Ask for no token, on loopback only.")
 @click.option("--insecure", is_flag=True, help="Ask for no token beyond loopback, while none was created.")
-def command(host: str, port: int, *, names: tuple[str, ...], no_auth: bool, insecure: bool) -> int | None:
+def command(
+    host: str, port: int, *, names: tuple[str, ...], proxies: tuple[str, ...], no_auth: bool, insecure: bool
+) -> int | None:
     """Take in what services send (OTLP, captured requests, feedback), and let it be read. Any number may run.
 
     What was acknowledged is stored. SIGTERM and Ctrl-C let what was received be kept before it ends.
@@ -41,11 +48,14 @@ def command(host: str, port: int, *, names: tuple[str, ...], no_auth: bool, inse
     project = Project.open()
     found = serving(project)
     loopback = _loopback(host)
-    if no_auth and not loopback:
-        raise InputError(Problem("--no-auth", f"{host} is not this machine alone", "create tokens, or say --insecure"))
+    alone = loopback and not names  # a proxy lets others in
+    if no_auth and not alone:
+        what = "others come through a proxy" if loopback else f"{host} is not this machine alone"
+        raise InputError(Problem("--no-auth", what, "create tokens, or say --insecure"))
+    _check_networks(proxies)
     base = Base(found.base)
     open_: Literal["always", "untokened", "never"] = (
-        "always" if no_auth else "untokened" if loopback or insecure else "never"
+        "always" if no_auth else "untokened" if alone or insecure else "never"
     )
     _look_at_tokens(base, found.own, open_)
     visitors = Visitors(base, wall, own=found.own, open_=open_)
@@ -54,8 +64,17 @@ def command(host: str, port: int, *, names: tuple[str, ...], no_auth: bool, inse
     where = f"[{host}]" if ":" in host else host
     tell(shown(f"serving http://{where}:{listening.getsockname()[1]} -> {project.settings.project.store}"))
     _log_to_standard_error()
-    heard = serve(app, listening)
+    heard = serve(app, listening, proxies or (_LOOPBACK if names and loopback else ()))
     return 128 + heard if heard else None
+
+
+def _check_networks(proxies: tuple[str, ...]) -> None:
+    for each in proxies:
+        try:
+            ip_network(each)
+        except ValueError:
+            what = f"{each!r} is neither an address nor a network"
+            raise click.BadParameter(f'{what}, such as "10.0.0.7" or "10.0.0.0/8"', param_hint="--proxy") from None
 
 
 def _loopback(host: str) -> bool:

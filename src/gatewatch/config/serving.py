@@ -2,24 +2,24 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
 from gatewatch.config import units
 from gatewatch.config.load import FILE
-from gatewatch.config.monitors import base_of, name_of, online, store_address
+from gatewatch.config.monitors import base_of, graves_of, name_of, online, store_address
 from gatewatch.config.project import Problems, Project
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.online.framing import folder_key, keys
+from gatewatch.online.graves import Graves
 from gatewatch.online.ingest import Ways
 from gatewatch.online.otlp.mapping import TARGETS, Reading
 from gatewatch.online.otlp.receive import Rules
 from gatewatch.online.otlp.redacting import Cleaning
-from gatewatch.store import schema
 from gatewatch.store.base import Store
 from gatewatch.store.database import Database
-from gatewatch.store.open import open_database
-from gatewatch.store.sql import SQLStore
+from gatewatch.store.open import open_store
 
 _ORIGIN = re.compile(r"https?://[^/\s?#]+")
 _LEAST_BODY = 1000
@@ -28,20 +28,19 @@ _LEAST_BODY = 1000
 class Serving(Struct, frozen=True, kw_only=True):
     """What a server of a project, and of those that share its store, needs. Durations are in seconds.
 
-    `base` opens the database that has the projects and tokens, `part` the one of a project that is registered; `store`
-    is the store over one of these.
+    `base` opens the database that has the projects and tokens, `part` the store of a project that is registered.
+    `graves` is the list of what was erased from the project's own.
     """
 
     own: str
     base: Callable[[], Database]
-    part: Callable[[str], Database]
-    store: Callable[[Database], Store]
+    part: Callable[[str], Store]
+    graves: Graves
     ways: Ways
     rules: Rules
     settle_s: float
     quiet_s: float
     reopen_s: float
-    sampled: float
     origins: tuple[str, ...]
     max_body: int
     feedback_rate: int
@@ -83,9 +82,9 @@ def serving(project: Project) -> Serving:
     problems.raise_any()
     return Serving(
         own=name_of(project),
-        base=lambda: base_of(project),
-        part=lambda name: _part(project, name),
-        store=SQLStore,
+        base=partial(base_of, project),
+        part=lambda name: open_store(store_address(project), project=name),
+        graves=graves_of(project),
         ways=ways,
         rules=Rules(
             reading=Reading(names=settings.map, user_key=_user_key(project), sampled=settings.sampled),
@@ -96,7 +95,6 @@ def serving(project: Project) -> Serving:
         settle_s=seconds["settle"],
         quiet_s=seconds["quiet"],
         reopen_s=seconds["reopen"],
-        sampled=settings.sampled,
         origins=settings.origins,
         max_body=most,
         feedback_rate=settings.feedback_rate,
@@ -118,13 +116,3 @@ def _user_key(project: Project) -> bytes:
         what = f"the key that users are hashed with cannot be kept there: {error.strerror}"
         hint = "set GATEWATCH_USER_KEY, the same for every server and application"
         raise ConfigError(Problem(str(spool), what, hint)) from None
-
-
-def _part(project: Project, name: str) -> Database:
-    db = open_database(store_address(project), project=name)
-    try:
-        schema.ready(db)
-    except BaseException:
-        db.close()
-        raise
-    return db

@@ -11,6 +11,7 @@
     ├── ModelError              an LLM provider gave no usable answer
     ├── BadPayload              what was posted to the server is not what it should be
     └── StoreError              where live traffic is kept cannot be used
+        ├── StoreVersion        another Gatewatch's tables are in it
         ├── StoreBusy           others kept it locked for too long; worth another try
         ├── StoreFull           there is no room on its disk; worth another try when there is
         └── StoreRefused        what it is to keep cannot be kept, whatever its state is
@@ -109,6 +110,14 @@ class BadPayload(GatewatchError):  # noqa: N818 - what it is
 
 class StoreError(GatewatchError):
     """Where live traffic is kept cannot be used; what was kept is left as it is."""
+
+
+class StoreVersion(StoreError):  # noqa: N818 - what is wrong with it
+    """A store has tables of another version; `what` says of which, and not where the store is."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.what = what
+        super().__init__(f"{name}: {what}")
 
 
 class StoreBusy(StoreError):  # noqa: N818 - what it is

@@ -4,6 +4,7 @@ It holds digests alone. What it has and the store lacks is erased again; what th
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from gatewatch.core.erasure import Receipt, Tombstone
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.store.base import Store
 
+_log = logging.getLogger("gatewatch")
 FILE = "erased.jsonl"
 KIND = "gatewatch.erased"
 VERSION = 1
@@ -117,6 +119,17 @@ class Graves:
             self.add(store.tombstones())
         self._seen = self._state(store)
         return number
+
+    def see_to(self, store: Store, now: float) -> None:
+        """Catch up, and log what is to be known of that."""
+        try:
+            number = self.catch_up(store, now)
+        except (OSError, InputError) as error:
+            _log.warning("%s: what was erased before cannot be looked up: %s", self.path, error)
+            return
+        if number:
+            told = "%d requests were erased again, as %s says; `gatewatch erase --again` sees to all files"
+            _log.warning(told, number, self.path)
 
     def _state(self, store: Store) -> tuple[int, int, int]:
         try:

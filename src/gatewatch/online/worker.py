@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.errors import GatewatchError, InputError, StoreBusy, StoreError, StoreFull, said_by
+from gatewatch.core.errors import GatewatchError, StoreBusy, StoreError, StoreFull, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.threads import DaemonPool
@@ -191,25 +191,10 @@ class Worker:
             self.store.extend(self.owner, [each.task for each, _ in self._waiting.values()], now + self.lease_s)
         if self._untidy or abs(now - self._house) >= _HOUSE_S:
             self._house = now
-            self._catch_up(now)
+            if self.graves is not None:  # the store may be an old one that was put back
+                self.graves.see_to(self.store, now)
             self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total
-
-    def _catch_up(self, now: float) -> None:
-        """Erase what was erased before, should the store be an old one that was put back."""
-        if self.graves is None:
-            return
-        try:
-            number = self.graves.catch_up(self.store, now)
-        except (OSError, InputError) as error:
-            _log.warning("%s: what was erased before cannot be looked up: %s", self.graves.path, error)
-            return
-        if number:
-            _log.warning(
-                "%d requests were erased again, as %s says; `gatewatch erase --again` sees to all files",
-                number,
-                self.graves.path,
-            )
 
     def _note(self) -> str:
         paused = [f"{name} paused: {each.reason}" for name, each in self.breakers.items() if each.open]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from gatewatch.core.errors import StoreError
+from gatewatch.core.errors import StoreVersion
 from gatewatch.store.database import Database
 
 
@@ -277,14 +277,14 @@ def status(db: Database, steps: Sequence[Step] = STEPS) -> Status:
     """Where a store stands.
 
     Raises:
-        StoreError: a later Gatewatch wrote it.
+        StoreVersion: a later Gatewatch wrote it.
     """
     version = 0
     if db.has_tables():
         version = int(db.execute("SELECT value FROM meta WHERE key = 'schema'")[0][0])
     if version > len(steps):
         what = f"a later Gatewatch wrote it (schema {version}; this one reads up to {len(steps)})"
-        raise StoreError(f"{db.name}: {what}: upgrade gatewatch to use it")
+        raise StoreVersion(db.name, f"{what}: upgrade gatewatch to use it")
     return Status(version, tuple(steps[version:]))
 
 
@@ -310,11 +310,11 @@ def ready(db: Database, steps: Sequence[Step] = STEPS) -> None:
     """Make the tables of a new file; refuse one whose tables are of another version.
 
     Raises:
-        StoreError: for a later version's, and for an older one, which is never migrated without being asked.
+        StoreVersion: for a later version's, and for an older one, which is never migrated without being asked.
     """
     found = status(db, steps)
     if not found.version:
         migrate(db, steps)
     elif found.missing:
         what = f"it is of an older version (schema {found.version}; this one needs {len(steps)})"
-        raise StoreError(f"{db.name}: {what}: run `gatewatch db migrate`")
+        raise StoreVersion(db.name, f"{what}: run `gatewatch db migrate`")

@@ -18,7 +18,7 @@ _OPEN, _ROOTED, _CLOSED = range(3)
 _SMALL = 2000
 _EACH = 400
 """Bytes that a span takes in memory besides its body, or less."""
-_PAGE = 50  # bodies of one long trace that are in memory at once
+_PAGE = 16  # bodies of one long trace that are in memory at once
 _KEYS = 100
 LATE = "span of a trace that was closed"
 

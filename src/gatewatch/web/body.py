@@ -43,10 +43,9 @@ class Hold:
 class Bodies:
     """How bodies are read: `most` bytes at the most, before and after they are unpacked."""
 
-    def __init__(self, most: int, held: Held, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, most: int, held: Held) -> None:
         self.most = most
         self.held = held
-        self.patience_s = patience_s
         # Of large bodies no more at once than memory is meant for; small ones do not wait for them.
         self._large = ThreadPoolExecutor(2, thread_name_prefix="gatewatch-body")
         self._small = ThreadPoolExecutor(1, thread_name_prefix="gatewatch-small-body")
@@ -86,7 +85,7 @@ class Bodies:
     async def _arrived(self, request: Request, hold: Hold, most: int) -> bytes:
         parts: list[bytes] = []
         try:
-            async with asyncio.timeout(self.patience_s):
+            async with asyncio.timeout(PATIENCE_S):
                 async for part in request.stream():
                     if hold.size + len(part) > most:
                         parts.clear()  # an error keeps what its frames have, for as long as it is being told
@@ -94,7 +93,7 @@ class Bodies:
                     hold.take(len(part))
                     parts.append(part)
         except TimeoutError:
-            what = f"the body did not arrive within {self.patience_s:g} s"
+            what = f"the body did not arrive within {PATIENCE_S:g} s"
             raise Refused(408, what, headers={"connection": "close"}) from None
         except ClientDisconnect:
             raise Refused(400, "the body is not whole: the connection was closed", reason="cut off") from None

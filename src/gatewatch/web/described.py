@@ -15,6 +15,7 @@ _SAID = {
     "400": "It is malformed.",
     "401": "There is no token, or it is good for nothing.",
     "403": "The token's role may not do this.",
+    "404": "There is none of that name.",
     "408": "The body did not arrive in time.",
     "409": "Another is kept under this name, and stays.",
     "413": "The body is too long.",
@@ -27,11 +28,10 @@ READING = ("400", "401", "403", "404", "422", "503")
 _SENDING = ("400", "401", "403", "408", "413", "415", "503")
 
 
-def refusals(*codes: str) -> dict[str, Any]:
+def refusals(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The replies that refuse, for some statuses."""
-    said = {**_SAID, "404": "There is none of that name."}
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    return {code: {"description": said[code], "content": content} for code in codes}
+    return {code: {"description": _SAID[code], "content": content} for code in codes}
 
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.core import codec
+from gatewatch.core.clock import wall
 from gatewatch.core.feedback import Feedback
 from gatewatch.online.ingest import said_of
 from gatewatch.store.rows import Arrivals
@@ -39,8 +40,8 @@ class Told(Struct, frozen=True, forbid_unknown_fields=True):
 class _Desk:
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.per_address = Rate(host.serving.feedback_rate, host.clock)
-        self.per_token = Rate(host.serving.feedback_total, host.clock)
+        self.per_address = Rate(host.serving.feedback_rate, wall)
+        self.per_token = Rate(host.serving.feedback_total, wall)
 
     async def take(self, request: Request) -> Response:
         """Keep a piece of feedback."""
@@ -53,7 +54,7 @@ class _Desk:
                     raise Refused(429, "there is too much feedback at once", reason="rate", retry_s=wait + 1)
             of_type(request, "application/json")
             async with host.bodies.read(request, _told, most=_MOST_BYTES) as (told, _):
-                now = host.clock()
+                now = wall()
                 told_id = told.id or uuid4().hex
                 feedback = Feedback(
                     id=f"{visitor.token}-{told_id}",  # whoever has one token cannot take the ids of another's

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from threading import Lock
 
 from gatewatch.config.serving import Serving
@@ -26,41 +27,36 @@ HELD_BYTES = 32_000_000
 
 
 class Served:
-    """A project that a server has open: what writes into its store, and what reads from it meanwhile."""
+    """A project that a server has open: a store for what writes, and another, so that nobody waits for it, to read."""
 
-    def __init__(self, name: str, serving: Serving, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, serving: Serving, metrics: Metrics) -> None:
         self.name = name
-        self._writing = serving.part(name)
-        try:
-            self.reading: Database = serving.part(name)
-        except BaseException:
-            self._writing.close()
-            raise
-        self.store: Store = serving.store(self.reading)
-        self._kept = serving.store(self._writing)
-        self.writer = Writer(self._kept, clock, lambda seconds: metrics.took(name, seconds))
+        with ExitStack() as opened:
+            self._written: Store = opened.enter_context(closing(serving.part(name)))
+            self.store: Store = opened.enter_context(closing(serving.part(name)))
+            if name == serving.own:
+                serving.graves.see_to(self._written, wall())
+            opened.pop_all()
+        self.writer = Writer(self._written, wall, lambda seconds: metrics.took(name, seconds))
         self.settler = Settler(
-            self._kept, serving, clock, lambda made: metrics.count("gatewatch_settled_total", made.new, project=name)
+            self._written, serving, wall, lambda made: metrics.count("gatewatch_settled_total", made.new, project=name)
         )
 
     def close(self) -> None:
         """Write what was received, and let go of the store."""
         self.settler.close()
         self.writer.close()
-        self._writing.close()
-        self.reading.close()
+        self._written.close()
+        self.store.close()
 
 
 class Host:
     """All that the routes of a server share."""
 
-    def __init__(
-        self, serving: Serving, visitors: Visitors, base: "Base", *, clock: Callable[[], float] = wall
-    ) -> None:
+    def __init__(self, serving: Serving, visitors: Visitors, base: "Base") -> None:
         self.serving = serving
         self.visitors = visitors
         self.base = base
-        self.clock = clock
         self.metrics = Metrics()
         self.held = Held(max(HELD_BYTES, serving.max_body + serving.max_body // 4))
         self.bodies = Bodies(serving.max_body, self.held)
@@ -85,7 +81,7 @@ class Host:
         with self._opening:
             found = self._served.get(name)
             if found is None:
-                found = self._served[name] = Served(name, self.serving, self.metrics, self.clock)
+                found = self._served[name] = Served(name, self.serving, self.metrics)
             return found
 
     def open_all(self) -> None:
@@ -139,9 +135,7 @@ class Base:
         Raises:
             StoreError: if not.
         """
-        db = self()
-        if schema.status(db).missing:
-            raise StoreError("the store is of an older version: run `gatewatch db migrate`")
+        schema.ready(self())
 
     def close(self) -> None:
         """Let go of it."""

@@ -1,8 +1,6 @@
-"""What services send: stretches of segments, as `gatewatch ship` posts them, and OTLP. Acknowledged means stored."""
+"""What services send as `gatewatch ship` posts it: stretches of segments. Acknowledged means stored."""
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -10,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.core import codec
+from gatewatch.core.clock import wall
 from gatewatch.core.errors import InputError
 from gatewatch.online.ingest import arrived
 from gatewatch.online.segments import check_version
@@ -18,24 +17,18 @@ from gatewatch.store.rows import Arrivals
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import Refused, as_json
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
 _SEGMENT = re.compile(rf"[^/\x00-\x20]{{1,255}}/[0-9A-Za-z]+-[0-9a-f]+-[0-9]+{re.escape(SUFFIX)}")
 _STRETCH = re.compile(r"(\d{1,15})-(\d{1,15})")
 _LINES = "application/x-ndjson"
 
 
 def routes(host: Host) -> list[Route]:
-    """The routes by which services send."""
+    """The route of segments."""
 
-    def at(path: str, take: "Callable[[Host, Request], Awaitable[Response]]") -> Route:
-        async def endpoint(request: Request) -> Response:
-            return await take(host, request)
+    async def endpoint(request: Request) -> Response:
+        return await _segments(host, request)
 
-        return Route(path, endpoint, methods=["POST"])
-
-    return [at("/v1/segments", _segments)]
+    return [Route("/v1/segments", endpoint, methods=["POST"])]
 
 
 async def _segments(host: Host, request: Request) -> Response:
@@ -94,4 +87,4 @@ def _arrivals(host: Host, data: bytes) -> Arrivals:
         records.append(record)
     if records:
         check_version("the segment", records[0])
-    return arrived(records, host.ways, now=host.clock())
+    return arrived(records, host.ways, now=wall())

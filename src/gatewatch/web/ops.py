@@ -1,18 +1,20 @@
 """Whether a server lives, whether it is ready, and its figures."""
 
+import asyncio
+import logging
 from collections.abc import Iterator, Mapping
-from time import monotonic
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from gatewatch.core.errors import StoreError
+from gatewatch.core.clock import monotonic, wall
+from gatewatch.core.errors import StoreError, StoreVersion
 from gatewatch.store.rows import Counts
 from gatewatch.web.host import Host, Served
 from gatewatch.web.refusals import LATER_S, Refused, as_json
 
+_log = logging.getLogger("gatewatch")
 _COUNTED_S = 30.0
 _SEEN_S = 86_400.0
 _Gauge = tuple[str, Mapping[str, str], float]
@@ -32,9 +34,11 @@ def router(host: Host) -> APIRouter:
     async def readyz() -> Response:
         """The store opens, and is of the version that this server reads."""
         try:
-            await run_in_threadpool(host.base.check)
-        except StoreError as error:
-            raise Refused(503, str(error), reason="not ready", retry_s=LATER_S) from None
+            await asyncio.to_thread(host.base.check)
+        except StoreError as error:  # anybody may ask: where the store is stands in the log
+            _log.warning("not ready: %s", error)
+            what = error.what if isinstance(error, StoreVersion) else "cannot be used now"
+            raise Refused(503, f"the store: {what}", reason="not ready", retry_s=LATER_S) from None
         return as_json({"status": "ready"})
 
     @found.get("/metrics")
@@ -43,7 +47,7 @@ def router(host: Host) -> APIRouter:
         visitor = await host.visitors.who(request, "read")
         project = visitor.project if visitor.token else None
         served = [each for each in host.open_now() if project in (None, each.name)]
-        gauges = await run_in_threadpool(lambda: list(_gauges(host, served, counted)))
+        gauges = await asyncio.to_thread(lambda: list(_gauges(host, served, counted)))
         return PlainTextResponse(host.metrics.text(project, gauges), media_type="text/plain; version=0.0.4")
 
     return found
@@ -62,7 +66,7 @@ def _gauges(host: Host, served: list[Served], counted: dict[str, tuple[float, Co
             yield "gatewatch_tasks", project | {"state": state}, number
         for reason, number in counts.losses.items():
             yield "gatewatch_lost_total", project | {"reason": reason}, number
-        now = host.clock()
+        now = wall()
         heard = each.store.workers(now - _SEEN_S)
         if heard:
             yield "gatewatch_worker_seconds", project, max(0.0, now - max(each.at for each in heard.values()))

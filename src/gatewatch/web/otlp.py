@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.core.errors import BadPayload
-from gatewatch.online.otlp.decode import JSON, PROTOBUF, Signal, encoding
+from gatewatch.online.otlp.decode import PROTOBUF, Signal, encoding
 from gatewatch.online.otlp.receive import received
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import Refused, as_json
@@ -62,24 +62,27 @@ async def _take(host: Host, request: Request, signal: Signal) -> Response:
     left_out = sum(found.refused.values())
     told = "; ".join(f"{number} left out: {reason}" for reason, number in found.refused.items())
     if kind == PROTOBUF:
-        return Response(_partial(left_out, told) if left_out else b"", media_type=PROTOBUF)
+        return Response(_partial(signal, left_out, told) if left_out else b"", media_type=PROTOBUF)
     reply: dict[str, Any] = {}
     if left_out:
         reply["partialSuccess"] = {_REJECTED[signal]: str(left_out), "errorMessage": told}
-    assert kind == JSON
     return as_json(reply)
 
 
-def _partial(rejected: int, told: str) -> bytes:
-    """An Export...ServiceResponse whose partial success (its field 1) has a count (1) and a message (2)."""
-    text = told.encode("utf-8", "replace")
-    inner = b"\x08" + _varint(rejected) + b"\x12" + _varint(len(text)) + text
-    return b"\x0a" + _varint(len(inner)) + inner
+def _partial(signal: Signal, left_out: int, told: str) -> bytes:
+    """A reply that says how much was left out, and why."""
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*parts, number])
+    if signal == "traces":
+        reply: Any = ExportTraceServiceResponse()
+        reply.partial_success.rejected_spans = left_out
+    elif signal == "logs":
+        reply = ExportLogsServiceResponse()
+        reply.partial_success.rejected_log_records = left_out
+    else:
+        reply = ExportMetricsServiceResponse()
+        reply.partial_success.rejected_data_points = left_out
+    reply.partial_success.error_message = told
+    return bytes(reply.SerializeToString())

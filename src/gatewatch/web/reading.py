@@ -1,6 +1,7 @@
 """What a project's store says, over HTTP: requests, trends, costs, workers. What was said in a request is read under
 audit."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gatewatch.core import codec, marks
+from gatewatch.core.clock import wall
 from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
 from gatewatch.online.trends import erased, trend
 from gatewatch.online.worker import ENDED
@@ -47,7 +49,7 @@ def router(host: Host) -> APIRouter:
         if unknown := [each for each in mark if each not in marks.MARKS]:
             what = f"{unknown[0][:40]!r} is no mark"
             raise Refused(422, what, where="query.mark", hint=f"known: {', '.join(marks.MARKS)}")
-        rows = await _in_thread(
+        rows = await asyncio.to_thread(
             lambda: served.store.latest(
                 flow, slice=slice, marks=marks.bits(mark), since=since, before=cursor, most=limit
             )
@@ -59,7 +61,7 @@ def router(host: Host) -> APIRouter:
     async def one(request: Request, trace: str) -> Response:
         """A request by its trace id, or the application's own name for it: all that is known of it."""
         served, visitor = await read(request)
-        return as_json(await _in_thread(lambda: _whole(served, visitor, trace, host.clock())))
+        return as_json(await asyncio.to_thread(lambda: _whole(served, visitor, trace, wall())))
 
     @found.get("/trends")
     async def trends(
@@ -71,7 +73,7 @@ def router(host: Host) -> APIRouter:
     ) -> Response:
         """How flows are doing, as `gatewatch trends --json` tells it."""
         served, _ = await read(request)
-        now = host.clock()
+        now = wall()
         since = max(0.0, now - days * 86_400)
 
         def found_() -> list[Any]:
@@ -80,7 +82,7 @@ def router(host: Host) -> APIRouter:
                 raise Refused(404, "there is no such flow", where="query.flow")
             return [trend(served.store, each, since=since, until=now + 1, tier=by, part=slice) for each in flows]
 
-        flows = [msgspec.to_builtins(each) for each in await _in_thread(found_)]
+        flows = [msgspec.to_builtins(each) for each in await asyncio.to_thread(found_)]
         return as_json({"kind": "gatewatch.trends", "version": 1, "flows": flows})
 
     @found.get("/costs")
@@ -91,7 +93,7 @@ def router(host: Host) -> APIRouter:
         if unknown := [each for each in keys if each not in KEYS]:
             raise Refused(422, f"{unknown[0][:40]!r} is not known", where="query.by", hint=f"known: {', '.join(KEYS)}")
         try:
-            since, until = month_of(month, host.clock())
+            since, until = month_of(month, wall())
         except ValueError as error:
             raise Refused(422, str(error), where="query.month") from None
         keys = ["kind", *dict.fromkeys(each for each in keys if each != "kind")]
@@ -102,14 +104,14 @@ def router(host: Host) -> APIRouter:
             chosen = sampled(served.store, since, until)
             return told | ({"sampled": chosen} if chosen else {})
 
-        return as_json({"kind": "gatewatch.costs", "version": 1, **await _in_thread(found_)})
+        return as_json({"kind": "gatewatch.costs", "version": 1, **await asyncio.to_thread(found_)})
 
     @found.get("/workers")
     async def workers(request: Request) -> Response:
         """The workers that were heard of in the last day, and whether each is at work."""
         served, _ = await read(request)
-        now = host.clock()
-        heard = await _in_thread(lambda: served.store.workers(now - _SEEN_S))
+        now = wall()
+        heard = await asyncio.to_thread(lambda: served.store.workers(now - _SEEN_S))
         told = [
             {
                 "name": name,
@@ -146,10 +148,3 @@ def _whole(served: Served, visitor: Visitor, name: str, now: float) -> dict[str,
 
 def _told(row: Row) -> dict[str, Any]:
     return dict(msgspec.to_builtins(row)) | {"marks": marks.names(row.marks), "late": marks.names(row.late)}
-
-
-async def _in_thread(call: Any) -> Any:
-    """What a call that waits for the store returns."""
-    from starlette.concurrency import run_in_threadpool
-
-    return await run_in_threadpool(call)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gatewatch.core import codec
+from gatewatch.core.clock import wall
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.journal import header_of
 from gatewatch.offline.result import NAME
@@ -54,21 +55,19 @@ def router(host: Host) -> APIRouter:
         visitor = await host.visitors.who(request, need)
         return (await host.served(visitor.project)).store, visitor.token
 
-    @routes.post(
-        "/{run}", openapi_extra=_body("application/json"), responses=dict(refusals("408", "409", "413", "415").items())
-    )
+    @routes.post("/{run}", openapi_extra=_body("application/json"), responses=refusals("408", "409", "413", "415"))
     async def begin(request: Request, run: Run) -> Response:
         """Announce a run's journal, and learn which parts of it are missing."""
         store, who = await enter(request, "push")
         async with host.bodies.read(request, bytes, most=_ROOM) as (data, _):
             upload = _announced(run, data, who)
-        begun = await _asked(store.begin_upload, upload, host.clock())
+        begun = await _asked(store.begin_upload, upload, wall())
         return as_json({"run": run, "kept": begun.kept, "missing": begun.missing, "part_bytes": PART})
 
     @routes.put(
         "/{run}/parts/{part}",
         openapi_extra=_body("application/octet-stream"),
-        responses=dict(refusals("408", "413", "415").items()),
+        responses=refusals("408", "413", "415"),
     )
     async def put(
         request: Request, run: Run, part: Annotated[int, Path(ge=0, lt=parts_of(LONGEST))], digest: Digest
@@ -79,11 +78,11 @@ def router(host: Host) -> APIRouter:
             await _asked(store.put_part, _named(run), _digest(digest), part, data)
         return as_json({"run": run, "part": part})
 
-    @routes.post("/{run}/done", responses=dict(refusals("409").items()))
+    @routes.post("/{run}/done", responses=refusals("409"))
     async def done(request: Request, run: Run, digest: Digest) -> Response:
         """Say that all parts of a journal were sent: it is kept if it is whole and as announced."""
         store, _ = await enter(request, "push")
-        kept = await _asked(store.finish_upload, _named(run), _digest(digest), host.clock())
+        kept = await _asked(store.finish_upload, _named(run), _digest(digest), wall())
         return as_json(told(kept))
 
     @routes.get("")
@@ -107,7 +106,7 @@ def router(host: Host) -> APIRouter:
         kept = await asyncio.to_thread(store.run, run)
         if kept is None:
             raise Refused(404, f"no run {run[:100]!r} is kept here", hint="GET /v1/runs lists them")
-        await asyncio.to_thread(store.note, host.clock(), who, "read", f"run {kept.run}")
+        await asyncio.to_thread(store.note, wall(), who, "read", f"run {kept.run}")
         headers = {"content-length": str(kept.size), "x-gatewatch-digest": kept.digest}
         return StreamingResponse(_parts(store, kept), headers=headers, media_type="application/x-ndjson")
 

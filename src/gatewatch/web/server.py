@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -40,9 +40,12 @@ def listen(name: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Serves an application until SIGTERM or SIGINT; a second one ends it at once. `heard` has which it was."""
+    """Serves an application until SIGTERM or SIGINT; a second one ends it at once. `heard` has which it was.
 
-    def __init__(self, app: ASGIApp, *, drain_s: int = _DRAIN_S) -> None:
+    `proxies` are addresses or networks: who connects from there is believed on whose behalf (X-Forwarded-For).
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Sequence[str] = ()) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -53,8 +56,10 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=list(proxies),
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=drain_s,
+                timeout_graceful_shutdown=_DRAIN_S,
                 h11_max_incomplete_event_size=_HEAD_BYTES,
             )
         )
@@ -77,10 +82,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(app: ASGIApp, listening: socket.socket) -> int:
-    """Serve until told to end, and give the signal that did."""
+def serve(app: ASGIApp, listening: socket.socket, proxies: Sequence[str] = ()) -> int:
+    """Serve until told to end, and give the signal that did; `proxies` as for `Server`."""
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    server = Server(app)
+    server = Server(app, proxies)
     asyncio.run(server.serve([listening]))
     return server.heard[0] if server.heard else 0
 

@@ -66,8 +66,8 @@ class Settler:
         if began - self._forgot > _FORGET_EVERY_S:
             now = self._clock()
             # A trace is known to be closed for as long as its request is kept: what comes late must not remake it.
-            kept = now - self._reopen_s - (self._ways.keep_s or 0.0)
-            if self._store.forget_spans(now - self._reopen_s, kept, _AT_ONCE):
+            kept = 0.0 if self._ways.keep_s is None else now - self._reopen_s - self._ways.keep_s
+            if self._store.forget_spans(now - self._reopen_s, max(0.0, kept), _AT_ONCE):
                 return True
             self._forgot = began
         return found.more

@@ -1,6 +1,6 @@
 """Who asks: the token that a request bears, its project, and what its role may do.
 
-What a token is good for is looked up at most every five seconds; the secrets themselves are kept nowhere, and appear in
+What a token is good for is looked up at most every second; the secrets themselves are kept nowhere, and appear in
 no log.
 """
 
@@ -18,18 +18,16 @@ from gatewatch.store import access
 from gatewatch.store.database import Database
 from gatewatch.web.refusals import Refused
 
-Need = Literal["ingest", "feedback", "push", "read", "review", "admin"]
+Need = Literal["ingest", "feedback", "push", "read"]
 MAY: dict[Need, frozenset[access.Role]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "feedback": frozenset({"feedback", "ingest", "admin"}),
     "push": frozenset({"ingest", "review", "admin"}),
     "read": frozenset({"read", "review", "admin"}),
-    "review": frozenset({"review", "admin"}),
-    "admin": frozenset({"admin"}),
 }
 """Which roles may do what."""
 
-KNOWN_S = 5.0
+KNOWN_S = 1.0
 """For how long what was found out about a token is believed."""
 _MOST = 2000
 _CHALLENGE = {"www-authenticate": 'Bearer realm="gatewatch"'}

@@ -31,7 +31,7 @@ class _Job(Struct):
 class Writer:
     """The writing thread of one store. It is started by what comes first, and ended by `close`."""
 
-    def __init__(self, store: Store, clock: Callable[[], float], took: Callable[[float], object] = float) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float], took: Callable[[float], object]) -> None:
         self._store = store
         self._clock = clock
         self._took = took

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatewatch.core.people import hashed
@@ -327,6 +327,7 @@ KEYS = sorted({key for each in (*MODEL_CALLS.values(), *TOOLS.values()) for key 
 })  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of the machine, not of the values
 @given(st.dictionaries(st.sampled_from(KEYS), json_values | json_values.map(json.dumps), max_size=12))
 def test_whatever_stands_in_attributes_a_span_becomes_a_trace(given: dict[str, Any]) -> None:
     trace = a_trace(a_span("n", given), a_span("m", given, span=2, parent=1))

@@ -37,7 +37,7 @@ def test_spans_become_pieces_that_are_known_by_their_ids() -> None:
 
 def test_spans_without_ids_are_refused_and_the_others_kept() -> None:
     found = post({}, {"traceId": ""}, {"spanId": "0" * 16}, {"traceId": "xyz"})
-    assert found.spans == 1 and found.refused == {"span without a valid id": 3}
+    assert len(found.pieces) == 1 and found.refused == {"span without a valid id": 3}
     assert post({"parentSpanId": "0" * 16}).pieces[0].root, "a parent of zeros is none"
 
 
@@ -45,7 +45,7 @@ def test_calls_of_our_own_judges_are_no_traffic() -> None:
     ours = of_our_own().split("-")[1]
     assert is_ours(ours) and not is_ours(TRACE) and len(ours) == 32 and USER_AGENT.startswith(OURS)
     found = post({"traceId": ours}, {"attributes": attributes({"user_agent.original": USER_AGENT})}, {})
-    assert found.spans == 1 and found.refused == {"call of our own judges": 2}
+    assert len(found.pieces) == 1 and found.refused == {"call of our own judges": 2}
 
 
 def logs(*records: dict[str, Any]) -> Received:
@@ -71,13 +71,13 @@ def test_log_records_are_known_by_what_they_say() -> None:
 def test_log_records_that_tell_of_no_call_are_left_out() -> None:
     plain = {"body": {"stringValue": "started"}}
     found = logs(said("a"), plain, {**plain, "traceId": ""})
-    assert found.logs == 1
+    assert len(found.pieces) == 1
     assert found.refused == {"log record that tells of no model call": 1, "log record without a span": 1}
     named = {
         "attributes": attributes({"event.name": "gen_ai.user.message"}),
         "body": {"stringValue": '{"content": "Hi"}'},
     }
-    assert logs(named).logs == 1, "as exporters named events before"
+    assert len(logs(named).pieces) == 1, "as exporters named events before"
 
 
 EVERYWHERE = {

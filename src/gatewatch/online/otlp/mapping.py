@@ -142,7 +142,6 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         started=span.started,
         ended=max(span.ended, span.started),
         ok=span.status == 1 and _OPENINFERENCE not in span.source.scope,  # which says so of all that raised nothing
-        scope=span.source.scope,
         share=share_of(span.state) or reading.sampled,
     )
 
@@ -171,9 +170,7 @@ def part_of_log(log: RawLog, order: int, reading: Reading) -> Part | None:
         found.pop(field, None)
     _stated(log.attributes, log.source.resource, reading, found, ours=True)
     _common(log.attributes, log.source.resource, reading, found)
-    return _part(
-        found, trace=log.trace, span=log.span, name=event, log=True, order=order, started=log.at, scope=log.source.scope
-    )
+    return _part(found, trace=log.trace, span=log.span, name=event, log=True, order=order, started=log.at)
 
 
 def identity(log: RawLog) -> str:

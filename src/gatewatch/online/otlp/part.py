@@ -67,7 +67,6 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     versions: dict[str, str] = {}
     share: float = 1.0
-    scope: str = ""
     service: str = ""
     attributes: dict[str, Any] = {}
     redacted: tuple[Redaction, ...] = ()

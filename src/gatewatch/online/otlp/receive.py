@@ -43,12 +43,9 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class Received(Struct, frozen=True):
-    """What came of one request: pieces to be staged, how many spans and log records they are, and how many of each
-    reason were left out."""
+    """What came of one request: pieces to be staged, and how many spans and records were left out, by reason."""
 
     pieces: tuple[Piece, ...] = ()
-    spans: int = 0
-    logs: int = 0
     refused: Mapping[str, int] = {}
 
 
@@ -68,10 +65,10 @@ def received(body: bytes, content_type: str, signal: Signal, rules: Rules) -> Re
     if signal == "traces":
         spans = decode.spans(body, content_type)
         found = [piece for span in spans if (piece := _span(span, rules, refused)) is not None]
-        return Received(tuple(found), spans=len(found), refused=refused)
+        return Received(tuple(found), refused=refused)
     logs = decode.logs(body, content_type)
     told = [piece for order, log in enumerate(logs) if (piece := _log(log, order, rules, refused)) is not None]
-    return Received(tuple(told), logs=len(told), refused=refused)
+    return Received(tuple(told), refused=refused)
 
 
 def _span(span: RawSpan, rules: Rules, refused: Counter[str]) -> Piece | None:

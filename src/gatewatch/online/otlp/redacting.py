@@ -75,7 +75,7 @@ _CONTENT = {
     "tags": "tags",
     "flaws": "flaws",
 }
-_NAMES = ("name", "model", "flow", "slice", "service", "variant", "finish", "scope")
+_NAMES = ("name", "model", "flow", "slice", "service", "variant", "finish")
 _JOINED = ("session", "external_id")
 _ALL = (*_CONTENT, *_NAMES, *_JOINED)
 

@@ -1,0 +1,44 @@
+"""What a server has at hand: stores of projects, as they are when they are opened."""
+
+from pathlib import Path
+
+import pytest
+
+from gatewatch.checks.traffic import NOW, request, take
+from gatewatch.config.monitors import graves_of, store_of
+from gatewatch.config.project import Project
+from gatewatch.core.erasure import Tombstone, mark_of
+from web.serving import TOML, served
+
+
+def test_what_was_erased_before_is_gone_from_a_store_that_was_put_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "gatewatch.toml").write_text(TOML)
+    project = Project.open(tmp_path)
+    store = store_of(project)
+    take(store, request("a", user="mia"), request("b", user="bob"))
+    store.close()
+    graves_of(project).add([Tombstone(mark_of("user", "mia"), "user", NOW)])
+    with served(tmp_path) as server, server.client(server.token("read")) as client:
+        found = client.get("/v1/traces").json()["traces"]
+        assert [each["id"] for each in found] == ["b"]
+    assert "1 requests were erased again" in caplog.text
+
+
+def test_a_list_that_cannot_be_read_is_told_of_and_the_server_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".gatewatch").mkdir()
+    (tmp_path / ".gatewatch" / "erased.jsonl").write_text('{"kind":"gatewatch.erased","version":2}\n')
+    with served(tmp_path) as server, server.client(server.token("read")) as client:
+        assert client.get("/v1/traces").status_code == 200
+    assert "cannot be looked up" in caplog.text
+
+
+def test_reading_does_not_wait_for_who_writes(tmp_path: Path) -> None:
+    with served(tmp_path) as server, server.client(server.token("read")) as client:
+        assert client.get("/v1/traces").status_code == 200
+        (opened,) = server.host.open_now()
+        with opened._written._db.transaction():  # type: ignore[attr-defined]
+            assert client.get("/v1/traces").status_code == 200
