@@ -208,10 +208,12 @@ def test_the_store_is_a_file_of_the_project(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "live.db").is_file()
 
 
-@pytest.mark.parametrize("address", ["mysql://me:secret@db/x", "sqlite://live.db", "sqlite:///", "live.db"])
+@pytest.mark.parametrize(
+    "address", ["mysql://me:s@db/x", "sqlite://live.db", "sqlite:///", "live", "host=h password=s"]
+)
 def test_a_store_that_is_not_known_is_refused(tmp_path: Path, address: str) -> None:
     project = opened(write(tmp_path, f'[project]\nstore = "{address}"'))
-    scheme = address.partition("://")[0]
+    scheme = address.partition("://")[0].partition("=")[0]
     assert problems(lambda: store_address(project)) == [
         f"gatewatch.toml: project.store: expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {scheme!r}"
     ]
@@ -270,3 +272,9 @@ def test_a_field_that_cannot_be_dropped_is_told(tmp_path: Path, path: str) -> No
 def test_an_amount_beyond_all_room_is_told(tmp_path: Path) -> None:
     (said,) = wrong(tmp_path, f'[online]\npayloads = "{"9" * 400} TB"')
     assert said.startswith("gatewatch.toml: online.payloads: expected an amount below 1e+18 bytes")
+
+
+def test_a_share_whose_weight_is_no_number_is_refused(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "[ingest]\nsampled = 1e-320") == [
+        "gatewatch.toml: ingest.sampled: expected a number >= 1e-09"
+    ]

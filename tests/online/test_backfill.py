@@ -259,6 +259,17 @@ def test_its_budget_stops_it_and_the_monitors_is_not_touched(tmp_path: Path) -> 
     assert told(living, "paid").estimate.n == 50
 
 
+def test_a_budget_is_not_used_up_by_what_was_guessed(tmp_path: Path) -> None:
+    living, paid = Living(tmp_path), Paid()
+    one = paid.made()
+    living.arrive(*(request(n) for n in range(10)))
+    begun(living, one, Rule(1.0), most=0.3)
+    for _ in range(12):  # one is tried with all there is, and tells what a score costs
+        living.work(find=finding(one, guess=0.11))
+        living.now += 1
+    assert (state(living)[0], paid.asked) == ("done", 10)
+
+
 def test_what_a_backfill_spends_does_not_make_live_scores_look_dear(tmp_path: Path) -> None:
     from gatewatch.online.sample import cost_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
-from gatewatch.core.errors import StoreError
-from gatewatch.store import copying
+from gatewatch.core.errors import StoreBusy, StoreError
+from gatewatch.store import access, copying
 from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, Settled, Thinned
 from gatewatch.store.sql import SQLStore
@@ -103,10 +103,25 @@ def test_a_copy_that_is_interrupted_leaves_nothing(pair: tuple[Database, Databas
     copying.copy(source, target, lambda table, n: None)
 
 
-def test_tokens_go_with_their_project(pair: tuple[Database, Database]) -> None:
+def test_without_its_tokens_nothing_is_copied(pair: tuple[Database, Database], tmp_path: Path) -> None:
     source, target = pair
-    for name in "ab":
-        source.execute("INSERT INTO token VALUES (?, ?, 'read', '', ?, 1, 0, 0, 0)", name, f"project-{name}", name)
-    assert copying.copy_tokens(source, target, "project-a") == 1
-    assert copying.copy_tokens(source, target, "project-a") == 0
-    assert target.execute("SELECT id, project FROM token") == [("a", "project-a")]
+    store = fill(source)
+    access.create(source, project="p", role="read", now=NOW)
+    with closing(sqlite(tmp_path / "base.db")) as base:
+        SQLStore(base)
+        with closing(SQLiteDatabase.open(tmp_path / "base.db", busy_s=0.1)) as other:
+            with base.transaction(), pytest.raises(StoreBusy):
+                copying.copy(source, target, lambda *_: None, bases=(source, other), project="p")
+            assert SQLStore(target).latest() == []
+            assert copying.copy(source, target, lambda *_: None, bases=(source, other), project="p") == 1
+        assert [each.project for each in access.tokens(base)] == ["p"]
+    assert everything(SQLStore(target)) == everything(store)
+
+
+def test_tokens_may_go_where_the_store_goes(pair: tuple[Database, Database]) -> None:
+    source, target = pair
+    fill(source)
+    for name in ("other", "p"):
+        access.create(source, project=name, role="read", now=NOW)
+    assert copying.copy(source, target, lambda *_: None, bases=(source, target), project="p") == 1
+    assert [each.project for each in access.tokens(target)] == ["p"]

@@ -7,7 +7,7 @@ import pytest
 from gatewatch.checks.traffic import NOW, request, take
 from gatewatch.core.errors import StoreError
 from gatewatch.store import access, schema
-from gatewatch.store.open import open_database, open_store
+from gatewatch.store.open import _schema, open_database, open_store
 
 
 def register(path: Path, *names: str) -> None:
@@ -50,3 +50,10 @@ def test_a_project_that_is_not_registered_is_told_which_there_are(tmp_path: Path
 def test_a_name_that_could_be_anything_else_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(StoreError, match="is no name for a project"):
         register(tmp_path / "x.db", name)
+
+
+def test_no_project_can_be_called_as_the_schema_of_another() -> None:
+    for name in ("a" * 53, "a" * 54, "a" * 63):
+        there = _schema(name)
+        assert len(there) <= 63
+        assert (access.NAME.fullmatch(there.removeprefix("gatewatch_")) is None) == (len(name) > 53)

@@ -148,6 +148,8 @@ def test_threads_share_a_connection(db: PostgresDatabase) -> None:
         ("postgresql://me:s3cret@/none?host=/nowhere", StoreBusy, "cannot be reached .*try again later"),
         ("postgresql://me:s3%zzcret@h/x", StoreError, "the address of the store cannot be read"),
         ("postgresql://me:s3cret@h/x?nonsense=1", StoreError, "the address of the store cannot be read"),
+        ("postgresql://me:p@s3cret@h/x", StoreError, "the address of the store cannot be read"),
+        ("postgresql://me:p/s3cret@h:5432/x", StoreError, "the address of the store cannot be read"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_told_without_its_password(
@@ -178,6 +180,13 @@ def test_who_may_not_make_a_schema_is_told_so_and_can_be_given_one() -> None:
     server().execute(f"CREATE SCHEMA gatewatch AUTHORIZATION {name}", database)
     with closing(open_store(address.replace("postgres@", f"{name}@"), project="a")) as store:
         take(store, request("a"))
+
+
+def test_a_database_that_has_no_place_for_all_text_is_refused() -> None:
+    name = new_name()
+    server().execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StoreError, match="keeps text in LATIN1"):
+        open_store(server().address(name), project="a")
 
 
 def test_a_later_schema_is_refused_by_name() -> None:

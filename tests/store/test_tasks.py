@@ -91,19 +91,23 @@ def test_money_is_set_aside_within_the_limit_and_becomes_what_was_spent(tmp_path
     assert store.spent("another") == (0.0, 0.0)
 
 
-def test_money_set_aside_by_a_worker_that_died_is_free_when_its_task_is_taken_again(tmp_path: Path) -> None:
+def test_money_set_aside_by_a_worker_that_died_is_spent_until_more_is_known(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     work = planned(store, "a")
-    (leased,) = lease(store, work)
-    assert store.reserve("day", 0.1, 0.1, leased.task)
-    assert store.reserve("day", 0.1, 0.1, leased.task)  # instead of the first
+    (lost,) = lease(store, work)
+    assert store.reserve("day", 0.1, 0.1, lost.task)
+    assert store.reserve("day", 0.1, 0.1, lost.task)  # instead of the first
     (again,) = lease(store, work, now=NOW + 1000)
-    assert store.spent("day") == (0.0, 0.0)
+    assert store.spent("day") == (0.1, 0.0)
     assert store.reserve("tomorrow", 0.1, 0.1, again.task)
+    late = Settled(lost.task, lost.attempt, judged(cost=0.02), budget="day")
+    for _ in range(2):
+        assert store.settle([late], NOW) == 0
+        assert (store.spent("day"), store.spent("tomorrow")) == ((0.02, 0.0), (0.0, 0.1))
     store.settle([Settled(again.task, again.attempt, state="failed")], NOW)
     assert store.spent("tomorrow") == (0.0, 0.0)
     assert not store.reserve("day", 0.1, 0.1, again.task)  # it is leased to nobody
-    assert store.spent("day") == (0.0, 0.0)
+    assert store.spent("day") == (0.02, 0.0)
 
 
 def test_the_cost_of_a_try_that_failed_counts(tmp_path: Path) -> None:

@@ -154,7 +154,8 @@ def copy(address: str) -> None:
             opened.enter_context(closing(open_database(where, project=of)))
             for where, of in ((here, name), (address, name), (here, ""), (address, ""))
         )
-        copying.copy(source, target, lambda table, n: click.echo(f"{table:12} {n:,}"))
-        tokens = copying.copy_tokens(base, other, name)
+        tokens = copying.copy(
+            source, target, lambda table, n: click.echo(f"{table:12} {n:,}"), bases=(base, other), project=name
+        )
         click.echo(shown(f"{source.name} is copied to {target.name}" + (f", with {tokens} tokens" if tokens else "")))
     click.echo("Now name the new address in [project] store, and start the workers and servers again.")

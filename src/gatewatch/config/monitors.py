@@ -237,8 +237,8 @@ def store_address(project: Project) -> str:
         return address
     path = address.removeprefix(SQLITE)
     if path == address or not path or "\0" in path:
-        scheme = address.partition("://")[0] if "://" in address else address
-        what = f"expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {scheme!r}"
+        begins = re.split("[:=@]", address)[0]  # what follows may be a password
+        what = f"expected sqlite:///PATH or postgresql://USER@HOST/DATABASE, got {begins!r}"
         raise ConfigError(Problem(where, what))
     return f"{SQLITE}{project.root / path}"
 

@@ -180,7 +180,7 @@ class IngestSettings(Struct, frozen=True):
     settle: str = "10s"
     quiet: str = "60s"
     reopen: str = "1h"
-    sampled: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    sampled: Annotated[float, Meta(ge=1e-9, le=1)] = 1.0
     origins: tuple[str, ...] = ()
     max_body: str = "16 MB"
     feedback_rate: Count = 60

@@ -27,7 +27,7 @@ FIRST_RETRY_S = 10.0
 _ASIDE_S = 0.5
 _log = logging.getLogger("gatewatch")
 _RESERVED = 3.0
-"""Times what a score costs on the mean is set aside for one: few cost more."""
+"""Times what a score costs on the mean is set aside for one, but no more than there is: few cost more."""
 
 
 class Purse(Struct, frozen=True):
@@ -64,7 +64,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
         if leased.payload is None:
             return replace(settled, state="no_payload", reason="its payload is gone")
         if purse.most is not None and watch.scorer.models:
-            amount = _RESERVED * cost
+            amount = min(_RESERVED * cost, purse.most)
             if not self.store.reserve(purse.name, purse.most, amount, task=leased.task):
                 spent, aside = self.store.spent(purse.name)
                 if aside > 0 and spent + amount <= purse.most:

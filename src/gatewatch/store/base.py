@@ -151,8 +151,8 @@ class Store(Filling, Uploading, Protocol):
 
     def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
         """Set money aside for a leased task, if what is spent and set aside stays within a limit; `budget` names a
-        budget and its day. What a task had set aside before is let go: it is when it is reserved for, leased or settled
-        again, so that money is not kept for a worker that died."""
+        budget and its day. What a task had set aside before is let go when it is reserved for or settled again;
+        when it is leased again, since its lease ran out, it is spent, until that attempt settles what it cost."""
         ...
 
     def spent(self, budget: str) -> tuple[float, float]:

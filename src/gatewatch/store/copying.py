@@ -11,8 +11,16 @@ _NOT_COPIED = {"project", "token"}  # they are of the base, not of a project
 _MADE_WITH_ROWS = {"meta"}
 
 
-def copy(source: Database, target: Database, said: Callable[[str, int], None]) -> None:
-    """Copy a store into one that is empty, and tell of each table how many rows that was.
+def copy(
+    source: Database,
+    target: Database,
+    said: Callable[[str, int], None],
+    *,
+    bases: tuple[Database, Database] | None = None,
+    project: str = "",
+) -> int:
+    """Copy a store into one that is empty, with the project's tokens where the bases of the two are given, and tell of
+    each table how many rows that was. Gives how many tokens are new there.
 
     Raises:
         StoreError: the target is not empty, one of the two is of another version, or what arrived is not what was sent;
@@ -35,9 +43,13 @@ def copy(source: Database, target: Database, said: Callable[[str, int], None]) -
                 raise StoreError(f"{target.name}: of {sent} rows of {name} {arrived} arrived; nothing was kept")
             said(name, arrived)
         target.go_on_from(source.numbers())
+        if bases is None:
+            return 0
+        base, other = bases  # at last: tokens without a store harm nobody, and are there when it is copied again
+        return _copy_tokens(base, target if other.name == target.name else other, project)
 
 
-def copy_tokens(source: Database, target: Database, project: str) -> int:
+def _copy_tokens(source: Database, target: Database, project: str) -> int:
     """Copy a project's tokens from one base to another, and say how many are new there."""
     columns = "id, project, role, note, hash, at, until, revoked, used"
     found = source.execute(f"SELECT {columns} FROM token WHERE project = ? ORDER BY id", project)

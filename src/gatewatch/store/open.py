@@ -92,8 +92,8 @@ def _open(address: str | Path, place: str, busy_s: float) -> Database:
 def _schema(place: str) -> str:
     if not place:
         return _BASE
-    name = f"{_BASE}_{place}"
-    return name if len(name) <= _LONGEST else f"{name[:46]}_{blake2b(place.encode(), digest_size=8).hexdigest()}"
+    name = f"{_BASE}_{place}"  # what is shortened has a dot, which no project's name has
+    return name if len(name) <= _LONGEST else f"{name[:46]}.{blake2b(place.encode(), digest_size=8).hexdigest()}"
 
 
 def _found(address: str | Path, base: Database, project: str) -> str:

@@ -27,6 +27,7 @@ TABLES = (
     " PRIMARY KEY (seq, part)) PARTITION BY LIST (part)",
     "ALTER TABLE payload ALTER COLUMN body SET STORAGE EXTERNAL",  # it is compressed already
     "CREATE TABLE payload_rest PARTITION OF payload DEFAULT",
+    "ALTER TABLE payload ALTER COLUMN body SET STATISTICS 0",  # what is in no statistics need not be erased from them
 )
 """What makes the table."""
 
@@ -41,6 +42,7 @@ def made_ahead(db: Database) -> None:
         if part not in there and not db.execute("SELECT 1 FROM payload_rest WHERE part = ? LIMIT 1", part):
             never = " WITH (autovacuum_enabled = false, toast.autovacuum_enabled = false)" if part >= 0 else ""
             db.execute(f"CREATE TABLE {table_of(part)} PARTITION OF payload FOR VALUES IN ({part}){never}")
+            db.execute(f"ALTER TABLE {table_of(part)} ALTER COLUMN body SET STATISTICS 0")
 
 
 def moved(db: Database, seqs: Sequence[int]) -> None:

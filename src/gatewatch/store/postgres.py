@@ -7,6 +7,7 @@ lost is made anew for the next transaction, never within one.
 """
 
 import math
+import re
 import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,7 +16,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.errors import StoreBusy, StoreError
-from gatewatch.store import partitions
+from gatewatch.store import partitions, scrubbing
 from gatewatch.store.database import Database, escaped
 from gatewatch.store.dialect import tables, together, translated
 from gatewatch.store.postgres_driver import connected, is_lost, name_of, parsed, told
@@ -73,7 +74,7 @@ class PostgresDatabase(Database):
         self._connection: psycopg.Connection[tuple[Any, ...]]
         self._pipeline: psycopg.Pipeline
         self._inside = self._failed = False
-        self._warning = ""
+        self._warning, self._undead = "", 0
         key = int.from_bytes(blake2b(f"gatewatch:{schema}".encode(), digest_size=8).digest(), "big", signed=True)
         lock = f", pg_advisory_xact_lock({key})"
         self._reading = _limits(schema, statement_s=_STATEMENT_S, lock_s=busy_s)
@@ -230,14 +231,12 @@ class PostgresDatabase(Database):
 
     def scrub(self, patience_s: float) -> bool:
         """See `Database`: every table is written anew. What the server's log has of it goes as its segments do."""
-        named = (
-            "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
-            " WHERE nspname = ? AND relkind = 'r' ORDER BY relname"
-        )
-        with self._telling(), connected(self._parts) as connection:  # no transaction may be open
-            for (table,) in self.execute(named, self.schema):
-                connection.execute(f"VACUUM (FULL) {_quoted(self.schema)}.{_quoted(table)}")
-        return True
+        return scrubbing.scrub(self, self.schema, patience_s)
+
+    @property
+    def undead(self) -> int:
+        """How many deleted rows the last table that was written anew still has: somebody may be looking at them."""
+        return self._undead
 
     def close(self) -> None:
         """See `Database`."""
@@ -273,6 +272,10 @@ class PostgresDatabase(Database):
         self._connection.add_notice_handler(self._noticed)
         self._open = ExitStack()
         self._open.callback(self._connection.close)
+        encoding = self._connection.info.parameter_status("server_encoding")
+        if encoding not in (None, "UTF8"):
+            what = f"the database keeps text in {encoding}, which has no place for all of it"
+            raise StoreError(f"{self.name}: {what}: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0")
         self._pipeline = self._open.enter_context(self._connection.pipeline())
         self._failed = False
 
@@ -335,6 +338,8 @@ class PostgresDatabase(Database):
     def _noticed(self, notice: "psycopg.errors.Diagnostic") -> None:
         if notice.severity_nonlocalized == "WARNING":
             self._warning = notice.message_primary or "a warning"
+        elif notice.severity_nonlocalized == "INFO" and (found := re.match(r"\d+", notice.message_detail or "")):
+            self._undead = int(found[0])
 
 
 def _limits(schema: str, *, statement_s: float, lock_s: float) -> str:

@@ -1,5 +1,6 @@
 """What is to be known of PostgreSQL's driver: how an address is read, a connection made, an error told."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _REFUSED = (
     "SSL was required",
     "server does not support SSL",
 )
+_UNCLEAR = re.compile(r"\w+://([^?]*@[^?]*@|[^/?@]*:[^/?@]*/[^?]*@)")
+"""An address with / or @ in its password as they are: parts of that would be taken for the host, and be shown."""
 _LATER = {
     "40001": "others changed the same",
     "40P01": "others changed the same",
@@ -43,6 +46,8 @@ def parsed(address: str) -> dict[str, Any]:
         what = "a store in PostgreSQL needs psycopg"
         raise StoreError(f'{what}: pip install "gatewatch[postgres]" ({error})') from None
     try:
+        if _UNCLEAR.match(address):
+            raise ProgrammingError
         return dict(conninfo_to_dict(address))
     except ProgrammingError:
         what = "the address of the store cannot be read: expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"

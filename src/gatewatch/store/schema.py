@@ -215,7 +215,8 @@ CREATE INDEX trace_never ON trace (flow, at, seq) WHERE kept = 0;
 ALTER TABLE spend ADD COLUMN scores BIGINT NOT NULL DEFAULT 0;
 UPDATE spend SET scores = calls WHERE kind = 'judge';
 CREATE TABLE paid (
-    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task, attempt)
+    task BIGINT NOT NULL, attempt BIGINT NOT NULL, at BIGINT NOT NULL, budget TEXT NOT NULL, guessed BIGINT NOT NULL,
+    PRIMARY KEY (task, attempt)
 ) WITHOUT ROWID;
 CREATE INDEX paid_at ON paid (at);
 ALTER TABLE worker ADD COLUMN scorers TEXT NOT NULL DEFAULT '';

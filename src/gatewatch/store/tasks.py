@@ -59,7 +59,7 @@ def lease(
     with db.transaction():
         due = {queue: _due(db, queue, _CHOICES[suspects], micros(now), most) for queue in _queues(db, works, backfills)}
         ids = shared(due, _in_hand(db, owner, due), most, turn)
-        let_go(db, db.among("SELECT id, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids))
+        _book_the_lost(db, ids, now)
         db.executemany(
             "UPDATE task SET crashes = crashes + CASE WHEN state = 'leased' THEN 1 ELSE 0 END, state = 'leased',"
             " attempts = attempts + 1, owner = ?, until = ?, leased_turns = turns WHERE id = ?",
@@ -101,6 +101,18 @@ def _in_hand(db: Database, owner: str, queues: Iterable[Queue]) -> dict[Queue, i
         owner,
     )
     return Counter((work, backfill) for work, backfill in found)
+
+
+def _book_the_lost(db: Database, ids: Sequence[int], now: float) -> None:
+    """Book what was set aside for attempts whose lease ran out: their judges were asked, for all that is known."""
+    lost = db.among("SELECT id, attempts, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids)
+    let_go(db, [(task, budget, reserved) for task, _, budget, reserved in lost])
+    for task, attempt, budget, reserved in lost:
+        _book(db, budget, reserved)
+        db.execute(
+            "INSERT INTO paid (task, attempt, at, budget, guessed) VALUES (?, ?, ?, ?, ?)",
+            *(task, attempt, micros(now), budget, reserved),
+        )
 
 
 def _give_up_the_gone(db: Database, ids: Sequence[int]) -> None:
@@ -166,8 +178,9 @@ def drop(db: Database, condition: str, values: Iterable[Any]) -> None:
 
 # What became of them
 
-_PAID = "SELECT 1 FROM paid WHERE task = ? AND attempt = ?"
-"""Whoever does not know whether it settled an attempt settles it again; what it cost is booked once."""
+_PAID = "SELECT budget, guessed FROM paid WHERE task = ? AND attempt = ?"
+"""Whoever does not know whether it settled an attempt settles it again; what it cost is booked once. What was booked
+when its lease ran out was guessed, and is put right by what comes late."""
 
 
 def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
@@ -186,20 +199,28 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
             if found and found[0][-1]:
                 _settle(db, _Task(found[0][:-1]), each, micros(now), rollup, spending)
                 done += 1
-            elif score is not None and key not in paid and not db.execute(_PAID, *key):  # too late; spent anyway
-                _book(db, each.budget, nano((score.cost or Cost()).amount))
-                if found:
+            elif score is not None and key not in paid and _owes(before := db.execute(_PAID, *key)):
+                budget, guessed = before[0] if before else (each.budget, 0)
+                cost = score.cost or Cost()
+                _book(db, budget, max(nano(cost.amount), guessed if cost.unknown else 0) - guessed)
+                if found:  # too late; spent anyway
                     task = _Task(found[0][:-1])
                     spending.judged(micros(now), task.flow, task.scorer, score, kept=False)
             if score is not None:
                 paid.add(key)
         db.executemany(
-            "INSERT INTO paid (task, attempt, at) VALUES (?, ?, ?) ON CONFLICT (task, attempt) DO NOTHING",
+            "INSERT INTO paid (task, attempt, at, budget, guessed) VALUES (?, ?, ?, '', 0)"
+            " ON CONFLICT (task, attempt) DO UPDATE SET guessed = 0",
             [(*key, micros(now)) for key in sorted(paid)],
         )
         rollup.write(db)
         spending.write(db)
     return done
+
+
+def _owes(paid: Sequence[tuple[str, int]]) -> bool:
+    """Whether what an attempt cost is still to be booked, or only guessed."""
+    return not paid or paid[0][1] > 0
 
 
 class _Task:
