@@ -14,10 +14,12 @@ BENCHMARKS = {
     "scorers": "microseconds a kilobyte of every deterministic scorer, its worst case, and what the heuristics catch",
     "capture": "a live request's cost to its caller, in a tight loop and paced, beside the OpenTelemetry SDK",
     "store": "a million stored requests: taking in, trends, the latest, the next work",
+    "store --postgres": "the same on a PostgreSQL",
     "workers": "two workers on one store beside one, with a judge that takes its time",
     "online": "from a segment to where it can be asked for, and to a score",
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
     "server": "spans a second that a server accepts over HTTP and makes queryable",
+    "server --postgres": "the same on a PostgreSQL",
     "attack": "how long an honest client waits while a server is attacked",
     "storm": "400 calls through a provider that refuses most of them",
 }
@@ -32,7 +34,7 @@ def main() -> int:
             print(f"no benchmark {name!r}; there are: {', '.join(BENCHMARKS)}")
             return 2
         print(f"\n== {name}: {BENCHMARKS[name]}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+        if subprocess.run([sys.executable, "-m", *f"benchmarks.{name}".split()], check=False).returncode:
             failed.append(name)
     print(
         f"\n{len(names) - len(failed)} of {len(names)} within their limits"

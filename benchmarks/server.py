@@ -3,7 +3,9 @@
 The bodies are those of `benchmarks.otlp`: 512 spans of 256 requests each, in protobuf, packed. Accepted is until the
 last reply; queryable until the last request can be listed, less the second for which a trace has to be still.
 
-    python -m benchmarks.server [--bodies 80] [--postgres ADDRESS]
+    python -m benchmarks.server [--bodies 80] [--postgres]
+
+With `--postgres` the store is on a server that is started for it, with its settings as they come.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from benchmarks.otlp import BODY, body
 SETTLE_S = 1.0
 LEAST = 5000
 SENDERS = 4
+LONGEST_S = 120.0
 TOML = """
 [project]
 name = "bench-{redact}"
@@ -105,7 +108,12 @@ def measured(bodies: list[bytes], redact: str, store: str) -> tuple[float, float
             took = sorted(replies.get() for _ in bodies)
             accepted = time.perf_counter() - began
             client.join()
+            last = time.perf_counter() + LONGEST_S
             while settled(url) < len(bodies) * BODY:
+                if time.perf_counter() > last:
+                    raise SystemExit(
+                        f"of {len(bodies) * BODY:,} requests {settled(url):,} can be asked for, and no more"
+                    )
                 time.sleep(0.05)
             queryable = time.perf_counter() - began - SETTLE_S
             busy = cpu(server.pid) - idle
@@ -120,12 +128,16 @@ def main() -> None:
     """Print the figures."""
     asked = argparse.ArgumentParser()
     asked.add_argument("--bodies", type=int, default=80)
-    asked.add_argument("--postgres", default="", help="the address of a database that may be filled")
+    asked.add_argument("--postgres", action="store_true", help="on a PostgreSQL that is started for it")
     options = asked.parse_args()
     report = Report()
     random = Random(1)
     bodies = [gzip.compress(body(random, BODY), 6) for _ in range(options.bodies)]
-    store = options.postgres or "sqlite:///.gatewatch/gatewatch.db"
+    store = "sqlite:///.gatewatch/gatewatch.db"
+    if options.postgres:
+        from benchmarks.postgres_server import started as postgres
+
+        store = postgres().new_database()
     print(f"{len(bodies) * BODY * 2:,} spans, {sum(map(len, bodies)) / 1e6:.1f} MB packed, {os.cpu_count()} cores")
     for redact in ("off", "pii"):
         accepted, queryable, slow, busy = measured(bodies, redact, store)

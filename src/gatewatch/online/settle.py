@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from gatewatch.core.errors import StoreError
 from gatewatch.online.ingest import Ways, arrival_of
 from gatewatch.online.otlp.assemble import assemble
+from gatewatch.online.otlp.part import bare
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Arrivals, Gathered
+from gatewatch.store.waiting import ROOM
 
 _log = logging.getLogger("gatewatch")
 UNMADE = "trace that could not be made of its spans"
@@ -50,18 +52,19 @@ def settle(store: Store, ways: Ways, *, clock: Callable[[], float], pauses: Paus
         StoreError: when the store cannot be used; nothing was settled then.
     """
     now = clock()
-    found = store.gathered(now - pauses.settle_s, now - pauses.quiet_s, most)
+    found = store.gathered(now - pauses.settle_s, now - pauses.quiet_s, most, ROOM, bare)
     if not found:
         return Made()
     arrivals = [arrival for each in found if (arrival := _arrival(each, ways, now)) is not None]
     new, amended, unmade = _kept(store, found, arrivals, clock)
-    return Made(new, amended, unmade, len(found) >= most)
+    full = len(found) >= most or sum(len(body) for each in found for body in each.bodies) > ROOM // 4
+    return Made(new, amended, unmade, full)
 
 
 def _arrival(each: Gathered, ways: Ways, now: float) -> Arrival | None:
     """The request that a trace is, or None where none can be made of it."""
     try:
-        made = assemble(each.bodies)
+        made = assemble(each.bodies, left_out=each.left_out)
         arrival = arrival_of(made.trace, ways, now=now)
     except Exception as error:  # whatever one trace is made of, the others are good
         _log.warning("the trace %s cannot be made: %s: %s", each.trace, type(error).__name__, str(error)[:_SHOWN])

@@ -16,10 +16,8 @@ from gatewatch.store.rows import (
     Audited,
     Counts,
     Expired,
-    Gathered,
     KeptScore,
     Leased,
-    Piece,
     Plan,
     Row,
     Said,
@@ -38,9 +36,10 @@ from gatewatch.store.rows import (
     Work,
 )
 from gatewatch.store.uploads import Uploading
+from gatewatch.store.waiting import Waiting
 
 
-class Store(Filling, Uploading, Protocol):
+class Store(Filling, Uploading, Waiting, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving
@@ -55,23 +54,6 @@ class Store(Filling, Uploading, Protocol):
 
     def forget(self, segment: str) -> None:
         """Let go of a segment's offset, once its file is gone."""
-        ...
-
-    # Spans, which wait for the rest of their trace
-
-    def stage(self, pieces: Sequence[Piece], now: float) -> int:
-        """Keep spans, each once, and say how many are new. One whose trace is closed is counted as lost."""
-        ...
-
-    def gathered(self, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
-        """Traces to be made, or made anew, the oldest first: those whose root has ended and of which nothing was heard
-        since a time, and those whose root has not, since another."""
-        ...
-
-    def forget_spans(self, close_before: float, delete_before: float, most: int) -> int:
-        """Let go of the spans of traces that were made, and of which nothing was heard since a time: what comes late is
-        not taken. That they are closed is itself forgotten after another. Says of how many traces that was, at most
-        twice so many."""
         ...
 
     # Planning

@@ -65,13 +65,13 @@ class Piece(Struct, frozen=True):
 
 
 class Gathered(Struct, frozen=True):
-    """All the spans of a trace that has settled: their bodies, ordered by span and part. `moved` names this state of
-    it; `again` says that a request was made of it before."""
+    """All the spans of a trace that has settled, but for `left_out` of them: their bodies, ordered by span and part.
+    `moved` names this state of it."""
 
     trace: str
     moved: int
     bodies: tuple[bytes, ...]
-    again: bool = False
+    left_out: int = 0
 
 
 class Said(Struct, frozen=True):

@@ -176,6 +176,7 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, what TEXT NOT NULL
 );
 CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_read ON audit (what) WHERE action = 'read';
 
 CREATE TABLE piece (
     trace TEXT NOT NULL, span TEXT NOT NULL, part TEXT NOT NULL, size BIGINT NOT NULL, body BLOB NOT NULL,
@@ -185,7 +186,7 @@ CREATE TABLE gathering (
     trace TEXT PRIMARY KEY, root SMALLINT NOT NULL, moved BIGINT NOT NULL, settled BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX gathering_open ON gathering (root, moved) WHERE settled < moved;
-CREATE INDEX gathering_moved ON gathering (moved);
+CREATE INDEX gathering_made ON gathering (root, moved) WHERE settled >= moved;
 
 ALTER TABLE trace ADD COLUMN share DOUBLE PRECISION NOT NULL DEFAULT 1;
 CREATE INDEX trace_person ON trace (person, seq) WHERE person <> '';

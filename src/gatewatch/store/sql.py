@@ -1,6 +1,6 @@
 """The store over a database that speaks SQL: SQLite's file, or PostgreSQL's schema."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
@@ -53,6 +53,7 @@ from gatewatch.store.rows import (
 )
 from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
+from gatewatch.store.waiting import ROOM
 
 
 class SQLStore(SQLFilling):
@@ -86,9 +87,16 @@ class SQLStore(SQLFilling):
         """See `Store`."""
         return staging.stage(self._db, pieces, now)
 
-    def gathered(self, rooted_before: float, rest_before: float, most: int) -> list[Gathered]:
+    def gathered(
+        self,
+        rooted_before: float,
+        rest_before: float,
+        most: int,
+        room: int = ROOM,
+        shortened: Callable[[bytes], bytes] = bytes,
+    ) -> list[Gathered]:
         """See `Store`."""
-        return staging.gathered(self._db, rooted_before, rest_before, most)
+        return staging.gathered(self._db, rooted_before, rest_before, most, room, shortened)
 
     def forget_spans(self, close_before: float, delete_before: float, most: int) -> int:
         """See `Store`."""

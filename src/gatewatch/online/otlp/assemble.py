@@ -41,8 +41,8 @@ class Assembled(NamedTuple):
     told: bool
 
 
-def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
-    """Make a trace of encoded parts, of `most` bytes or little more.
+def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES, *, left_out: int = 0) -> Assembled:
+    """Make a trace of encoded parts, of `most` bytes or little more. Of others, `left_out`, it is only told.
 
     It has no span's id: which span is the root may change with what comes late, and it is the same request still.
 
@@ -53,7 +53,7 @@ def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
     for body in bodies:
         size += len(body)
         given.append(parts_of.decode(body))
-    made = _assembled(given)
+    made = _assembled(given, [f"{left_out} spans are left out: the trace is too long"] if left_out else [])
     if size <= most:
         return made
     trace = cut_to(made.trace, most)
@@ -63,8 +63,7 @@ def assemble(bodies: Iterable[bytes], most: int = MOST_BYTES) -> Assembled:
     return made._replace(trace=trace)
 
 
-def _assembled(given: Sequence[Part]) -> Assembled:
-    flaws: list[str] = []
+def _assembled(given: Sequence[Part], flaws: list[str]) -> Assembled:
     spans = _joined([each for each in given if not each.log], [each for each in given if each.log], flaws)
     if not spans:
         raise ValueError("there is no span")

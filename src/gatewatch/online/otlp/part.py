@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.core.trace import Redaction, SpanKind, Usage
 
@@ -72,8 +73,33 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True):
 Found = dict[str, Any]
 """Fields of a `Part` as they are found, those of the strongest convention first: what is there stays."""
 
+BARE = "what later spans said is left out: the trace is too long"
+
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Part).decode
+
+
+def bare(body: bytes) -> bytes:
+    """An encoded part without what was said; what tells of its tokens, its error and its place stays."""
+    try:
+        part = decode(body)
+    except ValueError:  # it cannot be read later either, and is told of there
+        return b""
+    error = None if part.error is None else replace(part.error, detail="")
+    operation = {name: said for name, said in part.attributes.items() if name == "operation"}  # some are no calls
+    return encode(
+        replace(
+            part,
+            error=error,
+            input=None,
+            output=None,
+            documents=(),
+            trace_input=None,
+            trace_output=None,
+            attributes=operation,
+            flaws=(*part.flaws, BARE),
+        )
+    )
 
 
 def put(found: Found, **fields: Any) -> None:
