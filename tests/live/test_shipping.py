@@ -1,5 +1,6 @@
 """An application, its spool, `ship`, a network that poisons connections, and a server: all arrives once, later."""
 
+import itertools
 import os
 import random
 import subprocess
@@ -89,19 +90,28 @@ def test_a_server_that_is_down_for_long_and_killed_on_the_way_gets_all_of_it_lat
             if tries == 60:  # some twenty minutes of trying, by the waits that were asked for
                 server.start()
 
-        def killer() -> None:
-            for _ in range(3):
-                server.kill()
-                server.start()
+        def anew() -> None:
+            server.kill()
+            server.start()
+
+        sent, killing = itertools.count(-60), list[threading.Thread]()
+
+        def sending(_: httpx.Request) -> None:
+            if next(sent) in (3, 6, 9):  # of a dozen and more: some is acknowledged, and some is not
+                if killing:
+                    killing[-1].join()
+                killing.append(threading.Thread(target=anew))
+                killing[-1].start()
 
         headers = {"authorization": f"Bearer {secret}"}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=5) as client:
+        hooks = {"request": [sending]}
+        with httpx.Client(base_url=server.url, headers=headers, timeout=5, event_hooks=hooks) as client:
             stop = threading.Event()
             shipping.ship(spool, client, source="web-1", wait=waited, stopped=lambda: tries >= 60)
             assert tries == 60 and len(segments(spool)) > 3
-            killing = threading.Thread(target=killer)
-            killing.start()
-            while segments(spool) or killing.is_alive():
+            while segments(spool):
                 shipping.ship(spool, client, source="web-1", wait=lambda seconds: stop.wait(0.01))
-            killing.join()
+            for each in killing:
+                each.join()
+            assert len(killing) == 3
         assert sorted(stored(tmp_path)) == sorted(ids)
