@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from cli.building import run
 from cli.traffic import project
+from gatewatch.cli.token import command
+from gatewatch.store.access import ROLES
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +66,8 @@ def test_there_is_none_yet(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_wrong_is_told(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
     code, out, err = run(capsys, "token", *words)
     assert (code, out) == (2, "") and said in err
+
+
+def test_every_role_can_be_chosen() -> None:
+    (role,) = (each for each in command.commands["create"].params if each.name == "role")
+    assert isinstance(role.type, click.Choice) and list(role.type.choices) == list(ROLES)

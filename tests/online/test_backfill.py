@@ -21,6 +21,7 @@ from gatewatch.online.monitor import DAY_S, Watch
 from gatewatch.online.trends import Figure, trend
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.store.filling import Backfill
+from gatewatch.store.rows import Settled
 from online.living import FLOW, START, Living, monitor, request, thumb, watch
 
 DOWN = marks.bits(["thumbs_down"])
@@ -263,7 +264,14 @@ def test_a_budget_is_not_used_up_by_what_was_guessed(tmp_path: Path) -> None:
     living, paid = Living(tmp_path), Paid()
     one = paid.made()
     living.arrive(*(request(n) for n in range(10)))
-    begun(living, one, Rule(1.0), most=0.3)
+    number = begun(living, one, Rule(1.0), most=0.3).id
+    work = living.store.work(FLOW, one.name, one.fingerprint, one.source)
+    worker = living.worker(find=finding(one, guess=0.11))
+    worker._fill(living.now)
+    failed = Score(status="scorer_error", cost=Cost(0.01))  # it tells nothing of what a score costs
+    for each in living.store.lease([work.id], "w", 1, living.now, living.now + 60, backfills=[number]):
+        assert living.store.reserve(f"backfill:{number}", 0.3, 0.1, each.task)
+        living.store.settle([Settled(each.task, each.attempt, failed, retry_at=living.now)], living.now)
     for _ in range(12):  # one is tried with all there is, and tells what a score costs
         living.work(find=finding(one, guess=0.11))
         living.now += 1
@@ -306,8 +314,6 @@ def test_live_work_is_done_first_beside_a_great_backlog(tmp_path: Path, monkeypa
 
 
 def _scored(leased: Any) -> Any:
-    from gatewatch.store.rows import Settled
-
     return Settled(leased.task, leased.attempt, Score(1.0, name="x", fingerprint="y"))
 
 

@@ -222,15 +222,15 @@ def settles_once(store: Store) -> None:
 
 
 def keeps_money_within_its_limit(store: Store) -> None:
-    """What is spent and set aside never passes the limit; what was set aside for a worker that died counts as spent."""
+    """What is spent and set aside never passes the limit; a third of what a worker had that died counts as spent."""
     work = planned(store, "a", "b", "c")
     a, b, c = lease(store, work)
-    got = [store.reserve("day", 0.1, 0.05, each.task) for each in (a, b, c)]
-    assert got == [True, True, False], f"of three times 0.05 within 0.1, it set aside {got}"
+    got = [store.reserve("day", 0.1, 0.045, each.task) for each in (a, b, c)]
+    assert got == [True, True, False], f"of three times 0.045 within 0.1, it set aside {got}"
     store.settle([Settled(a.task, a.attempt, judged(cost=0.01))], NOW)
-    assert store.spent("day") == (0.01, 0.05), f"spent and set aside are {store.spent('day')}, not (0.01, 0.05)"
+    assert store.spent("day") == (0.01, 0.045), f"spent and set aside are {store.spent('day')}, not (0.01, 0.045)"
     lease(store, work, now=NOW + 1000)
-    assert store.spent("day") == (0.06, 0.0), "money that a worker had whose lease ran out is not booked as spent"
+    assert store.spent("day") == (0.025, 0.0), "money that a worker had whose lease ran out is not booked as spent"
 
 
 def scores_sessions(store: Store) -> None:

@@ -99,7 +99,10 @@ def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: b
 
 def _parts(counts: Any) -> str:
     told = ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
-    return told or "nothing is kept of them"
+    return (
+        told
+        or "nothing is kept of them (a user's id is looked for under the key that this machine has: GATEWATCH_USER_KEY)"
+    )
 
 
 def _print(receipt: "Receipt") -> None:

@@ -91,6 +91,9 @@ def _starter(folder: Path) -> dict[str, bytes]:
     files = packaged("starter")
     files[_WORKFLOW] = files.pop("workflow.yml")
     line = files.pop("gitignore")
+    named = b'name = "starter"'
+    assert named in files["gatewatch.toml"]
+    files["gatewatch.toml"] = files["gatewatch.toml"].replace(named, f'name = "{_project_name(folder)}"'.encode(), 1)
     ignore = folder / ".gitignore"
     before = ignore.read_bytes() if ignore.is_file() else b""
     if not before:
@@ -98,6 +101,11 @@ def _starter(folder: Path) -> dict[str, bytes]:
     elif _IGNORED.rstrip("/") not in [each.strip().strip("/") for each in before.decode(errors="replace").split("\n")]:
         files[".gitignore"] = before.rstrip(b"\n") + b"\n" + line
     return files
+
+
+def _project_name(folder: Path) -> str:
+    """The folder's name, as projects may be called: those that share a store are told apart by it."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:60] or _STARTER
 
 
 def _dataset_name(folder: Path, log: Path) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gatewatch.cli.terminal import shown, tell
+from gatewatch.cli.terminal import log_to_standard_error, shown, tell
 
 if TYPE_CHECKING:
     from gatewatch.web.host import Base
@@ -63,7 +63,7 @@ def command(
     listening = listen(host, port)
     where = f"[{host}]" if ":" in host else host
     tell(shown(f"serving http://{where}:{listening.getsockname()[1]} -> {project.settings.project.store}"))
-    _log_to_standard_error()
+    log_to_standard_error()
     heard = serve(app, listening, proxies or (_LOOPBACK if names and loopback else ()))
     return 128 + heard if heard else None
 
@@ -105,14 +105,3 @@ def _look_at_tokens(base: "Base", own: str, open_: str) -> None:
         raise InputError(Problem("gatewatch serve", "there is no token, and others can reach this address", hint))
     if open_ == "always" or not tokens:
         tell("warning: it asks for no token: whoever can reach it may send, and read everything")
-
-
-def _log_to_standard_error() -> None:
-    """What a server meets (a store that is full, a fault of its own) belongs into its log."""
-    import logging
-
-    log = logging.getLogger("gatewatch")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        log.addHandler(handler)

@@ -91,6 +91,17 @@ def who() -> str:
         return f"uid {os.getuid()}"
 
 
+def log_to_standard_error() -> None:
+    """What a worker or a server meets (a judge that does not answer, a store that is full) belongs into its log."""
+    import logging
+
+    log = logging.getLogger("gatewatch")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+
+
 def console(width: int) -> "Console":
     """What draws tables on standard output: as wide as the terminal, or `width` columns where there is none."""
     from rich.console import Console

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import counted, print_json, shown, tell
+from gatewatch.cli.terminal import counted, log_to_standard_error, print_json, shown, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
         if not once and not as_json:
             watched = ", ".join(f"{each.flow} ({counted(len(each.watches), 'scorer')})" for each in worker.monitors)
             tell(shown(f"at work: {worker.spools[0]} -> {project.settings.project.store}; {watched or 'no monitor'}"))
-        _log_to_standard_error()
+        log_to_standard_error()
         done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
         leased = store.counts().tasks.get("leased", 0) if once else 0
     finally:
@@ -53,17 +53,6 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
             f" is free after {worker.lease_s:.0f} s"
         )
     return 128 + heard if heard else None
-
-
-def _log_to_standard_error() -> None:
-    """What a worker meets (a judge that does not answer, a budget that is used up) belongs into its log."""
-    import logging
-
-    log = logging.getLogger("gatewatch")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-        log.addHandler(handler)
 
 
 async def _run(worker: "Worker", *, once: bool, closing: Any) -> "tuple[Done, int]":

@@ -115,8 +115,8 @@ def asked(
 
 
 def foresee(project: Project, store: "Store", asked: Asked, now: float) -> Foreseen:
-    """What a back-fill will do: counted, by the rule that it will decide by. Every request of the range is looked at,
-    some 20 µs each."""
+    """What a back-fill will do: counted, by the rule that it will decide by. Every request of the range is looked
+    at."""
     matching = with_payload = there = 0
     to_score: list[int] = []
     for row, done, stored in _rows(store, asked):

@@ -4,6 +4,7 @@ Most texts hold nothing, and are told from the others by their shape: the text a
 replaced by one, in which a plain search finds whether there is a run, or a form, that every match would have.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
@@ -72,21 +73,45 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 _SHORT_NUMBER = 10**11
+_LONGEST_FLOAT = 10**30
+_ESCAPED = re.compile(r"\\+u00([2-7][0-9a-fA-F])")
+
+
+def long_number(value: Any) -> str:
+    """A whole number of 12 digits or more as text, an integer or a float; "" for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    size = abs(value)
+    if isinstance(value, float) and not (size < _LONGEST_FLOAT and value.is_integer()):
+        return ""
+    return str(int(value)) if size >= _SHORT_NUMBER else ""
+
+
+def unescaped(text: str) -> str:
+    """A text with the letters, digits and signs that JSON in it escapes, but for quotes and strokes."""
+    return _ESCAPED.sub(_letter, text) if "\\u00" in text else text
+
+
+def _letter(found: re.Match[str]) -> str:
+    letter = chr(int(found[1], 16))
+    return found[0] if letter in '"\\' else letter
 
 
 def replaced(value: Any, find: Callable[[str], Sequence[Named]], *, numbers: bool = False) -> tuple[Any, Counter[str]]:
     """A JSON value with what is found in its texts replaced by the type's name in brackets, and how much that was.
 
-    Keys are texts, too; two that become the same are numbered. With `numbers`, a whole number of 12 digits or more is
-    looked at as well, and becomes text where something is found in it.
+    Keys are texts, too; two that become the same are numbered. What JSON inside a text escapes is looked at as what it
+    stands for. With `numbers`, a whole number of 12 digits or more is looked at as well, and becomes text where
+    something is found in it.
     """
     taken: Counter[str] = Counter()
     clean: set[str] = set()  # keys: the same ones stand in every object of a list
 
-    def text(part: str) -> str:
+    def text(given: str) -> str:
+        part = unescaped(given)
         found = find(part)
         if not found:
-            return part
+            return given
         pieces, after = [], 0
         for each in found:
             pieces += [part[after : each.start], f"[{each.type}]"]
@@ -97,11 +122,9 @@ def replaced(value: Any, find: Callable[[str], Sequence[Named]], *, numbers: boo
     def walk(part: Any) -> Any:
         if isinstance(part, str):
             return text(part)
-        if isinstance(part, int) and not isinstance(part, bool):
-            if not numbers or -_SHORT_NUMBER < part < _SHORT_NUMBER:
-                return part
-            said = text(str(part))
-            return part if said == str(part) else said
+        if numbers and (whole_number := long_number(part)):
+            said = text(whole_number)
+            return part if said == whole_number else said
         if isinstance(part, list | tuple):
             return [walk(item) for item in part]
         if isinstance(part, dict):

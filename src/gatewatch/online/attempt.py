@@ -19,6 +19,7 @@ from gatewatch.online.sample import budget_name
 from gatewatch.scorers.apply import apply, apply_inline
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Leased, Row, Settled
+from gatewatch.store.tasks import CAUTION
 
 TRIES = 3
 DEATHS = 5
@@ -26,8 +27,6 @@ DEATHS = 5
 FIRST_RETRY_S = 10.0
 _ASIDE_S = 0.5
 _log = logging.getLogger("gatewatch")
-_RESERVED = 3.0
-"""Times what a score costs on the mean is set aside for one, but no more than there is: few cost more."""
 
 
 class Purse(Struct, frozen=True):
@@ -63,17 +62,19 @@ class Attempts(Struct, frozen=True, kw_only=True):
             return replace(settled, state="failed", reason=f"given up after {leased.failures} tries: {leased.reason}")
         if leased.payload is None:
             return replace(settled, state="no_payload", reason="its payload is gone")
-        if purse.most is not None and watch.scorer.models:
-            amount = min(_RESERVED * cost, purse.most)
-            if not self.store.reserve(purse.name, purse.most, amount, task=leased.task):
-                spent, aside = self.store.spent(purse.name)
-                if aside > 0 and spent + amount <= purse.most:
-                    reason = f"what is left of the {purse.what} is set aside for others"
-                    return replace(settled, retry_at=self.clock() + _ASIDE_S, reason=reason, counts=False)
-                _say_used_up(purse)
-                reason = f"the {purse.what} of {purse.most:g} USD is used up"
-                return replace(settled, state="over_budget", reason=reason)
-        return None
+        if purse.most is None or not watch.scorer.models:
+            return None
+        if self.store.reserve(purse.name, purse.most, CAUTION * cost, task=leased.task):
+            return None
+        spent, aside = self.store.spent(purse.name)
+        rest = purse.most - spent - aside - 1e-9  # less than what may be lost in rounding
+        if cost <= rest and self.store.reserve(purse.name, purse.most, rest, task=leased.task):
+            return None
+        if aside > 0 and spent + cost <= purse.most:
+            reason = f"what is left of the {purse.what} is set aside for others"
+            return replace(settled, retry_at=self.clock() + _ASIDE_S, reason=reason, counts=False)
+        _say_used_up(purse)
+        return replace(settled, state="over_budget", reason=f"the {purse.what} of {purse.most:g} USD is used up")
 
     def inline(self, leased: Leased, watch: Watch, trace: Trace, beside: Mapping[str, Any]) -> Settled:
         """Score with a scorer that is ours and bounded, here and now."""

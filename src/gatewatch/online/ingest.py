@@ -127,7 +127,8 @@ def arrived(
                     losses[reason[:200]] = losses.get(reason[:200], 0) + max(0, min(number, _MOST_LOST))
         except Exception as error:  # whatever is wrong with one record, the others are good
             losses["unreadable record"] = losses.get("unreadable record", 0) + 1
-            _log.warning("a %s record cannot be read and is passed over: %s", kind, str(error)[:200])
+            why = str(error) if ways.redact_text is None else ways.redact_text(str(error))
+            _log.warning("a %s record cannot be read and is passed over: %s", kind, ascii(why)[1:200])
     return Arrivals(tuple(traces), tuple(said), losses)
 
 
@@ -191,11 +192,12 @@ def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
     """Feedback as the store keeps it."""
     if ways.redact_text is not None and feedback.comment:
         feedback = replace(feedback, comment=ways.redact_text(feedback.comment))
+    name = ways.redact_name or str
     return Said(
-        id=cut(feedback.id),
+        id=cut(name(feedback.id)),
         at=min(feedback.at, now),
-        trace=cut(feedback.trace),
-        external_id=cut(feedback.external_id if ways.redact_name is None else ways.redact_name(feedback.external_id)),
+        trace=cut(name(feedback.trace)),
+        external_id=cut(name(feedback.external_id)),
         marks=marks_of(feedback),
         scores=scores_of(feedback),
         author=cut(feedback.user),

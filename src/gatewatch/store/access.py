@@ -34,14 +34,6 @@ _NOBODY = sha256(b"").hexdigest()
 _USED_EVERY_S = 60.0
 
 
-class Place(Struct, frozen=True):
-    """A project, and where its part of the store is: "" for the base itself."""
-
-    name: str
-    place: str
-    at: float
-
-
 class Token(Struct, frozen=True, kw_only=True):
     """A token, without its secret. Times are in seconds since the epoch; 0 is never."""
 
@@ -86,10 +78,9 @@ def register(db: Database, name: str, now: float) -> str:
     return str(found[0][0])
 
 
-def projects(db: Database) -> list[Place]:
-    """Every project, in the order in which they were registered."""
-    rows = db.execute("SELECT name, place, at FROM project ORDER BY at, name")
-    return [Place(name, place, from_micros(at)) for name, place, at in rows]
+def projects(db: Database) -> list[str]:
+    """The names of all projects, in the order in which they were registered."""
+    return [name for (name,) in db.execute("SELECT name FROM project ORDER BY at, name")]
 
 
 # Tokens

@@ -11,13 +11,12 @@ from gatewatch.core.trace import Trace
 from gatewatch.store import planning, scores, tasks
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import GONE, HELD, NONE, add_payloads
-from gatewatch.store.rollups import Place, Rollup, each_bit, signals_of
+from gatewatch.store.rollups import SIGNALS, Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival
 from gatewatch.store.spending import Spending, spent_of
 from gatewatch.store.units import micros
 
-_SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "error")
-_COLUMNS = f"flow, slice, variant, at, share, session, marks, late, payload, received, {', '.join(_SIGNALS)}"
+_COLUMNS = f"flow, slice, variant, at, share, session, marks, late, payload, received, {', '.join(SIGNALS)}"
 
 
 def amend(
@@ -36,7 +35,7 @@ def amend(
     after = Place(trace.flow, trace.slice, trace.variant, micros(arrival.at), arrival.share)
     signals, old_marks = signals_of(trace), marks | late
     marks |= arrival.marks
-    rollup.request(before, **dict(zip(_SIGNALS, row[10:], strict=True)), sign=-1)
+    rollup.request(before, **dict(zip(SIGNALS, row[10:], strict=True)), sign=-1)
     rollup.marks(before, old_marks, -1)
     rollup.request(after, **signals)
     rollup.marks(after, marks | late)

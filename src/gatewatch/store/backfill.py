@@ -30,7 +30,8 @@ class SQLFilling:
 
     def numbered(self, since: float, until: float) -> tuple[int, int]:
         """See `Filling`."""
-        return _numbered(self._db, since, until)
+        with self._db.transaction(write=False):
+            return _number(self._db, micros(since)), _number(self._db, micros(until)) - 1
 
     def begin_backfill(
         self,
@@ -43,35 +44,88 @@ class SQLFilling:
         most: float | None = None,
     ) -> Backfill:
         """See `Filling`."""
-        return _begin(self._db, work, rules, numbers, author=author, now=now, most=most)
+        with self._db.transaction():
+            (number,) = self._db.execute(
+                "INSERT INTO backfill (work, state, reason, author, at, rules, first, last, planned, made, done, most)"
+                " VALUES (?, 'running', '', ?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING id",
+                *(work, author, micros(now), codec.encode(rules), *numbers, numbers[0] - 1),
+                None if most is None else nano(most),
+            )[0]
+            return _backfill(self._db.execute(f"{_SELECT} WHERE backfill.id = ?", number)[0])
 
     def backfills(self, *, running: bool = False) -> list[Backfill]:
         """See `Filling`."""
-        return _backfills(self._db, running=running)
+        condition = " WHERE state = 'running'" if running else ""
+        return [_backfill(row) for row in self._db.execute(f"{_SELECT}{condition} ORDER BY backfill.id")]
 
     def undone(self, backfill: int) -> dict[str, int]:
         """See `Filling`."""
-        return _undone(self._db, backfill)
+        return dict(
+            self._db.execute(
+                "SELECT state, count(*) FROM task WHERE backfill = ? AND backfill > 0 GROUP BY state ORDER BY state",
+                backfill,
+            )
+        )
 
     def unfilled(self, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
         """See `Filling`."""
-        return _unfilled(self._db, flow, scorer, fingerprint, numbers, most)
+        first, last = numbers
+        with self._db.transaction(write=False):
+            thinned = self._db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
+            stored = first <= thinned
+            through = min(last, thinned) if stored else last
+            found = self._db.execute(
+                f"SELECT {ROW} FROM trace WHERE flow = ? AND seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
+                *(flow, first, through, most),
+            )
+            rows = tuple(map(row_of, found))
+            seqs = [row.seq for row in rows]
+            scored = planning.scored(self._db, scorer, fingerprint, seqs)
+            tasked = self._db.among(
+                "SELECT seq FROM task"
+                " WHERE work = (SELECT id FROM work WHERE flow = ? AND scorer = ? AND fingerprint = ?)"
+                " AND (backfill NOT IN (SELECT id FROM backfill WHERE state <> 'running')"
+                " OR state NOT IN ('waiting', 'expired')) AND seq IN {}",  # what one that is over left is taken over
+                seqs,
+                *(flow, scorer, fingerprint),
+            )
+        if len(rows) == most:
+            through = rows[-1].seq
+        return Unfilled(rows, through, frozenset(scored | {seq for (seq,) in tasked}), stored, thinned)
 
     def fill(self, backfill: int, plan: Plan) -> int:
         """See `Filling`."""
-        return _fill(self._db, backfill, plan)
+        with self._db.transaction():
+            found = self._db.execute("SELECT work, planned FROM backfill WHERE id = ? AND state = 'running'", backfill)
+            thinned = self._db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
+            if not found or plan.read_at is None:
+                return 0
+            (work, planned), (read_planned, read_thinned) = found[0], plan.read_at
+            if planned != read_planned or min(thinned, plan.through) != min(read_thinned, plan.through):
+                return 0
+            made = planning.decided(self._db, work, plan, backfill=backfill)
+            self._db.execute(
+                "UPDATE backfill SET planned = ?, made = made + ? WHERE id = ?", plan.through, made, backfill
+            )
+        return made
 
     def turn_backfill(
         self, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
     ) -> bool:
         """See `Filling`."""
-        return _turn(self._db, backfill, state, now=now, reason=reason, most=most)
-
-
-def _numbered(db: Database, since: float, until: float) -> tuple[int, int]:
-    """The first and the last number of the requests that arrived in a window (see `Filling.numbered`)."""
-    with db.transaction(write=False):
-        return _number(db, micros(since)), _number(db, micros(until)) - 1
+        with self._db.transaction():
+            changed = self._db.execute(
+                "UPDATE backfill SET state = ?, reason = ?, most = coalesce(?, most) WHERE id = ? AND state = ?"
+                " RETURNING id",
+                *(state, reason, None if most is None else nano(most), backfill, _BEFORE[state]),
+            )
+            if changed and state == "running":  # what was given up meanwhile has another chance
+                self._db.execute(
+                    "UPDATE task SET state = 'waiting', since = ? WHERE backfill = ? AND backfill > 0"
+                    " AND state IN ('waiting', 'expired')",
+                    *(micros(now), backfill),
+                )
+        return bool(changed)
 
 
 def _number(db: Database, at: int) -> int:
@@ -87,107 +141,10 @@ def _number(db: Database, at: int) -> int:
     return int(low)
 
 
-def _begin(
-    db: Database,
-    work: int,
-    rules: tuple[Rule, ...],
-    numbers: tuple[int, int],
-    *,
-    author: str,
-    now: float,
-    most: float | None,
-) -> Backfill:
-    """Begin a back-fill (see `Filling.begin_backfill`)."""
-    with db.transaction():
-        (number,) = db.execute(
-            "INSERT INTO backfill (work, state, reason, author, at, rules, first, last, planned, made, done, most)"
-            " VALUES (?, 'running', '', ?, ?, ?, ?, ?, ?, 0, 0, ?) RETURNING id",
-            *(work, author, micros(now), codec.encode(rules), *numbers, numbers[0] - 1),
-            None if most is None else nano(most),
-        )[0]
-        return _backfill(db.execute(f"{_SELECT} WHERE backfill.id = ?", number)[0])
-
-
-def _backfills(db: Database, *, running: bool) -> list[Backfill]:
-    """Back-fills, oldest first; all of them, or those that are running."""
-    condition = " WHERE state = 'running'" if running else ""
-    return [_backfill(row) for row in db.execute(f"{_SELECT}{condition} ORDER BY backfill.id")]
-
-
 def _backfill(row: tuple[Any, ...]) -> Backfill:
     at, rules, *numbers, most = row[8:]
     found = codec.decode(rules, tuple[Rule, ...])
     return Backfill(*[*row[:8], from_micros(at), found, *numbers, None if most is None else from_nano(most)])
-
-
-def _undone(db: Database, backfill: int) -> dict[str, int]:
-    """How many tasks of a back-fill have no score, by state."""
-    return dict(
-        db.execute(
-            "SELECT state, count(*) FROM task WHERE backfill = ? AND backfill > 0 GROUP BY state ORDER BY state",
-            backfill,
-        )
-    )
-
-
-def _unfilled(db: Database, flow: str, scorer: str, fingerprint: str, numbers: tuple[int, int], most: int) -> Unfilled:
-    """The next requests of a range (see `Filling.unfilled`)."""
-    first, last = numbers
-    with db.transaction(write=False):
-        thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
-        stored = first <= thinned
-        through = min(last, thinned) if stored else last
-        found = db.execute(
-            f"SELECT {ROW} FROM trace WHERE flow = ? AND seq >= ? AND seq <= ? ORDER BY seq LIMIT ?",
-            *(flow, first, through, most),
-        )
-        rows = tuple(map(row_of, found))
-        seqs = [row.seq for row in rows]
-        scored = planning.scored(db, scorer, fingerprint, seqs)
-        tasked = db.among(
-            "SELECT seq FROM task WHERE work = (SELECT id FROM work WHERE flow = ? AND scorer = ? AND fingerprint = ?)"
-            " AND (backfill NOT IN (SELECT id FROM backfill WHERE state <> 'running')"
-            " OR state NOT IN ('waiting', 'expired')) AND seq IN {}",  # what one that is over left is taken over
-            seqs,
-            *(flow, scorer, fingerprint),
-        )
-    if len(rows) == most:
-        through = rows[-1].seq
-    return Unfilled(rows, through, frozenset(scored | {seq for (seq,) in tasked}), stored, thinned)
-
-
-def _fill(db: Database, backfill: int, plan: Plan) -> int:
-    """Keep a decision of a back-fill (see `Filling.fill`)."""
-    with db.transaction():
-        found = db.execute("SELECT work, planned FROM backfill WHERE id = ? AND state = 'running'", backfill)
-        thinned = db.execute("SELECT value FROM meta WHERE key = 'thin'")[0][0]
-        if not found or plan.read_at is None:
-            return 0
-        (work, planned), (read_planned, read_thinned) = found[0], plan.read_at
-        if planned != read_planned or min(thinned, plan.through) != min(read_thinned, plan.through):
-            return 0
-        made = planning.decided(db, work, plan, backfill=backfill)
-        db.execute("UPDATE backfill SET planned = ?, made = made + ? WHERE id = ?", plan.through, made, backfill)
-    return made
-
-
-def _turn(
-    db: Database, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
-) -> bool:
-    """Stop, end or go on with a back-fill (see `Filling.turn_backfill`)."""
-    with db.transaction():
-        changed = db.execute(
-            "UPDATE backfill SET state = ?, reason = ?, most = coalesce(?, most) WHERE id = ? AND state = ?"
-            " RETURNING id",
-            *(state, reason, None if most is None else nano(most), backfill, _BEFORE[state]),
-        )
-        if changed and state == "running":  # what was given up meanwhile has another chance
-            db.execute(
-                "UPDATE task SET state = 'waiting', since = ? WHERE backfill = ? AND backfill > 0"
-                " AND state IN ('waiting', 'expired')",
-                *(micros(now), backfill),
-            )
-    return bool(changed)
 
 
 def running(db: Database, ids: Iterable[int]) -> list[tuple[int, int]]:

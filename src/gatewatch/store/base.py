@@ -134,7 +134,7 @@ class Store(Filling, Uploading, Waiting, Protocol):
     def reserve(self, budget: str, limit: float, amount: float, task: int) -> bool:
         """Set money aside for a leased task, if what is spent and set aside stays within a limit; `budget` names a
         budget and its day. What a task had set aside before is let go when it is reserved for or settled again;
-        when it is leased again, since its lease ran out, it is spent, until that attempt settles what it cost."""
+        when it is leased again, since its lease ran out, a third of it is spent until the late attempt settles."""
         ...
 
     def spent(self, budget: str) -> tuple[float, float]:

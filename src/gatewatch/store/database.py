@@ -115,6 +115,11 @@ class Database(Protocol):
         ...
 
 
+def bound(values: Sequence[Any]) -> list[Any]:
+    """Values as every database can keep them."""
+    return [escaped(value) if type(value) is str and not value.isprintable() else value for value in values]
+
+
 def escaped(text: str) -> str:
     """Text as every database can keep it."""
     return _ODD.sub(_escape, text)

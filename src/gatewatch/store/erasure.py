@@ -18,17 +18,14 @@ from gatewatch.store import receipts, staging, tasks, tombstones, uploads
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
-from gatewatch.store.rollups import Place, Rollup
+from gatewatch.store.rollups import SIGNALS, Place, Rollup
 from gatewatch.store.rows import Row, Said
 from gatewatch.store.units import MICRO, micros
 
 _PAUSE_S = 0.025  # as between other steps of housekeeping
 _DAY = 86_400
 _PAGE = 2000  # of what waits
-_SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "error")
-_COUNTED = (
-    f"seq, id, span_id, external_id, session, {', '.join(_SIGNALS)}, marks, late, flow, slice, variant, at, share"
-)
+_COUNTED = f"seq, id, span_id, external_id, session, {', '.join(SIGNALS)}, marks, late, flow, slice, variant, at, share"
 LATE = "late"
 """The name of no erasure: what is counted under it went since it turned out late whose it was."""
 
@@ -181,7 +178,7 @@ def _remove(
     turned: Counter[tuple[str, str]] = Counter()
     for seq, name, span, external, session, *signals, marks, late in (row[:13] for row in rows):
         place = places[seq]
-        rollup.request(place, **dict(zip(_SIGNALS, signals, strict=True)), sign=-1)
+        rollup.request(place, **dict(zip(SIGNALS, signals, strict=True)), sign=-1)
         rollup.marks(place, marks | late, sign=-1)
         base = name.removesuffix(f"-{span}") if span else name
         traces.add(base)

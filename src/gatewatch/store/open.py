@@ -16,7 +16,6 @@ from gatewatch.store.sql import SQLStore
 
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
-_BASE = "gatewatch"  # the schema
 _LONGEST = 63  # bytes of a schema's name
 
 
@@ -90,9 +89,11 @@ def _open(address: str | Path, place: str, busy_s: float) -> Database:
 
 
 def _schema(place: str) -> str:
+    from gatewatch.store.postgres import BASE
+
     if not place:
-        return _BASE
-    name = f"{_BASE}_{place}"  # what is shortened has a dot, which no project's name has
+        return BASE
+    name = f"{BASE}_{place}"  # what is shortened has a dot, which no project's name has
     return name if len(name) <= _LONGEST else f"{name[:46]}.{blake2b(place.encode(), digest_size=8).hexdigest()}"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import partitions, scrubbing
-from gatewatch.store.database import Database, escaped
+from gatewatch.store.database import Database, bound
 from gatewatch.store.dialect import tables, together, translated
 from gatewatch.store.postgres_driver import connected, is_lost, name_of, parsed, told
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import psycopg
 
 BASE = "gatewatch"
+"""The schema that the base of a store has."""
 _BATCH = 1000  # rows
 _STATEMENT_S = 120
 _PATIENT_S = 600
@@ -289,7 +290,7 @@ class PostgresDatabase(Database):
                 opened.close()
 
     def _send(self, statement: str, values: Sequence[Any] = ()) -> "psycopg.Cursor[tuple[Any, ...]]":
-        return self._connection.execute(statement, _bound(values), binary=True)
+        return self._connection.execute(statement, bound(values), binary=True)
 
     def _commit(self) -> None:
         import psycopg
@@ -356,10 +357,6 @@ def _limits(schema: str, *, statement_s: float, lock_s: float) -> str:
 def _quoted(schema: str) -> str:
     assert '"' not in schema and "'" not in schema, schema
     return f'"{schema}"'
-
-
-def _bound(values: Sequence[Any]) -> list[Any]:
-    return [escaped(value) if type(value) is str and not value.isprintable() else value for value in values]
 
 
 def _is_told_something(connection: "psycopg.Connection[Any]") -> bool:

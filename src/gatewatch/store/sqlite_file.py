@@ -12,7 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.store.database import Database, escaped, unescaped
+from gatewatch.store.database import Database, bound, unescaped
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,7 +104,7 @@ class SQLiteDatabase(Database):
 
         with self._lock:
             try:
-                return self._connection.execute(statement, _bound(values)).fetchall()
+                return self._connection.execute(statement, bound(values)).fetchall()
             except sqlite3.Error as error:
                 raise _told(self.path, error) from error
 
@@ -114,7 +114,7 @@ class SQLiteDatabase(Database):
 
         with self._lock:
             try:
-                return max(self._connection.executemany(statement, map(_bound, rows)).rowcount, 0)
+                return max(self._connection.executemany(statement, map(bound, rows)).rowcount, 0)
             except sqlite3.Error as error:
                 raise _told(self.path, error) from error
 
@@ -231,10 +231,6 @@ def _prepared(path: Path, connection: "sqlite3.Connection", busy_s: float) -> No
             time.sleep(_MODE_PAUSE_S)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-
-
-def _bound(values: Sequence[Any]) -> list[Any]:
-    return [escaped(value) if type(value) is str and not value.isprintable() else value for value in values]
 
 
 def _told(path: Path, error: "sqlite3.Error") -> StoreError:

@@ -21,6 +21,8 @@ from gatewatch.store.sharing import Queue, shared
 from gatewatch.store.spending import Spending
 from gatewatch.store.units import from_nano, micros, nano
 
+CAUTION = 3
+"""Times what an attempt costs on the mean is set aside for it: few cost more."""
 _TASK = (
     "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, task.backfill, work.flow, scorer,"
     " work.fingerprint, source, trace.flow, trace.slice, variant, trace.at"
@@ -104,14 +106,15 @@ def _in_hand(db: Database, owner: str, queues: Iterable[Queue]) -> dict[Queue, i
 
 
 def _book_the_lost(db: Database, ids: Sequence[int], now: float) -> None:
-    """Book what was set aside for attempts whose lease ran out: their judges were asked, for all that is known."""
+    """Book what attempts whose lease ran out cost on the mean: their judges were asked, for all that is known."""
     lost = db.among("SELECT id, attempts, budget, reserved FROM task WHERE reserved > 0 AND id IN {}", ids)
     let_go(db, [(task, budget, reserved) for task, _, budget, reserved in lost])
     for task, attempt, budget, reserved in lost:
-        _book(db, budget, reserved)
+        guessed = reserved // CAUTION
+        _book(db, budget, guessed)
         db.execute(
             "INSERT INTO paid (task, attempt, at, budget, guessed) VALUES (?, ?, ?, ?, ?)",
-            *(task, attempt, micros(now), budget, reserved),
+            *(task, attempt, micros(now), budget, guessed),
         )
 
 

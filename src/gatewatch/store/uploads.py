@@ -7,6 +7,7 @@ until it is finished, so that two who push under one id do not mix.
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -301,10 +302,8 @@ def _read(bodies: Iterator[bytes], first: int) -> _Read:
     record = codec.unframe(tail[tail.rfind(b"\n", 0, -1) + 1 :])
     state: Ending = "partial"
     if record is not None and record[0] == "end":
-        try:
+        with suppress(ValueError, RecursionError):  # whole, but not a record of ours
             state = codec.decode(record[1], RunEnd).state
-        except (ValueError, RecursionError):  # whole, but not a record of ours
-            state = "partial"
     return _Read(whole.hexdigest(), of_first, header, state)
 
 

@@ -90,8 +90,8 @@ class Host:
         Raises:
             StoreError: one cannot be opened.
         """
-        for each in projects(self.base()):
-            self._open(each.name)
+        for name in projects(self.base()):
+            self._open(name)
 
     def open_now(self) -> list[Served]:
         """The projects that are open."""

@@ -3,11 +3,10 @@
 import re
 
 from gatewatch.online.otlp.flat import Attributes, RawSpan
-from gatewatch.online.otlp.part import Failed
+from gatewatch.online.otlp.part import LONGEST_DETAIL, LONGEST_MESSAGE, LONGEST_TYPE, MARGIN, Failed
 from gatewatch.online.otlp.reading import count, first, name, text
 
 _ERROR = 2
-_LONGEST, _LONGEST_DETAIL = 2000, 4000
 _STATED = re.compile(
     r"(?:error code|status[ _]?code|status|http|code)['\"]?\s*[:=]?\s*\(?([45][0-9]{2})\b", re.IGNORECASE
 )
@@ -55,7 +54,12 @@ def failed(span: RawSpan) -> Failed | None:
     if status is None or not 400 <= status <= 599:
         status = int(stated) if stated.isdigit() and len(stated) == 3 else _implied(known, kind, said)
     timeout = bool(_TIMEOUT.search(kind) or _TIMEOUT.search(known) or (not status and _TIMEOUT.search(said)))
-    return Failed(said[:_LONGEST], kind[:100], status, detail[-_LONGEST_DETAIL:], timeout)
+    told, kind, detail = (
+        said[: LONGEST_MESSAGE + MARGIN],
+        kind[: LONGEST_TYPE + MARGIN],
+        detail[-LONGEST_DETAIL - MARGIN :],
+    )
+    return Failed(told, kind, status, detail, timeout)
 
 
 def _named(said: str) -> str:

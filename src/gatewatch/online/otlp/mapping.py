@@ -16,7 +16,7 @@ from gatewatch.online.otlp import genai, langfuse, openinference, others, tracel
 from gatewatch.online.otlp.faults import failed
 from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
 from gatewatch.online.otlp.messages import answer, conversation
-from gatewatch.online.otlp.part import Found, Part, add, put
+from gatewatch.online.otlp.part import LONGEST_NAME, MARGIN, Found, Part, add, put
 from gatewatch.online.otlp.reading import first, name, parsed, tags, text
 
 TARGETS = ("flow", "session", "user", "variant", "slice", "external_id", "tag")
@@ -138,7 +138,7 @@ def part_of(span: RawSpan, reading: Reading) -> Part:
         trace=span.trace,
         span=span.span,
         parent=span.parent,
-        name=(called if found.get("kind") == "tool" else "") or span.name[:400],
+        name=(called if found.get("kind") == "tool" else "") or span.name[: LONGEST_NAME + MARGIN],
         started=span.started,
         ended=max(span.ended, span.started),
         ok=span.status == 1 and _OPENINFERENCE not in span.source.scope,  # which says so of all that raised nothing

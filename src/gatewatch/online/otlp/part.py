@@ -9,6 +9,10 @@ from msgspec.structs import replace
 
 from gatewatch.core.trace import Redaction, SpanKind, Usage
 
+LONGEST_NAME, LONGEST_TYPE, LONGEST_MESSAGE, LONGEST_DETAIL = 400, 100, 2000, 4000
+MARGIN = 1000
+"""How much more of a text is looked at than is kept, so that nothing personal is cut in half unseen."""
+
 
 class Failed(Struct, frozen=True, omit_defaults=True):
     """Why a step failed. `type` is what the application or the provider calls it, `status` the provider's HTTP status,
@@ -118,3 +122,19 @@ def flaw(found: Found, what: str) -> None:
     """Tell of something that is not as it should be."""
     if what not in found.setdefault("flaws", []):
         found["flaws"].append(what)
+
+
+def trimmed(part: Part) -> Part:
+    """A part whose name and error are no longer than is kept. They come with a margin, which is cut off here, once
+    personal data was taken out: half of something is not recognised as what it is."""
+    error = part.error
+    if error is not None:
+        error = replace(
+            error,
+            message=error.message[:LONGEST_MESSAGE],
+            type=error.type[:LONGEST_TYPE],
+            detail=error.detail[-LONGEST_DETAIL:],
+        )
+    if error == part.error and len(part.name) <= LONGEST_NAME:
+        return part
+    return replace(part, name=part.name[:LONGEST_NAME], error=error)

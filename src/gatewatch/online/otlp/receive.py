@@ -8,14 +8,16 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatewatch.core.spots import unescaped
 from gatewatch.core.traceparent import OURS, is_ours
 from gatewatch.online.otlp import decode, part
 from gatewatch.online.otlp.decode import Signal
 from gatewatch.online.otlp.flat import Attributes, RawLog, RawSpan
 from gatewatch.online.otlp.mapping import Reading, identity, part_of, part_of_log
-from gatewatch.online.otlp.part import Part
+from gatewatch.online.otlp.part import MARGIN, Part, trimmed
 from gatewatch.online.otlp.reading import text
 from gatewatch.online.otlp.redacting import Cleaning, cleaned
+from gatewatch.online.redact import find
 from gatewatch.online.serialise import texts_cut
 from gatewatch.store.rows import Piece
 
@@ -123,10 +125,22 @@ def _bounded(given: Attributes, room: list[int]) -> Attributes:
     made: Attributes = {}
     left = max(room[0], _LONGEST // 8)
     for key, value in list(given.items())[:_MOST_ATTRIBUTES]:
-        made[key] = value[: min(left, _LONGEST)] if type(value) is str else value
+        made[key] = _cut(value, min(left, _LONGEST)) if type(value) is str else value
         left -= len(made[key]) if type(value) is str else 0
     room[0] = 0
     return made
+
+
+def _cut(value: str, length: int) -> str:
+    """The beginning of a text, which does not end amidst something personal: half of it would not be recognised."""
+    if len(value) <= length:
+        return value
+    start = max(length - MARGIN, 0)
+    window = value[start : length + MARGIN]
+    if unescaped(window) != window:  # places in it are elsewhere in what it stands for
+        return value[:start]
+    amidst = [each.start for each in find(window) if each.start < length - start < each.end]
+    return value[: start + min(amidst, default=length - start)]
 
 
 def _valid(name: str, length: int) -> bool:
@@ -134,7 +148,7 @@ def _valid(name: str, length: int) -> bool:
 
 
 def _body(found: Part, rules: Rules) -> bytes:
-    made = cleaned(found, rules.cleaning)
+    made = trimmed(cleaned(found, rules.cleaning))
     body = part.encode(made)
     limit = MOST_PIECE
     while len(body) > MOST_PIECE and limit > 64:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.alias import alias_of
-from gatewatch.core.spots import leaves, replaced
+from gatewatch.core.spots import leaves, long_number, replaced, unescaped
 from gatewatch.core.trace import Redaction
 from gatewatch.online.otlp.part import Failed, Part
 from gatewatch.online.redact import DROPPED, drop, find
@@ -23,7 +23,6 @@ _FIELDS = {
     "versions": ("versions",),
 }
 _IN_SPANS = ("attributes", "error", "input", "name", "output")
-_NUMBER = 10**11
 
 
 class Cleaning(Struct, frozen=True, kw_only=True):
@@ -58,11 +57,11 @@ def _suspected(part: Part) -> bool:
             for leaf in leaves(value):
                 if type(leaf) is str:
                     texts.append(leaf)
-                elif isinstance(leaf, int) and not -_NUMBER < leaf < _NUMBER:
-                    texts.append(str(leaf))
+                elif number := long_number(leaf):
+                    texts.append(number)
     if part.error is not None:
         texts += (part.error.message, part.error.type, part.error.detail)
-    return bool(find("\n\n".join(texts)))
+    return bool(find(unescaped("\n\n".join(texts))))
 
 
 _CONTENT = {
