@@ -2,18 +2,21 @@
 
 Real processes, each with a spool of its own. A process tells, by a pipe, the id of each request it captured and how
 many are committed; how many of those are in the segments is then counted. `exit` is the time from its last word to its
-end.
+end. Where a server is named, `gatewatch ship` runs beside the process and sends what it writes there.
 """
 
 import argparse
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +171,8 @@ LOSE_NOTHING = (
     "fork while capturing",
     "8 preloaded workers",
     "multiprocessing fork",
+    "server down",
+    "server never answers",
 )
 LOSE_THE_LAST = ("SIGTERM", "os._exit", "kill9")
 LOSE_AND_SAY = ("disk full for good", "folder is a file", "disk stalls for good")
@@ -214,23 +219,24 @@ def run(scenario: str, folder: Path, *, requests: int = REQUESTS, kill_after: in
     """
     spool = folder / "spool"
     environment = {**os.environ, "GATEWATCH_ENABLED": "1" if enabled else "0"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, scenario, str(spool), str(requests)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        cwd=folder,
-    )
-    assert process.stdout is not None and process.stderr is not None
     told = b""
     left = 0.0
-    if kill_after:
-        while told.count(b"\n") < kill_after:
-            told += os.read(process.stdout.fileno(), 4096)
-        left = time.monotonic()
-        process.send_signal(signal.SIGKILL)
-    rest, said = process.communicate()
-    ended = time.monotonic()
+    with _shipping(scenario, spool):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, scenario, str(spool), str(requests)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=folder,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        if kill_after:
+            while told.count(b"\n") < kill_after:
+                told += os.read(process.stdout.fileno(), 4096)
+            left = time.monotonic()
+            process.send_signal(signal.SIGKILL)
+        rest, said = process.communicate()
+        ended = time.monotonic()
     lines = [line.split() for line in (told + rest).decode().splitlines()]
     accepted: list[str] = []
     committed = forgotten = 0
@@ -256,6 +262,24 @@ def run(scenario: str, folder: Path, *, requests: int = REQUESTS, kill_after: in
         said=said.decode(),
         code=process.returncode,
     )
+
+
+@contextmanager
+def _shipping(scenario: str, spool: Path) -> Iterator[None]:
+    """Where a server is named, have what is written sent there meanwhile: it listens and says nothing, or is gone."""
+    if not scenario.startswith("server"):
+        yield
+        return
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        if scenario == "server down":
+            listening.close()
+        command = [sys.executable, "-m", "gatewatch", "ship", "--to", url, "--spool", str(spool)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ship:
+            assert ship.stderr is not None and ship.stderr.readline()
+            yield
+            assert ship.poll() is None
+            ship.kill()
 
 
 def in_segments(spool: Path) -> tuple[Counter[str], int]:

@@ -1,6 +1,7 @@
 """An application, its spool, `ship`, a network that poisons connections, and a server: all arrives once, later."""
 
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from benchmarks.kill_matrix import run
 
 from gatewatch.online import ship as shipping
 from gatewatch.online.segments import segments
@@ -69,6 +71,27 @@ def test_all_arrives_once_through_whatever_a_network_does(
         found = stored(tmp_path)
         assert sorted(found) == sorted(ids) and len(ids) == 400
         assert server.end() == 143
+
+
+@pytest.mark.parametrize("scenario", ["server down", "server never answers"])
+def test_without_a_server_the_spool_stays_within_its_quota_and_what_is_in_it_arrives_later(
+    tmp_path: Path, scenario: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota, here = 150_000, tmp_path / "app"
+    here.mkdir()
+    monkeypatch.setenv("GATEWATCH_QUOTA_BYTES", str(quota))
+    monkeypatch.setenv("GATEWATCH_SEGMENT_BYTES", "40000")
+    outcome = run(scenario, here, requests=500)  # its exit is held against others' in tests/live/test_capture.py
+    (left_out,) = re.findall(r"^(\d+) captured records were not written", outcome.said, re.MULTILINE)
+    size = sum(path.stat().st_size for path in segments(here / "spool"))
+    assert quota / 2 < size <= quota
+    kept = sorted(outcome.found)
+    assert 0 < len(kept) == len(outcome.accepted) - int(left_out)
+    with process(tmp_path) as server:
+        shipped(here / "spool", server.url, token(tmp_path), timeout=10)
+        store = open_store(tmp_path / ".gatewatch" / "gatewatch.db", project="bot")
+        assert sorted(row.id for row in store.latest(most=100_000)) == kept
+        store.close()
 
 
 def test_a_server_that_is_down_for_long_and_killed_on_the_way_gets_all_of_it_later(
