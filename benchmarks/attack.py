@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.attacks import Slow, Target, bombs, deep, honest, huge, memory, strangers
+from benchmarks.attacks import Slow, Target, bombs, deep, honest, huge, memory, strangers, swollen
 from benchmarks.measure import Report, child_output
 from benchmarks.server import SETTLE_S, TOML, started
 
@@ -30,6 +30,7 @@ status(["token", "create"])
 MOST_MORE_MB = 100
 ATTACKS: dict[str, Callable[[Target], object]] = {
     "bombs": lambda target: bombs(target, 2),
+    "swollen": lambda target: swollen(target, 2),
     "huge": lambda target: huge(target, 2),
     "deep": lambda target: deep(target, 2),
     "strangers": lambda target: strangers(target, 2),

@@ -59,6 +59,37 @@ def a_bomb() -> bytes:
     return gzip.compress(bytes(200_000_000), 9)
 
 
+def swollen(target: Target, hard: int) -> Met:
+    """Some 15 KB that unpack to 8 MB, and say millions of empty spans, attributes, events or values."""
+    met: Met = Counter()
+    for body, headers in the_swollen():
+        met += target.post([body] * hard, headers | {"content-encoding": "gzip"}, threads=2)
+    return met
+
+
+@cache
+def the_swollen() -> list[tuple[bytes, dict[str, str]]]:
+    """One of each."""
+
+    def told(number: int, data: bytes) -> bytes:
+        size, left = bytearray(), len(data)
+        while left > 0x7F:
+            size.append(left & 0x7F | 0x80)
+            left >>= 7
+        return bytes([number << 3 | 2, *size, left]) + data
+
+    many = 4_000_000
+    spans = told(1, told(2, b"\x12\x00" * many))
+    found = [spans, *(told(1, told(2, told(2, bytes([tag, 0]) * many))) for tag in (0x4A, 0x5A))]
+    bodies = [(gzip.compress(body, 9), PROTOBUF) for body in found]
+    empty = b"{}," * (many // 2) + b"{}"
+    of_json = b'{"resourceSpans":[{"scopeSpans":[{"spans":[%s]}]}]}'
+    values = b'{"attributes":[{"value":{"arrayValue":{"values":[%s]}}}]}' % empty
+    for told_ in (empty, b'{"attributes":[%s]}' % empty, values):
+        bodies.append((gzip.compress(of_json % told_, 9), JSON))
+    return bodies
+
+
 def huge(target: Target, hard: int) -> Met:
     """100 MB that say how long they are, and as many that do not; every other two look for no reply before the end."""
     met: Met = Counter()

@@ -8,6 +8,8 @@ from unittest.mock import MagicMock
 import msgspec
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewatch.core import codec
 from gatewatch.core.case import Case
@@ -280,3 +282,25 @@ def test_what_is_for_people_reads_the_same(text: str) -> None:
 def test_nan_is_never_written(value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         codec.encode(value)
+
+
+TEXT = st.text(alphabet='a"{[\\\n', max_size=4)
+
+
+@given(st.recursive(st.none() | TEXT, lambda each: st.lists(each) | st.dictionaries(TEXT, each), max_leaves=20))
+def test_brackets_are_counted_that_are_not_inside_of_texts(value: Any) -> None:
+    number = 0
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, list | dict):
+            number += 1
+            left += found if isinstance(found, list) else found.values()
+    data = codec.encode(value)
+    assert not codec.crowded(data, number)
+    assert number == 0 or codec.crowded(data, number - 1)
+
+
+@pytest.mark.parametrize("data", [b'"[[', b'"\\', b'"[\\"[[', b"", b'"' + b'{\\"' * 300_000])
+def test_brackets_of_what_is_cut_off_are_counted_as_far_as_it_goes(data: bytes) -> None:
+    assert not codec.crowded(data, 0) and codec.crowded(b"[" + data, 0)

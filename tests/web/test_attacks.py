@@ -20,6 +20,7 @@ from benchmarks.attacks import (
     memory,
     mutated,
     strangers,
+    swollen,
 )
 
 from live.serving import Process, process, token
@@ -28,6 +29,7 @@ from shared import shared_path
 MOST_MORE = 100_000_000
 ATTACKS: dict[str, tuple[Callable[[Target, int], Met], set[int], int]] = {
     "bombs": (bombs, {413}, 5),
+    "swollen": (swollen, {413}, 2),
     "huge": (huge, {413, 0}, 4),
     "deep": (deep, {400}, 2),
     "mutated": (lambda target, hard: mutated(target, hard, bodies()), {200, 400}, 5),

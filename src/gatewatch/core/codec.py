@@ -5,6 +5,7 @@ key given twice it keeps the last. One thing it cannot write, a lone surrogate i
 the standard library's encoder, which escapes it.
 """
 
+import re
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from math import isfinite
@@ -19,6 +20,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 _plain_encoder = msgspec.json.Encoder()
 _MAX_BITS = 14_000  # Python reads integers of 4,300 digits at the most
 _MAX_DEPTH = 100
+_TO_BRACKET = re.compile(rb'[^"{\[]*+(?:"(?:[^"\\]|\\.)*+"[^"{\[]*+)*+[{\[]', re.DOTALL)
 
 
 def encode(value: object) -> bytes:
@@ -132,6 +134,22 @@ def check_depth(data: bytes, decoded: object) -> None:
     """
     if data.count(b"[") + data.count(b"{") > _MAX_DEPTH:
         plain(decoded)
+
+
+def crowded(data: bytes, most: int) -> bool:
+    """Whether JSON text has more than so many objects and lists, so that it would be much larger once it is decoded.
+
+    Brackets inside of texts do not count. As long as there are few, it is enough to count all of them, which is quick.
+    """
+    if data.count(b"{") + data.count(b"[") <= most:
+        return False
+    at = 0
+    for _ in range(most + 1):
+        found = _TO_BRACKET.match(data, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
 
 
 def repeated_key(data: bytes, decoded: object) -> str | None:

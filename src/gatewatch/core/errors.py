@@ -108,6 +108,10 @@ class BadPayload(GatewatchError):  # noqa: N818 - what it is
     """What was posted to the server cannot be read; whoever sent it need not send it again as it is."""
 
 
+class TooMuch(BadPayload):
+    """What was posted to the server says more than one request may; in smaller parts it is taken."""
+
+
 class StoreError(GatewatchError):
     """Where live traffic is kept cannot be used; what was kept is left as it is."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ PATIENCE_S = 30.0
 """How long a body may take to arrive, all in all."""
 _STEP = 1 << 18
 _MEMBERS = 64
-_SMALL = 1 << 15
+_SMALL, _SMALL_PLAIN = 1 << 15, 1 << 18
+"""Up to how many bytes a body is small, as it was sent and unpacked."""
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -46,15 +48,16 @@ class Bodies:
     def __init__(self, most: int, held: Held) -> None:
         self.most = most
         self.held = held
-        # Of large bodies no more at once than memory is meant for; small ones do not wait for them.
+        # Of large bodies no more at once than memory is meant for, and of each project one; small ones do not wait.
         self._large = ThreadPoolExecutor(2, thread_name_prefix="gatewatch-body")
         self._small = ThreadPoolExecutor(1, thread_name_prefix="gatewatch-small-body")
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @asynccontextmanager
     async def read(
-        self, request: Request, make: Callable[[bytes], T], *, most: int | None = None
-    ) -> AsyncIterator[tuple[T, int]]:
-        """What `make` makes of a request's body, and the body's length; its room is held until this is left.
+        self, request: Request, make: Callable[[bytes], T], *, project: str, most: int | None = None
+    ) -> AsyncIterator[T]:
+        """What `make` makes of the body of a request to a project; its room is held until this is left.
 
         Raises:
             Refused: it is too long (413), too slow (408), packed in a way that is not known (415), or damaged (400);
@@ -73,14 +76,25 @@ class Bodies:
             data = await self._arrived(request, hold, limit)
             window = _WINDOW.get(encoding)
 
-            def made() -> tuple[T, int]:
-                plain = data if window is None else unpacked(data, window, limit, hold.take)
-                return make(plain), len(plain)
+            def made(most: int) -> T:
+                return make(data if window is None else unpacked(data, window, most, hold.take))
 
-            threads = self._small if len(data) <= _SMALL else self._large
-            yield await asyncio.get_running_loop().run_in_executor(threads, made)
+            yield await self._made(made, len(data), limit, project)
         finally:
             hold.give()
+
+    async def _made(self, made: Callable[[int], T], size: int, limit: int, project: str) -> T:
+        """What is made of a body, given how long it may be unpacked; of what is small at once."""
+        run = asyncio.get_running_loop().run_in_executor
+        if size <= _SMALL:
+            small = min(limit, _SMALL_PLAIN)
+            try:
+                return await run(self._small, made, small)
+            except Refused as refused:
+                if refused.status != 413 or small == limit:
+                    raise
+        async with self._turns[project]:
+            return await run(self._large, made, limit)
 
     async def _arrived(self, request: Request, hold: Hold, most: int) -> bytes:
         parts: list[bytes] = []

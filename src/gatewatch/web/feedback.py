@@ -52,7 +52,7 @@ class _Desk:
                 if wait := rate.wait(key):
                     raise Refused(429, "there is too much feedback at once", reason="rate", retry_s=wait + 1)
             of_type(request, "application/json")
-            async with host.bodies.read(request, _told, most=_MOST_BYTES) as (told, _):
+            async with host.bodies.read(request, _told, project=visitor.project, most=_MOST_BYTES) as told:
                 now = wall()
                 told_id = told.id or uuid4().hex
                 feedback = Feedback(

@@ -20,6 +20,8 @@ from gatewatch.web.refusals import Refused, as_json
 _SEGMENT = re.compile(rf"[^/\x00-\x20]{{1,255}}/[0-9A-Za-z]+-[0-9a-f]+-[0-9]+{re.escape(SUFFIX)}")
 _STRETCH = re.compile(r"(\d{1,15})-(\d{1,15})")
 _LINES = "application/x-ndjson"
+_MOST_BRACKETS = 600_000
+"""Objects and lists of a body: each takes some fifty bytes of memory, and two of JSON."""
 
 
 def routes(host: Host) -> list[Route]:
@@ -37,7 +39,7 @@ async def _segments(host: Host, request: Request) -> Response:
     of_type(request, _LINES)
     name, begins, ends = _place(request)
     try:
-        async with host.bodies.read(request, lambda data: _arrivals(host, data)) as (arrivals, _):
+        async with host.bodies.read(request, lambda data: _arrivals(host, data), project=visitor.project) as arrivals:
             served = await host.served(visitor.project)
             done = await served.writer.take_in(replace(arrivals, segment=name, begins=begins, offset=ends))
     except InputError as error:
@@ -79,6 +81,9 @@ def _place(request: Request) -> tuple[str, int, int]:
 
 
 def _arrivals(host: Host, data: bytes) -> Arrivals:
+    if codec.crowded(data, _MOST_BRACKETS):
+        what = f"it has more than {_MOST_BRACKETS:,} objects and lists"
+        raise Refused(413, what, where="body", hint="send it in shorter stretches")
     records = []
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         record = codec.unframe(line)

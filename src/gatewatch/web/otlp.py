@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.core.errors import BadPayload
+from gatewatch.core.errors import BadPayload, TooMuch
 from gatewatch.online.otlp.decode import PROTOBUF, Signal, encoding
-from gatewatch.online.otlp.receive import received
+from gatewatch.online.otlp.receive import Received, received
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import Refused, as_json
 
@@ -47,12 +47,17 @@ async def _take(host: Host, request: Request, signal: Signal) -> Response:
         kind = encoding(stated)
     except BadPayload as error:
         raise Refused(415, str(error), where="content-type") from None
-    rules = host.serving.rules
+
+    def read(data: bytes) -> Received:
+        return received(data, stated, signal, host.serving.rules)
+
     try:
-        async with host.bodies.read(request, lambda data: received(data, stated, signal, rules)) as (found, _):
+        async with host.bodies.read(request, read, project=visitor.project) as found:
             if found.pieces:
                 served = await host.served(visitor.project)
                 await served.writer.stage(found.pieces)
+    except TooMuch as error:
+        raise Refused(413, str(error), where="body", hint="send it in smaller batches") from None
     except BadPayload as error:
         raise Refused(400, str(error), where="body") from None
     host.metrics.count("gatewatch_received_total", project=visitor.project, kind=signal)

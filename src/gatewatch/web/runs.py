@@ -27,6 +27,7 @@ from gatewatch.store.uploads import LONGEST, PART, AnotherJournal, KeptRun, NotB
 from gatewatch.web.described import refusals
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import Refused, as_json
+from gatewatch.web.visitors import Visitor
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LONGEST_HEADER = 256_000
@@ -51,16 +52,16 @@ def router(host: Host) -> APIRouter:
     """The routes of runs."""
     routes = APIRouter(prefix="/v1/runs", tags=["runs"])
 
-    async def enter(request: Request, need: Literal["push", "read"]) -> tuple[Store, str]:
+    async def enter(request: Request, need: Literal["push", "read"]) -> tuple[Store, Visitor]:
         visitor = await host.visitors.who(request, need)
-        return (await host.served(visitor.project)).store, visitor.token
+        return (await host.served(visitor.project)).store, visitor
 
     @routes.post("/{run}", openapi_extra=_body("application/json"), responses=refusals("408", "409", "413", "415"))
     async def begin(request: Request, run: Run) -> Response:
         """Announce a run's journal, and learn which parts of it are missing."""
-        store, who = await enter(request, "push")
-        async with host.bodies.read(request, bytes, most=_ROOM) as (data, _):
-            upload = _announced(run, data, who)
+        store, visitor = await enter(request, "push")
+        async with host.bodies.read(request, bytes, project=visitor.project, most=_ROOM) as data:
+            upload = _announced(run, data, visitor.token)
         begun = await _asked(store.begin_upload, upload, wall())
         return as_json({"run": run, "kept": begun.kept, "missing": begun.missing, "part_bytes": PART})
 
@@ -73,8 +74,8 @@ def router(host: Host) -> APIRouter:
         request: Request, run: Run, part: Annotated[int, Path(ge=0, lt=parts_of(LONGEST))], digest: Digest
     ) -> Response:
         """Send a part of a journal that was announced."""
-        store, _ = await enter(request, "push")
-        async with host.bodies.read(request, bytes, most=PART) as (data, _):
+        store, visitor = await enter(request, "push")
+        async with host.bodies.read(request, bytes, project=visitor.project, most=PART) as data:
             await _asked(store.put_part, _named(run), _digest(digest), part, data)
         return as_json({"run": run, "part": part})
 
@@ -102,11 +103,11 @@ def router(host: Host) -> APIRouter:
     @routes.get("/{run}")
     async def journal(request: Request, run: Run) -> Response:
         """A run's journal, as it was pushed. That it was read is noted."""
-        store, who = await enter(request, "read")
+        store, visitor = await enter(request, "read")
         kept = await asyncio.to_thread(store.run, run)
         if kept is None:
             raise Refused(404, f"no run {run[:100]!r} is kept here", hint="GET /v1/runs lists them")
-        await asyncio.to_thread(store.note, wall(), who, "read", f"run {kept.run}")
+        await asyncio.to_thread(store.note, wall(), visitor.token, "read", f"run {kept.run}")
         headers = {"content-length": str(kept.size), "x-gatewatch-digest": kept.digest}
         return StreamingResponse(_parts(store, kept), headers=headers, media_type="application/x-ndjson")
 

@@ -8,14 +8,16 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from gatewatch.core.errors import BadPayload
+from gatewatch.core import codec
+from gatewatch.core.errors import BadPayload, TooMuch
 from gatewatch.online.otlp.flat import Attributes, Event, RawLog, RawSpan, Source, finite
+from gatewatch.online.otlp.room import LONGEST_SCOPE, MOST_BRACKETS, Room
 
 _STATUS = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _HEX = re.compile(r"[0-9a-fA-F]*")
@@ -117,8 +119,12 @@ class _Logs(Struct, rename="camel"):
     resource_logs: Sequence[_ResourceLogs] | None = None
 
 
+class _Metric(Struct):
+    """Nothing of it is read."""
+
+
 class _ScopeMetrics(Struct):
-    metrics: Sequence[Any] | None = None
+    metrics: Sequence[_Metric] | None = None
 
 
 class _ResourceMetrics(Struct, rename="camel"):
@@ -132,65 +138,66 @@ class _Metrics(Struct, rename="camel"):
 _traces, _logs, _metrics = (msgspec.json.Decoder(kind) for kind in (_Traces, _Logs, _Metrics))
 
 
-def json_spans(body: bytes) -> list[RawSpan]:
+def json_spans(body: bytes, room: Room) -> Iterator[RawSpan]:
     """The spans of an ExportTraceServiceRequest in JSON.
 
     Raises:
         BadPayload: when it is none.
+        TooMuch: when it has more than there is room for.
     """
-    found: list[RawSpan] = []
     for group in _parsed(_traces, body).resource_spans or ():
-        resource = _attributes(group.resource.attributes) if group.resource is not None else {}
+        room.span()
+        resource = _attributes(group.resource.attributes, room) if group.resource is not None else {}
         for part in group.scope_spans or ():
-            source = Source(resource, (part.scope.name or "") if part.scope is not None else "")
+            room.span()
+            source = Source(resource, _named(part.scope))
             for each in part.spans or ():
+                room.span()
+                room.values(len(each.events or ()))
                 status = each.status or _Status()
-                found.append(
-                    RawSpan(
-                        source,
-                        _id(each.trace_id),
-                        _id(each.span_id),
-                        _id(each.parent_span_id),
-                        each.name or "",
-                        _whole(each.start_time_unix_nano),
-                        _whole(each.end_time_unix_nano),
-                        each.trace_state or "",
-                        _status(status.code),
-                        status.message or "",
-                        _attributes(each.attributes),
-                        [
-                            Event(e.name or "", _whole(e.time_unix_nano), _attributes(e.attributes))
-                            for e in each.events or ()
-                        ],
-                    )
+                yield RawSpan(
+                    source,
+                    _id(each.trace_id),
+                    _id(each.span_id),
+                    _id(each.parent_span_id),
+                    each.name or "",
+                    _whole(each.start_time_unix_nano),
+                    _whole(each.end_time_unix_nano),
+                    each.trace_state or "",
+                    _status(status.code),
+                    status.message or "",
+                    _attributes(each.attributes, room),
+                    [
+                        Event(e.name or "", _whole(e.time_unix_nano), _attributes(e.attributes, room))
+                        for e in each.events or ()
+                    ],
                 )
-    return found
 
 
-def json_logs(body: bytes) -> list[RawLog]:
+def json_logs(body: bytes, room: Room) -> Iterator[RawLog]:
     """The records of an ExportLogsServiceRequest in JSON.
 
     Raises:
         BadPayload: when it is none.
+        TooMuch: when it has more than there is room for.
     """
-    found: list[RawLog] = []
     for group in _parsed(_logs, body).resource_logs or ():
-        resource = _attributes(group.resource.attributes) if group.resource is not None else {}
+        room.span()
+        resource = _attributes(group.resource.attributes, room) if group.resource is not None else {}
         for part in group.scope_logs or ():
-            source = Source(resource, (part.scope.name or "") if part.scope is not None else "")
-            found += [
-                RawLog(
+            room.span()
+            source = Source(resource, _named(part.scope))
+            for each in part.log_records or ():
+                room.span()
+                yield RawLog(
                     source,
                     _id(each.trace_id),
                     _id(each.span_id),
                     each.event_name or "",
                     _whole(each.time_unix_nano) or _whole(each.observed_time_unix_nano),
-                    _value(each.body),
-                    _attributes(each.attributes),
+                    _value(each.body, room),
+                    _attributes(each.attributes, room),
                 )
-                for each in part.log_records or ()
-            ]
-    return found
 
 
 def json_metrics(body: bytes) -> int:
@@ -204,6 +211,8 @@ def json_metrics(body: bytes) -> int:
 
 
 def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    if codec.crowded(body, MOST_BRACKETS):
+        raise TooMuch(f"it has more than {MOST_BRACKETS:,} objects and lists")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -215,6 +224,8 @@ def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 
 def _mended(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    if body.count(b",") > 4 * MOST_BRACKETS:  # here all is made of it, also what has no place in OTLP
+        raise TooMuch(f"it has more than {4 * MOST_BRACKETS:,} values")
     try:
         whole = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)
         return decoder.decode(whole.encode("utf-8", "replace"))
@@ -222,11 +233,14 @@ def _mended(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise BadPayload(f"not OTLP in JSON: {str(error)[:200]}") from None
 
 
-def _attributes(pairs: Sequence[_Pair] | None) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs or ()}
+def _attributes(pairs: Sequence[_Pair] | None, room: Room, depth: int = 0) -> Attributes:
+    if not pairs:
+        return {}
+    room.values(len(pairs))
+    return {pair.key: _value(pair.value, room, depth) for pair in pairs}
 
 
-def _value(value: _Value | None, depth: int = 0) -> Any:
+def _value(value: _Value | None, room: Room, depth: int = 0) -> Any:
     if value is None:
         return None
     if value.string_value is not None:
@@ -240,10 +254,16 @@ def _value(value: _Value | None, depth: int = 0) -> Any:
     if depth > _MOST_DEEP:
         raise BadPayload(f"values are nested more than {_MOST_DEEP} deep")
     if value.array_value is not None:
-        return [_value(each, depth + 1) for each in value.array_value.values or ()]
+        values = value.array_value.values or ()
+        room.values(len(values))
+        return [_value(each, room, depth + 1) for each in values]
     if value.kvlist_value is not None:
-        return {pair.key: _value(pair.value, depth + 1) for pair in value.kvlist_value.values or ()}
+        return _attributes(value.kvlist_value.values, room, depth + 1)
     return value.bytes_value
+
+
+def _named(scope: _Scope | None) -> str:
+    return (scope.name or "")[:LONGEST_SCOPE] if scope is not None else ""
 
 
 def _status(code: Whole) -> int:
