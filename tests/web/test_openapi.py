@@ -50,7 +50,7 @@ def hammered(server: Served, examples: int, mode: GenerationMode) -> set[int]:
         )
         @given(operation.as_strategy(generation_mode=mode))
         def each(case: Any) -> None:
-            said = case.call(headers=headers)
+            said = case.call(headers=headers, timeout=120)
             seen.add(said.status_code)
             assert said.status_code < 500 or (said.status_code == 503 and "retry-after" in said.headers)
             documented = {*case.operation.definition.raw["responses"], "404", "405", "406"}
