@@ -39,8 +39,9 @@ MIA = "mia-lindt-4711"
 PLANTED = "PLANTED-c0ffee"
 
 
-def a_project(folder: Path) -> Path:
-    return project(folder, TOML, EVALS)
+def a_project(folder: Path, store: str = "") -> Path:
+    """A project in a folder; its store is elsewhere, where an address is given."""
+    return project(folder, TOML.replace("\n[online]", f'store = "{store}"\n\n[online]') if store else TOML, EVALS)
 
 
 def asked(number: int, user: str = "", *, session: str = "", planted: str = "", thumbs: str = "") -> str:
@@ -73,13 +74,13 @@ def other_files(root: Path, trace: str) -> None:
     (runs / "old-1.jsonl").write_bytes(codec.frame("row", codec.encode({"case": "c2", "provenance": trace})))
 
 
-def pushed(root: Path, run: str, *texts: str) -> None:
-    """A run that was pushed to a project's store, with a row for each text; one called "cut..." was not finished."""
+def pushed(address: str | Path, run: str, *texts: str) -> None:
+    """A run that was pushed to a store, with a row for each text; one called "cut..." was not finished."""
     header = codec.encode({"run": run, "suite": "s"})
     rows = [codec.frame("row", codec.encode({"case": f"c{n}", "trace": text})) for n, text in enumerate(texts)]
     body = codec.frame("head", header) + b"".join(rows)
     digest = sha256(body).hexdigest()
-    store = open_store(root / ".gatewatch" / "gatewatch.db")
+    store = open_store(address, project="bot")
     store.begin_upload(Upload(run, "s", digest, len(body), header), NOW)
     for part in range(parts_of(len(body))):
         store.put_part(run, digest, part, body[part * PART : (part + 1) * PART])

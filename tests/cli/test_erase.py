@@ -157,11 +157,11 @@ def test_runs_that_were_pushed_are_named_and_can_be_removed(here: Path, capsys: 
     with spooling(here):
         mine = asked(1, MIA)
     run(capsys, "work", "--once")
-    long = "x" * 1_500_000
-    pushed(here, "other", "nobody", "y")
-    pushed(here, "of-mia", "nobody", f"{long} I am {MIA}. {PLANTED}", "z")
-    pushed(here, "of-trace", f"see {mine} {PLANTED}")
-    pushed(here, "cut-1", PLANTED)
+    long, store = "x" * 1_500_000, here / ".gatewatch" / "gatewatch.db"
+    pushed(store, "other", "nobody", "y")
+    pushed(store, "of-mia", "nobody", f"{long} I am {MIA}. {PLANTED}", "z")
+    pushed(store, "of-trace", f"see {mine} {PLANTED}")
+    pushed(store, "cut-1", PLANTED)
     assert bytes_found(here, PLANTED)
     assert receipt(capsys, "--user", MIA)["runs"] == ["of-mia", "of-trace"]
     assert "pushed run of-mia: `gatewatch db forget-run of-mia`" in run(capsys, "erase", "--yes", "--user", MIA)[1]
