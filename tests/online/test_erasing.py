@@ -8,6 +8,7 @@ import pytest
 
 from gatewatch.checks.traffic import NOW, request, take, thumb
 from gatewatch.core.erasure import Subject, Tombstone, mark_of
+from gatewatch.online.blot import blot
 from gatewatch.online.erasing import belongings, blot_spool, remove_exports, would_go
 from gatewatch.online.exporting import export
 from gatewatch.online.ingest import alone
@@ -85,7 +86,6 @@ def test_a_spool_is_seen_to_though_another_has_it_and_one_segment_cannot_be_open
     record = codec.frame("trace", codec.encode({"id": "9", "user": "mia"}))
     (spool / "1-1-1.seg").write_bytes(record + codec.frame("trace", b'{"id":"8"}'))
     (spool / "1-1-0.seg").write_bytes(record)
-    blot = erasing.blot
 
     def refused(path: Path, *rest: Any) -> int:
         if path.name == "1-1-0.seg":
