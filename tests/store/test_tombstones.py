@@ -1,15 +1,20 @@
 """Tombstones: what of arrivals they keep out, in one look where nobody was ever erased."""
 
+import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gatewatch.checks.erasing import erase
 from gatewatch.checks.traffic import NOW, request, thumb
+from gatewatch.core import codec
 from gatewatch.core.erasure import Tombstone, mark_of
 from gatewatch.store import tombstones
 from gatewatch.store.database import Database
-from gatewatch.store.rows import Arrivals
+from gatewatch.store.open import open_store
+from gatewatch.store.rows import Arrivals, Piece
 from gatewatch.store.sql import SQLStore
 from store.making import a_store, backend
 
@@ -62,3 +67,21 @@ def test_each_is_kept_once_the_oldest_first(db: Database) -> None:
     assert (tombstones.bury(db, stones), tombstones.bury(db, stones)) == (3, 0)
     assert tombstones.every(db) == stones[::-1] and tombstones.number(db) == 3
     assert tombstones.buried(db, [stones[0].mark, "0" * 32]) == {stones[0].mark}
+
+
+def test_what_came_late_is_not_left_in_free_room_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    body = codec.encode({"user": "mia", "x": random.Random(1).randbytes(10_000).hex()})
+    server, other = open_store(path), open_store(path)
+    assert isinstance(server, SQLStore)
+    server._db.execute("PRAGMA secure_delete = OFF")  # as in most builds of SQLite
+    erase(other)
+    other.close()
+    server.stage([Piece("t", f"{n}", "", root=True, body=body) for n in range(5)], NOW)
+    (found,) = server.gathered(NOW + 100, NOW + 100, 9)
+    late = Arrivals((request("t", user="mia"),), settled=((found.trace, found.moved),))
+    assert server.take_in(late, NOW + 200).erased == 1
+    server.close()
+    data = path.read_bytes()
+    for kept in (body, zlib.compress(body, 1)):
+        assert not any(kept[start : start + 64] in data for start in range(500, len(kept) - 600, 500))
