@@ -329,6 +329,10 @@ class Store(Filling, Uploading, Waiting, Protocol):
         """Feedback of somebody that waits for its request."""
         ...
 
+    def user_keys(self) -> set[str]:
+        """Tags of the keys that ids of users in here were hashed with (`core.people.tag_of`)."""
+        ...
+
     def note(self, at: float, who: str, action: str, what: str) -> None:
         """Add a line to the audit: who did what, and to what."""
         ...

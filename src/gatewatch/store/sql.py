@@ -373,6 +373,10 @@ class SQLStore(SQLFilling):
         """See `Store`."""
         return erasure.waiting(self._db, subject)
 
+    def user_keys(self) -> set[str]:
+        """See `Store`."""
+        return reading.user_keys(self._db)
+
     def note(self, at: float, who: str, action: str, what: str) -> None:
         """See `Store`."""
         audit.note(self._db, at, who, action, what)
