@@ -116,7 +116,8 @@ def nothing_is_lost_or_doubled(address: str, load: Load) -> None:
         trends_agree_with_rows(store)
         lease(store, store.works()[0], now=NOW + 10_000, most=1_000_000)  # what is still set aside is let go
         spent, reserved = store.spent("day")
-        assert (round(spent, 6), reserved) == (round(0.01 * len(scored), 6), 0.0)
+        # Leases that nobody knew to be theirs ran out: they are booked at what a try costs on the mean.
+        assert 0.01 * len(scored) - 1e-6 <= spent <= 0.012 * len(scored) and reserved == 0.0
         assert round(sum(cell.cost for cell in store.spend(0, NOW * 2)), 6) == round(0.01 * len(scored), 6)
 
 

@@ -66,7 +66,8 @@ def test_what_was_acknowledged_is_there_after_any_kill(tmp_path: Path) -> None:
     work = store.works()[0]
     lease(store, work, now=NOW + 10_000, most=100_000)  # what the dead ones had set aside is free again
     spent, reserved = store.spent("day")
-    assert (round(spent, 6), reserved) == (round(0.01 * len(scored), 6), 0.0)
+    # Leases of the dead are booked at what a try costs on the mean.
+    assert 0.01 * len(scored) - 1e-6 <= spent <= 0.015 * len(scored) and reserved == 0.0
     assert len(settled) > 200
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from gatewatch.checks.traffic import FLOW, NOW, judged, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.score import Score
 from gatewatch.store.rows import Arrival, Leased, Plan, Said, Settled, Thinned
+from gatewatch.store.tasks import CAUTION
 from store.making import Backend, on_postgres, on_sqlite
 
 LIMIT = 0.05
@@ -54,6 +55,7 @@ class Model:
         self.noted = 0
         self.log: dict[int, int] = {}  # which request's marks changed, by the number of the change
         self.spent = 0.0
+        self.guessed: dict[tuple[int, int], float] = {}  # of leases that ran out, by task and attempt
 
     def arrive(self, arrival: Arrival) -> None:
         name = arrival.trace.id
@@ -183,6 +185,10 @@ class StoreMachine(RuleBasedStateMachine):
         for _, name in ready:
             task = self.model.tasks[name]
             gone = self.model.requests[name].payload == "gone"
+            if task.reserved:  # the lease ran out: what a try costs on the mean was spent, for all that is known
+                lost = round(task.reserved * 1e9) // CAUTION / 1e9
+                self.model.guessed[task.id, task.attempt] = lost
+                self.model.spent += lost
             task.state, task.attempt, task.reserved = ("no_payload" if gone else "leased"), task.attempt + 1, 0.0
             task.until = self.now + 50
             if not gone:
@@ -227,6 +233,8 @@ class StoreMachine(RuleBasedStateMachine):
         mine = task is not None and task.attempt == leased.attempt
         assert self.store.settle([settled], self.now) == mine
         if task is None or not mine:
+            lost = self.model.guessed.pop((leased.task, leased.attempt), None) if score is not None else None
+            self.model.spent += 0.0 if lost is None else 0.01 - lost
             return
         if score is not None:
             if task.reserved:
