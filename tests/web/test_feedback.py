@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gatewatch.core.people import hashed
 from web.serving import TOML, Served, a_trace, frames, served, stretch
 
 ORIGIN = {"origin": "https://app.example"}
@@ -38,6 +39,20 @@ def test_it_is_kept_with_its_request(server: Served) -> None:
     with server.client(server.token("read")) as client:
         assert client.get("/v1/traces/a").json()["row"]["marks"] == ["thumbs_down", "copied"]
         assert [each["id"] for each in client.get("/v1/traces?mark=copied").json()["traces"]] == ["a"]
+
+
+def test_who_said_it_is_kept_as_capture_keeps_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWATCH_USER_KEY", "k")
+    with served(tmp_path) as server:
+        with server.client(server.token()) as client:
+            stretch(client, frames(a_trace("a", user=hashed("bob", b"k"))))
+        with server.client(server.token("feedback")) as client:
+            assert client.post("/v1/feedback", json={"trace": "a", "thumbs": "up", "user": "mia"}).status_code == 201
+            assert client.post("/v1/feedback", json={"trace": "a", "rating": 2}).status_code == 201
+        assert {each["name"]: each["author"] for each in scores(server)} == {
+            "thumbs": hashed("mia", b"k"),
+            "rating": "",
+        }
 
 
 def test_with_an_id_it_is_one_however_often_it_comes(server: Served) -> None:
