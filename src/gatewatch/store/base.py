@@ -175,6 +175,10 @@ class Store(Filling, Uploading, Waiting, Protocol):
         """Every work there is."""
         ...
 
+    def flows(self) -> list[str]:
+        """The flows of all requests, by name."""
+        ...
+
     def latest(
         self,
         flow: str = "",

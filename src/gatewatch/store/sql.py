@@ -201,6 +201,10 @@ class SQLStore(SQLFilling):
         """See `Store`."""
         return planning.works(self._db)
 
+    def flows(self) -> list[str]:
+        """See `Store`."""
+        return reading.all_flows(self._db)
+
     def latest(
         self,
         flow: str = "",
