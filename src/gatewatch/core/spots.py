@@ -74,7 +74,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 _SHORT_NUMBER = 10**11
 _LONGEST_FLOAT = 10**30
-_ESCAPED = re.compile(r"\\+u00([2-7][0-9a-fA-F])")
+_ESCAPED = re.compile(r"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 
 def long_number(value: Any) -> str:

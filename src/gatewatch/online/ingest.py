@@ -7,6 +7,7 @@ the store.
 import fcntl
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ from gatewatch.store.spending import spent_of
 
 _log = logging.getLogger("gatewatch")
 _LOCK, _LOCK_PAUSE_S = ".ingest.lock", 0.05
+# Ids as tracers make them, which by chance may look like a card's number.
+_PLAIN_ID = re.compile(r"[0-9a-f]{32}(-[0-9a-f]{16})?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_REASONS, _MOST_LOST = 100, 10**12
 SKEW_S = 300.0
 """By how much an application's clock may be ahead of ours before it is not believed."""
@@ -196,7 +199,7 @@ def said_of(feedback: Feedback, ways: Ways, *, now: float) -> Said:
     return Said(
         id=cut(name(feedback.id)),
         at=min(feedback.at, now),
-        trace=cut(name(feedback.trace)),
+        trace=cut(feedback.trace if _PLAIN_ID.fullmatch(feedback.trace) else name(feedback.trace)),
         external_id=cut(name(feedback.external_id)),
         marks=marks_of(feedback),
         scores=scores_of(feedback),
