@@ -230,7 +230,7 @@ def test_it_says_what_would_go_and_asks_before(here: Path, capsys: pytest.Captur
         asked(1, MIA, thumbs="up")
     run(capsys, "work", "--once")
     code, out, _ = run(capsys, "erase", "--user", MIA, "--dry-run")
-    assert (code, out.splitlines()[0]) == (0, "would go from the store: 1 requests, 1 payloads, 1 scores, 1 feedback")
+    assert (code, out.splitlines()[0]) == (0, "would go from the store: 1 request, 1 payload, 1 score, 1 feedback")
     assert run(capsys, "erase", "--user", MIA, "--dry-run", "--json")[0] == 0
     code, _, err = run(capsys, "erase", "--user", MIA)
     assert code == 2 and "give --yes" in err

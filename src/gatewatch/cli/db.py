@@ -110,7 +110,7 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
         print_json({"kind": "gatewatch.audit", "version": 1, "lines": msgspec.to_builtins(lines)})
         return
     for line in lines:
-        told = f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"
+        told = f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who or '(no token)'}  {line.action}  {line.what}"
         click.echo(shown(told.replace("\n", " ")))
     if not lines:
         click.echo("nothing was noted in this time")

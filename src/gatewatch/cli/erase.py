@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _SHOWN = 20
+_ONE = {"cached replies": "cached reply", "tasks under way": "task under way"}
 
 
 @click.command(name="erase")
@@ -107,7 +108,9 @@ def _erase(project: "Project", store: "Store", person: "Person", *, dry_run: boo
 
 
 def _parts(counts: Any, person: "Person | None" = None) -> str:
-    told = ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
+    told = ", ".join(
+        f"{n:,} {_ONE.get(part, part.removesuffix('s')) if n == 1 else part}" for part, n in counts.items() if n
+    )
     of = "under the keys that are here" if person is not None and person.other_keys else "of them"
     return told or f"nothing is kept {of}"
 
@@ -120,7 +123,7 @@ def _print(receipt: "Receipt", person: "Person") -> None:
     click.echo(f"gone  {_parts(receipt.counts, person)}")
     for day in receipt.days[:_SHOWN]:
         date = datetime.fromtimestamp(day.day, UTC).strftime("%Y-%m-%d")
-        gone = f"{counted(day.requests, 'request')}, {counted(day.scores, 'score')}"
+        gone = f"{counted(day.requests, 'request')}, {counted(day.scores, 'score')}, feedback among them"
         click.echo(shown(f"  {date}  {day.flow or '(no flow)'}  {gone}: the trends of that day are without them"))
     _more(len(receipt.days))
     for place in receipt.changed[:_SHOWN]:
