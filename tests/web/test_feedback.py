@@ -72,19 +72,19 @@ def test_with_an_id_it_is_one_however_often_it_comes(server: Served) -> None:
         (b"[]", 422, "Expected `object`"),
         (b'{"thumbs":"up"}', 422, "names no request"),
         (b'{"trace":"a"}', 422, "says nothing"),
-        (b'{"trace":"a","thumbs":"sideways"}', 422, "$.thumbs"),
-        (b'{"trace":"a","rating":6}', 422, "$.rating"),
+        (b'{"trace":"a","thumbs":"sideways"}', 422, "body.thumbs"),
+        (b'{"trace":"a","rating":6}', 422, "body.rating"),
         (b'{"trace":"a","rating":NaN}', 400, "not JSON"),
-        (b'{"trace":"a","rating":1e999}', 422, "$.rating"),
+        (b'{"trace":"a","rating":1e999}', 422, "body.rating"),
         (b'{"trace":"a","score":1}', 422, "score"),
-        (b'{"trace":"' + b"a" * 401 + b'","thumbs":"up"}', 422, "$.trace"),
+        (b'{"trace":"' + b"a" * 401 + b'","thumbs":"up"}', 422, "body.trace"),
         (b'{"trace":"a","comment":"' + b"a" * 20_000 + b'"}', 413, "longer than 20,000 bytes"),
     ],
 )
 def test_what_is_wrong_is_told(server: Served, body: bytes, status: int, said: str) -> None:
     with server.client(server.token("feedback")) as client:
         got = client.post("/v1/feedback", content=body, headers={"content-type": "application/json"})
-        assert (got.status_code, said in got.json()["error"]) == (status, True), got.text
+        assert (got.status_code, said in " ".join(got.json().values())) == (status, True), got.text
     assert scores(server) == []
 
 

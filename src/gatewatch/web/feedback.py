@@ -106,7 +106,8 @@ def _told(data: bytes) -> Told:
     try:
         told = codec.decode(data, Told)
     except ValidationError as error:
-        raise Refused(422, str(error), where="body") from None
+        what, _, at = str(error).partition(" - at `$")
+        raise Refused(422, what, where=f"body{at.rstrip('`')}") from None
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the body is not JSON: {str(error)[:200]}", where="body") from None
     if not (told.trace or told.external_id):
