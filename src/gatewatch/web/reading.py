@@ -44,7 +44,8 @@ def router(host: Host) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: Annotated[int, Query(ge=0, lt=2**62)] = 0,
     ) -> Response:
-        """Requests, those first that were stored last, without what was said in them. `next` is the cursor of the next page."""
+        """Requests, those first that were stored last, without what was said in them. `next` is the next page's
+        cursor."""
         served, _ = await read(request)
         if unknown := [each for each in mark if each not in marks.MARKS]:
             what = f"{unknown[0][:40]!r} is no mark"
