@@ -167,6 +167,24 @@ def test_it_is_stopped_and_resumed(here: Path, store: Store, capsys: pytest.Capt
     assert (code, err) == (2, "error: 1: this back-fill is done (start another one)\n")
 
 
+def test_one_that_runs_gets_another_budget_and_is_not_started_twice(
+    here: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "backfill", "support", "short", "--sample", "50%", "--budget", "1 USD", "--yes")
+    told = "back-fill 1 is running already; from now on it may cost $4.00 in all\n"
+    assert run(capsys, "backfill", "resume", "1", "--budget", "4 USD") == (0, told, "")
+    assert store.backfills()[0].most == 4.0
+    for again in ((), ("--since", "1d"), ("--yes",)):
+        code, out, err = run(capsys, "backfill", "support", "short", "--sample", "0.5", *again)
+        assert (code, out) == (2, "") and "back-fill 1: is doing this already" in err
+    code, out, err = run(capsys, "backfill", "support", "short", "--slice", "odd", "--yes")
+    assert code == 0 and "! back-fill 1 is under way over some of these" in err
+    assert len(store.backfills()) == 2
+    run(capsys, "backfill", "stop", "1")
+    code, out, err = run(capsys, "backfill", "support", "short", "--sample", "0.5", "--yes")
+    assert code == 0 and len(store.backfills()) == 3
+
+
 def test_a_version_that_no_worker_has_is_told(here: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "backfill", "support", "short", "--yes")
     fingerprint = store.backfills()[0].fingerprint

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from cli.building import run
 from cli.traffic import TOML, answered, project, spooling, traffic
 from gatewatch import feedback
+from gatewatch.core.clock import wall
 from gatewatch.store import schema
+from gatewatch.store.open import open_store
 from store.postgres import server
 
 
@@ -147,3 +150,21 @@ def test_a_store_is_copied_to_postgresql_and_read_there(here: Path, capsys: pyte
     assert run(capsys, "work", "--once")[0] == 0
     assert run(capsys, "trends")[0] == 0
     assert run(capsys, "costs")[0] == 0
+
+
+def test_nothing_is_copied_of_nothing_or_while_workers_are_at_work(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = here / "elsewhere.db"
+    code, _, err = run(capsys, "db", "copy", "--to", f"sqlite:///{target}")
+    assert code == 4 and "there is nothing to copy" in err and not target.exists()
+    traffic(here, 2)
+    run(capsys, "work", "--once")
+    with closing(open_store(file(here))) as store:
+        store.heartbeat("web-1:7", wall(), "0 at work")
+    code, _, err = run(capsys, "db", "copy", "--to", f"sqlite:///{target}")
+    assert code == 2 and "at work: web-1:7" in err and "--yes" in err and not target.exists()
+    code, out, err = run(capsys, "db", "copy", "--yes", "--to", f"sqlite:///{target}")
+    assert code == 0 and "does a server run yet?" in err and "\nworker " not in out
+    with closing(open_store(target)) as store:
+        assert store.workers(0) == {} and store.counts().traces == 2

@@ -118,3 +118,9 @@ def test_nothing_in_a_project_steers_the_terminal(here: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert all(letter.isprintable() or letter == "\n" for letter in said)
     assert "cases.jsonl:3: [2J: unknown field" in said
+
+
+def test_a_store_that_no_command_can_use_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "gatewatch.toml").write_text('[project]\nstore = "postgresql://db/x"\n')
+    assert status(["doctor"]) == 2
+    assert "project.name: missing: a PostgreSQL is shared by projects" in capsys.readouterr().out

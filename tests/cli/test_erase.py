@@ -230,7 +230,7 @@ def test_it_says_what_would_go_and_asks_before(here: Path, capsys: pytest.Captur
         asked(1, MIA, thumbs="up")
     run(capsys, "work", "--once")
     code, out, _ = run(capsys, "erase", "--user", MIA, "--dry-run")
-    assert (code, out.splitlines()[0]) == (0, "would go from the store: 1 requests, 1 payloads, 1 scores, 1 feedback")
+    assert (code, out.splitlines()[0]) == (0, "would go from the store: 1 request, 1 payload, 1 score, 1 feedback")
     assert run(capsys, "erase", "--user", MIA, "--dry-run", "--json")[0] == 0
     code, _, err = run(capsys, "erase", "--user", MIA)
     assert code == 2 and "give --yes" in err
@@ -304,3 +304,32 @@ def test_it_is_noted_who_did(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert run(capsys, "db", "audit", "--since", "soon")[0] == 2
     code, out, _ = run(capsys, "erase", "--list", "--json")
     assert [each["receipt"]["counts"] for each in json.loads(out)["erasures"]] == [{}]
+
+
+def test_who_came_under_other_keys_is_not_said_to_be_nowhere(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = here / ".gatewatch" / "spool"
+    for number, key in enumerate(("of another machine", "and another", "")):
+        with capturing(spool, user_key=key) as captured:
+            asked(number, MIA)
+            captured.records()
+        run(capsys, "work", "--once")
+    _, _, err = run(capsys, "work", "--once")
+    assert "hashed with 2 other keys" in err and "set GATEWATCH_USER_KEY" in err
+    forecast = json.loads(run(capsys, "erase", "--user", MIA, "--dry-run", "--json")[1])
+    assert (forecast["counts"]["requests"], len(forecast["other_keys"])) == (1, 2)
+    assert json.loads(run(capsys, "export", "--user", MIA, "--json")[1])["other_keys"] == forecast["other_keys"]
+    said = receipt(capsys, "--user", MIA)
+    assert said["counts"]["requests"] == 1 and "2 other keys" in said["left"][0]
+    code, out, err = run(capsys, "erase", "--user", MIA, "--dry-run")
+    assert "nothing is kept under the keys that are here" in out and "--key-env" in err
+    assert run(capsys, "erase", "--user", MIA, "--dry-run", "--key-env", "KEY_A")[0] == 2
+    monkeypatch.setenv("KEY_A", "of another machine")
+    monkeypatch.setenv("KEY_B", "and another")
+    keys = ("--key-env", "KEY_A", "--key-env", "KEY_B")
+    code, out, err = run(capsys, "export", "--user", MIA, *keys)
+    assert (code, out[:10], "other key" in err) == (0, "2 requests", False)
+    said = receipt(capsys, "--user", MIA, *keys)
+    assert (said["counts"]["requests"], said["left"]) == (2, [])
+    assert json.loads(run(capsys, "erase", "--user", MIA, "--dry-run", "--json")[1])["other_keys"] == []

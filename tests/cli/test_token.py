@@ -45,6 +45,11 @@ def test_it_is_of_the_project_that_is_named(here: Path, capsys: pytest.CaptureFi
     for name in ("bot", "shop"):
         made = json.loads(run(capsys, "token", "create", "--project", name, "--json")[1])
         assert (made["project"], made["role"]) == (name, "ingest") and made["token"].startswith("gw_i_")
+    assert (
+        "project search is made: there was none of this name beside bot, shop"
+        in run(capsys, "token", "create", "--project", "search")[2]
+    )
+    assert "is made" not in run(capsys, "token", "create", "--project", "search")[2]
     assert not (here / ".gatewatch" / "gatewatch.shop.db").exists()  # it is made when something arrives
     found = json.loads(run(capsys, "token", "list", "--project", "shop", "--json")[1])["tokens"]
     assert [each["project"] for each in found] == ["shop"]

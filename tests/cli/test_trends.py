@@ -157,6 +157,7 @@ def test_a_flow_that_nothing_watches_has_its_signals(here: Path, capsys: pytest.
         answered(1)
     run(capsys, "work", "--once")
     assert "no flow is watched: [monitors] names none" in run(capsys, "trends")[1]
+    assert "there are support: name one" in run(capsys, "trends")[1]
     out = run(capsys, "trends", "support")[1]
     assert "1 request · 0 timed out" in out and "no score yet" in out
 

@@ -226,7 +226,7 @@ class TestOptions:
         trace = kept.trace()
         assert (trace.session, trace.external_id, trace.variant) == ("c1", "m1", "b")
         assert (trace.tags, trace.versions, trace.input) == (("vip", "c1"), {"prompt": "v3"}, "q")
-        assert len(trace.user) == 24 and b"jane" not in b"".join(payload for _, payload in kept.records())
+        assert len(trace.user) == 34 and b"jane" not in b"".join(payload for _, payload in kept.records())
 
     def test_options_that_are_wrong_never_raise(self, kept: Captured) -> None:
         wrong: Any = 7

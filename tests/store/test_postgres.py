@@ -146,6 +146,7 @@ def test_threads_share_a_connection(db: PostgresDatabase) -> None:
     [
         ("postgresql://me:s3cret@/none?host={host}", StoreError, "lets nobody in so .*does not exist"),
         ("postgresql://me:s3cret@/none?host=/nowhere", StoreBusy, "cannot be reached .*try again later"),
+        ("postgresql://me:s3cret@/none?host={host}&sslmode=foo", StoreError, "address cannot be used .*sslmode"),
         ("postgresql://me:s3%zzcret@h/x", StoreError, "the address of the store cannot be read"),
         ("postgresql://me:s3cret@h/x?nonsense=1", StoreError, "the address of the store cannot be read"),
         ("postgresql://me:p@s3cret@h/x", StoreError, "the address of the store cannot be read"),
@@ -235,11 +236,13 @@ def test_a_migration_runs_once_however_many_ask_for_it() -> None:
     db.close()
 
 
-def test_projects_have_a_schema_each_and_the_first_has_the_base() -> None:
+def test_projects_have_a_schema_each_and_the_first_has_the_base(caplog: pytest.LogCaptureFixture) -> None:
     address = server().new_database()
     for name in ("one", "two", "x" * 63):
         with closing(open_store(address, project=name)) as store:
             take(store, request(name))
+    said = [each.getMessage() for each in caplog.records if "is new here" in each.getMessage()]
+    assert len(said) == 2 and said[0].endswith("project two is new here, beside one")
     assert [kept(address, name) for name in ("one", "two", "x" * 63)] == [["one"], ["two"], ["x" * 63]]
     with pytest.raises(StoreError, match="is no name for a project"):
         open_store(address, project='x"; DROP')

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gatewatch.core.people import hashed
 from web.serving import TOML, Served, a_trace, frames, served, stretch
 
 ORIGIN = {"origin": "https://app.example"}
@@ -40,6 +41,20 @@ def test_it_is_kept_with_its_request(server: Served) -> None:
         assert [each["id"] for each in client.get("/v1/traces?mark=copied").json()["traces"]] == ["a"]
 
 
+def test_who_said_it_is_kept_as_capture_keeps_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWATCH_USER_KEY", "k")
+    with served(tmp_path) as server:
+        with server.client(server.token()) as client:
+            stretch(client, frames(a_trace("a", user=hashed("bob", b"k"))))
+        with server.client(server.token("feedback")) as client:
+            assert client.post("/v1/feedback", json={"trace": "a", "thumbs": "up", "user": "mia"}).status_code == 201
+            assert client.post("/v1/feedback", json={"trace": "a", "rating": 2}).status_code == 201
+        assert {each["name"]: each["author"] for each in scores(server)} == {
+            "thumbs": hashed("mia", b"k"),
+            "rating": "",
+        }
+
+
 def test_with_an_id_it_is_one_however_often_it_comes(server: Served) -> None:
     token = server.token("feedback")
     with server.client(token) as client:
@@ -57,19 +72,19 @@ def test_with_an_id_it_is_one_however_often_it_comes(server: Served) -> None:
         (b"[]", 422, "Expected `object`"),
         (b'{"thumbs":"up"}', 422, "names no request"),
         (b'{"trace":"a"}', 422, "says nothing"),
-        (b'{"trace":"a","thumbs":"sideways"}', 422, "$.thumbs"),
-        (b'{"trace":"a","rating":6}', 422, "$.rating"),
+        (b'{"trace":"a","thumbs":"sideways"}', 422, "body.thumbs"),
+        (b'{"trace":"a","rating":6}', 422, "body.rating"),
         (b'{"trace":"a","rating":NaN}', 400, "not JSON"),
-        (b'{"trace":"a","rating":1e999}', 422, "$.rating"),
+        (b'{"trace":"a","rating":1e999}', 422, "body.rating"),
         (b'{"trace":"a","score":1}', 422, "score"),
-        (b'{"trace":"' + b"a" * 401 + b'","thumbs":"up"}', 422, "$.trace"),
+        (b'{"trace":"' + b"a" * 401 + b'","thumbs":"up"}', 422, "body.trace"),
         (b'{"trace":"a","comment":"' + b"a" * 20_000 + b'"}', 413, "longer than 20,000 bytes"),
     ],
 )
 def test_what_is_wrong_is_told(server: Served, body: bytes, status: int, said: str) -> None:
     with server.client(server.token("feedback")) as client:
         got = client.post("/v1/feedback", content=body, headers={"content-type": "application/json"})
-        assert (got.status_code, said in got.json()["error"]) == (status, True), got.text
+        assert (got.status_code, said in " ".join(got.json().values())) == (status, True), got.text
     assert scores(server) == []
 
 

@@ -91,3 +91,10 @@ def test_what_is_new_is_seen_at_once(client: httpx.Client) -> None:
     with server.client(server.token("ingest")) as other:
         other.post("/v1/feedback", json={"external_id": "m3", "event": "escalate"})
     assert client.get("/v1/traces/m3").json()["row"]["marks"] == ["escalated"]
+
+
+def test_what_is_not_known_behind_the_question_mark_is_refused(client: httpx.Client) -> None:
+    for path in ("/v1/traces?flw=support", "/v1/traces/x?flow=support", "/v1/trends?since=1", "/v1/runs?flow=x"):
+        said = client.get(path)
+        assert said.status_code == 422 and "is not known here" in said.json()["error"], path
+    assert client.get("/v1/traces?flw=support").json()["hint"] == 'did you mean "flow"?'

@@ -97,6 +97,8 @@ def stops_and_goes_on(store: Store) -> None:
     assert (store.backfills()[0].most, store.backfills()[0].reason) == (2.5, ""), f"it is {store.backfills()[0]}"
     again = _lease(store, (), (back.id,), 9, NOW + 999)
     assert {each.row.id for each in again} == {"b", "c"}, f"gone on with are {[each.row.id for each in again]}"
+    assert store.turn_backfill(back.id, "running", now=NOW, most=3.5), "one that runs has no other budget"
+    assert [each.most for each in store.backfills(running=True)] == [3.5], "one that runs has no other budget"
     assert store.turn_backfill(back.id, "done", now=NOW), "it is not done"
     assert not store.turn_backfill(back.id, "running", now=NOW), "one that is done went on"
 

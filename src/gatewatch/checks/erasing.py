@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.erasure import Subject, Tombstone
+from gatewatch.core.people import hashed, tag_of
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Piece, Plan, Settled, TakenIn
@@ -142,6 +143,18 @@ def knows_whom_tombstones_mean(store: Store) -> None:
     assert store.meant(stones) == [MIA, session], f"they mean {store.meant(stones)}"
 
 
+def knows_the_keys_of_users(store: Store) -> None:
+    """It tells which keys ids were hashed with, of requests and of feedback, and no more once these are gone."""
+    assert store.user_keys() == set(), "it knows keys before anybody came"
+    names = [hashed(f"u{n}", b"%d" % (n % 3)) for n in range(9)]
+    take(store, *[request(f"r{n}", user=name) for n, name in enumerate([*names, "", "kate", "k00000000-x", "zoe"])])
+    take(store, said=[thumb("1", "r1", author=hashed("mia", b"said")), thumb("2", "r1", author="karl")])
+    expected = set(map(tag_of, (b"0", b"1", b"2", b"said")))
+    assert store.user_keys() == expected, f"it knows {store.user_keys()}, not {expected}"
+    erase(store, Subject("user", tuple(names[::3])))
+    assert store.user_keys() == expected - {tag_of(b"0")}, "it knows a key that nobody has any more"
+
+
 def keeps_an_audit(store: Store) -> None:
     """What was noted is there, the newest first."""
     for n, text in enumerate(HOSTILE):
@@ -165,6 +178,7 @@ ERASING: tuple[Callable[[Store], None], ...] = (
     keeps_the_erased_out,
     resumes_an_erasure,
     knows_whom_tombstones_mean,
+    knows_the_keys_of_users,
     keeps_an_audit,
 )
 """Every check of these, in order."""

@@ -41,9 +41,7 @@ def command() -> None:
 @click.argument("scorer")
 @click.option("--since", default="30d", show_default=True, help='How far back by time of arrival ("30d"), or a date.')
 @click.option("--until", default="", help="Until when: so long ago, or a date; now by default.")
-@click.option(
-    "--sample", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="The share of them."
-)
+@click.option("--sample", default="1", show_default=True, help='The share of them, such as 0.5 or "50%".')
 @click.option("--slice", "part", default="", help="Only requests of this slice.")
 @click.option("--tag", default="", help="Only requests with this tag.")
 @click.option("--variant", default="", help="Only requests of this variant.")
@@ -57,7 +55,7 @@ def start(
     scorer: str,
     since: str,
     until: str,
-    sample: float,
+    sample: str,
     part: str,
     tag: str,
     variant: str,
@@ -71,23 +69,26 @@ def start(
     Which requests, and at which share, stays fixed. Without a terminal and without --yes only the forecast is printed,
     and the exit code is 2.
     """
-    from gatewatch.config.backfills import asked, foresee
+    from gatewatch.config.backfills import asked, foresee, under_way
     from gatewatch.core.clock import wall
     from gatewatch.core.money import parse_budget
     from gatewatch.core.rates import Rule
 
     now = wall()
     most = _read("--budget", parse_budget, budget) if budget else None
+    share = _read("--sample", _share, sample)
     first = _read("--since", _moment, since, now)
     last = _read("--until", _moment, until, now) if until else now
     with only_json(as_json), _opened() as (project, store):
-        rule = Rule(sample, slice=part, variant=variant, tag=tag)
+        rule = Rule(share, slice=part, variant=variant, tag=tag)
         wanted = asked(
             project, store, flow, scorer, since=first, until=last, rule=rule, mark=mark, budget=most is not None
         )
-        seen = foresee(project, store, wanted, now)
+        seen, others = foresee(project, store, wanted, now), under_way(store, wanted)
         if not as_json:
             _print_forecast(wanted, seen, most)
+            for each in others:
+                tell(f"! back-fill {each.id} is under way over some of these: what it scores is not scored again")
         begun, code = None, None
         if not seen.to_score:
             tell("nothing is to be scored: not started")
@@ -149,7 +150,7 @@ def stop(*, number: int) -> None:
 @click.argument("number", metavar="ID", type=int)
 @click.option("--budget", default="", help='From now on the most that it may cost in all, such as "10.00 USD".')
 def resume(*, number: int, budget: str) -> None:
-    """Go on with a back-fill that was stopped, where it was."""
+    """Go on with a back-fill that was stopped, where it was; or give one that runs another budget."""
     from gatewatch.core.money import parse_budget
 
     _turn(number, "running", "", _read("--budget", parse_budget, budget) if budget else None)
@@ -158,6 +159,7 @@ def resume(*, number: int, budget: str) -> None:
 def _turn(number: int, state: Any, reason: str, most: float | None = None) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import InputError, Problem
+    from gatewatch.core.money import dollars
 
     with _opened() as (_, store):
         known = {each.id: each for each in store.backfills()}
@@ -166,7 +168,9 @@ def _turn(number: int, state: Any, reason: str, most: float | None = None) -> No
             raise InputError(Problem(str(number), "there is no such back-fill", there))
         changed = store.turn_backfill(number, state, now=wall(), reason=reason, most=most)
         before = known[number].state
-    if changed:
+    if changed and before == state and most is not None:
+        click.echo(f"back-fill {number} is {state} already; from now on it may cost {dollars(most)} in all")
+    elif changed:
         click.echo(f"back-fill {number} is {state}")
     elif before == "done":
         raise InputError(Problem(str(number), "this back-fill is done", "start another one"))
@@ -192,6 +196,14 @@ def _read(option: str, read: Any, *given: Any) -> Any:
         return read(*given)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
+
+
+def _share(text: str) -> float:
+    with suppress(ValueError):
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        if 0 < share <= 1:
+            return share
+    raise ValueError(f"expected a share above 0 and at most 1, such as 0.5 or 50%, got {text!r}")
 
 
 def _moment(text: str, now: float) -> float:

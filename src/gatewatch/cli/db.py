@@ -6,6 +6,8 @@ import click
 
 from gatewatch.cli.terminal import print_json, shown, tell, who
 
+_JUST_NOW_S = 60.0
+
 
 @click.group(name="db")
 def command() -> None:
@@ -108,7 +110,7 @@ def audit(*, since: str, most: int, as_json: bool) -> None:
         print_json({"kind": "gatewatch.audit", "version": 1, "lines": msgspec.to_builtins(lines)})
         return
     for line in lines:
-        told = f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who}  {line.action}  {line.what}"
+        told = f"{stamp(datetime.fromtimestamp(line.at, UTC))}  {line.who or '(no token)'}  {line.action}  {line.what}"
         click.echo(shown(told.replace("\n", " ")))
     if not lines:
         click.echo("nothing was noted in this time")
@@ -140,15 +142,31 @@ def forget_run(*, run: str) -> None:
 @click.option(
     "--to", "address", required=True, help="The address of an empty store, such as postgresql://db/gatewatch."
 )
-def copy(address: str) -> None:
-    """Copy the store to another database. Stop the workers and servers first: what comes meanwhile is not copied."""
+@click.option("--yes", is_flag=True, help="Copy while workers are at work, too.")
+def copy(address: str, *, yes: bool) -> None:
+    """Copy this project's store to another database. Stop the workers and servers first: what comes meanwhile is not
+    copied.
+    """
+    from gatewatch.cli.work import at_work
     from gatewatch.config.monitors import name_of, store_address
     from gatewatch.config.project import Project
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem
     from gatewatch.store import copying
     from gatewatch.store.open import open_database, open_store
 
     project = Project.open()
     name, here = name_of(project), store_address(project)
+    with closing(open_database(here, project=name)) as source:
+        copying.look_at(source)
+    with closing(open_store(here, project=name)) as store:
+        now = wall()
+        workers, newest = at_work(store, now), store.latest(most=1)
+    if workers and not yes:
+        hint = "stop them and the servers first; --yes copies without what comes meanwhile"
+        raise InputError(Problem("gatewatch db copy", f"at work: {', '.join(sorted(workers))}", hint))
+    if newest and now - newest[0].received < _JUST_NOW_S:
+        tell(f"! the newest request came {max(now - newest[0].received, 0):.0f} s ago: does a server run yet?")
     open_store(address, project=name).close()  # its tables
     with ExitStack() as opened:
         source, target, base, other = (

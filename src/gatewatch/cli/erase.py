@@ -8,24 +8,36 @@ import click
 from gatewatch.cli.terminal import counted, print_json, shown, tell, who
 
 if TYPE_CHECKING:
+    from gatewatch.config.erasing import Person
     from gatewatch.config.project import Project
-    from gatewatch.core.erasure import Receipt, Subject
+    from gatewatch.core.erasure import Receipt
     from gatewatch.store.base import Store
 
 _SHOWN = 20
+_ONE = {"cached replies": "cached reply", "tasks under way": "task under way"}
 
 
 @click.command(name="erase")
 @click.option("--user", default="", help="The user's id, as the application gave it to capture, or its hash.")
 @click.option("--session", default="", help="The session's id.")
 @click.option("--flow", default="", help="Only the session of this flow.")
+@click.option("--key-env", "more", multiple=True, help="A variable that has one more key that ids were hashed with.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before.")
 @click.option("--again", is_flag=True, help="Erase again what was erased before, after an old store was put back.")
 @click.option("--list", "listed", is_flag=True, help="Show the receipts there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 def command(
-    *, user: str, session: str, flow: str, dry_run: bool, yes: bool, again: bool, listed: bool, as_json: bool
+    *,
+    user: str,
+    session: str,
+    flow: str,
+    more: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    again: bool,
+    listed: bool,
+    as_json: bool,
 ) -> None:
     """Erase all that is kept of a user, or of a session, and keep out what arrives of them later.
 
@@ -38,6 +50,8 @@ def command(
         raise click.UsageError("give one of --user, --session, --again and --list")
     if flow and not session:
         raise click.UsageError("--flow says of which flow a --session is")
+    if more and not user:
+        raise click.UsageError("--key-env says with which key the id of a --user was hashed")
     project = Project.open()
     store = store_of(project)
     try:
@@ -46,74 +60,70 @@ def command(
         elif again:
             _again(project, store, as_json=as_json)
         else:
-            _erase(project, store, _subject(project, user, session, flow), dry_run=dry_run, yes=yes, as_json=as_json)
+            found = _person(project, store, user, session, flow, more)
+            if found.missed:
+                tell(shown(f"! {found.missed}"))
+            _erase(project, store, found, dry_run=dry_run, yes=yes, as_json=as_json)
     finally:
         store.close()
 
 
-def _subject(project: "Project", user: str, session: str, flow: str) -> "Subject":
-    from gatewatch.config.erasing import person
+def _person(project: "Project", store: "Store", user: str, session: str, flow: str, more: tuple[str, ...]) -> "Person":
+    from gatewatch.config.erasing import Person, person
     from gatewatch.core.erasure import Subject
     from gatewatch.core.lengths import cut
 
     if session:
-        return Subject("session", tuple(sorted({session, cut(session)})), flow)
-    found = person(project, user)
-    if not found.keyed:
-        spool = project.settings.online.spool
-        tell(
-            shown(
-                f"! no key of users lies in {spool}, and GATEWATCH_USER_KEY is not set: only the id as it stands is"
-                " looked for (capture keeps a hash of it, made with the key)"
-            )
-        )
-    return found.subject
+        return Person(Subject("session", tuple(sorted({session, cut(session)})), flow))
+    return person(project, store, user, more)
 
 
-def _erase(project: "Project", store: "Store", subject: "Subject", *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _erase(project: "Project", store: "Store", person: "Person", *, dry_run: bool, yes: bool, as_json: bool) -> None:
     from gatewatch.config.erasing import erase
     from gatewatch.core.clock import wall
     from gatewatch.online.erasing import would_go
 
+    subject = person.subject
     if dry_run:
         counts = would_go(store, subject)
         if as_json:
-            print_json({"kind": "gatewatch.erasure-forecast", "version": 1, "marks": subject.marks, "counts": counts})
+            told = {"marks": subject.marks, "counts": counts, "other_keys": person.other_keys}
+            print_json({"kind": "gatewatch.erasure-forecast", "version": 1, **told})
             return
-        click.echo(f"would go from the store: {_parts(counts)}")
+        click.echo(f"would go from the store: {_parts(counts, person)}")
         click.echo("and: their records in the spool, labels of their requests, exports of them, the whole reply cache")
         return
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("it cannot be undone, and nobody is here to be asked: give --yes (or --dry-run)")
-        click.confirm(f"{_parts(would_go(store, subject))}: erase for good?", abort=True, err=True)
-    told = (lambda _: None) if as_json else (lambda text: tell(shown(text)))
-    receipt = erase(project, store, subject, who=who(), now=wall(), say=told)
+        click.confirm(f"{_parts(would_go(store, subject), person)}: erase for good?", abort=True, err=True)
+    say = (lambda _: None) if as_json else (lambda text: tell(shown(text)))
+    receipt = erase(project, store, subject, who=who(), now=wall(), missed=person.missed, say=say)
     if as_json:
         import msgspec
 
         print_json(msgspec.to_builtins(receipt))
         return
-    _print(receipt)
+    _print(receipt, person)
 
 
-def _parts(counts: Any) -> str:
-    told = ", ".join(f"{n:,} {part}" for part, n in counts.items() if n)
-    return (
-        told
-        or "nothing is kept of them (a user's id is looked for under the key that this machine has: GATEWATCH_USER_KEY)"
+def _parts(counts: Any, person: "Person | None" = None) -> str:
+    told = ", ".join(
+        f"{n:,} {_ONE.get(part, part.removesuffix('s')) if n == 1 else part}" for part, n in counts.items() if n
     )
+    of = "under the keys that are here" if person is not None and person.other_keys else "of them"
+    return told or f"nothing is kept {of}"
 
 
-def _print(receipt: "Receipt") -> None:
+def _print(receipt: "Receipt", person: "Person") -> None:
     from datetime import UTC, datetime
 
     click.echo(shown(f"erasure {receipt.id}, {receipt.at}, by {receipt.who}"))
     click.echo(f"{receipt.subject}  {' '.join(receipt.marks)} (digests; the id itself is not kept)")
-    click.echo(f"gone  {_parts(receipt.counts)}")
+    click.echo(f"gone  {_parts(receipt.counts, person)}")
     for day in receipt.days[:_SHOWN]:
         date = datetime.fromtimestamp(day.day, UTC).strftime("%Y-%m-%d")
-        gone = f"{counted(day.requests, 'request')}, {counted(day.scores, 'score')}"
+        gone = f"{counted(day.requests, 'request')}, {counted(day.scores, 'score')}, feedback among them"
         click.echo(shown(f"  {date}  {day.flow or '(no flow)'}  {gone}: the trends of that day are without them"))
     _more(len(receipt.days))
     for place in receipt.changed[:_SHOWN]:

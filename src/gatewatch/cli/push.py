@@ -12,6 +12,7 @@ from gatewatch.cli.terminal import counted, print_json, shown
     "--to",
     "address",
     envvar="GATEWATCH_SERVER",
+    show_envvar=True,
     required=True,
     help="The server's address, such as https://gatewatch.example; by default what GATEWATCH_SERVER says.",
 )

@@ -44,6 +44,7 @@ def create(*, project: str, role: Any, note: str, expires: str, as_json: bool) -
         raise click.BadParameter(str(error), param_hint="--expires") from None
     db, own = _base()
     try:
+        there = access.projects(db)
         access.register(db, own, now)  # so that what is in the store already is this project's
         token, secret = access.create(
             db, project=project or own, role=role, note=note, now=now, expires=now + lasts if lasts else 0.0
@@ -54,6 +55,11 @@ def create(*, project: str, role: Any, note: str, expires: str, as_json: bool) -
         print_json({"kind": "gatewatch.token", "version": 1, **_plain(token), "token": secret})
         return
     click.echo(secret)
+    if token.project not in (*there, own):
+        tell(
+            f"project {token.project} is made: there was none of this name"
+            + (f" beside {', '.join(there)}" if there else "")
+        )
     tell(f"token {token.id} of project {token.project}, role {token.role}: it is not shown again")
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gatewatch.online.trends import Figure, JudgeCost, Quantile, Signals, Trend
 
 _SHOWN_POINTS = 31
+_NAMED = 20
 _WIDEST_MOMENT, _WIDEST_MEAN = 12, 22
 _FORMATS = {"minute": "%H:%M", "hour": "%m-%d %H:%M", "day": "%Y-%m-%d"}
 
@@ -50,13 +51,14 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
         now = wall()
         watched = {each.flow for each in project.settings.monitors.values()} | {each.flow for each in store.works()}
         if flow and flow not in watched and not store.latest(flow, most=1):
-            raise InputError(Problem(flow, "there is no such flow", did_you_mean(flow, watched)))
+            raise InputError(Problem(flow, "there is no such flow", did_you_mean(flow, {*watched, *store.flows()})))
         flows = [flow] if flow else sorted(watched)
         since = now - days * 86_400
         if slices:
             _slices({each: coverage(project, store, each, since=since, until=now + 1) for each in flows}, as_json)
             return
         found = [trend(store, each, since=since, until=now + 1, tier=by, part=part) for each in flows]
+        others = [] if flows else [each for each in store.flows() if each]
     finally:
         store.close()
     if as_json:
@@ -66,7 +68,9 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
         print_json({"kind": "gatewatch.trends", "version": 1, "flows": flows_told})
         return
     if not found:
-        click.echo("no flow is watched: [monitors] names none, and no worker took any in (`gatewatch work`)")
+        click.echo("no flow is watched: [monitors] names none")
+        there = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
+        click.echo(shown(f"there are {there}: name one" if others else "no worker or server took any request in yet"))
     for place, each in enumerate(found):
         if place:
             click.echo("")

@@ -41,6 +41,7 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
         if not once and not as_json:
             watched = ", ".join(f"{each.flow} ({counted(len(each.watches), 'scorer')})" for each in worker.monitors)
             tell(shown(f"at work: {worker.spools[0]} -> {project.settings.project.store}; {watched or 'no monitor'}"))
+        _look_at_keys(worker, store)
         log_to_standard_error()
         done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
         leased = store.counts().tasks.get("leased", 0) if once else 0
@@ -53,6 +54,17 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
             f" is free after {worker.lease_s:.0f} s"
         )
     return 128 + heard if heard else None
+
+
+def _look_at_keys(worker: "Worker", store: "Store") -> None:
+    """Say so where users came under another key than the one that is here, by which erasing and exporting find them."""
+    from gatewatch.core.people import ONE_KEY, others, told
+    from gatewatch.online.framing import keys
+
+    here = [key for spool in worker.spools for key in keys(str(spool))]
+    unknown = others(store.user_keys(), here) if here else []
+    if unknown:
+        tell(shown(f"! {told(unknown)}: {ONE_KEY}"))
 
 
 async def _run(worker: "Worker", *, once: bool, closing: Any) -> "tuple[Done, int]":

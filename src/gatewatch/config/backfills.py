@@ -21,6 +21,7 @@ from gatewatch.stats.intervals import t_mean
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
+    from gatewatch.store.filling import Backfill
     from gatewatch.store.rows import Row
 
 _AT_ONCE = 2000
@@ -112,6 +113,24 @@ def asked(
         raise InputError(problems)
     chosen = Rule(rule.rate, rule.slice, rule.variant, rule.tag, marks.bits([mark]) if mark else 0)
     return Asked(flow=flow, watch=watch, rule=chosen, numbers=store.numbered(since, until))
+
+
+def under_way(store: "Store", asked: Asked) -> "list[Backfill]":
+    """The back-fills that are running and score some of what one would that is asked for.
+
+    Raises:
+        InputError: one does just that already.
+    """
+    found, (first, last) = [], asked.numbers
+    for each in store.backfills(running=True):
+        same = (each.flow, each.scorer, each.fingerprint) == (asked.flow, asked.scorer.name, asked.scorer.fingerprint)
+        if not same or each.last < first or last < each.first:
+            continue
+        if asked.rule in each.rules and each.first <= first:
+            hint = "`gatewatch backfill list` shows how far it is; for what came after it was started, say --since"
+            raise InputError(Problem(f"back-fill {each.id}", "is doing this already", hint))
+        found.append(each)
+    return found
 
 
 def foresee(project: Project, store: "Store", asked: Asked, now: float) -> Foreseen:

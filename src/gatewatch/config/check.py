@@ -1,7 +1,7 @@
 """Is a project in order? Everything that it names is looked at; nothing is run and nothing is paid for."""
 
 from gatewatch.config.load import shortest
-from gatewatch.config.monitors import online
+from gatewatch.config.monitors import online, store_address
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.runs import prepare_suite
 from gatewatch.config.sides import exceptions_of
@@ -25,6 +25,8 @@ def check(project: Project) -> list[Problem]:
         with problems.gather():
             expired = exceptions_of(project, name).expired_reasons()
             problems += [Problem(where, what) for where, _, what in (each.partition(": ") for each in expired)]
+    with problems.gather():
+        store_address(project)
     with problems.gather():
         online(project, bound=False)
     return list(dict.fromkeys(problems))

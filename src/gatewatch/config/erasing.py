@@ -4,7 +4,8 @@ What can be told to be of them goes; what cannot (replies of judges) goes whole;
 cases) is named by file and line, and left.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from msgspec import Struct
 from gatewatch.config.monitors import graves_of
 from gatewatch.config.project import Project
 from gatewatch.core.erasure import Receipt, Subject, Tombstone
+from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.lengths import LONGEST_NAME, cut
-from gatewatch.core.people import hashed
+from gatewatch.core.people import hashed, others, told
 from gatewatch.online.erasing import blot_spool, remove_exports
-from gatewatch.online.framing import keys
+from gatewatch.online.framing import KEY_VARIABLE, keys
 from gatewatch.online.graves import close, new_name
 from gatewatch.online.mentions import mentions, pushed_runs
 
@@ -27,18 +29,36 @@ EXPORTS = Path(".gatewatch") / "exports"
 
 
 class Person(Struct, frozen=True):
-    """A user by every name that they may be stored under; `keyed` says whether any of these is a hash of their id."""
+    """A user by every name that they may be stored under. `missed` says what they may be stored under all the same."""
 
     subject: Subject
-    keyed: bool
+    other_keys: tuple[str, ...] = ()
+    missed: str = ""
 
 
-def person(project: Project, user: str) -> Person:
-    """A user: by the id as it stands, and as capture hashes it, by the keys of the spool and of the variable."""
-    there = keys(str(_spool(project)))
+def person(project: Project, store: "Store", user: str, more: Iterable[str] = ()) -> Person:
+    """A user: by the id as it stands, and as it is hashed, by the keys of the spool and of the variable, and by those
+    in more variables.
+
+    Raises:
+        InputError: one of these is not set.
+    """
+    for name in more:
+        if not os.environ.get(name, "").strip():
+            raise InputError(Problem(f"--key-env {name}", "that variable is not set"))
+    there = keys(str(_spool(project)), *more)
+    unknown = others(store.user_keys(), there)
+    missed = ""
+    if unknown:
+        missed = f"{told(unknown)}: what is stored of them under these is not looked at; --key-env says more keys"
+    elif not there:
+        missed = (
+            f"no key of users lies in {project.settings.online.spool}, and {KEY_VARIABLE} is not set: only the id as it"
+            " stands is looked for (capture keeps a hash of it, made with the key)"
+        )
     given = {user[:LONGEST_NAME], cut(user)}  # by capture, and in spans
     names = {user, cut(user), *(hashed(each, key) for each in given for key in there)}
-    return Person(Subject("user", tuple(sorted(names))), bool(there))
+    return Person(Subject("user", tuple(sorted(names))), tuple(unknown), missed)
 
 
 def erase(
@@ -48,6 +68,7 @@ def erase(
     *,
     who: str,
     now: float,
+    missed: str = "",
     say: Callable[[str], None] = lambda _: None,
 ) -> Receipt:
     """Erase somebody, and give the receipt, which is kept. One that was interrupted is called again, and goes on.
@@ -58,6 +79,7 @@ def erase(
         subject: whose data is to go.
         who: who erases.
         now: in seconds since the epoch.
+        missed: what may be stored of them under other names, for the receipt.
         say: told what is being done.
 
     Raises:
@@ -74,7 +96,7 @@ def erase(
     graves.add(store.tombstones())
     say("segments, labels, replies, exports ...")
     found = mentions(project.root, subject, store.buried, change=True)
-    left = list(found.left)
+    left = [*filter(None, (missed,)), *found.left]
     parts = {
         "segment records": blot_spool(_spool(project), store, left),
         "labels": len(found.changed),

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.money import Cost
+from gatewatch.core.own import make_own
 from gatewatch.models.protocol import ChatReply, ChatRequest
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class ReplyCache:
         import sqlite3
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_own(self.path)
         db = sqlite3.connect(self.path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(db)

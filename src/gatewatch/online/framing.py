@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from gatewatch.core import codec
 from gatewatch.core.feedback import Feedback
 from gatewatch.core.trace import Trace
-from gatewatch.online.settings import Settings, from_environment
+from gatewatch.online.settings import Settings
 from gatewatch.online.writer import make_folder
 
 if TYPE_CHECKING:
     from gatewatch.online.redact import Rules
 
 KEY_FILE = "user.key"
+KEY_VARIABLE = "GATEWATCH_USER_KEY"
 
 
 Payload = bytes | Callable[[], bytes]
@@ -88,15 +89,16 @@ class Framing:
         return self._hash(user, self._key)
 
 
-def keys(folder: str) -> list[bytes]:
-    """The keys of users there are: the one that `GATEWATCH_USER_KEY` states, and the one that lies in a folder.
+def keys(folder: str, *more: str) -> list[bytes]:
+    """The keys of users there are: those that variables state, `GATEWATCH_USER_KEY` and more, and the one that lies in
+    a folder.
 
-    The variable's comes first as capture reads it, without white space around it, then as it stands, which is what an
+    A variable's comes first as capture reads it, without white space around it, then as it stands, which is what an
     application may have given to `configure` itself.
     """
-    said = os.environ.get("GATEWATCH_USER_KEY", "")
-    stated = str(from_environment(os.environ)[0].get("user_key", ""))
-    found = [each.encode("utf-8", "surrogatepass") for each in dict.fromkeys((stated, said)) if each.strip()]
+    said = [os.environ.get(name, "") for name in (KEY_VARIABLE, *more)]
+    stated = dict.fromkeys(each for text in said for each in (text.strip(), text) if each.strip())
+    found = [each.encode("utf-8", "surrogatepass") for each in stated]
     with suppress(OSError), open(os.path.join(folder, KEY_FILE), "rb") as file:
         found += filter(None, (file.read().strip(),))
     return found

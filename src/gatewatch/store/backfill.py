@@ -119,6 +119,13 @@ class SQLFilling:
                 " RETURNING id",
                 *(state, reason, None if most is None else nano(most), backfill, _BEFORE[state]),
             )
+            if not changed and most is not None:
+                return bool(
+                    self._db.execute(
+                        "UPDATE backfill SET most = ? WHERE id = ? AND state = ? RETURNING id",
+                        *(nano(most), backfill, state),
+                    )
+                )
             if changed and state == "running":  # what was given up meanwhile has another chance
                 self._db.execute(
                     "UPDATE task SET state = 'waiting', since = ? WHERE backfill = ? AND backfill > 0"

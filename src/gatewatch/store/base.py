@@ -175,6 +175,10 @@ class Store(Filling, Uploading, Waiting, Protocol):
         """Every work there is."""
         ...
 
+    def flows(self) -> list[str]:
+        """The flows of all requests, by name."""
+        ...
+
     def latest(
         self,
         flow: str = "",
@@ -327,6 +331,10 @@ class Store(Filling, Uploading, Waiting, Protocol):
 
     def waiting(self, subject: Subject) -> list[Said]:
         """Feedback of somebody that waits for its request."""
+        ...
+
+    def user_keys(self) -> set[str]:
+        """Tags of the keys that ids of users in here were hashed with (`core.people.tag_of`)."""
         ...
 
     def note(self, at: float, who: str, action: str, what: str) -> None:

@@ -7,7 +7,7 @@ from gatewatch.store import schema
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import KEPT
 
-_NOT_COPIED = {"project", "token"}  # they are of the base, not of a project
+_NOT_COPIED = {"project", "token", "worker"}  # of the base, not of a project; and signs of life, which are of there
 _MADE_WITH_ROWS = {"meta"}
 
 
@@ -26,10 +26,8 @@ def copy(
         StoreError: the target is not empty, one of the two is of another version, or what arrived is not what was sent;
             the target is as it was.
     """
-    for each in (source, target):
-        found = schema.status(each)
-        if found.missing:
-            raise StoreError(f"{each.name}: it is of an older version: run `gatewatch db migrate` on it first")
+    look_at(source)
+    schema.ready(target)
     with source.transaction(write=False), target.transaction(patient=True):
         tables = {name: columns for name, columns in source.tables().items() if name not in _NOT_COPIED}
         for name in tables:
@@ -47,6 +45,19 @@ def copy(
             return 0
         base, other = bases  # at last: tokens without a store harm nobody, and are there when it is copied again
         return _copy_tokens(base, target if other.name == target.name else other, project)
+
+
+def look_at(db: Database) -> None:
+    """See whether a database can be copied.
+
+    Raises:
+        StoreError: it is empty, or of another version.
+    """
+    found = schema.status(db)
+    if not found.version:
+        raise StoreError(f"{db.name}: nothing was ever stored there: there is nothing to copy")
+    if found.missing:
+        raise StoreError(f"{db.name}: it is of an older version: run `gatewatch db migrate` on it first")
 
 
 def _copy_tokens(source: Database, target: Database, project: str) -> int:

@@ -111,5 +111,6 @@ class Filling(Protocol):
         self, backfill: int, state: BackfillState, *, now: float, reason: str = "", most: float | None = None
     ) -> bool:
         """Stop one that is running, say that it is done, or go on with one that was stopped (with another budget,
-        where one is given); say whether that changed anything. Tasks of one that is not running are not leased."""
+        where one is given); say whether that changed anything. One that is in this state already gets
+        the budget. Tasks of one that is not running are not leased."""
         ...

@@ -4,6 +4,7 @@ Each project has a database of its own, so that no statement can forget which on
 schema each on PostgreSQL. The first one that is registered has the main one, the *base*; the registry lies there.
 """
 
+import logging
 from hashlib import blake2b
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.database import Database
 from gatewatch.store.sql import SQLStore
 
+_log = logging.getLogger("gatewatch")
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 _LONGEST = 63  # bytes of a schema's name
@@ -98,7 +100,13 @@ def _schema(place: str) -> str:
 
 
 def _found(address: str | Path, base: Database, project: str) -> str:
-    return access.register(base, project, wall()) if project and is_postgres(address) else _place(base, project)
+    if not (project and is_postgres(address)):
+        return _place(base, project)
+    there = access.projects(base)
+    place = access.register(base, project, wall())
+    if there and project not in there:  # a name that is not meant would go unnoticed
+        _log.warning("%s: project %s is new here, beside %s", base.name, project, ", ".join(there))
+    return place
 
 
 def _place(base: Database, project: str) -> str:

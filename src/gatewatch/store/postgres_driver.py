@@ -124,6 +124,8 @@ def told(name: str, error: "psycopg.Error") -> StoreError:
     said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())[:_MOST_SAID]
     if not code and any(each in said for each in _REFUSED) and "Multiple" not in said:
         return StoreError(f"{name}: lets nobody in so ({said}); see to the user, password and database of the address")
+    if not code and "connection is bad: invalid " in said:
+        return StoreError(f"{name}: its address cannot be used ({said}); see to what is said behind the question mark")
     if is_lost(error):
         return StoreBusy(f"{name}: cannot be reached ({said}); try again later")
     if code in _LATER:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gatewatch.core import codec
 from gatewatch.core.alias import alias_of
+from gatewatch.core.people import tag_in
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import PAYLOADS
 from gatewatch.store.rollups import each_bit
@@ -18,6 +19,7 @@ ROW = (
 """The columns that `row_of` makes a row of."""
 
 _FEW = 2000
+_MOST_KEYS = 1000
 _HOUR = 3600
 
 
@@ -51,6 +53,24 @@ def find(db: Database, name: str) -> Row | None:
         or db.execute(by_external, alias_of(name))
     )
     return row_of(found[0]) if found else None
+
+
+def user_keys(db: Database) -> set[str]:
+    """Tags of the keys that ids of users were hashed with, of requests and of what was said: a look for each tag."""
+    found = set()
+    for lookup in (
+        "SELECT min(person) FROM trace WHERE person <> '' AND person > ? AND person < 'l'",
+        "SELECT min(author) FROM score WHERE source = 'feedback' AND author <> '' AND author > ? AND author < 'l'",
+    ):
+        after = "k"
+        for _ in range(_MOST_KEYS):
+            name = db.execute(lookup, after)[0][0]
+            if name is None:
+                break
+            tag = tag_in(name)
+            after = f"{tag}." if tag else name  # behind all that have the tag
+            found.add(tag)
+    return found - {""}
 
 
 def payload(db: Database, seq: int) -> bytes | None:

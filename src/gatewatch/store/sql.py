@@ -201,6 +201,10 @@ class SQLStore(SQLFilling):
         """See `Store`."""
         return planning.works(self._db)
 
+    def flows(self) -> list[str]:
+        """See `Store`."""
+        return reading.all_flows(self._db)
+
     def latest(
         self,
         flow: str = "",
@@ -372,6 +376,10 @@ class SQLStore(SQLFilling):
     def waiting(self, subject: Subject) -> list[Said]:
         """See `Store`."""
         return erasure.waiting(self._db, subject)
+
+    def user_keys(self) -> set[str]:
+        """See `Store`."""
+        return reading.user_keys(self._db)
 
     def note(self, at: float, who: str, action: str, what: str) -> None:
         """See `Store`."""

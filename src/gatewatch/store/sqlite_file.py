@@ -12,6 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.core.own import make_own
 from gatewatch.store.database import Database, bound, unescaped
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SQLiteDatabase(Database):
             raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old for a store: 3.35 or later is needed")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            make_own(path)
             connection = sqlite3.connect(
                 path, timeout=busy_s, isolation_level=None, check_same_thread=False, cached_statements=256
             )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from gatewatch.core import codec
 from gatewatch.core.clock import wall
 from gatewatch.core.feedback import Feedback
+from gatewatch.core.people import hashed
 from gatewatch.online.ingest import said_of
 from gatewatch.store.rows import Arrivals
 from gatewatch.web.host import Host
@@ -24,11 +25,13 @@ _Name = Annotated[str, Meta(max_length=400)]
 
 
 class Told(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a request: see `core.feedback.Feedback`. `id` makes it one, however often it is sent."""
+    """The body of a request: see `core.feedback.Feedback`. `id` makes it one, however often it is sent;
+    `user` is the id itself, of which a hash is kept."""
 
     id: Annotated[str, Meta(max_length=100)] = ""
     trace: _Name = ""
     external_id: _Name = ""
+    user: _Name = ""
     thumbs: Literal["", "up", "down"] = ""
     rating: Annotated[float, Meta(ge=1, le=5)] | None = None
     comment: Annotated[str, Meta(max_length=8000)] = ""
@@ -65,6 +68,7 @@ class _Desk:
                     comment=told.comment,
                     event=told.event,
                     value=told.value,
+                    user=hashed(told.user, host.serving.rules.reading.user_key) if told.user else "",
                 )
                 served = await host.served(visitor.project)
                 await served.writer.take_in(Arrivals(said=(said_of(feedback, host.ways, now=now),)))
@@ -102,7 +106,8 @@ def _told(data: bytes) -> Told:
     try:
         told = codec.decode(data, Told)
     except ValidationError as error:
-        raise Refused(422, str(error), where="body") from None
+        what, _, at = str(error).partition(" - at `$")
+        raise Refused(422, what, where=f"body{at.rstrip('`')}") from None
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the body is not JSON: {str(error)[:200]}", where="body") from None
     if not (told.trace or told.external_id):

@@ -9,6 +9,7 @@ from threading import Lock
 from gatewatch.config.serving import Serving
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import StoreError
+from gatewatch.core.people import ONE_KEY, others, told
 from gatewatch.online.ingest import Ways
 from gatewatch.store import schema
 from gatewatch.store.access import projects
@@ -82,6 +83,8 @@ class Host:
             found = self._served.get(name)
             if found is None:
                 found = self._served[name] = Served(name, self.serving, self.metrics)
+                if unknown := others(found.store.user_keys(), [self.serving.rules.reading.user_key]):
+                    _log.warning("project %s: %s: %s", name, told(unknown), ONE_KEY)
             return found
 
     def open_all(self) -> None:

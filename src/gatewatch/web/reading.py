@@ -5,7 +5,7 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +16,7 @@ from gatewatch.online.trends import erased, trend
 from gatewatch.online.worker import ENDED
 from gatewatch.store.rows import Row
 from gatewatch.web.host import Host, Served
-from gatewatch.web.refusals import Refused, as_json
+from gatewatch.web.refusals import Refused, as_json, known_parameters
 from gatewatch.web.visitors import Visitor
 
 _LONGEST = 400
@@ -28,7 +28,7 @@ _HEALTHY_S = 60.0
 
 def router(host: Host) -> APIRouter:
     """The routes by which a project is read."""
-    found = APIRouter(prefix="/v1", tags=["reading"])
+    found = APIRouter(prefix="/v1", tags=["reading"], dependencies=[Depends(known_parameters)])
 
     async def read(request: Request) -> tuple[Served, Visitor]:
         visitor = await host.visitors.who(request, "read")
@@ -44,7 +44,8 @@ def router(host: Host) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: Annotated[int, Query(ge=0, lt=2**62)] = 0,
     ) -> Response:
-        """Requests, the newest first, without what was said in them. `next` is the cursor of the next page."""
+        """Requests, those first that were stored last, without what was said in them. `next` is the next page's
+        cursor."""
         served, _ = await read(request)
         if unknown := [each for each in mark if each not in marks.MARKS]:
             what = f"{unknown[0][:40]!r} is no mark"

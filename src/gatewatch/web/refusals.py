@@ -3,9 +3,11 @@
 A refusal that another try may change (429, 503) says when to come again.
 """
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gatewatch.core import codec
+from gatewatch.core.errors import did_you_mean
 
 LATER_S = 2
 """After how many seconds to come again, where nothing better is known."""
@@ -38,6 +40,19 @@ def refusal(refused: Refused) -> Response:
     told = {"error": refused.what, "where": refused.where, "hint": refused.hint}
     body = codec.encode({key: value for key, value in told.items() if value})
     return Response(body, refused.status, refused.headers, "application/json")
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse what a route does not know behind the question mark, which would be passed over.
+
+    Raises:
+        Refused: there is such.
+    """
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    if unknown := sorted(set(request.query_params) - set(known)):
+        what = f"{unknown[0][:40]!r} is not known here"
+        hint = did_you_mean(unknown[0][:40], known) if known else "it knows none"
+        raise Refused(422, what, where="query", hint=hint)
 
 
 def as_json(value: object, status: int = 200) -> Response:

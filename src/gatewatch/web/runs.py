@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -26,7 +26,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.uploads import LONGEST, PART, AnotherJournal, KeptRun, NotBegun, Upload, parts_of
 from gatewatch.web.described import refusals
 from gatewatch.web.host import Host
-from gatewatch.web.refusals import Refused, as_json
+from gatewatch.web.refusals import Refused, as_json, known_parameters
 from gatewatch.web.visitors import Visitor
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -50,7 +50,7 @@ Digest = Annotated[str, Query(description="The SHA-256 of the whole journal, in 
 
 def router(host: Host) -> APIRouter:
     """The routes of runs."""
-    routes = APIRouter(prefix="/v1/runs", tags=["runs"])
+    routes = APIRouter(prefix="/v1/runs", tags=["runs"], dependencies=[Depends(known_parameters)])
 
     async def enter(request: Request, need: Literal["push", "read"]) -> tuple[Store, Visitor]:
         visitor = await host.visitors.who(request, need)

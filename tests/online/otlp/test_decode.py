@@ -210,3 +210,14 @@ def test_whatever_is_changed_in_a_body_it_is_read_or_refused(scenario: str, data
         received(bytes(changed), request.content_type, request.signal, RULES)
     except BadPayload as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("body", [b'{"spans":[]}', b'{"resource_spans":[]}', b'{"resourceLogs":[]}'])
+def test_json_that_is_of_no_traces_is_refused(body: bytes) -> None:
+    with pytest.raises(BadPayload, match="it has no 'resourceSpans'"):
+        list(decode.spans(body, JSON))
+
+
+@pytest.mark.parametrize("body", [b"{}", b" { }\n", b'{"resourceSpans":null}', b'{"resourceSpans":[],"more":1}'])
+def test_json_without_any_span_is_good(body: bytes) -> None:
+    assert list(decode.spans(body, JSON)) == []

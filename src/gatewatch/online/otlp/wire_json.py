@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from gatewatch.core import codec
 from gatewatch.core.errors import BadPayload, TooMuch
@@ -91,8 +91,8 @@ class _ResourceSpans(Struct, rename="camel"):
     scope_spans: Sequence[_ScopeSpans] | None = None
 
 
-class _Traces(Struct, rename="camel"):
-    resource_spans: Sequence[_ResourceSpans] | None = None
+class _Traces(Struct, rename={"groups": "resourceSpans"}):
+    groups: Sequence[_ResourceSpans] | UnsetType | None = UNSET
 
 
 class _Log(Struct, rename="camel"):
@@ -115,8 +115,8 @@ class _ResourceLogs(Struct, rename="camel"):
     scope_logs: Sequence[_ScopeLogs] | None = None
 
 
-class _Logs(Struct, rename="camel"):
-    resource_logs: Sequence[_ResourceLogs] | None = None
+class _Logs(Struct, rename={"groups": "resourceLogs"}):
+    groups: Sequence[_ResourceLogs] | UnsetType | None = UNSET
 
 
 class _Metric(Struct):
@@ -131,8 +131,8 @@ class _ResourceMetrics(Struct, rename="camel"):
     scope_metrics: Sequence[_ScopeMetrics] | None = None
 
 
-class _Metrics(Struct, rename="camel"):
-    resource_metrics: Sequence[_ResourceMetrics] | None = None
+class _Metrics(Struct, rename={"groups": "resourceMetrics"}):
+    groups: Sequence[_ResourceMetrics] | UnsetType | None = UNSET
 
 
 _traces, _logs, _metrics = (msgspec.json.Decoder(kind) for kind in (_Traces, _Logs, _Metrics))
@@ -145,7 +145,7 @@ def json_spans(body: bytes, room: Room) -> Iterator[RawSpan]:
         BadPayload: when it is none.
         TooMuch: when it has more than there is room for.
     """
-    for group in _parsed(_traces, body).resource_spans or ():
+    for group in _groups(_traces, body, "resourceSpans"):
         room.span()
         resource = _attributes(group.resource.attributes, room) if group.resource is not None else {}
         for part in group.scope_spans or ():
@@ -181,7 +181,7 @@ def json_logs(body: bytes, room: Room) -> Iterator[RawLog]:
         BadPayload: when it is none.
         TooMuch: when it has more than there is room for.
     """
-    for group in _parsed(_logs, body).resource_logs or ():
+    for group in _groups(_logs, body, "resourceLogs"):
         room.span()
         resource = _attributes(group.resource.attributes, room) if group.resource is not None else {}
         for part in group.scope_logs or ():
@@ -206,8 +206,16 @@ def json_metrics(body: bytes) -> int:
     Raises:
         BadPayload: when it is none.
     """
-    groups = _parsed(_metrics, body).resource_metrics or ()
+    groups = _groups(_metrics, body, "resourceMetrics")
     return sum(len(part.metrics or ()) for group in groups for part in group.scope_metrics or ())
+
+
+def _groups(decoder: msgspec.json.Decoder[Any], body: bytes, name: str) -> Sequence[Any]:
+    """What a request has under its one name; an empty object has nothing."""
+    found = _parsed(decoder, body).groups
+    if found is UNSET and body.strip(b" \t\r\n{}"):  # another signal's, say, of which nothing would be kept
+        raise BadPayload(f"not OTLP in JSON for this address: it has no {name!r}")
+    return found or ()
 
 
 def _parsed(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
