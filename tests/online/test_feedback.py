@@ -22,7 +22,7 @@ def test_what_is_said(kept: Captured) -> None:
     feedback("t1", thumbs="down", comment="wrong window", user="jane")
     feedback(external_id="m1", rating=4, event="copy", value=12)
     first, second = (codec.decode(payload, Feedback) for _, payload in kept.records())
-    assert (first.trace, first.thumbs, first.comment, len(first.user)) == ("t1", "down", "wrong window", 24)
+    assert (first.trace, first.thumbs, first.comment, len(first.user)) == ("t1", "down", "wrong window", 34)
     assert (second.external_id, second.rating, second.event, second.value) == ("m1", 4, "copy", 12)
     assert first.id != second.id and first.at > 1.7e9
 
