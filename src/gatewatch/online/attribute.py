@@ -1,6 +1,6 @@
 """Where a change comes from: when it began, how large it is, and which part of the traffic it is in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -10,7 +10,7 @@ from gatewatch.online.monitor import DAY_S
 from gatewatch.stats.drift import Change, Reference, effect, onset
 from gatewatch.store.watching import Entry
 
-_FEWEST = 8
+_FEWEST = 4
 _SHOWN = 5
 _TRACES = 10
 _MOST_SHARE = 0.9
@@ -48,7 +48,8 @@ def attribute(
     newest = max(entry.at for entry, _ in after)
     shown = _scale(probe, measured)
     change = effect(((entry.slice, x) for entry, x in after), reference)
-    segments = _segments(after, reference, shown)
+    shares = _shares(entry for entry, _ in known)
+    segments = _segments(after, shares, reference, shown)
     where = _alone(after, reference, segments)
     near = sorted(
         (each for each in markers if began - DAY_S <= each.at <= newest), key=lambda each: abs(each.at - began)
@@ -99,22 +100,36 @@ def _ends(change: Change, shown: Shown) -> tuple[float | None, float | None]:
     return ends[0], ends[1]
 
 
-def _segments(after: Sequence[tuple[Entry, float]], reference: Reference, shown: Shown) -> tuple[Segment, ...]:
+def _shares(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
+    """The shares of the parts of the traffic, of which there are several."""
+    counts: dict[tuple[str, str], int] = {}
+    n = 0
+    for entry in entries:
+        n += 1
+        for key in _parts(entry):
+            counts[key] = counts.get(key, 0) + 1
+    return {key: count / n for key, count in counts.items() if count < n}
+
+
+def _segments(
+    after: Sequence[tuple[Entry, float]],
+    shares: Mapping[tuple[str, str], float],
+    reference: Reference,
+    shown: Shown,
+) -> tuple[Segment, ...]:
     """The parts of the traffic in which there is a change, those first that most of it is in."""
     groups: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for entry, x in after:
         for key in _parts(entry):
             groups.setdefault(key, []).append((entry.slice, x))
-    several = {by for by, _ in groups if sum(other == by for other, _ in groups) > 1}
     found: list[tuple[float, Segment]] = []
     for (by, name), values in groups.items():
-        change = effect(values, reference) if by in several and len(values) >= _FEWEST else Change(0)
+        change = effect(values, reference) if (by, name) in shares and len(values) >= _FEWEST else Change(0)
         if change.effect is None or change.interval is None or change.interval.high >= 0.0:
             continue
         low, high = _ends(change, shown)
-        share = len(values) / len(after)
-        segment = Segment(by, name, change.n, shown(change.effect, True), low or 0.0, high or 0.0, share)
-        found.append((share * change.effect, segment))
+        segment = Segment(by, name, change.n, shown(change.effect, True), low or 0.0, high or 0.0, shares[by, name])
+        found.append((len(values) * change.effect, segment))
     found.sort(key=lambda each: (each[0], each[1].by, each[1].name))
     return tuple(segment for _, segment in found)
 
@@ -132,7 +147,7 @@ def _alone(after: Sequence[tuple[Entry, float]], reference: Reference, segments:
             continue
         rest = [(entry.slice, x) for entry, x in after if (each.by, each.name) not in _parts(entry)]
         change = effect(rest, reference)
-        if change.effect is not None and (change.interval is None or change.interval.high > -reference.tolerance):
+        if change.interval is None or change.interval.high > -reference.tolerance:
             return each
     return None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from gatewatch.core import codec
 from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
 from gatewatch.online.mix import Mix, MixState
 from gatewatch.online.monitor import DAY_S
+from gatewatch.online.recent import Recent
 from gatewatch.stats.drift import LEAST_TOLERANCE, Detector, Reference, threshold
 from gatewatch.stats.drift import State as Wealth
 from gatewatch.store.bins import bin_of, quantile, seconds_of
@@ -30,7 +32,6 @@ OVER = 10.0
 _FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times the time asked for is over
 _BACK = 100.0
 _MOST_STRATA, _REST = 200, "(other)"
-_IDLE = 1.0
 
 
 class Probe(Struct, frozen=True):
@@ -109,19 +110,18 @@ class State(Struct, kw_only=True):
     sums: dict[int, dict[str, tuple[int, float, float]]] = {}
     bins: dict[int, dict[str, dict[int, int]]] = {}
     wealth: dict[str, Wealth] = {}
-    missing: dict[str, tuple[int, float, float]] = {}
-    """By probe: how many values came since it was idle, what is missing of them in sum, and when the first was."""
+    recent: dict[str, Recent] = {}
     fallen: dict[str, Fallen] = {}
     mix: MixState | None = None
 
     def encoded(self) -> bytes:
         """As the store keeps it."""
-        return codec.encode(self)
+        return msgspec.msgpack.encode(self)
 
 
 def state_of(data: bytes) -> State:
     """A state as it was kept; an empty one is a new one."""
-    return codec.decode(data, State) if data else State()
+    return msgspec.msgpack.decode(data, type=State) if data else State()
 
 
 class Finding(Struct, frozen=True):
@@ -147,7 +147,7 @@ class Fold:
     def __init__(self, plan: Plan, state: State) -> None:
         self.plan = plan
         self._state = state
-        self._detectors: list[tuple[Probe, str, Detector, Reference, float]] = []
+        self._detectors: list[tuple[Probe, str, Detector, Reference, float, Recent]] = []
         self._back: dict[str, Detector] = {}
         self._mix = Mix(state.mix or MixState()) if plan.of_signals else None
         for probe in plan.probes:
@@ -167,7 +167,7 @@ class Fold:
     def _watch(self, probe: Probe, reference: Reference, measured: float) -> None:
         key, state = probe.key, self._state
         detector = Detector(reference, threshold=0.0, state=state.wealth.get(key))
-        self._detectors.append((probe, key, detector, reference, measured))
+        self._detectors.append((probe, key, detector, reference, measured, state.recent.setdefault(key, Recent())))
         if key in state.fallen:
             fallen = state.fallen[key]
             self._back[key] = Detector(reference.flipped(fallen.drop), threshold=_BACK, state=fallen.back)
@@ -180,11 +180,12 @@ class Fold:
             return []
         found: list[Finding] = []
         state.n += 1
-        state.began = state.began or at
+        if state.n == 1:
+            state.began = at
         state.newest = max(state.newest, at)
         elapsed = max(1.0, (state.newest - state.began) / DAY_S)
         limit = threshold(self.plan.days, per_day=state.n / elapsed, monitors=self.plan.detectors)
-        for probe, key, detector, reference, measured in self._detectors:
+        for probe, key, detector, reference, measured, recent in self._detectors:
             value = values[probe.place]
             if value is None:
                 continue
@@ -193,17 +194,12 @@ class Fold:
             alarm = detector.update(stratum, x)
             if not reference.knows(stratum):
                 continue
-            n, missing, began = state.missing.get(key, (0, 0.0, at))
-            if detector.level < _IDLE:
-                state.missing[key] = (0, 0.0, at)
-            else:
-                n, missing = n + 1, missing + reference.expected(stratum) - x
-                state.missing[key] = n, missing, began
+            recent.add(reference.expected(stratum) - x, at)
             if alarm:
-                drop = max(missing / max(n, 1), reference.tolerance, LEAST_TOLERANCE)
+                n, missing, began = recent.fall()
+                drop = max(missing, reference.tolerance, LEAST_TOLERANCE)
                 found.append(Finding("fell", probe.name, number, at, probe, n, drop, began))
                 detector.restart()
-                state.missing[key] = (0, 0.0, at)
                 state.fallen[key] = Fallen(drop, Wealth())
                 self._back[key] = Detector(reference.flipped(drop), threshold=_BACK)
             elif key in self._back and self._back[key].update(stratum, 1.0 - x):
@@ -251,7 +247,7 @@ class Fold:
         """Where the stream stands now."""
         state = self._state
         state.digest = self.plan.digest
-        state.wealth = {key: detector.state for _, key, detector, _, _ in self._detectors}
+        state.wealth = {key: detector.state for _, key, detector, *_ in self._detectors}
         state.fallen = {
             key: Fallen(each.drop, self._back[key].state if key in self._back else each.back)
             for key, each in state.fallen.items()
