@@ -1,9 +1,14 @@
 """The reply cache: what it keeps, what its keys hold, and that a bad file costs nothing but the cache."""
 
 import logging
+import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +71,9 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from gatewatch.models import cache as module
 from gatewatch.models.cache import ReplyCache
+module._BUSY_MS, module._OPEN_TRIES = 10**9, 10**9  # however slow the machine is, none gives the cache up
 from gatewatch.models.protocol import ChatReply
 cache = ReplyCache(Path(sys.argv[1]))
 for n in range(100):
@@ -80,6 +87,37 @@ def test_several_processes_share_a_cache(tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     cache = ReplyCache(path)
     assert all(cache.get(f"{name}-{n}") is not None for name in ("a", "b", "c") for n in range(100))
+    cache.close()
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_another_process_may_make_it_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: int
+) -> None:
+    path = tmp_path / "cache.db"
+    original, statements = sqlite3.connect, count()
+
+    def rival() -> None:
+        """Makes the file as another process would, unless it is kept out just then."""
+        monkeypatch.setattr(sqlite3, "connect", original)
+        with monkeypatch.context() as patch:
+            patch.setattr("gatewatch.models.cache._BUSY_MS", 0)
+            patch.setattr("gatewatch.models.cache._OPEN_TRIES", 1)
+            with suppress(sqlite3.OperationalError):
+                ReplyCache(path)._open().close()
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, *given: Any) -> sqlite3.Cursor:
+            if next(statements) == moment:
+                rival()
+            return super().execute(*given)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(original, factory=Interrupted))
+    cache = ReplyCache(path)
+    with caplog.at_level(logging.WARNING):
+        cache.set("k", REPLY)
+        assert cache.get("k") is not None
+    assert not caplog.records
     cache.close()
 
 
