@@ -1,6 +1,7 @@
 """Streams folded: what is learnt, what falls and comes back, and that it is no matter where a fold is cut."""
 
 import random
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,7 +116,7 @@ def test_where_it_is_cut_is_no_matter(values: list[tuple[str, float]], cuts: lis
     whole, end = folded(entries, how)
     ends = [0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]
     state, found = State(), []
-    for first, last in zip(ends, ends[1:], strict=False):
+    for first, last in pairwise(ends):
         fold = Fold(how, state_of(state.encoded()) if state.n else state)
         for entry in entries[first:last]:
             found += fold.take(entry)
