@@ -5,10 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partial
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.trace import Usage
 from gatewatch.models.cache import ReplyCache, reply_key
 from gatewatch.models.protocol import ChatReply, ChatRequest
+from meddling import comes_before
 
 REPLY = ChatReply(text="ü \ud800", model="m", usage=Usage(1, 2), cost=Cost(0.5), latency_s=1.0, waited_s=2.0)
 
@@ -90,29 +88,19 @@ def test_several_processes_share_a_cache(tmp_path: Path) -> None:
     cache.close()
 
 
-@pytest.mark.parametrize("moment", range(12))
+@pytest.mark.parametrize("moment", range(8))
 def test_another_process_may_make_it_at_any_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: int
 ) -> None:
     path = tmp_path / "cache.db"
-    original, statements = sqlite3.connect, count()
 
     def rival() -> None:
-        """Makes the file as another process would, unless it is kept out just then."""
-        monkeypatch.setattr(sqlite3, "connect", original)
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, suppress(sqlite3.OperationalError):  # it may be kept out
             patch.setattr("gatewatch.models.cache._BUSY_MS", 0)
             patch.setattr("gatewatch.models.cache._OPEN_TRIES", 1)
-            with suppress(sqlite3.OperationalError):
-                ReplyCache(path)._open().close()
+            ReplyCache(path)._open().close()
 
-    class Interrupted(sqlite3.Connection):
-        def execute(self, *given: Any) -> sqlite3.Cursor:
-            if next(statements) == moment:
-                rival()
-            return super().execute(*given)
-
-    monkeypatch.setattr(sqlite3, "connect", partial(original, factory=Interrupted))
+    comes_before(moment, rival, monkeypatch)
     cache = ReplyCache(path)
     with caplog.at_level(logging.WARNING):
         cache.set("k", REPLY)
