@@ -10,6 +10,7 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
@@ -39,7 +40,7 @@ from gatewatch.store.uploads import Uploading
 from gatewatch.store.waiting import Waiting
 
 
-class Store(Filling, Uploading, Waiting, Protocol):
+class Store(Filling, Uploading, Waiting, Canaries, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

@@ -258,6 +258,23 @@ CREATE INDEX score_author ON score (author, seq) WHERE source = 'feedback' AND a
 """
 
 
+_THIRD = """
+CREATE TABLE canary (
+    stream BIGINT NOT NULL, seq BIGINT NOT NULL, body BLOB NOT NULL, value DOUBLE PRECISION, at BIGINT NOT NULL,
+    PRIMARY KEY (stream, seq)
+) WITHOUT ROWID;
+CREATE TABLE canary_check (
+    stream BIGINT NOT NULL, at BIGINT NOT NULL, seq BIGINT NOT NULL, value DOUBLE PRECISION,
+    PRIMARY KEY (stream, at, seq)
+) WITHOUT ROWID;
+CREATE TABLE canary_set (
+    stream BIGINT PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, frozen BIGINT NOT NULL,
+    settled SMALLINT NOT NULL, due BIGINT NOT NULL, tries BIGINT NOT NULL, reason TEXT NOT NULL,
+    attempt BIGINT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL, budget TEXT NOT NULL, reserved BIGINT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
 def _statements(text: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in text.split(";") if each.strip())
 
@@ -265,6 +282,7 @@ def _statements(text: str) -> tuple[str, ...]:
 STEPS: tuple[Step, ...] = (
     Step("2026-11-26", "the first tables", _statements(_FIRST)),
     Step("2026-11-26", "projects, tokens, spans, back-fills, runs, erasures", _statements(_SECOND)),
+    Step("2026-11-26", "canaries", _statements(_THIRD)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
 WITH_PROJECTS = 2
