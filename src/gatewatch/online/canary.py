@@ -9,13 +9,15 @@ time they are scored again (see docs/design/watching.md).
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from statistics import fmean
 from typing import Literal
 
 from msgspec import Struct
 
-from gatewatch.core.watch import Alert, Evidence, Severity
+from gatewatch.core.watch import Alert, Evidence
 from gatewatch.online.monitor import DAY_S, HOUR_S, Monitor, Watch
-from gatewatch.stats.paired import difference, sign_flip
+from gatewatch.stats.canary import LEAST as SMALLEST
+from gatewatch.stats.canary import Canary, judge_changed
 from gatewatch.store.base import Store
 from gatewatch.store.canaries import CanaryCheck, Candidate
 from gatewatch.store.watching import Stream
@@ -26,8 +28,6 @@ EVERY_S = DAY_S
 FRESH_S = HOUR_S
 """How old a check may be that clears a judge of a quality alarm."""
 FALSE_ALARM_DAYS = 90.0
-SMALLEST = 0.01
-"""The smallest mean difference that is called a change."""
 _CALM = 0.1  # a change is over when p is above this again: at the level of the alarm itself it would come and go
 _LOOKED_AT = 2000
 _FOLDED = 8
@@ -36,28 +36,24 @@ JudgeState = Literal["ok", "changed", "unknown"]
 
 
 class Verdict(Struct, frozen=True):
-    """What a check says: of `n` canaries the mean was `before` when they were frozen and is `after`; their difference
-    with its 95 % interval, and how surprising it is (`p`, two-sided) at which `level`."""
+    """What a check says: when it was made, the mean of its canaries when they were frozen and now, the test, and below
+    which `level` of p a judge is called changed."""
 
     at: float
-    n: int
     before: float
     after: float
-    effect: float
-    low: float | None
-    high: float | None
-    p: float
+    test: Canary
     level: float
 
     @property
     def changed(self) -> bool:
         """Whether the judge is another."""
-        return self.n >= LEAST and self.p < self.level and abs(self.effect) >= SMALLEST
+        return self.test.n >= LEAST and self.test.changed
 
     @property
     def calm(self) -> bool:
         """Whether a change that was found before is over."""
-        return self.p > _CALM or abs(self.effect) < SMALLEST
+        return self.test.p > _CALM or abs(self.test.effect) < SMALLEST
 
 
 def judges(monitor: Monitor) -> tuple[Watch, ...]:
@@ -108,14 +104,9 @@ def verdict(check: CanaryCheck) -> Verdict | None:
 
 @lru_cache(maxsize=1000)
 def _compared(check: CanaryCheck) -> Verdict:
-    moved = [new - frozen for frozen, new in check.pairs]
-    n, level = len(moved), 1.0 / (FALSE_ALARM_DAYS * max(1, check.checks))
-    p = min(1.0, 2.0 * min(sign_flip(moved), sign_flip([-each for each in moved])))
-    before = sum(frozen for frozen, _ in check.pairs) / n
-    after = sum(new for _, new in check.pairs) / n
-    interval = difference(moved).interval
-    low, high = (None, None) if interval is None else (interval.low, interval.high)
-    return Verdict(check.at, n, before, after, after - before, low, high, p, level)
+    before, after = [frozen for frozen, _ in check.pairs], [new for _, new in check.pairs]
+    test = judge_changed(before, after, checks_per_day=check.checks, days=FALSE_ALARM_DAYS)
+    return Verdict(check.at, fmean(before), fmean(after), test, 1.0 / (FALSE_ALARM_DAYS * check.checks))
 
 
 def judged(store: Store, stream: int) -> tuple[bool, Verdict | None]:
@@ -134,7 +125,7 @@ def judge_state(store: Store, stream: Stream, now: float) -> JudgeState:
     changed, last = judged(store, stream.id)
     if changed:
         return "changed"
-    fresh = last is not None and last.n >= LEAST and now - last.at <= FRESH_S
+    fresh = last is not None and last.test.n >= LEAST and now - last.at <= FRESH_S
     return "ok" if fresh else "unknown"
 
 
@@ -164,19 +155,7 @@ def key_of(stream: Stream) -> str:
     return f"{stream.flow}/judge/{stream.scorer}"
 
 
-def judge_alert(
-    store: Store,
-    stream: Stream,
-    now: float,
-    *,
-    before: Alert | None = None,
-    monitor: str = "",
-    severity: Severity = "ticket",
-    owner: str = "",
-    runbook: str = "",
-    link: str = "",
-    to: tuple[str, ...] = (),
-) -> Alert | str:
+def judge_alert(store: Store, stream: Stream, now: float, before: Alert | None = None) -> Alert | str:
     """What there is to say of a stream's judge: an alert that is to be opened or brought up, why the one that is there
     is over, or "" for nothing. It follows from what is stored, so that it does not matter how often it is asked for.
 
@@ -185,45 +164,36 @@ def judge_alert(
         stream: whose judge it is.
         now: the time, in seconds since the epoch.
         before: the newest alert of `key_of(stream)`, resolved or not.
-        monitor: as in `Alert`, and so the rest.
     """
     changed, last = judged(store, stream.id)
-    there = before is not None and before.state != "resolved"
     if not changed or last is None:
-        if not there:
-            return ""
-        if last is not None:
-            return "its canaries score as they did when they were frozen"
-        found = store.canary_set(stream.id)
-        anew = found is not None and before is not None and found.frozen >= before.updated
-        return "its canaries were frozen anew" if anew else ""
+        return "" if before is None or before.state == "resolved" else _over(store, stream, before, last)
     if not last.changed or (before is not None and before.updated >= last.at):
         return ""
-    how = "more strictly" if last.effect < 0 else "more leniently"
-    said = f"the judge of {stream.scorer} changed: it scores {how}, by {abs(last.effect) * 100:.1f} points"
-    checked = f"{last.n} frozen requests, scored again by the same judge: p = {last.p:.2g} (alarm below {last.level:.2g})"
+    test, how = last.test, "more strictly" if last.test.effect < 0 else "more leniently"
     return Alert(
         key=key_of(stream),
         flow=stream.flow,
-        monitor=monitor,
         kind="judge",
         name=stream.scorer,
-        severity=severity,
-        title=said,
+        title=f"the judge of {stream.scorer} changed: it scores {how}, by {abs(test.effect) * 100:.1f} points",
         opened=now,
         updated=now,
         evidence=Evidence(
-            n=last.n,
+            n=test.n,
             before=last.before,
             after=last.after,
-            effect=last.effect,
-            low=last.low,
-            high=last.high,
+            effect=test.effect,
+            low=None if test.interval is None else test.interval.low,
+            high=None if test.interval is None else test.interval.high,
             onset=last.at,
-            note=checked,
+            note=f"the same frozen requests, scored again by the same judge: p = {test.p:.2g}, below {last.level:.2g}",
         ),
-        owner=owner,
-        runbook=runbook,
-        link=link,
-        to=to,
     )
+
+
+def _over(store: Store, stream: Stream, before: Alert, last: Verdict | None) -> str:
+    if last is not None:
+        return "its canaries score as they did when they were frozen" if last.at > before.updated else ""
+    found = store.canary_set(stream.id)
+    return "its canaries were frozen anew" if found is not None and found.frozen >= before.updated else ""

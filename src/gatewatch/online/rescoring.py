@@ -6,7 +6,7 @@ a budget that is used up or a worker that dies puts it off, and says nothing abo
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from gatewatch.core import codec
@@ -32,11 +32,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, HOUR_S
 _TRIES = 2
 _ENOUGH = 0.8
 """The share of a set that has to have a score; those without were asked for in vain, and no outage was to blame."""
+_UNKNOWN = Score(status="scorer_error", cost=Cost(unknown=1))
 _log = logging.getLogger("gatewatch")
-
-
-class _Away(Exception):  # noqa: N818 - says what is the matter
-    """The judge does not answer."""
 
 
 class Rescoring:
@@ -146,53 +143,46 @@ class Rescoring:
         assert self._lease is not None
         canaries, made = self._lease.canaries, self._made
         found: dict[int, float] = {}
+        away: list[str] = []
         places = asyncio.Semaphore(_AT_ONCE)
 
         async def one(canary: Canary) -> None:
             async with places:
-                value = await self._value(canary, watch, made)
+                value = None if away else await self._value(canary, watch, made, away)
             if value is not None:
                 found[canary.seq] = value
 
-        try:
-            if canaries:
-                await one(canaries[0])
-            async with asyncio.TaskGroup() as group:
-                for each in canaries[1:]:
-                    group.create_task(one(each))
-        except* _Away as away:
-            return later(due=self._attempts.clock() + self._pause(), reason=_first(away), scores=made)
-        now = self._attempts.clock()
-        if len(found) < max(_ENOUGH * len(canaries), LEAST):
+        for some in (canaries[:1], canaries[1:]):
+            await asyncio.gather(*map(one, some))
+        now, reason = self._attempts.clock(), "".join(away[:1])
+        if not away and len(found) < max(_ENOUGH * len(canaries), LEAST):
             reason = f"of {len(canaries)} that were scored again only {len(found)} have a score"
+        if reason:
             return later(due=now + self._pause(), reason=reason, scores=made)
         return later(values=found, due=now + EVERY_S, scores=made)
 
-    async def _value(self, canary: Canary, watch: Watch, made: list[Score]) -> float | None:
-        """The new score of a canary, None where the judge has none to give.
-
-        Raises:
-            _Away: the judge does not answer.
-        """
-        trace = codec.decode(canary.body, Trace)
+    async def _value(self, canary: Canary, watch: Watch, made: list[Score], away: list[str]) -> float | None:
+        """The new score of a canary, None where the judge has none to give; it is told to `away` when the judge does
+        not answer."""
+        trace, attempts = codec.decode(canary.body, Trace), self._attempts
         for _ in range(_TRIES):
             noted: list[Trouble] = []
-            troubles.set(noted)  # this task's own, as is the next
-            bypassed.set(True)
-            score = await apply(
-                *(watch.scorer, trace), timeout=self._attempts.timeout, threads=self._attempts.threads, patient=True
-            )
+            kept = troubles.set(noted), bypassed.set(True)
+            made.append(_UNKNOWN)  # as long as nothing is known of what it cost
+            try:
+                score = await apply(
+                    *(watch.scorer, trace), timeout=attempts.timeout, threads=attempts.threads, patient=True
+                )
+            finally:
+                troubles.reset(kept[0])
+                bypassed.reset(kept[1])
+            made.remove(_UNKNOWN)
             made.append(without_unbilled(score, noted))
             if score.status != "scorer_error":
                 return score.value
             for trouble in noted[-1:]:
-                breaker = self._attempts.breakers.get(trouble.model)
+                breaker = attempts.breakers.get(trouble.model)
                 if breaker is not None and breaker.failed(trouble.reason):
-                    raise _Away(f"not scored: {trouble.reason}"[:500])
+                    away.append(f"not scored: {trouble.reason}"[:500])
+                    return None
         return None
-
-
-def _first(group: BaseException) -> str:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return str(group)

@@ -122,7 +122,6 @@ class Worker:
         self.attempts = Attempts(
             store=store, breakers=self.breakers, threads=self.threads, clock=clock, owner=owner, timeout=scorer_timeout
         )
-        self.canaries = Rescoring(store, self.attempts, lease_s=lease_s, wake=lambda: self._wake.set())
         self.versions = dict(versions or {})
         self._find, self._found = find, dict[str, Watch | None]()
         self._watched: dict[int, _Job] = {}  # by work
@@ -130,6 +129,7 @@ class Worker:
         self._waiting: dict[asyncio.Task[Settled], tuple[Leased, _Job]] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
+        self.canaries = Rescoring(store, self.attempts, lease_s=lease_s, wake=self._wake.set)
         self._alone = False
         self._turn = 0
         self._failing = ""

@@ -252,7 +252,7 @@ def _bury_the_dead(db: Database, stream: int, at: int) -> bool:
             "INSERT INTO paid (task, attempt, at, budget, guessed) VALUES (?, ?, ?, ?, ?)",
             *(-stream, attempt, at, budget, guessed),
         )
-    dead = (tries + 1) % _DEATHS == 0
+    dead: bool = (tries + 1) % _DEATHS == 0
     db.execute(
         "UPDATE canary_set SET owner = '', tries = tries + 1, reason = 'its worker died', due = ? WHERE stream = ?",
         *(at + _DAY if dead else at, stream),
@@ -272,8 +272,9 @@ def _pay(db: Database, rescored: Rescored, at: int, *, mine: bool) -> None:
     costs = [each.cost or Cost() for each in rescored.scores]
     paid = sum(nano(cost.amount) for cost in costs)
     budget, guessed = before[0] if before else (budget or rescored.budget, 0)
-    if any(cost.unknown for cost in costs):
-        paid = max(paid, reserved // CAUTION, guessed)
+    unknown = sum(cost.unknown for cost in costs)
+    if unknown:  # each is taken for what one costs on the mean
+        paid = max(paid + reserved // CAUTION // max(1, len(lease.canaries)) * unknown, guessed)
     book(db, budget, paid - guessed)
     spending = Spending()
     for score in rescored.scores:
