@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gatewatch.core import codec
+from gatewatch.core.erasure import Whose
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Trace
 from gatewatch.store import tombstones
@@ -189,7 +190,7 @@ def erase_canaries(db: Database) -> int:
     They are looked through one by one: the request that one is a copy of may be long gone by its age."""
     gone = []
     for stream, seq, body in db.execute("SELECT stream, seq, body FROM canary ORDER BY stream, seq"):
-        whose = tombstones.whose(_trace(body))
+        whose = _whose(body)
         if whose.request_gone(tombstones.buried(db, whose.marks)):
             gone.append((stream, seq))
     for table in ("canary", "canary_check"):
@@ -197,14 +198,16 @@ def erase_canaries(db: Database) -> int:
     return len(gone)
 
 
-def people_of_canaries(db: Database) -> set[str]:
-    """The users, by the names that they are stored under, of whom a request is frozen."""
-    found = {_trace(body).user for (body,) in db.execute("SELECT body FROM canary")}
-    return found - {""}
+def whose_canaries(db: Database) -> list[Whose]:
+    """Whose requests are frozen."""
+    return [_whose(body) for (body,) in db.execute("SELECT body FROM canary")]
 
 
-def _trace(body: bytes) -> Trace:
-    return codec.decode(zlib.decompress(body), Trace)
+def _whose(body: bytes) -> Whose:
+    try:
+        return tombstones.whose(codec.decode(zlib.decompress(body), Trace))
+    except ValueError:  # what cannot be read was not judged either
+        return Whose()
 
 
 def _canaries(db: Database, stream: int) -> tuple[Canary, ...]:
