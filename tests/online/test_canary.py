@@ -29,7 +29,9 @@ def store(tmp_path: Path) -> Store:
     """A store with 80 requests, of which every fourth was judged bad."""
     made = a_store(tmp_path)
     work = planned(made, *(f"r{number}" for number in range(80)))
-    made.settle([Settled(each.task, each.attempt, judged(float(each.row.seq % 4 > 0))) for each in lease(made, work)], NOW)
+    made.settle(
+        [Settled(each.task, each.attempt, judged(float(each.row.seq % 4 > 0))) for each in lease(made, work)], NOW
+    )
     return made
 
 

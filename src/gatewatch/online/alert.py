@@ -10,7 +10,7 @@ from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import Found
 from gatewatch.online.detect import Finding, Probe
 
-CHECKING = "the judge is being checked"
+CHECKING, CHANGED = "the judge is being checked", "the judge changed"
 LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2
 _EVERY = "of all flows"
 _MANY = 10
@@ -144,6 +144,12 @@ def budget(alarming: Alarming, spent: float, limit: float, now: float) -> Alert:
     """Word that a day's budget for judges is spent."""
     title = f"the day's budget of {alarming.monitor} is spent: ${spent:.2f} of ${limit:.2f}; rates are lowered"
     return _plain(alarming, "budget", alarming.monitor, title, now, severity="info")
+
+
+def owned(found: Alert, alarming: Alarming) -> Alert:
+    """An alert that no rule is about, with whom it goes to."""
+    rule = rule_of(alarming, found.name)
+    return replace(found, monitor=alarming.monitor, owner=rule.owner, runbook=rule.runbook, link=rule.link, to=rule.to)
 
 
 def _plain(

@@ -4,9 +4,8 @@ It keeps nothing in memory that a later step needs: any number of workers may st
 store as it was before its step, or as it is after it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from gatewatch.core.rates import Epoch
@@ -14,6 +13,8 @@ from gatewatch.core.watch import RATES, SIGNALS, Alert, Marker, components_of
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
+from gatewatch.online.canary import freeze, judge_alert, judge_state, unchecked, want_check
+from gatewatch.online.canary import key_of as judge_key
 from gatewatch.online.detect import (
     Finding,
     Fold,
@@ -26,7 +27,7 @@ from gatewatch.online.detect import (
     state_of,
 )
 from gatewatch.online.listen import entries as listened
-from gatewatch.online.listen import signals
+from gatewatch.online.listen import place_of, signals
 from gatewatch.online.monitor import DAY_S, Monitor
 from gatewatch.online.sample import budget_name
 from gatewatch.store.base import Store
@@ -37,14 +38,7 @@ AT_ONCE = 2000
 _RECALLED = 5000
 _SPENT = 0.98
 _FAILS = 0.5
-
-
-class Judges(Struct, frozen=True):
-    """What is known of a judge: whether it has changed ("ok", "changed", "unknown"), and how to have it checked."""
-
-    state: Callable[[Stream, float], str] = lambda _, __: "ok"
-    check: Callable[[Stream, float], None] = lambda _, __: None
-    patience_s: float = 3600.0
+_PATIENCE_S = 3600.0
 
 
 class Watcher:
@@ -54,7 +48,6 @@ class Watcher:
         store: where everything is.
         monitors: what is watched, and `alarming` what is to be said of it, in the same order.
         keep_s: for how long entries are kept, so that a rule can be tried on them.
-        judges: what is known of judges.
     """
 
     def __init__(
@@ -64,9 +57,8 @@ class Watcher:
         alarming: Sequence[Alarming],
         *,
         keep_s: float = 90 * DAY_S,
-        judges: Judges | None = None,
     ) -> None:
-        self.store, self.keep_s, self.judges = store, keep_s, judges or Judges()
+        self.store, self.keep_s = store, keep_s
         self.monitors = {each.flow: each for each in monitors}
         self.alarming = {each.flow: each for each in alarming}
         self._seen: dict[str, set[str]] = {}
@@ -131,6 +123,8 @@ class Watcher:
     def _fold(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
         for stream, plan in self.plans(works).values():
             state, folded, told = self._begin(made, stream, plan)
+            if stream.source == "judge":
+                self._judge(made, stream, state, now)
             entries = self.store.entries(stream.id, folded, AT_ONCE)
             if not entries and (state.anchor, folded) == (state_of(stream.state).anchor, stream.folded):
                 continue
@@ -198,12 +192,13 @@ class Watcher:
         if state.began and now < until and raised.kind not in ("ceiling", "never"):
             return replace(raised, quiet="the monitor is new and only observes")
         if raised.kind == "quality" and stream.source == "judge":
-            judge = self.judges.state(stream, now)
+            judge = judge_state(self.store, stream, now)
             if judge == "changed":
-                return replace(raised, quiet="the judge changed")
-            if judge == "unknown":
-                self.judges.check(stream, now)
+                return replace(raised, quiet=alert.CHANGED)
+            if judge == "unknown" and want_check(self.store, stream, now):
                 return replace(raised, quiet=alert.CHECKING)
+            if judge == "unknown":
+                return _noted(raised, unchecked(self.store, stream))
         return raised
 
     # What is new
@@ -216,12 +211,15 @@ class Watcher:
         settled: Mapping[str, float],
         now: float,
     ) -> None:
-        def epochs(work: int, first: int, last: int) -> Sequence[Epoch]:
-            if (work, first) not in known:
-                known[work, first] = self.store.epochs(work, first, last)
-            return known[work, first]
+        turns = [each.turn for each in unheard.fresh] + [each.turns[0] for each in unheard.settled]
+        known: dict[int, Sequence[Epoch]] = {}
 
-        known: dict[tuple[int, int], Sequence[Epoch]] = {}
+        def epochs(work: Work) -> Sequence[Epoch]:
+            if work.id not in known:
+                places = [place_of(turn, work) for turn in turns]
+                known[work.id] = self.store.epochs(work.id, min(places), max(places))
+            return known[work.id]
+
         streams: dict[tuple[str, str, str], int] = {}
 
         def stream(flow: str, scorer: str, fingerprint: str, source: object) -> int:
@@ -244,10 +242,11 @@ class Watcher:
             work = works.get(each.work)
             if work is not None and each.value is not None and each.value < _FAILS:
                 failed.setdefault((work.flow, work.scorer), []).append(each.turn.id)
-        for each in unheard.settled:
-            for name, value in zip(SIGNALS, signals(each.turns), strict=True):
+        for conversation in unheard.settled:
+            first = conversation.turns[0]
+            for name, value in zip(SIGNALS, signals(conversation.turns), strict=True):
                 if name in RATES and value:
-                    failed.setdefault((each.turns[0].flow, name), []).append(each.turns[0].id)
+                    failed.setdefault((first.flow, name), []).append(first.id)
         for (flow, name), traces in failed.items():
             alarming = self.alarming.get(flow)
             rule = None if alarming is None else alarming.rules.get(name)
@@ -309,22 +308,33 @@ class Watcher:
             elif key not in made.open:
                 made.raise_(alert.budget(alarming, spent, monitor.budget, now))
 
+    def _judge(self, made: "_Made", stream: Stream, state: State, now: float) -> None:
+        """Freeze what a judge is to be checked with, say whether it changed, and tell of what waited for a check."""
+        frozen = self.store.canary_set(stream.id)
+        if state.learnt and (frozen is None or frozen.frozen < state.since):
+            freeze(self.store, stream, now, anew=frozen is not None)
+        found = judge_alert(self.store, stream, now, made.open.get(judge_key(stream)))
+        if isinstance(found, Alert):
+            alarming = self.alarming[stream.flow]
+            made.raise_(alert.owned(found, alarming))
+        elif found:
+            made.resolve(judge_key(stream), found)
+        waiting = made.open.get(alert.key_of(stream.flow, "quality", stream.scorer))
+        if waiting is None or waiting.quiet != alert.CHECKING or waiting.key in made.alerts:
+            return
+        judge = judge_state(self.store, stream, now)
+        if judge == "changed":
+            made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now))
+        elif judge == "ok":
+            made.raise_(replace(waiting, quiet="", updated=now))
+        elif now - waiting.updated > _PATIENCE_S:
+            made.raise_(_noted(replace(waiting, quiet="", updated=now), unchecked(self.store, stream)))
+
     def _wake(self, made: "_Made", now: float) -> None:
-        """Tell of what waited for a look at the judge; open again what was put off until now."""
-        streams = {(each.flow, each.scorer): each for each in self.store.streams() if each.source == "judge"}
+        """Open again what was put off until now."""
         for each in made.open.values():
             if each.state == "snoozed" and each.until is not None and each.until <= now:
                 self.store.turn_alert(each.id, "open", who="", reason="the time is over", now=now)
-            stream = streams.get((each.flow, each.name))
-            if each.quiet != alert.CHECKING or stream is None or each.key in made.alerts:
-                continue
-            judge = self.judges.state(stream, now)
-            if judge == "changed":
-                made.raise_(replace(each, quiet="the judge changed", updated=now))
-            elif judge == "ok" or now - each.opened > self.judges.patience_s:
-                note = "" if judge == "ok" else "the judge could not be checked"
-                evidence = replace(each.evidence, note=" \u00b7 ".join(filter(None, (each.evidence.note, note))))
-                made.raise_(replace(each, quiet="", evidence=evidence, updated=now))
 
 
 class _Made:
@@ -350,6 +360,11 @@ class _Made:
         self.alerts.pop(key, None)
         if key in self.open:
             self.resolved[key] = reason
+
+
+def _noted(raised: Alert, note: str) -> Alert:
+    evidence = replace(raised.evidence, note="; ".join(filter(None, (raised.evidence.note, note))))
+    return replace(raised, evidence=evidence)
 
 
 def _plan(alarming: Alarming, probes: tuple[Probe, ...], *, of_signals: bool = False) -> Plan:

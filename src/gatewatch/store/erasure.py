@@ -162,7 +162,9 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
     every = [Subject("user", found)] if found else []
     everywhere = {name for _, name in sessions if mark_of("session", name) in marks}
     every += [Subject("session", (name,)) for name in sorted(everywhere)]
-    every += [Subject("session", (name,), flow) for flow, name in sorted(sessions) if mark_of("session", flow, name) in marks]
+    every += [
+        Subject("session", (name,), flow) for flow, name in sorted(sessions) if mark_of("session", flow, name) in marks
+    ]
     return every
 
 
