@@ -23,6 +23,7 @@ from gatewatch.store import (
     uploads,
 )
 from gatewatch.store.backfill import SQLFilling
+from gatewatch.store.canary import SQLCanaries
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
@@ -54,9 +55,10 @@ from gatewatch.store.rows import (
 from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 from gatewatch.store.waiting import ROOM
+from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling):
+class SQLStore(SQLFilling, SQLWatching, SQLCanaries):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
