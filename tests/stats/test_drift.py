@@ -97,6 +97,7 @@ def test_a_reference_knows_what_it_was_made_of() -> None:
     assert reference.tolerance == pytest.approx(1.5 * reference.sd / 104**0.5)
     assert Reference.of([("a", 0.5)] * 9).tolerance == 0.01
     assert Reference.of([("a", 0.5)] * 9, tolerance=0.0).tolerance == 0.0
+    assert Reference.of_sums(reference.strata) == reference
     assert Reference.of([]).n == 0 and not Reference.of([]).knows("")
 
 
@@ -161,6 +162,9 @@ def test_an_effect_is_the_difference_within_strata() -> None:
     fell = effect([("a", 0.6)] * 10 + [("b", 0.0)] * 10, reference)
     assert fell.effect == pytest.approx(-0.2) and fell.interval is not None
     assert fell.interval.low < -0.2 < fell.interval.high < 0, "values that do not vary are no certainty"
+    chosen = effect([("a", 0.6)] * 10 + [("b", 0.0)] * 10, reference, chosen=True)
+    assert chosen.effect == fell.effect and chosen.interval is not None
+    assert chosen.interval.high - chosen.interval.low == pytest.approx(1.5 * (fell.interval.high - fell.interval.low))
     assert effect([("new", 0.5)], reference) == Change(0) and effect([("new", 0.5)], reference).effect is None
     assert effect([("a", 0.5)], reference).interval is None
 

@@ -27,13 +27,15 @@ KNOWN = 5
 LEAST_TOLERANCE = 0.01
 LEAST_THRESHOLD = 1_000.0
 FEWEST_AFTER = 5
-"""A change is looked for no later than so many values before the last: fewer say nothing of a mean."""
+AS_EXPECTED = 10
+"""A change begins at 5 values before the last or earlier, and so many as expected are counted with those after it."""
 
 _MOST = 0.95  # of the wealth at stake: a value of 1 leaves a twentieth
 _ERRORS = 1.5  # standard errors of the reference's mean that are no drop
 _OWN_ERRORS = 0.5
 _CAP = 1e100
 _QUIET = 300
+_CHOSEN = 1.5
 
 
 class Reference(Struct, frozen=True):
@@ -68,6 +70,11 @@ class Reference(Struct, frozen=True):
         for stratum, each in sorted(kept.items()):
             mean = fsum(each) / len(each)
             strata[stratum] = (len(each), mean, fsum((value - mean) ** 2 for value in each))
+        return cls.of_sums(strata, tolerance=tolerance)
+
+    @classmethod
+    def of_sums(cls, strata: dict[str, tuple[int, float, float]], *, tolerance: float | None = None) -> "Reference":
+        """As `of`, from each stratum's count, mean and sum of squared deviations."""
         plain = cls(strata, LEAST_TOLERANCE if tolerance is None else tolerance)
         if tolerance is not None or not plain.n:
             return plain
@@ -249,8 +256,9 @@ def onset(values: Sequence[tuple[str, float]], reference: Reference) -> int:
     """The place in (stratum, value) at which a fall most likely began, once an alarm says that there is one.
 
     It is where a mean that changes once, from what was expected by any amount, fits best: the sum from there to the end
-    of what is missing, squared, over how many they are, is the largest. No later than 5 known values before the end;
-    the end itself, if nothing is missing from any place on.
+    of what is missing, squared, over how many they are, is the largest. So that a few bad values at the end are not
+    taken for all of it, 10 as expected are counted with them, and it is no later than 5 known values before the end. It
+    is the end itself if nothing is missing from any place on.
 
     Source: Hinkley (1970), "Inference about the change-point in a sequence of random variables".
     """
@@ -262,20 +270,21 @@ def onset(values: Sequence[tuple[str, float]], reference: Reference) -> int:
             continue
         missing += expected[stratum] - value
         count += 1
-        if count >= FEWEST_AFTER and missing > 0.0 and missing * missing / count > best:
-            best, place = missing * missing / count, index
+        fit = missing * missing / (count + AS_EXPECTED)
+        if count >= FEWEST_AFTER and missing > 0.0 and fit > best:
+            best, place = fit, index
     return place
 
 
-def effect(values: Iterable[tuple[str, float]], reference: Reference) -> Change:
+def effect(values: Iterable[tuple[str, float]], reference: Reference, *, chosen: bool = False) -> Change:
     """How much values differ from what their strata were like; those of unknown strata are left out.
-
-    Of values after an onset that was found in them the difference is too large and its interval too narrow, since they
-    were chosen by it: by how much, the tests of it measure. Values that come after the alarm are free of that.
 
     Args:
         values: (stratum, value in 0..1).
         reference: what was before. What it does not know of its own means is in the interval.
+        chosen: the values are those from an `onset` to an alarm. They were chosen for being low: their interval would
+            cover in 78 to 95 of 100, and is made half as wide again; the effect is too large by a tenth to a third
+            (of drops by which an alarm is rare, by twice). Values that came after the alarm are free of that.
 
     Source: Student's t with n - 1 degrees of freedom on the deviations from the strata's means. Deviations that do not
     vary are taken to vary as the reference did: they are no certainty.
@@ -299,7 +308,7 @@ def effect(values: Iterable[tuple[str, float]], reference: Reference) -> Change:
         variance += reference.sd**2 * fsum(
             (count / n) ** 2 / reference.strata[name][0] for name, count in counts.items()
         )
-    half = -t_quantile(0.025, n - 1) * sqrt(variance)
+    half = -t_quantile(0.025, n - 1) * sqrt(variance) * (_CHOSEN if chosen else 1.0)
     change = after - before
     return Change(n, before, after, Interval(max(-1.0, change - half), min(1.0, change + half), "t"))
 
