@@ -144,17 +144,18 @@ def _enter(db: Database, stream: int, every: dict[int, Entry]) -> None:
 # Erasing
 
 
-def leave(db: Database, seqs: Iterable[int]) -> int:
+def leave(db: Database, seqs: Iterable[int]) -> None:
     """Take conversations out of every stream, by their first requests, within the caller's transaction; their streams
-    are to be folded anew. What a monitor has read until now is out of date."""
-    gone = db.among("DELETE FROM entry WHERE seq IN {} RETURNING stream", seqs)
+    are to be folded anew. What a monitor has read until now is out of date, and so is what it was to hear of them."""
+    every = list(seqs)
+    gone = db.among("DELETE FROM entry WHERE seq IN {} RETURNING stream", every)
+    db.among("DELETE FROM fresh WHERE seq IN {}", every)
     db.among("UPDATE stream SET folded = base_at, state = base WHERE id IN {}", {stream for (stream,) in gone})
     db.execute("UPDATE meta SET value = value + 1 WHERE key = 'steps'")
-    return len(gone)
 
 
 def forget(db: Database, seqs: Sequence[int]) -> int:
-    """Let go of what monitors keep of some requests, within the caller's transaction; says how many canaries that was."""
+    """Let go of what monitors keep of some requests, within the caller's transaction; says of how many canaries."""
     leave(db, seqs)
     db.among("DELETE FROM canary_check WHERE seq IN {}", seqs)
     return len(db.among("DELETE FROM canary WHERE seq IN {} RETURNING seq", seqs))
