@@ -26,6 +26,7 @@ from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
 from gatewatch.online.outage import Breaker
+from gatewatch.online.rescoring import Rescoring
 from gatewatch.online.sample import Planner, cost_of, work_of
 from gatewatch.online.sessions import told_by
 from gatewatch.store.base import Store
@@ -128,6 +129,7 @@ class Worker:
         self._waiting: dict[asyncio.Task[Settled], tuple[Leased, _Job]] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
+        self.canaries = Rescoring(store, self.attempts, lease_s=lease_s, wake=self._wake.set)
         self._alone = False
         self._turn = 0
         self._failing = ""
@@ -157,7 +159,7 @@ class Worker:
                     raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
                 if done.put_off:  # it may be due again in a moment
                     patience = _IDLE_ROUNDS
-                if once and done == Done() and not self._waiting and not self._untidy:
+                if once and done == Done() and not (self._waiting or self._untidy or self.canaries.busy):
                     if not patience:
                         break
                     patience -= 1
@@ -183,6 +185,7 @@ class Worker:
         total += Done(planned=self._plan(now) + self._fill(now))
         self._lease(now)
         total += self._settle(now)
+        self.canaries.step(self.monitors, now)
         if abs(now - self._beat) >= _BEAT_S:
             self._beat = now
             self.store.heartbeat(self.owner, now, self._note(), self.versions)
@@ -367,6 +370,7 @@ class Worker:
         if self._waiting:
             await asyncio.wait(list(self._waiting), timeout=1.0)
         try:
+            await self.canaries.close(self.attempts.timeout)
             return self._settle(self.clock())
         except StoreError as error:  # another worker does it again when the leases have run out
             self._store_fails(error)

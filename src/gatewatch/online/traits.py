@@ -1,0 +1,51 @@
+"""Traits of a request's input, by which a change of the traffic's mix is told from one of quality.
+
+Each is one of few words, so that they can be counted: the language, a class of length, what was retrieved.
+"""
+
+from bisect import bisect
+from functools import lru_cache
+
+from gatewatch.core.trace import Trace
+from gatewatch.scorers.language import language_of, words
+
+_LENGTHS = (64, 256, 1024, 4096, 16_384)
+_NAMES = ("under 64", "64 to 255", "256 to 1,023", "1,024 to 4,095", "4,096 to 16,383", "16,384 and more")
+_LONGEST = 80
+
+
+def traits(trace: Trace) -> dict[str, str]:
+    """The traits of a request, by name: `language` (where the extra `language` is there), `length` in characters,
+    `document` (the first that was retrieved, by its id) and `knowledge_base` (its version)."""
+    found = {}
+    text = words(trace.input)
+    if text:
+        found["length"] = _NAMES[bisect(_LENGTHS, len(text))]
+        if (spoken := _language(text)) != "unknown":
+            found["language"] = spoken
+    if document := _document(trace):
+        found["document"] = document[:_LONGEST]
+    if version := trace.versions.get("knowledge_base"):
+        found["knowledge_base"] = version[:_LONGEST]
+    return found
+
+
+def _language(text: str) -> str:
+    return language_of(text) if _can_tell() else "unknown"
+
+
+@lru_cache(maxsize=1)
+def _can_tell() -> bool:
+    try:
+        language_of("which language is this?")
+    except ValueError:  # the extra is not there
+        return False
+    return True
+
+
+def _document(trace: Trace) -> str:
+    context = trace.context
+    if not isinstance(context, tuple) or not context or not isinstance(context[0], dict):
+        return ""
+    named = context[0].get("id")
+    return named if isinstance(named, str) else ""
