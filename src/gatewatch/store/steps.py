@@ -248,8 +248,8 @@ ALTER TABLE series_by_version RENAME TO series;
 
 CREATE TABLE stream (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, fingerprint TEXT NOT NULL, source TEXT NOT NULL,
-    last BIGINT NOT NULL, state BLOB NOT NULL, folded BIGINT NOT NULL, base BLOB NOT NULL, base_at BIGINT NOT NULL,
-    UNIQUE (flow, scorer, fingerprint, source)
+    last BIGINT NOT NULL, state BLOB NOT NULL, folded BIGINT NOT NULL, told BIGINT NOT NULL, base BLOB NOT NULL,
+    base_at BIGINT NOT NULL, UNIQUE (flow, scorer, fingerprint, source)
 );
 CREATE TABLE entry (
     stream BIGINT NOT NULL, number BIGINT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, slice TEXT NOT NULL,
