@@ -147,8 +147,8 @@ class Watcher:
             made.bases.append((stream.id, folded, state.encoded()))
             return state, folded, folded
         if state.digest and state.digest != plan.digest:  # other rules: what was learnt is folded by these
-            return state_of(stream.base), stream.base_at, folded
-        return state, folded, folded
+            return state_of(stream.base), stream.base_at, stream.told
+        return state, folded, stream.told
 
     def _let_go(self, made: "_Made", stream: Stream, plan: Plan, through: int, now: float) -> None:
         """Move the base over entries that are too old to be kept."""
