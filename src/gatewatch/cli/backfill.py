@@ -206,22 +206,6 @@ def _share(text: str) -> float:
     raise ValueError(f"expected a share above 0 and at most 1, such as 0.5 or 50%, got {text!r}")
 
 
-def _moment(text: str, now: float) -> float:
-    """A time, from how long ago it is or from a date (UTC unless it says otherwise)."""
-    from datetime import UTC, datetime
-
-    from gatewatch.config.units import seconds
-
-    with suppress(ValueError):
-        return now - seconds(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        what = f'expected how long ago, such as "30d", or a date such as "2026-11-01", got {text!r}'
-        raise ValueError(what) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def _begin(store: "Store", asked: "Asked", most: float | None, now: float) -> "Backfill":
     scorer = asked.scorer
     work = store.work(asked.flow, scorer.name, scorer.fingerprint, scorer.source)
