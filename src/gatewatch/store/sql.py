@@ -54,9 +54,10 @@ from gatewatch.store.rows import (
 from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 from gatewatch.store.waiting import ROOM
+from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling):
+class SQLStore(SQLFilling, SQLWatching):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
