@@ -134,9 +134,10 @@ def test(*, channel: str, as_json: bool) -> int:
     from gatewatch.online import channels as naming
 
     project = Project.open()
-    wires, every = channels(project), list(dict.fromkeys(project.settings.alerts.to))
-    for each in alarming(project):
-        every += [to for rule in (each, *each.rules.values()) for to in rule.to if to not in every]
+    wires, monitors = channels(project), alarming(project)
+    named = [project.settings.alerts.to, *(each.to for each in monitors)]
+    named += [rule.to for each in monitors for rule in each.rules.values()]
+    every = list(dict.fromkeys(to for some in named for to in some))
     if channel:
         try:
             naming.channel(channel)
@@ -186,8 +187,8 @@ def undelivered(*, as_json: bool) -> None:
         click.echo("everything was delivered")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("alert", "event", "to", "tries", "why not"):
-        table.add_column(heading, justify="right" if heading in ("alert", "tries") else "left", overflow="fold")
+    for heading in ("alert", "event", "to", "taken up", "why not"):
+        table.add_column(heading, justify="right" if heading in ("alert", "taken up") else "left", overflow="fold")
     for each, reason in found:
         cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
         table.add_row(*(Text(shown(cell)) for cell in cells))
@@ -230,13 +231,14 @@ def _print_line(alert: "Alert", now: float) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import GLYPHS, change
 
     out = console(100)
     where = f"{alert.flow}: " if alert.flow else ""
     line = Text(f"{GLYPHS[alert.severity]} {alert.severity:<6}", _STYLES[alert.severity])
     line.append(f" {alert.id}  ", "default not bold")
-    line.append(shown(f"{where}{alert.title}"), "dim" if alert.quiet else "default not bold")
+    line.append(clean(f"{where}{alert.title}"), "dim" if alert.quiet else "default not bold")
     out.print(line)
     until = f" for {_ago(alert.until - now)} more" if alert.state == "snoozed" and alert.until else ""
     parts = [
@@ -246,7 +248,7 @@ def _print_line(alert: "Alert", now: float) -> None:
         f"not told: {alert.quiet}" if alert.quiet else "",
         alert.owner,
     ]
-    out.print(Padding(Text(shown(" · ".join(filter(None, parts))), "dim"), (0, 0, 0, 9)))
+    out.print(Padding(Text(clean(" · ".join(filter(None, parts))), "dim"), (0, 0, 0, 9)))
 
 
 def _ago(length: float) -> str:

@@ -70,6 +70,7 @@ def start(
     and the exit code is 2.
     """
     from gatewatch.config.backfills import asked, foresee, under_way
+    from gatewatch.config.units import moment
     from gatewatch.core.clock import wall
     from gatewatch.core.money import parse_budget
     from gatewatch.core.rates import Rule
@@ -77,8 +78,8 @@ def start(
     now = wall()
     most = _read("--budget", parse_budget, budget) if budget else None
     share = _read("--sample", _share, sample)
-    first = _read("--since", _moment, since, now)
-    last = _read("--until", _moment, until, now) if until else now
+    first = _read("--since", moment, since, now)
+    last = _read("--until", moment, until, now) if until else now
     with only_json(as_json), _opened() as (project, store):
         rule = Rule(share, slice=part, variant=variant, tag=tag)
         wanted = asked(
