@@ -327,7 +327,7 @@ def test_a_flow_with_a_great_backlog_does_not_starve_another(tmp_path: Path) -> 
     worker = living.worker(great, small)
 
     async def taken() -> list[str]:
-        worker._step()
+        worker._step(hurry=False)
         found = [leased.row.flow for leased, _ in worker._waiting.values()]
         await worker._drained()
         return found
