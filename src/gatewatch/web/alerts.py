@@ -143,7 +143,7 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
     @routes.post("/marks", status_code=201, openapi_extra=_described(Marked), responses=refusals("408", "413", "415"))
     async def mark(request: Request) -> Response:
         """Note that something was changed, such as a deploy. To have what comes after accepted takes a reviewer."""
-        store, visitor = await desk.enter(request, "ingest")
+        store, visitor = await desk.enter(request, "push")
         asked, now = await desk.body(request, visitor, Marked), wall()
         if asked.accepted:
             await desk.enter(request, "review")
