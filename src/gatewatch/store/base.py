@@ -10,10 +10,11 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.audit import Audited
+from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
-    Audited,
     Counts,
     Expired,
     KeptScore,
@@ -40,7 +41,7 @@ from gatewatch.store.waiting import Waiting
 from gatewatch.store.watching import Watching
 
 
-class Store(Filling, Uploading, Waiting, Watching, Protocol):
+class Store(Filling, Uploading, Waiting, Watching, Canaries, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

@@ -22,12 +22,13 @@ from gatewatch.store import (
     tombstones,
     uploads,
 )
+from gatewatch.store.audit import Audited
 from gatewatch.store.backfill import SQLFilling
+from gatewatch.store.canary import SQLCanaries
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
     Arrivals,
-    Audited,
     Counts,
     Expired,
     Gathered,
@@ -57,7 +58,7 @@ from gatewatch.store.waiting import ROOM
 from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling, SQLWatching):
+class SQLStore(SQLFilling, SQLWatching, SQLCanaries):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
