@@ -26,7 +26,7 @@ def entries(random: Random, number: int, begin: float, spread: float) -> list[En
     """Conversations with a score, evenly over some seconds."""
     return [
         Entry(
-            0,
+            place + 1,
             place + 1,
             begin + place * spread / number,
             SLICES[place % 3],

@@ -15,7 +15,7 @@ from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
 from gatewatch.online.mix import Mix, MixState
 from gatewatch.online.monitor import DAY_S
 from gatewatch.online.recent import Recent
-from gatewatch.stats.drift import LEAST_TOLERANCE, Detector, Reference, threshold
+from gatewatch.stats.drift import LEAST_THRESHOLD, LEAST_TOLERANCE, Detector, Reference
 from gatewatch.stats.drift import State as Wealth
 from gatewatch.store.bins import bin_of, quantile, seconds_of
 from gatewatch.store.watching import Entry
@@ -29,7 +29,6 @@ _CAPPED = 3.0  # times the 99th percentile
 OVER = 10.0
 """How many times a ceiling of a mean amount is as bad as can be."""
 _FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times the time asked for is over
-_BACK = 100.0
 _MOST_STRATA, _REST = 200, "(other)"
 
 
@@ -169,7 +168,7 @@ class Fold:
         self._detectors.append((probe, key, detector, reference, measured, state.recent.setdefault(key, Recent())))
         if key in state.fallen:
             fallen = state.fallen[key]
-            self._back[key] = Detector(reference.flipped(fallen.drop), threshold=_BACK, state=fallen.back)
+            self._back[key] = Detector(reference.flipped(fallen.drop), threshold=LEAST_THRESHOLD, state=fallen.back)
 
     def take(self, entry: Entry) -> list[Finding]:
         """Take the next entry, and give what it shows."""
@@ -182,13 +181,12 @@ class Fold:
         if state.n == 1:
             state.began = at
         state.newest = max(state.newest, at)
-        elapsed = max(1.0, (state.newest - state.began) / DAY_S)
-        limit = threshold(self.plan.days, per_day=state.n / elapsed, monitors=self.plan.detectors)
+        limit = self._threshold()
         for probe, key, detector, reference, measured, recent in self._detectors:
             value = values[probe.place]
             if value is None:
                 continue
-            x = _good(probe, value, measured)
+            x = value if probe.measure == "score" else _good(probe, value, measured)
             detector.threshold = limit
             alarm = detector.update(stratum, x)
             if not reference.knows(stratum):
@@ -200,7 +198,7 @@ class Fold:
                 found.append(Finding("fell", probe.name, number, at, probe, n, drop, began))
                 detector.restart()
                 state.fallen[key] = Fallen(drop, Wealth())
-                self._back[key] = Detector(reference.flipped(drop), threshold=_BACK)
+                self._back[key] = Detector(reference.flipped(drop), threshold=LEAST_THRESHOLD)
             elif key in self._back and self._back[key].update(stratum, 1.0 - x):
                 del self._back[key], state.fallen[key]
                 found.append(Finding("back", probe.name, number, at, probe))
@@ -214,6 +212,13 @@ class Fold:
             for what, name, told in self._mix.take(at, stratum, traits, learning=state.learnt in (0, number)):
                 found.append(Finding(what, name, number, at, told=told))
         return found
+
+    def _threshold(self) -> float:
+        """By how many conversations a day there were so far, of a day at least."""
+        state, plan = self._state, self.plan
+        elapsed = state.newest - state.began
+        per_day = state.n if elapsed <= DAY_S else state.n * DAY_S / elapsed
+        return max(LEAST_THRESHOLD, plan.days * per_day * plan.detectors)
 
     def _learn(self, entry: Entry) -> None:
         state = self._state

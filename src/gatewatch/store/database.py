@@ -127,6 +127,8 @@ def escaped(text: str) -> str:
 
 def unescaped(data: bytes) -> str:
     """The text that was kept so."""
+    if not data:  # as many columns are, of which many are read at once
+        return ""
     text = data.decode()
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if _ESCAPE in text else text
 

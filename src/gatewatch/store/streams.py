@@ -19,6 +19,7 @@ from gatewatch.store.watching import Entry, Stream, WatchStep
 _STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at, told FROM stream"
 _ENTRY = "SELECT number, seq, at, slice, variant, version, sampled, measures, traits FROM entry WHERE stream = ?"
 _NAN = float("nan")
+_ONE = Packing("<d")
 
 
 def stream(db: Database, flow: str, scorer: str, fingerprint: str, source: Source | Literal[""]) -> Stream:
@@ -58,7 +59,14 @@ def entered(db: Database, stream: int, since: float, until: float) -> list[Entry
 def _entries(rows: Iterable[tuple[Any, ...]]) -> list[Entry]:
     return [
         Entry(
-            *(number, seq, at / MICRO, slice_, variant, version, sampled != 0, _unpacked(measures)),
+            number,
+            seq,
+            at / MICRO,
+            slice_,
+            variant,
+            version,
+            sampled != 0,
+            _unpacked(measures),
             traits_of(traits) if traits else {},
         )
         for number, seq, at, slice_, variant, version, sampled, measures, traits in rows
@@ -75,6 +83,9 @@ def _packed(values: Sequence[float | None]) -> bytes:
 
 
 def _unpacked(data: bytes) -> tuple[float | None, ...]:
+    if len(data) == _ONE.size:
+        found = _ONE.unpack(data)
+        return found if found[0] == found[0] else (None,)
     found = _packing(len(data) // 8).unpack(data)
     return tuple([None if value != value else value for value in found])  # noqa: PLR0124 - NaN
 
