@@ -58,7 +58,7 @@ class Verdict(Struct, frozen=True):
 
 def judges(monitor: Monitor) -> tuple[Watch, ...]:
     """The scorers of a monitor that can have canaries: they ask a model, of one request."""
-    return tuple(each for each in monitor.watches if each.scorer.models and not each.of_session)
+    return tuple(each for each in monitor.watches if not no_canaries(each))
 
 
 def no_canaries(watch: Watch) -> str:

@@ -71,12 +71,14 @@ class Rescoring:
             self._looked = now
             self._begin(monitors, now)
 
-    async def close(self, timeout: float) -> None:
-        """Wait for the set that is being scored, for so many seconds, and give back what is not done by then."""
+    async def close(self, until: float) -> None:
+        """Wait for the set that is being scored, until a time of the loop's, and give back what is not done by then."""
         if self._at_work is not None:
-            await asyncio.wait([self._at_work], timeout=timeout)
-            self._at_work.cancel()
-            await asyncio.wait([self._at_work], timeout=1.0)
+            await asyncio.wait([self._at_work], timeout=max(0.0, until - asyncio.get_running_loop().time()))
+            if self._at_work is not None:
+                self._at_work.cancel()
+                await asyncio.wait([self._at_work], timeout=1.0)
+            await asyncio.sleep(0)  # its end is told
         self._keep(self._attempts.clock())
 
     def _keep(self, now: float) -> None:
@@ -164,7 +166,11 @@ class Rescoring:
     async def _value(self, canary: Canary, watch: Watch, made: list[Score], away: list[str]) -> float | None:
         """The new score of a canary, None where the judge has none to give; it is told to `away` when the judge does
         not answer."""
-        trace, attempts = codec.decode(canary.body, Trace), self._attempts
+        attempts = self._attempts
+        try:
+            trace = codec.decode(canary.body, Trace)
+        except ValueError:
+            return None
         for _ in range(_TRIES):
             noted: list[Trouble] = []
             kept = troubles.set(noted), bypassed.set(True)

@@ -363,6 +363,7 @@ class Worker:
 
     async def _drained(self) -> Done:
         """Wait for what is under way, for as long as a scorer may take; what is not done by then goes back."""
+        until = asyncio.get_running_loop().time() + self.attempts.timeout
         if self._waiting:
             await asyncio.wait(list(self._waiting), timeout=self.attempts.timeout)
         for task in list(self._waiting):
@@ -370,8 +371,9 @@ class Worker:
         if self._waiting:
             await asyncio.wait(list(self._waiting), timeout=1.0)
         try:
-            await self.canaries.close(self.attempts.timeout)
-            return self._settle(self.clock())
+            done = self._settle(self.clock())
+            await self.canaries.close(until)
+            return done
         except StoreError as error:  # another worker does it again when the leases have run out
             self._store_fails(error)
             return Done()
