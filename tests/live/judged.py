@@ -81,7 +81,7 @@ class Judged:
     def tell(self) -> list[Alert]:
         """What a monitor's step does of judges: it keeps what there is to say."""
         stream = self.stream()
-        there = self.store.alerts(every=True)
+        there = self.store.alerts()
         found = judge_alert(self.store, stream, self.now, there[0] if there else None)
         alerts = [found] if isinstance(found, Alert) else []
         over = [(there[0].key, found)] if isinstance(found, str) and found else []

@@ -138,3 +138,63 @@ def test_recorded_judges_swapped_under_the_same_name(tmp_path: Path) -> None:
         assert judged.state() == "changed"
         (alert,) = judged.tell()
         assert alert.kind == "judge" and -0.12 < (alert.evidence.effect or 0) < -0.03
+
+
+WATCHED = 'reference = "learn 200"\nalert = { rules = { good = { drop = 0.03 } }, observe = "0", to = ["stdout"] }'
+
+
+def work_on(judged: Judged, times: int = 4) -> None:
+    for _ in range(times):
+        judged.work()
+        judged.now += 10
+
+
+def test_a_fall_that_is_the_judges_is_told_as_the_judges_alone(tmp_path: Path) -> None:
+    """The whole way: what is as before is learnt, canaries are frozen, the judge changes; and the fall that follows."""
+    strict = [10]
+    with FakeProvider(answers(strict, [False])) as provider:
+        judged = Judged(tmp_path, a_store(tmp_path), provider.base_url, monitor=WATCHED)
+        judged.arrive(*outputs(0, 250))
+        work_on(judged)
+        there = judged.store.canary_set(judged.stream().id)
+        assert there is not None and (there.n, there.settled) == (60, True)
+        judged.now += 7200
+        strict[0] = 40
+        judged.arrive(*outputs(250, 550))
+        work_on(judged)
+        found = {each.kind: each for each in judged.store.alerts()}
+        assert set(found) == {"judge", "quality"}
+        assert found["judge"].quiet == "" and "more strictly" in found["judge"].title
+        assert found["quality"].quiet == "the judge changed"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_fall_that_is_the_applications_is_told_once_the_judge_is_cleared(tmp_path: Path, settled: bool) -> None:
+    with FakeProvider(answers([10], [False])) as provider:
+        judged = Judged(tmp_path, a_store(tmp_path), provider.base_url, monitor=WATCHED)
+        judged.arrive(*outputs(0, 250))
+        work_on(judged, 4 if settled else 1)
+        judged.now += 7200
+        judged.arrive(*(f"{n}: quality {n % 15:02}" for n in range(250, 550)))  # a third of them is good
+        work_on(judged)
+        (found,) = judged.store.alerts()
+        assert (found.kind, found.quiet) == ("quality", "")
+
+
+def test_a_fall_is_told_after_an_hour_though_the_judge_could_not_be_checked(tmp_path: Path) -> None:
+    away = [False]
+    with FakeProvider(answers([10], away)) as provider:
+        judged = Judged(tmp_path, a_store(tmp_path), provider.base_url, monitor=WATCHED)
+        judged.arrive(*outputs(0, 250))
+        work_on(judged)
+        judged.arrive(*(f"{n}: quality {n % 15:02}" for n in range(250, 550)))
+        judged.now += 7200
+        judged.work()
+        away[0] = True
+        work_on(judged)
+        (waits,) = judged.store.alerts()
+        assert (waits.kind, waits.quiet) == ("quality", "the judge is being checked")
+        judged.now += 3601
+        work_on(judged)
+        (told,) = judged.store.alerts()
+        assert told.quiet == "" and "the judge was not checked: not scored: " in told.evidence.note

@@ -15,7 +15,7 @@ from gatewatch.online.canary import chosen_of, freeze, judge_alert, judge_state,
 from gatewatch.store.base import Store
 from gatewatch.store.canaries import CanaryCheck, Candidate, Rescored
 from gatewatch.store.rows import Settled
-from gatewatch.store.watching import Stream
+from gatewatch.store.watching import Stream, WatchStep
 from shared import rows
 from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
@@ -141,14 +141,16 @@ def test_a_changed_judge_stays_changed_until_its_canaries_score_as_before(store:
 
 
 def test_one_that_somebody_resolved_is_told_again_by_the_next_check(store: Store) -> None:
-    from msgspec.structs import replace
-
     watched(store)
     scored_again(store, NOW + DAY, bad=15)
-    alert = replace(alert_of(store, NOW + DAY), state="resolved", updated=NOW + DAY + 60)
-    assert judge_alert(store, STREAM, NOW + DAY + 99, alert) == ""
+    alert = alert_of(store, NOW + DAY)
+    assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, alerts=[alert]), NOW + DAY)
+    (kept,) = store.alerts()
+    store.turn_alert(kept.id, "resolved", who="ann", reason="known", now=NOW + DAY + 60)
+    assert judge_alert(store, STREAM, NOW + DAY + 99) == ""
+    assert judge_state(store, STREAM, NOW + DAY + 99) == "changed"
     scored_again(store, NOW + 2 * DAY, bad=15)
-    assert alert_of(store, NOW + 2 * DAY, alert).evidence.n == 60
+    assert alert_of(store, NOW + 2 * DAY).evidence.n == 60
 
 
 def test_frozen_anew_there_is_nothing_left_to_say(store: Store) -> None:

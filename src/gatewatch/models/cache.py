@@ -180,9 +180,11 @@ class ReplyCache:
     def _prepare(self, db: "sqlite3.Connection") -> None:
         import sqlite3
 
+        db.execute("BEGIN")  # one view for all three: another process may be making the file
         owner = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        db.execute("COMMIT")
         if owner != _APPLICATION_ID and (owner or tables):
             raise _NotOurs("it is a database of some other program")
         if version > FORMAT_VERSION:

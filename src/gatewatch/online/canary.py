@@ -30,7 +30,7 @@ FRESH_S = HOUR_S
 FALSE_ALARM_DAYS = 90.0
 _CALM = 0.1  # a change is over when p is above this again: at the level of the alarm itself it would come and go
 _LOOKED_AT = 2000
-_FOLDED = 8
+_FOLDED = 4
 
 JudgeState = Literal["ok", "changed", "unknown"]
 
@@ -156,19 +156,25 @@ def key_of(stream: Stream) -> str:
 
 
 def judge_alert(store: Store, stream: Stream, now: float, before: Alert | None = None) -> Alert | str:
-    """What there is to say of a stream's judge: an alert that is to be opened or brought up, why the one that is there
-    is over, or "" for nothing. It follows from what is stored, so that it does not matter how often it is asked for.
+    """What there is to say of a stream's judge: an alert that is to be opened or brought up, why the one that is open
+    is over, or "" for nothing. It follows from what is stored, so that it does not matter how often it is asked for:
+    a check is told of once, and not again when somebody resolved its alert.
 
     Args:
         store: where the canaries are.
         stream: whose judge it is.
         now: the time, in seconds since the epoch.
-        before: the newest alert of `key_of(stream)`, resolved or not.
+        before: the alert of `key_of(stream)` that is not resolved, if there is one.
     """
     changed, last = judged(store, stream.id)
     if not changed or last is None:
-        return "" if before is None or before.state == "resolved" else _over(store, stream, before, last)
-    if not last.changed or (before is not None and before.updated >= last.at):
+        return "" if before is None else _over(store, stream, before, last)
+    if not last.changed:
+        return ""
+    if before is None:
+        every = store.alerts(flow=stream.flow, every=True)
+        before = next((each for each in every if each.key == key_of(stream)), None)
+    if before is not None and before.updated >= last.at:
         return ""
     test, how = last.test, "more strictly" if last.test.effect < 0 else "more leniently"
     return Alert(
