@@ -10,8 +10,8 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
-from gatewatch.store.canaries import Canaries
 from gatewatch.store.audit import Audited
+from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,

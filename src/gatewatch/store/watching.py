@@ -72,8 +72,8 @@ class Turn(NamedTuple):
 class Fresh(NamedTuple):
     """A score that no monitor has looked at: `number` orders them as they were committed; `value` is None for a task
     that was given up, and for a scorer that failed or had nothing to say. `left` is how many tasks of the same scorer
-    on the same conversation are still to be done. Of a session that has settled `value` is the mean over its turns, None
-    only where none has one; of one that goes on (`turn.moved`) these are the one turn's own."""
+    on the same conversation are still to be done. Of a session that has settled `value` is the mean over its turns,
+    None only where none has one; of one that goes on (`turn.moved`) these are the one turn's own."""
 
     number: int
     work: int
