@@ -57,7 +57,8 @@ def hears_of_scores(store: Store) -> None:
     fresh = [(each.turn.id, each.value, each.left) for each in found.fresh]
     assert fresh == [("a", 0.25, 0), ("b", None, 0), ("c", None, 0), ("d", None, 0)], f"fresh are {fresh}"
     first = found.fresh[0]
-    assert (first.work, first.scorer, first.fingerprint, first.source) == (work.id, "helpful", "f" * 12, "judge")
+    ruler = (first.work, first.scorer, first.fingerprint, first.source)
+    assert ruler == (work.id, "helpful", "f" * 12, "judge"), f"a fresh score is of {ruler}"
     assert [each.turn.id for each in store.unheard({}, 2).fresh] == ["a", "b"], "more is told than was asked for"
     step(store, fresh_through=found.fresh[1].number)
     assert [each.turn.id for each in store.unheard({}, 9).fresh] == ["c", "d"], "what was heard of is still fresh"
@@ -117,7 +118,8 @@ def keeps_steps_whole(store: Store) -> None:
     first = WatchStep(read_at=0, entries=entries, states=states, alerts=[alert()], markers=[Marker(NOW, FLOW, "v2")])
     assert store.keep(first, NOW), "the first step was not kept"
     assert not store.keep(replace(first, states=[(stream.id, 2, b"two")]), NOW), "a step that is out of date was kept"
-    assert store.entries(stream.id, 0, 9) == [entry(7, 0.25)._replace(number=1), entry(3, None)._replace(number=2)]
+    expected = [entry(7, 0.25)._replace(number=1), entry(3, None)._replace(number=2)]
+    assert store.entries(stream.id, 0, 9) == expected, f"entries are {store.entries(stream.id, 0, 9)}"
     assert store.entries(signals.id, 0, 9) == [entry(7, *values, **more)._replace(number=1)], "signals came back others"
     now = store.stream(FLOW, "helpful", "f" * 12, "judge")
     assert (now.state, now.folded, now.told) == (b"\x00one", 1, 1), f"its state is {now}"
@@ -162,15 +164,14 @@ def opens_one_alert_for_a_cause(store: Store) -> None:
     first, minor = reversed(store.alerts())
     assert (first.times, first.severity, minor.quiet) == (2, "ticket", "minor"), f"alerts are {store.alerts()}"
     notices = due(store, NOW)
-    assert [(each.to, each.event, each.attempts) for each in notices] == [
-        ("stdout", "opened", 1),
-        ("hook", "opened", 1),
-    ]
+    told = [(each.to, each.event, each.attempts) for each in notices]
+    assert told == [("stdout", "opened", 1), ("hook", "opened", 1)], f"of what was opened is told {told}"
     assert len({each.key for each in notices}) == 2 and notices[0].alert.times == 1, f"notices are {notices}"
     for each in notices:
         store.told(each.id, NOW)
     step(store, NOW + 5, alerts=[alert(severity="page", evidence=Evidence(n=9)), alert("minor")])
-    assert [(each.alert.key, each.event) for each in due(store, NOW + 5)] == [("fell", "worse"), ("minor", "opened")]
+    graver = [(each.alert.key, each.event) for each in due(store, NOW + 5)]
+    assert graver == [("fell", "worse"), ("minor", "opened")], f"of what is graver, or quiet no more, is told {graver}"
     step(store, NOW + 6, resolved=[("fell", "it is back"), ("none", "")])
     assert [each.event for each in due(store, NOW + 6)] == ["resolved"], "that it is resolved is not told"
     assert [each.key for each in store.alerts()] == ["minor"], "one that is resolved is still open"
@@ -207,7 +208,8 @@ def turns_alerts(store: Store) -> None:
     store.told(due(store, NOW)[0].id, NOW)
     turned = store.turn_alert(number, "acknowledged", who="ana", reason="mine", now=NOW + 1)
     assert turned == store.alert(number) and turned is not None, f"it is {turned}"
-    assert (turned.state, turned.who, turned.reason, turned.updated) == ("acknowledged", "ana", "mine", NOW + 1)
+    by = (turned.state, turned.who, turned.reason, turned.updated)
+    assert by == ("acknowledged", "ana", "mine", NOW + 1), f"who acknowledged it is {by}"
     store.turn_alert(number, "snoozed", who="ana", reason="later", now=NOW + 2, until=NOW + 50)
     step(store, NOW + 49, alerts=[alert(severity="page")])
     assert due(store, NOW + 49) == [], "an alert that is snoozed was told of"
