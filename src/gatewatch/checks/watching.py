@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from gatewatch.checks.canaries import CANARIES
 from gatewatch.checks.erasing import erase
 from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb
@@ -265,5 +266,6 @@ WATCHING: tuple[Callable[[Store], None], ...] = (
     turns_alerts,
     keeps_markers,
     knows_versions,
+    *CANARIES,
 )
 """Every check of these, in order."""

@@ -176,7 +176,8 @@ class SQLCanaries:
             pairs: dict[int, list[tuple[float, float]]] = {at: [] for (at,) in reversed(times)}
             for at, frozen, new in db.execute(
                 "SELECT k.at, c.value, k.value FROM canary_check k"
-                " JOIN canary c ON c.stream = k.stream AND c.seq = k.seq WHERE k.stream = ? AND k.at >= ? ORDER BY k.at, k.seq",
+                " JOIN canary c ON c.stream = k.stream AND c.seq = k.seq"
+                " WHERE k.stream = ? AND k.at >= ? ORDER BY k.at, k.seq",
                 *(stream, first),
             ):
                 pairs[at].append((frozen, new))
