@@ -179,6 +179,7 @@ def test_a_fall_that_is_the_applications_is_told_once_the_judge_is_cleared(tmp_p
         work_on(judged)
         (found,) = judged.store.alerts()
         assert (found.kind, found.quiet) == ("quality", "")
+        assert "the judge was checked: 60 frozen requests moved by +0.0 points" in found.evidence.note
 
 
 def test_a_fall_is_told_after_an_hour_though_the_judge_could_not_be_checked(tmp_path: Path) -> None:

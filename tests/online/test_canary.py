@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from gatewatch.checks.traffic import DAY, FLOW, NOW, judged, lease, planned
 from gatewatch.core.watch import Alert
 from gatewatch.online import canary
-from gatewatch.online.canary import chosen_of, freeze, judge_alert, judge_state, key_of, unchecked, verdict, want_check
+from gatewatch.online.canary import (
+    chosen_of,
+    cleared,
+    freeze,
+    judge_alert,
+    judge_state,
+    key_of,
+    unchecked,
+    verdict,
+    want_check,
+)
 from gatewatch.store.base import Store
 from gatewatch.store.canaries import CanaryCheck, Candidate, Rescored
 from gatewatch.store.rows import Settled
@@ -114,6 +124,8 @@ def test_nothing_is_known_without_a_check_of_the_last_hour(store: Store) -> None
     scored_again(store, NOW + 60)
     assert judge_state(store, STREAM, NOW + 60 + HOUR) == "ok"
     assert judge_state(store, STREAM, NOW + 61 + HOUR) == "unknown"
+    said = "the judge was checked: 60 frozen requests moved by +0.0 points (95 %: -6.0 to +6.0)"
+    assert cleared(store, STREAM) == said, "equal ones do not tell that all are"
     assert want_check(store, STREAM, NOW + 90)
     assert store.lease_canaries([STREAM.id], "w", NOW + 91, NOW + 99) is None, "it is not checked again so soon"
     assert unchecked(store, STREAM) == "the judge was not checked: its canaries were not scored in time"
