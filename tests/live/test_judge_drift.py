@@ -109,6 +109,7 @@ def test_what_there_is_no_money_for_waits_for_another_day(tmp_path: Path) -> Non
         assert judged.store.spent(f"m:{day}") == pytest.approx((60 * each, 0.0), rel=0.02)
 
 
+@pytest.mark.slow
 def test_recorded_judges_swapped_under_the_same_name(tmp_path: Path) -> None:
     votes: dict[str, dict[str, int]] = {}
     for row in rows("judge_wildbench", "scores.jsonl.gz"):
@@ -149,6 +150,7 @@ def work_on(judged: Judged, times: int = 4) -> None:
         judged.now += 10
 
 
+@pytest.mark.slow
 def test_a_fall_that_is_the_judges_is_told_as_the_judges_alone(tmp_path: Path) -> None:
     """The whole way: what is as before is learnt, canaries are frozen, the judge changes; and the fall that follows."""
     strict = [10]
@@ -168,6 +170,7 @@ def test_a_fall_that_is_the_judges_is_told_as_the_judges_alone(tmp_path: Path) -
         assert found["quality"].quiet == "the judge changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settled", [True, False])
 def test_a_fall_that_is_the_applications_is_told_once_the_judge_is_cleared(tmp_path: Path, settled: bool) -> None:
     with FakeProvider(answers([10], [False])) as provider:
@@ -182,6 +185,7 @@ def test_a_fall_that_is_the_applications_is_told_once_the_judge_is_cleared(tmp_p
         assert "the judge was checked: 60 frozen requests moved by +0.0 points" in found.evidence.note
 
 
+@pytest.mark.slow
 def test_a_fall_is_told_after_an_hour_though_the_judge_could_not_be_checked(tmp_path: Path) -> None:
     away = [False]
     with FakeProvider(answers([10], away)) as provider:
