@@ -11,7 +11,7 @@ import pytest
 
 from gatewatch.core.money import Cost
 from gatewatch.core.trace import Usage
-from gatewatch.models.cache import ReplyCache, reply_key
+from gatewatch.models.cache import ReplyCache, bypassed, reply_key
 from gatewatch.models.protocol import ChatReply, ChatRequest
 from meddling import comes_before
 
@@ -124,3 +124,13 @@ def test_it_is_emptied_so_that_nothing_is_left(tmp_path: Path) -> None:
     path.with_name("other.db").write_text("something else")
     with pytest.raises(OSError, match=r"other\.db"):
         ReplyCache(path.with_name("other.db")).clear()
+
+
+def test_it_can_be_left_out_for_a_while(tmp_path: Path) -> None:
+    cache = ReplyCache(tmp_path / "cache.db")
+    cache.set("k", REPLY)
+    token = bypassed.set(True)
+    assert cache.get("k") is None
+    cache.set("new", REPLY)
+    bypassed.reset(token)
+    assert cache.get("k") is not None and cache.get("new") is None

@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from gatewatch.checks.traffic import DAY, FLOW, NOW, judged, lease, planned
 from gatewatch.core.watch import Alert
 from gatewatch.online import canary
-from gatewatch.online.canary import chosen_of, freeze, judge_alert, judge_state, key_of, unchecked, verdict, want_check
+from gatewatch.online.canary import (
+    chosen_of,
+    cleared,
+    freeze,
+    judge_alert,
+    judge_state,
+    key_of,
+    unchecked,
+    verdict,
+    want_check,
+)
 from gatewatch.store.base import Store
 from gatewatch.store.canaries import CanaryCheck, Candidate, Rescored
 from gatewatch.store.rows import Settled
-from gatewatch.store.watching import Stream
+from gatewatch.store.watching import Stream, WatchStep
 from shared import rows
 from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
@@ -114,6 +124,8 @@ def test_nothing_is_known_without_a_check_of_the_last_hour(store: Store) -> None
     scored_again(store, NOW + 60)
     assert judge_state(store, STREAM, NOW + 60 + HOUR) == "ok"
     assert judge_state(store, STREAM, NOW + 61 + HOUR) == "unknown"
+    said = "the judge was checked: 60 frozen requests moved by +0.0 points (95 %: -6.0 to +6.0)"
+    assert cleared(store, STREAM) == said, "equal ones do not tell that all are"
     assert want_check(store, STREAM, NOW + 90)
     assert store.lease_canaries([STREAM.id], "w", NOW + 91, NOW + 99) is None, "it is not checked again so soon"
     assert unchecked(store, STREAM) == "the judge was not checked: its canaries were not scored in time"
@@ -141,14 +153,16 @@ def test_a_changed_judge_stays_changed_until_its_canaries_score_as_before(store:
 
 
 def test_one_that_somebody_resolved_is_told_again_by_the_next_check(store: Store) -> None:
-    from msgspec.structs import replace
-
     watched(store)
     scored_again(store, NOW + DAY, bad=15)
-    alert = replace(alert_of(store, NOW + DAY), state="resolved", updated=NOW + DAY + 60)
-    assert judge_alert(store, STREAM, NOW + DAY + 99, alert) == ""
+    alert = alert_of(store, NOW + DAY)
+    assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, alerts=[alert]), NOW + DAY)
+    (kept,) = store.alerts()
+    store.turn_alert(kept.id, "resolved", who="ann", reason="known", now=NOW + DAY + 60)
+    assert judge_alert(store, STREAM, NOW + DAY + 99) == ""
+    assert judge_state(store, STREAM, NOW + DAY + 99) == "changed"
     scored_again(store, NOW + 2 * DAY, bad=15)
-    assert alert_of(store, NOW + 2 * DAY, alert).evidence.n == 60
+    assert alert_of(store, NOW + 2 * DAY).evidence.n == 60
 
 
 def test_frozen_anew_there_is_nothing_left_to_say(store: Store) -> None:

@@ -30,7 +30,7 @@ FRESH_S = HOUR_S
 FALSE_ALARM_DAYS = 90.0
 _CALM = 0.1  # a change is over when p is above this again: at the level of the alarm itself it would come and go
 _LOOKED_AT = 2000
-_FOLDED = 8
+_FOLDED = 4
 
 JudgeState = Literal["ok", "changed", "unknown"]
 
@@ -58,7 +58,7 @@ class Verdict(Struct, frozen=True):
 
 def judges(monitor: Monitor) -> tuple[Watch, ...]:
     """The scorers of a monitor that can have canaries: they ask a model, of one request."""
-    return tuple(each for each in monitor.watches if each.scorer.models and not each.of_session)
+    return tuple(each for each in monitor.watches if not no_canaries(each))
 
 
 def no_canaries(watch: Watch) -> str:
@@ -140,6 +140,16 @@ def want_check(store: Store, stream: Stream, now: float) -> bool:
     return True
 
 
+def cleared(store: Store, stream: Stream) -> str:
+    """How far a check clears the judge of a stream, to be said beside an alarm: a small change escapes 60 canaries."""
+    _, last = judged(store, stream.id)
+    if last is None or last.test.interval is None:
+        return unchecked(store, stream)
+    low, high = last.test.interval.low * 100, last.test.interval.high * 100
+    moved = f"moved by {last.test.effect * 100:+.1f} points (95 %: {low:+.1f} to {high:+.1f})"
+    return f"the judge was checked: {last.test.n} frozen requests {moved}"
+
+
 def unchecked(store: Store, stream: Stream) -> str:
     """Why nothing is known of the judge of a stream, to be said beside an alarm that goes out without."""
     found = store.canary_set(stream.id)
@@ -156,19 +166,25 @@ def key_of(stream: Stream) -> str:
 
 
 def judge_alert(store: Store, stream: Stream, now: float, before: Alert | None = None) -> Alert | str:
-    """What there is to say of a stream's judge: an alert that is to be opened or brought up, why the one that is there
-    is over, or "" for nothing. It follows from what is stored, so that it does not matter how often it is asked for.
+    """What there is to say of a stream's judge: an alert that is to be opened or brought up, why the one that is open
+    is over, or "" for nothing. It follows from what is stored, so that it does not matter how often it is asked for:
+    a check is told of once, and not again when somebody resolved its alert.
 
     Args:
         store: where the canaries are.
         stream: whose judge it is.
         now: the time, in seconds since the epoch.
-        before: the newest alert of `key_of(stream)`, resolved or not.
+        before: the alert of `key_of(stream)` that is not resolved, if there is one.
     """
     changed, last = judged(store, stream.id)
     if not changed or last is None:
-        return "" if before is None or before.state == "resolved" else _over(store, stream, before, last)
-    if not last.changed or (before is not None and before.updated >= last.at):
+        return "" if before is None else _over(store, stream, before, last)
+    if not last.changed:
+        return ""
+    if before is None:
+        every = store.alerts(flow=stream.flow, every=True)
+        before = next((each for each in every if each.key == key_of(stream)), None)
+    if before is not None and before.updated >= last.at:
         return ""
     test, how = last.test, "more strictly" if last.test.effect < 0 else "more leniently"
     return Alert(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from gatewatch.core import codec
-from gatewatch.core.errors import said_by
+from gatewatch.core.errors import StoreError, said_by
 from gatewatch.core.money import Cost
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
@@ -71,13 +71,18 @@ class Rescoring:
             self._looked = now
             self._begin(monitors, now)
 
-    async def close(self, timeout: float) -> None:
+    async def close(self, patience_s: float) -> None:
         """Wait for the set that is being scored, for so many seconds, and give back what is not done by then."""
         if self._at_work is not None:
-            await asyncio.wait([self._at_work], timeout=timeout)
-            self._at_work.cancel()
-            await asyncio.wait([self._at_work], timeout=1.0)
-        self._keep(self._attempts.clock())
+            await asyncio.wait([self._at_work], timeout=patience_s)
+            if self._at_work is not None:
+                self._at_work.cancel()
+                await asyncio.wait([self._at_work], timeout=1.0)
+            await asyncio.sleep(0)  # its end is told
+        try:
+            self._keep(self._attempts.clock())
+        except StoreError as error:  # another worker does it again when the lease has run out
+            _log.warning("the canaries that were scored again are not kept: %s", error)
 
     def _keep(self, now: float) -> None:
         if self._ready is not None:
@@ -164,7 +169,11 @@ class Rescoring:
     async def _value(self, canary: Canary, watch: Watch, made: list[Score], away: list[str]) -> float | None:
         """The new score of a canary, None where the judge has none to give; it is told to `away` when the judge does
         not answer."""
-        trace, attempts = codec.decode(canary.body, Trace), self._attempts
+        attempts = self._attempts
+        try:
+            trace = codec.decode(canary.body, Trace)
+        except ValueError:
+            return None
         for _ in range(_TRIES):
             noted: list[Trouble] = []
             kept = troubles.set(noted), bypassed.set(True)

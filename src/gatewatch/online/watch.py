@@ -13,7 +13,7 @@ from gatewatch.core.watch import RATES, SIGNALS, Alert, Marker, components_of
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
-from gatewatch.online.canary import freeze, judge_alert, judge_state, unchecked, want_check
+from gatewatch.online.canary import cleared, freeze, judge_alert, judge_state, unchecked, want_check
 from gatewatch.online.canary import key_of as judge_key
 from gatewatch.online.detect import (
     Finding,
@@ -197,8 +197,7 @@ class Watcher:
                 return replace(raised, quiet=alert.CHANGED)
             if judge == "unknown" and want_check(self.store, stream, now):
                 return replace(raised, quiet=alert.CHECKING)
-            if judge == "unknown":
-                return _noted(raised, unchecked(self.store, stream))
+            return _noted(raised, (cleared if judge == "ok" else unchecked)(self.store, stream))
         return raised
 
     # What is new
@@ -326,9 +325,11 @@ class Watcher:
         if judge == "changed":
             made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now))
         elif judge == "ok":
-            made.raise_(replace(waiting, quiet="", updated=now))
+            made.raise_(_noted(replace(waiting, quiet="", updated=now), cleared(self.store, stream)))
         elif now - waiting.updated > _PATIENCE_S:
             made.raise_(_noted(replace(waiting, quiet="", updated=now), unchecked(self.store, stream)))
+        else:  # the canaries may have been at their second score when it was first asked for
+            want_check(self.store, stream, now)
 
     def _wake(self, made: "_Made", now: float) -> None:
         """Open again what was put off until now."""

@@ -173,8 +173,10 @@ class Worker:
                     patience -= 1
                 await self._something(stop, 0.0 if done != Done() else _IDLE_S)
         finally:
+            until = asyncio.get_running_loop().time() + self.attempts.timeout
             total += await self._drained()
-            await self.chores.close(once_more=once, patience_s=self.attempts.timeout)
+            rest = max(0.0, until - asyncio.get_running_loop().time())
+            await self.chores.close(once_more=once, patience_s=rest)
             self.threads.close()
             with suppress(StoreError):
                 self.store.heartbeat(self.owner, self.clock(), ENDED, self.versions)

@@ -165,23 +165,27 @@ class SQLCanaries:
 
     def canary_checks(self, stream: int, most: int) -> list[CanaryCheck]:
         """See `Canaries`."""
-        db, found = self._db, []
+        db = self._db
         with db.transaction(write=False):
             times = db.execute(
                 "SELECT DISTINCT at FROM canary_check WHERE stream = ? ORDER BY at DESC LIMIT ?", stream, most
             )
-            for (at,) in reversed(times):
-                pairs = db.execute(
-                    "SELECT c.value, k.value FROM canary_check k JOIN canary c ON c.stream = k.stream AND c.seq = k.seq"
-                    " WHERE k.stream = ? AND k.at = ? ORDER BY k.seq",
-                    *(stream, at),
-                )
-                number = db.execute(
-                    "SELECT count(*) FROM (SELECT DISTINCT stream, at FROM canary_check WHERE at > ? AND at <= ?) k",
-                    *(at - _DAY, at),
-                )
-                found.append(CanaryCheck(from_micros(at), tuple(map(tuple, pairs)), number[0][0]))
-        return found
+            if not times:
+                return []
+            first, last = times[-1][0], times[0][0]
+            pairs: dict[int, list[tuple[float, float]]] = {at: [] for (at,) in reversed(times)}
+            for at, frozen, new in db.execute(
+                "SELECT k.at, c.value, k.value FROM canary_check k"
+                " JOIN canary c ON c.stream = k.stream AND c.seq = k.seq"
+                " WHERE k.stream = ? AND k.at >= ? ORDER BY k.at, k.seq",
+                *(stream, first),
+            ):
+                pairs[at].append((frozen, new))
+            every = db.execute(
+                "SELECT DISTINCT at, stream FROM canary_check WHERE at > ? AND at <= ?", first - _DAY, last
+            )
+        number = {at: sum(at - _DAY < other <= at for other, _ in every) for at in pairs}
+        return [CanaryCheck(from_micros(at), tuple(some), number[at]) for at, some in pairs.items()]
 
 
 def erase_canaries(db: Database) -> int:

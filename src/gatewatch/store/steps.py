@@ -295,6 +295,7 @@ CREATE TABLE canary_check (
     PRIMARY KEY (stream, at, seq)
 ) WITHOUT ROWID;
 CREATE INDEX canary_check_seq ON canary_check (seq);
+CREATE INDEX canary_check_at ON canary_check (at, stream);
 CREATE TABLE canary_set (
     stream BIGINT PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, frozen BIGINT NOT NULL,
     settled SMALLINT NOT NULL, due BIGINT NOT NULL, tries BIGINT NOT NULL, reason TEXT NOT NULL,
