@@ -70,6 +70,16 @@ def test_the_order_of_what_was_before_is_irrelevant(values: list[tuple[str, floa
     assert list(Reference.of(mixed).strata) == list(Reference.of(values).strata)
 
 
+@given(entries, st.lists(st.sampled_from([0.0, 0.01, 0.5, 1.0]), min_size=1, max_size=60), st.booleans())
+def test_wealth_is_above_0_and_finite_whatever_was_before(
+    before: list[tuple[str, float]], values: list[float], back: bool
+) -> None:
+    known = Reference.of([("a", 1.0)] * 5 + before)
+    detector = fold([("a", x) for x in values], reference=known.flipped(0.3) if back else known)
+    assert all(isfinite(m) and m > 0 for m in detector.state.wealth)
+    assert detector.state.n == len(values)
+
+
 def test_it_stays_finite_when_nobody_stops_it_and_comes_down_again() -> None:
     detector = fold([("a", 0.0)] * 3000)
     assert all(isfinite(m) and m > 0 for m in detector.state.wealth)
