@@ -40,7 +40,7 @@ MAY_SCAN = (
     "DELETE FROM changed WHERE seq IN",
     "SELECT stream, seq, body FROM canary ORDER BY",
     "SELECT body FROM canary",
-    "SELECT f.number, f.work",  # in the order of the numbers, up to a limit
+    "SELECT number, work, seq, value FROM fresh",  # in the order of the numbers, up to a limit
     "SELECT id, key, channel, event, body, attempts, reason FROM notice ORDER BY id LIMIT",  # what waits
 )
 

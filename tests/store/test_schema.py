@@ -83,12 +83,12 @@ def test_a_store_of_the_second_version_is_brought_up_with_all_that_is_in_it(
         db.execute("UPDATE meta SET value = 1 WHERE key = 'seq'")
         for number, scorer in ((3, ""), (7, "helpful")):
             db.execute("INSERT INTO series VALUES (?, 'support', 'de', 'b', ?, '', '')", number, scorer)
-            for tier in TIER_S.values():
+            for length in TIER_S.values():
                 if scorer:
-                    db.execute("INSERT INTO score_cell VALUES (7, ?, 0, 0.5, 2, 1000000000, 500000000, 0, 0)", tier)
+                    db.execute("INSERT INTO score_cell VALUES (7, ?, 0, 0.5, 2, 1000000000, 500000000, 0, 0)", length)
                 else:
                     db.execute(
-                        "INSERT INTO signal_cell VALUES (3, ?, 0, 1, 1, 0, 0, 0, 1, 0, 0, ?, ?, ?)", tier, *EMPTY
+                        "INSERT INTO signal_cell VALUES (3, ?, 0, 1, 1, 0, 0, 0, 1, 0, 0, ?, ?, ?)", length, *EMPTY
                     )
         db.go_on_from({"series": 7})
     assert schema.migrate(db) == schema.STEPS[2:]
