@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gatewatch.config.coverage import SliceCoverage
-    from gatewatch.online.trends import Figure, JudgeCost, Quantile, Signals, Trend
+    from gatewatch.online.signals import Quantile, Signals
+    from gatewatch.online.trends import JudgeCost, Trend
+    from gatewatch.online.window import Figure
 
 _SHOWN_POINTS = 31
 _NAMED = 20
@@ -44,6 +46,7 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import InputError, Problem, did_you_mean
     from gatewatch.online.trends import trend
+    from gatewatch.online.window import Of
 
     project = Project.open()
     store = store_of(project)
@@ -57,7 +60,7 @@ def command(flow: str, *, days: float, by: Any, part: str, slices: bool, as_json
         if slices:
             _slices({each: coverage(project, store, each, since=since, until=now + 1) for each in flows}, as_json)
             return
-        found = [trend(store, each, since=since, until=now + 1, tier=by, part=part) for each in flows]
+        found = [trend(store, each, since=since, until=now + 1, tier=by, of=Of(part)) for each in flows]
         others = [] if flows else [each for each in store.flows() if each]
     finally:
         store.close()

@@ -40,6 +40,8 @@ class Arrival(Struct, frozen=True):
     look at; `at` is when it happened, by a clock that can be trusted; `u` is the number that sampling decides by.
     `share`, in (0, 1], is the probability with which whatever sent it chose to send it (upstream head sampling).
 
+    `traits` are what monitors tell apart of the input beside the slice: its language, which documents were retrieved.
+
     With `again` one that is there already, by the ids of trace and span, is amended where it says something else: what
     scorers said of it before is withdrawn, and it is scored anew. Requests made of spans have that."""
 
@@ -51,6 +53,7 @@ class Arrival(Struct, frozen=True):
     spent: tuple[Spent, ...] = ()
     share: float = 1.0
     again: bool = False
+    traits: Mapping[str, str] = {}
 
 
 class Piece(Struct, frozen=True):
@@ -125,7 +128,8 @@ class TakenIn(Struct, frozen=True):
 class Row(Struct, frozen=True):
     """A request without its payload. `late` are marks that came after payloads of its age had been thinned; `kept` is
     the probability with which its payload outlived that, None while it is held. `cost` is in US dollars. `share` is the
-    probability with which it was sent at all (see `Arrival`)."""
+    probability with which it was sent at all, `traits` what is known of its input (see `Arrival`); `version` are the
+    versions of its components in one line (`core.watch.version_label`)."""
 
     seq: int
     id: str
@@ -150,6 +154,8 @@ class Row(Struct, frozen=True):
     kept: float | None = None
     payload: Payload = "none"
     share: float = 1.0
+    version: str = ""
+    traits: Mapping[str, str] = {}
 
 
 class Thinned(Struct, frozen=True):
@@ -325,6 +331,7 @@ class SignalCell(Struct, frozen=True):
     first_token: dict[int, int] = {}
     marks: dict[int, int] = {}
     share: float = 1.0
+    version: str = ""
 
 
 class ScoreCell(Struct, frozen=True, gc=False):
@@ -343,6 +350,7 @@ class ScoreCell(Struct, frozen=True, gc=False):
     squares: float = 0.0
     unknown: int = 0
     skipped: int = 0
+    version: str = ""
 
 
 class Value(Struct, frozen=True):
@@ -353,6 +361,8 @@ class Value(Struct, frozen=True):
     slice: str
     pi: float
     value: float
+    variant: str = ""
+    version: str = ""
 
 
 class SpendCell(Struct, frozen=True):
