@@ -127,8 +127,8 @@ class Window(Struct, frozen=True):
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
-        share = (n + unknown) / max(1, sum(cell.n + cell.unknown for cell in whole))
-        gone = sum(lost.values()) * (1.0 if cells is whole else share) + unknown
+        every = sum(cell.n + cell.unknown for cell in whole)
+        gone = sum(lost.values()) * ((n + unknown) / every if every else 1.0) + unknown
         incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
         if not incomplete and self.ahead(since, until):
             incomplete = "a back-fill has not come to some requests"
