@@ -7,7 +7,15 @@ import pytest
 from scipy import special as scipy_special
 from scipy import stats as scipy_stats
 
-from gatewatch.stats.special import beta_quantile, betainc, normal_quantile, t_cdf, t_quantile
+from gatewatch.stats.special import (
+    beta_quantile,
+    betainc,
+    chi2_quantile,
+    gammaincc,
+    normal_quantile,
+    t_cdf,
+    t_quantile,
+)
 
 SHAPES = (0.01, 0.5, 1.0, 1.5, 2.0, 7.3, 38.0, 400.0, 5e3, 1e6)
 LEVELS = (1e-9, 1e-4, 0.025, 0.05, 0.3, 0.5, 0.7, 0.95, 0.975, 1 - 1e-6)
@@ -102,6 +110,19 @@ def test_the_normal_quantile_agrees_with_scipy() -> None:
         assert normal_quantile(p) == pytest.approx(scipy_stats.norm.ppf(p), rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("a", [0.01, 0.5, 1.0, 2.5, 17.0, 400.0, 1e5])
+def test_the_incomplete_gamma_agrees_with_scipy(a: float) -> None:
+    for x in (0.0, 1e-6, 0.3 * a, a, a + 0.999, a + 1.001, a + 3 * a**0.5, 2 * a + 20, 5 * a + 200):
+        assert gammaincc(a, x) == pytest.approx(scipy_special.gammaincc(a, x), rel=1e-9, abs=1e-300)
+    assert gammaincc(a, math.inf) == 0.0
+
+
+@pytest.mark.parametrize("df", [1, 2, 9, 100, 5000])
+def test_the_chi_square_quantile_agrees_with_scipy(df: int) -> None:
+    for p in (0.001, 0.5, 0.95, 0.9999):
+        assert chi2_quantile(p, df) == pytest.approx(scipy_stats.chi2.ppf(p, df), rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -112,6 +133,9 @@ def test_the_normal_quantile_agrees_with_scipy() -> None:
         (lambda: beta_quantile(0.5, 1.0, math.inf), "a and b must be positive numbers, got 1.0 and inf"),
         (lambda: t_quantile(0.0, 3), "p must be between 0 and 1, got 0.0"),
         (lambda: t_quantile(0.5, 0), "df must be a positive number, got 0"),
+        (lambda: gammaincc(0.0, 1.0), "needs a > 0 and x >= 0, got a = 0.0 and x = 1.0"),
+        (lambda: gammaincc(1.0, math.nan), "needs a > 0 and x >= 0, got a = 1.0 and x = nan"),
+        (lambda: chi2_quantile(1.0, 3), "p must be between 0 and 1, got 1.0"),
         (lambda: t_cdf(1.0, -1), "df must be a positive number, got -1"),
         (lambda: t_cdf(math.nan, 3), "t is not a number"),
     ],

@@ -1,4 +1,4 @@
-"""The special functions behind intervals and tests: incomplete beta, and the quantiles made of it.
+"""The special functions behind intervals and tests: incomplete beta and gamma, and the quantiles made of them.
 
 Standard library only: at run time scipy would cost more than everything else that a verdict needs.
 """
@@ -96,6 +96,58 @@ def t_quantile(p: float, df: float) -> float:
     x, y = _beta_quantile(tail, 1.0 - tail, df / 2, 0.5)
     t = sqrt(df * (y / x)) if x else inf
     return -t if p < 0.5 else t
+
+
+def gammaincc(a: float, x: float) -> float:
+    """The regularised upper incomplete gamma function Q(a, x); Q(k / 2, x / 2) is chi-square's tail beyond x.
+
+    Source: the series and the continued fraction of Abramowitz and Stegun 6.5.29 and 6.5.31, the latter by the modified
+    Lentz method, each on its side of a + 1; the factor before them after Loader (2000).
+
+    Raises:
+        ValueError: unless a > 0 and x >= 0.
+    """
+    if not (0.0 < a < inf and x >= 0.0):
+        raise ValueError(f"needs a > 0 and x >= 0, got a = {a} and x = {x}")
+    if x in {0.0, inf}:
+        return 1.0 if x == 0.0 else 0.0
+    factor = exp(0.5 * log(a / (2.0 * pi)) - _stirling_error(a) - _deviance(a, x))  # x^a e^-x / Gamma(a)
+    if x < a + 1.0:
+        term = total = 1.0 / a
+        for n in range(1, _MAX_TERMS):
+            term *= x / (a + n)
+            total += term
+            if term <= total * _EPSILON:
+                break
+        return 1.0 - min(1.0, factor * total)
+    b = x + 1.0 - a
+    d = value = 1.0 / b
+    c = 1.0 / _TINY
+    for n in range(1, _MAX_TERMS):
+        b += 2.0
+        d = 1.0 / _off_zero(b - n * (n - a) * d)
+        c = _off_zero(b - n * (n - a) / c)
+        value *= c * d
+        if abs(c * d - 1.0) <= 2 * _EPSILON:
+            break
+    return factor * value
+
+
+def chi2_quantile(p: float, df: float) -> float:
+    """The quantile of chi-square with `df` degrees of freedom, by bisection of `gammaincc`.
+
+    Raises:
+        ValueError: unless df > 0 and 0 < p < 1.
+    """
+    _check_df(df)
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"p must be between 0 and 1, got {p}")
+    low, high = 0.0, df
+    while gammaincc(df / 2, high / 2) > 1.0 - p:
+        low, high = high, 2.0 * high
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if gammaincc(df / 2, middle / 2) > 1.0 - p else (low, middle)
+    return high
 
 
 def _check_shape(a: float, b: float) -> None:
