@@ -36,10 +36,11 @@ from gatewatch.store.rows import (
     Work,
 )
 from gatewatch.store.uploads import Uploading
+from gatewatch.store.values import Talking
 from gatewatch.store.waiting import Waiting
 
 
-class Store(Filling, Uploading, Waiting, Protocol):
+class Store(Filling, Talking, Uploading, Waiting, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

@@ -53,10 +53,11 @@ from gatewatch.store.rows import (
 )
 from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
+from gatewatch.store.values import SQLTalking
 from gatewatch.store.waiting import ROOM
 
 
-class SQLStore(SQLFilling):
+class SQLStore(SQLFilling, SQLTalking):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
