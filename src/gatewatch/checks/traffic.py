@@ -97,10 +97,10 @@ def lease(store: Store, work: Work, owner: str = "w", *, most: int = 100, now: f
 
 def signals_of_rows(store: Store, flow: str, tier: Tier) -> list[SignalCell]:
     """What a store's signals have to be, from its rows."""
-    found: dict[tuple[float, str, str, float], SignalCell] = {}
+    found: dict[tuple[float, str, str, str, float], SignalCell] = {}
     for row in store.latest(flow, most=1_000_000):
-        key = (row.at // TIER_S[tier] * TIER_S[tier], row.slice, row.variant, row.share)
-        cell = found.get(key, SignalCell(*key[:3], share=row.share))
+        key = (row.at // TIER_S[tier] * TIER_S[tier], row.slice, row.variant, row.version, row.share)
+        cell = found.get(key, SignalCell(*key[:3], version=row.version, share=row.share))
         found[key] = replace(
             cell,
             n=cell.n + 1,
@@ -128,17 +128,18 @@ def cells_of_rows(store: Store, flow: str, tier: Tier) -> list[ScoreCell]:
         for kept in store.scores(row.seq):
             score, value = kept.score, kept.score.value
             bucket = row.at // TIER_S[tier] * TIER_S[tier]
-            sums = found[bucket, score.name, row.slice, row.variant, kept.pi, score.fingerprint, score.source]
+            key = (bucket, score.name, row.slice, row.variant, kept.pi, score.fingerprint, score.source, row.version)
+            sums = found[key]
             sums[0] += value is not None
             sums[1] += round((value or 0.0) * 1e9)
             sums[2] += round((value or 0.0) ** 2 * 1e9)
             sums[3] += value is None and score.status != "skipped"
             sums[4] += value is None and score.status == "skipped"
     cells = []
-    for (bucket, name, part, variant, pi, fingerprint, source), sums in sorted(found.items()):
+    for (bucket, name, part, variant, pi, fingerprint, source, version), sums in sorted(found.items()):
         n, total, squares, unknown, skipped = sums
         values = (int(n), total / 1e9, squares / 1e9, int(unknown), int(skipped))
-        cells.append(ScoreCell(bucket, part, variant, name, fingerprint, source, pi, *values))
+        cells.append(ScoreCell(bucket, part, variant, name, fingerprint, source, pi, *values, version))
     return cells
 
 
@@ -154,4 +155,4 @@ def trends_agree_with_rows(store: Store, flow: str = FLOW) -> None:
 
 
 def _place(cell: ScoreCell) -> tuple[Any, ...]:
-    return cell.bucket, cell.scorer, cell.slice, cell.variant, cell.pi, cell.fingerprint, cell.source
+    return cell.bucket, cell.scorer, cell.slice, cell.variant, cell.pi, cell.fingerprint, cell.source, cell.version

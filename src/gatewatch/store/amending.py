@@ -8,15 +8,17 @@ import zlib
 
 from gatewatch.core import codec
 from gatewatch.core.trace import Trace
+from gatewatch.core.watch import version_label
 from gatewatch.store import planning, scores, tasks
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import GONE, HELD, NONE, add_payloads
+from gatewatch.store.reading import traits_text
 from gatewatch.store.rollups import SIGNALS, Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival
 from gatewatch.store.spending import Spending, spent_of
 from gatewatch.store.units import micros
 
-_COLUMNS = f"flow, slice, variant, at, share, session, marks, late, payload, received, {', '.join(SIGNALS)}"
+_COLUMNS = f"flow, slice, variant, at, share, version, session, marks, late, payload, received, {', '.join(SIGNALS)}"
 
 
 def amend(
@@ -27,15 +29,16 @@ def amend(
     `body` is the arrival's payload as it is stored.
     """
     row = db.execute(f"SELECT {_COLUMNS} FROM trace WHERE seq = ?", seq)[0]
-    before, (session, marks, late, state, received) = Place(*row[:5]), row[5:10]
+    before, (session, marks, late, state, received) = Place(*row[:6]), row[6:11]
     found = db.execute("SELECT body FROM payload WHERE seq = ?", seq)
     if found and zlib.decompress(found[0][0]) == arrival.payload and before.share == arrival.share:
         return False
     trace = arrival.trace
-    after = Place(trace.flow, trace.slice, trace.variant, micros(arrival.at), arrival.share)
+    version = version_label(trace.versions)
+    after = Place(trace.flow, trace.slice, trace.variant, micros(arrival.at), arrival.share, version)
     signals, old_marks = signals_of(trace), marks | late
     marks |= arrival.marks
-    rollup.request(before, **dict(zip(SIGNALS, row[10:], strict=True)), sign=-1)
+    rollup.request(before, **dict(zip(SIGNALS, row[11:], strict=True)), sign=-1)
     rollup.marks(before, old_marks, -1)
     rollup.request(after, **signals)
     rollup.marks(after, marks | late)
@@ -47,10 +50,10 @@ def amend(
     db.execute(
         "UPDATE trace SET at = ?, flow = ?, session = ?, slice = ?, variant = ?, tags = ?, person = ?, external_id = ?,"
         " u = ?, latency = ?, first_token = ?, cost = ?, input_tokens = ?, output_tokens = ?, error = ?, marks = ?,"
-        " share = ? WHERE seq = ?",
+        " share = ?, version = ?, traits = ? WHERE seq = ?",
         *(after.at, after.flow, trace.session, after.slice, after.variant),
         *(codec.encode(trace.tags).decode() if trace.tags else "", trace.user, trace.external_id, arrival.u),
-        *(*signals.values(), marks, arrival.share, seq),
+        *(*signals.values(), marks, arrival.share, version, traits_text(arrival.traits), seq),
     )
     db.among("DELETE FROM mark WHERE seq = ? AND bit IN {}", each_bit(old_marks), seq)
     db.executemany(
@@ -111,6 +114,7 @@ def _withdraw(db: Database, seq: int, before: Place, after: Place, now: int, rol
                 "DELETE FROM score WHERE seq = ? AND name = ? AND source = ? AND author = ? AND fingerprint = ?",
                 *(seq, name, source, author, fingerprint),
             )
+            db.execute("DELETE FROM fresh WHERE seq = ? AND work = ?", seq, works[name, fingerprint, source])
             withdrawn.append((works[name, fingerprint, source], pi / before.share * after.share))
         else:
             new = after.share if pi == before.share else pi  # what people said is of whatever was sent

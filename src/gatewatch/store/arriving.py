@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.errors import StoreRefused, said_by
+from gatewatch.core.watch import version_label
 from gatewatch.store import erasure, scores, staging
 from gatewatch.store.amending import amend
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import HELD, NONE, add_payloads, lose
+from gatewatch.store.reading import traits_text
 from gatewatch.store.rollups import Place, Rollup, each_bit, signals_of
 from gatewatch.store.rows import Arrival, Arrivals, Said, TakenIn
 from gatewatch.store.spending import Spending
@@ -206,25 +208,26 @@ def _insert(
         trace, at = each.trace, micros(each.at)
         signals = signals_of(trace)
         tags = codec.encode(trace.tags).decode() if trace.tags else ""
+        version = version_label(trace.versions) if trace.versions else ""
         rows.append(
             (
                 *(seq, name, trace.span_id, at, received, trace.flow, trace.session, trace.slice, trace.variant),
                 *(tags, trace.user, trace.external_id, each.u, *signals.values()),
-                *(each.marks, 0, None, HELD if body else NONE, each.share),
+                *(each.marks, 0, None, HELD if body else NONE, each.share, version, traits_text(each.traits)),
             )
         )
         if body:
             payloads.append((seq, body))
         if trace.session:
             turns.append((trace.flow, trace.session, seq, at, max(at, received)))
-        counted = Place(trace.flow, trace.slice, trace.variant, at, each.share)
+        counted = Place(trace.flow, trace.slice, trace.variant, at, each.share, version)
         rollup.request(counted, **signals)
         if each.marks:
             rollup.marks(counted, each.marks)
             marked += [(bit, seq, trace.flow, trace.slice, at) for bit in each_bit(each.marks)]
         for spent in each.spent:
             spending.add(at, "task", trace.flow, "", spent)
-    db.executemany(f"INSERT INTO trace VALUES ({', '.join('?' * 24)})", rows)
+    db.executemany(f"INSERT INTO trace VALUES ({', '.join('?' * 26)})", rows)
     db.executemany("INSERT INTO payload (seq, body) VALUES (?, ?)", payloads)
     add_payloads(db, len(payloads), sum(len(body) for _, body in payloads))
     db.executemany("INSERT INTO mark (bit, seq, flow, slice, at) VALUES (?, ?, ?, ?, ?)", marked)
@@ -306,8 +309,8 @@ def _join_parked(db: Database, names: Iterable[tuple[str, str]], rollup: Rollup)
 def _apply(db: Database, seq: int, said: Said, rollup: Rollup, *, planned: bool = True) -> None:
     """Keep what was said of a request; `planned`: works may have decided on it, and have to hear of new marks."""
     db.execute("INSERT INTO said (id, seq) VALUES (?, ?)", said.id, seq)
-    row = db.execute("SELECT flow, slice, variant, at, share, marks, late FROM trace WHERE seq = ?", seq)[0]
-    place, marks, late = Place(*row[:5]), row[5], row[6]
+    row = db.execute("SELECT flow, slice, variant, at, share, version, marks, late FROM trace WHERE seq = ?", seq)[0]
+    place, marks, late = Place(*row[:6]), row[6], row[7]
     pi = place.share if said.pi is None else said.pi
     for score in said.scores:
         scores.put(db, rollup, seq, place, scores.sound(score), author=said.author, at=micros(said.at), pi=pi)

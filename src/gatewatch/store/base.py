@@ -38,9 +38,10 @@ from gatewatch.store.rows import (
 from gatewatch.store.uploads import Uploading
 from gatewatch.store.values import Talking
 from gatewatch.store.waiting import Waiting
+from gatewatch.store.watching import Watching
 
 
-class Store(Filling, Talking, Uploading, Waiting, Protocol):
+class Store(Filling, Talking, Uploading, Waiting, Watching, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

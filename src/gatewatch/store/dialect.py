@@ -19,12 +19,16 @@ _INSERT = re.compile(
 )
 _NOT_QUOTED = re.compile(r"'(?:[^']|'')*'|\?")
 _UNSAMPLED = {
-    "trace": ("session", "person", "external_id", "tags"),
+    "trace": ("session", "person", "external_id", "tags", "traits"),
     "session": ("id",),
     "score": ("author", "detail"),
     "parked": ("trace", "external_id", "body"),
     "piece": ("body",),
     "audit": ("what",),
+    "entry": ("measures", "traits"),
+    "alert": ("key", "body"),
+    "notice": ("body", "reason"),
+    "canary": ("body",),
 }
 """Columns by table of which no values are put into the server's statistics, from where nobody could erase them."""
 _TYPES = (
@@ -61,9 +65,14 @@ def tables(statement: str) -> tuple[str, ...]:
         name = cells[1]
         parts = (f"CREATE TABLE {name}_{tier} PARTITION OF {name} FOR VALUES IN ({tier})" for tier in _TIERS)
         return (f"{statement} PARTITION BY LIST (tier)", *parts)
-    made = re.match(r"CREATE TABLE (\w+) ", statement)
-    unsampled = _UNSAMPLED.get(made[1], ()) if made else ()
-    return (statement, *(f"ALTER TABLE {made[1]} ALTER COLUMN {each} SET STATISTICS 0" for each in unsampled if made))
+    made = re.match(r"CREATE TABLE (\w+) |ALTER TABLE (\w+) ADD COLUMN (\w+)", statement)
+    if not made:
+        return (statement,)
+    name, new = made[1] or made[2], made[3]
+    unsampled = [
+        each for each in _UNSAMPLED.get(name, ()) if new == each or re.search(rf"\(.*\b{each}\b", statement, re.S)
+    ]
+    return (statement, *(f"ALTER TABLE {name} ALTER COLUMN {each} SET STATISTICS 0" for each in unsampled))
 
 
 def together(statement: str, rows: Sequence[Sequence[Any]]) -> list[tuple[str, list[Any]]]:

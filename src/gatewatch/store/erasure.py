@@ -14,7 +14,7 @@ import msgspec
 from gatewatch.core import codec
 from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
-from gatewatch.store import receipts, staging, tasks, tombstones, uploads
+from gatewatch.store import alerts, receipts, staging, streams, tasks, tombstones, uploads
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
@@ -25,7 +25,8 @@ from gatewatch.store.units import MICRO, micros
 _PAUSE_S = 0.025  # as between other steps of housekeeping
 _DAY = 86_400
 _PAGE = 2000  # of what waits
-_COUNTED = f"seq, id, span_id, external_id, session, {', '.join(SIGNALS)}, marks, late, flow, slice, variant, at, share"
+_PLACE = "flow, slice, variant, at, share, version"
+_COUNTED = f"seq, id, span_id, external_id, session, {', '.join(SIGNALS)}, marks, late, {_PLACE}"
 LATE = "late"
 """The name of no erasure: what is counted under it went since it turned out late whose it was."""
 
@@ -202,6 +203,8 @@ def _remove(
     telling = [row[1] for row in rows if any(each and each in row[1] for each in names)]
     db.among("UPDATE audit SET what = '(erased)' WHERE action = 'read' AND what IN {}", telling)
     done.parts["spans"] += _drop_pieces(db, traces)
+    streams.forget(db, seqs)
+    alerts.forget(db, [row[1] for row in rows])
     for (flow, session), turns in turned.items():
         _shorten(db, flow, session, turns, now, rollup, done)
 
@@ -250,12 +253,13 @@ def _shorten(db: Database, flow: str, session: str, turns: int, now: float, roll
     left = {
         seq: Place(*place)
         for seq, *place in db.execute(
-            "SELECT seq, flow, slice, variant, at, share FROM trace WHERE flow = ? AND session = ? AND session <> ''",
+            f"SELECT seq, {_PLACE} FROM trace WHERE flow = ? AND session = ? AND session <> ''",
             *(flow, session),
         )
     }
     if not left:
         return
+    streams.leave(db, left)  # what is left of the conversation enters anew
     _uncount(db, rollup, done, left, f"{_OF_SESSION} AND")
     db.among(f"DELETE FROM score WHERE {_OF_SESSION} AND seq IN {{}}", left)
     tasks.drop(db, "id", [task for (task,) in db.among("SELECT id FROM task WHERE turns > 0 AND seq IN {}", left)])
@@ -274,7 +278,7 @@ def _shorten(db: Database, flow: str, session: str, turns: int, now: float, roll
 def _take_back_feedback(db: Database, subject: Subject, most: int, rollup: Rollup, done: _Done) -> bool:
     """Take back what a user said of others' requests; a mark that it set there stays: somebody did say it."""
     found = db.among(
-        "SELECT t.flow, t.slice, t.variant, t.at, t.share, s.seq, s.name, s.author, s.fingerprint, s.pi, s.value,"
+        "SELECT t.flow, t.slice, t.variant, t.at, t.share, t.version, s.seq, s.name, s.author, s.fingerprint, s.pi, s.value,"
         " s.status FROM score s JOIN trace t ON t.seq = s.seq"
         " WHERE s.source = 'feedback' AND s.author <> '' AND s.author IN {}",
         subject.names,

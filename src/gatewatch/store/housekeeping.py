@@ -88,7 +88,8 @@ def _sizes(db: Database, seqs: list[int]) -> dict[int, int]:
 def _delete_payloads(db: Database, seqs: list[int]) -> None:
     sizes = _sizes(db, seqs)
     db.among("DELETE FROM payload WHERE seq IN {}", seqs)
-    db.among("UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {}", seqs)
+    waited = "UPDATE task SET state = 'no_payload' WHERE state = 'waiting' AND seq IN {} RETURNING work, seq, backfill"
+    tasks.given_up(db, db.among(waited, seqs))
     add_payloads(db, -len(sizes), -sum(sizes.values()))
 
 
@@ -143,7 +144,7 @@ def delete_requests(db: Database, flow: str, seqs: Sequence[int]) -> None:
         [(1 << place, seq) for seq, bits in marked for place in range(bits.bit_length()) if bits >> place & 1],
     )
     turned = {name for (name,) in db.among("SELECT session FROM trace WHERE session <> '' AND seq IN {}", seqs)}
-    for table in ("score", "said", "trace"):
+    for table in ("score", "said", "fresh", "trace"):
         db.among(f"DELETE FROM {table} WHERE seq IN {{}}", seqs)
     first: dict[str, int] = {}
     turns = "SELECT session, seq FROM trace WHERE flow = ? AND session <> '' AND session IN {}"
@@ -163,7 +164,8 @@ def _give_up(db: Database, before: int) -> int:
         *(before, before),
     )
     tasks.let_go(db, [each for each in found if each[2]])
-    db.among("UPDATE task SET state = 'expired', owner = '' WHERE id IN {}", [each[0] for each in found])
+    over = "UPDATE task SET state = 'expired', owner = '' WHERE id IN {} RETURNING work, seq, backfill"
+    tasks.given_up(db, db.among(over, [each[0] for each in found]))
     return len(found)
 
 

@@ -1,6 +1,7 @@
 """Reading requests back: one by its name, the newest of a kind, a session's, and what is still to be done on them."""
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from gatewatch.core import codec
@@ -14,7 +15,8 @@ from gatewatch.store.units import down, from_micros, from_nano, micros, up
 
 ROW = (
     "seq, id, at, received, flow, session, slice, variant, tags, person, external_id, u, latency, first_token, cost,"
-    " input_tokens, output_tokens, error, marks, late, kept, payload, share"
+    " input_tokens, output_tokens, error, marks, late, kept, payload, share,"
+    " version, traits"
 )
 """The columns that `row_of` makes a row of."""
 
@@ -39,9 +41,20 @@ def row_of(found: tuple[Any, ...]) -> Row:
             None if cost is None else from_nano(cost),
             *found[15:21],
             PAYLOADS[found[21]],
-            found[22],
+            *found[22:24],
+            traits_of(found[24]),
         ]
     )
+
+
+def traits_text(traits: Mapping[str, str]) -> str:
+    """Traits as their column has them."""
+    return codec.canonical(traits).decode() if traits else ""
+
+
+def traits_of(column: str) -> dict[str, str]:
+    """Traits from their column."""
+    return codec.decode(column.encode(), dict[str, str]) if column else {}
 
 
 def find(db: Database, name: str) -> Row | None:

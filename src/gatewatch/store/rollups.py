@@ -25,13 +25,15 @@ _decode = msgspec.msgpack.Decoder(_Histogram).decode
 
 
 class Place(NamedTuple):
-    """Where in the trends a request counts; `at` is in microseconds, `share` the probability with which it was sent."""
+    """Where in the trends a request counts; `at` is in microseconds, `share` the probability with which it was sent,
+    `version` the versions of its components in one line."""
 
     flow: str
     slice: str
     variant: str
     at: int
     share: float = 1.0
+    version: str = ""
 
 
 def signals_of(trace: Trace) -> dict[str, Any]:
@@ -52,6 +54,7 @@ class _Series(NamedTuple):
     flow: str
     slice: str
     variant: str
+    version: str
     scorer: str = ""
     fingerprint: str = ""
     source: str = ""
@@ -98,7 +101,7 @@ class Rollup:
         sign: int = 1,
     ) -> None:
         """Count a request, or with `sign` -1 take it away; see `signals_of`. Its marks are added apart."""
-        found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share]
+        found = self._signals[_Series(*place[:3], place.version), place.at // _MINUTE, place.share]
         sums = found.sums
         sums[0] += sign
         sums[1] += sign * (error == "error")
@@ -116,7 +119,7 @@ class Rollup:
 
     def marks(self, place: Place, bits: int, sign: int = 1) -> None:
         """Count the marks that a request has now, and had not before; or with `sign` -1 take them away."""
-        found = self._signals[_Series(*place[:3]), place.at // _MINUTE, place.share].marks
+        found = self._signals[_Series(*place[:3], place.version), place.at // _MINUTE, place.share].marks
         for bit in each_bit(bits):
             found[bit] = found.get(bit, 0) + sign
 
@@ -133,7 +136,7 @@ class Rollup:
         sign: int = 1,
     ) -> None:
         """Count a score, or with `sign` -1 take it away."""
-        key = (_Series(*place[:3], scorer, fingerprint, source), place.at // _MINUTE, pi)
+        key = (_Series(*place[:3], place.version, scorer, fingerprint, source), place.at // _MINUTE, pi)
         found = self._scores.setdefault(key, [0] * 5)  # n, total, squares, unknown, skipped
         if value is not None:
             found[0] += sign
@@ -214,18 +217,20 @@ class Rollup:
 
 
 def _series_id(db: Database, series: _Series) -> int:
-    where = "flow = ? AND scorer = ? AND slice = ? AND variant = ? AND fingerprint = ? AND source = ?"
-    flow, part, variant, scorer, fingerprint, source = series
+    where = "flow = ? AND scorer = ? AND slice = ? AND variant = ? AND version = ? AND fingerprint = ? AND source = ?"
+    flow, part, variant, version, scorer, fingerprint, source = series
     found = db.execute(
         f"SELECT id FROM series WHERE {where}",
         flow,
         scorer,
         part,
         variant,
+        version,
         fingerprint,
         source,
     ) or db.execute(
-        "INSERT INTO series (flow, slice, variant, scorer, fingerprint, source) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO series (flow, slice, variant, version, scorer, fingerprint, source) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " RETURNING id",
         *series,
     )
     return int(found[0][0])
@@ -251,9 +256,9 @@ def signals(db: Database, flow: str, tier: Tier, since: float, until: float) -> 
     found = db.execute(
         "SELECT CAST(bucket AS DOUBLE PRECISION), slice, variant, n, errors, timeouts,"
         " CAST(cost AS DOUBLE PRECISION) / 1e9, unknown_cost, input_tokens, output_tokens,"
-        " latency, first_token, marks, share FROM series JOIN signal_cell ON series = id"
+        " latency, first_token, marks, share, version FROM series JOIN signal_cell ON series = id"
         " WHERE flow = ? AND scorer = '' AND tier = ? AND bucket >= ? AND bucket < ?"
-        " ORDER BY bucket, slice, variant, share",
+        " ORDER BY bucket, slice, variant, version, share",
         flow,
         length,
         down(since, length),
@@ -267,9 +272,9 @@ def cells(db: Database, flow: str, tier: Tier, since: float, until: float) -> li
     length = TIER_S[tier]
     found = db.execute(
         "SELECT CAST(bucket AS DOUBLE PRECISION), slice, variant, scorer, fingerprint, source, pi, n,"
-        " CAST(total AS DOUBLE PRECISION) / 1e9, CAST(squares AS DOUBLE PRECISION) / 1e9, unknown, skipped"
+        " CAST(total AS DOUBLE PRECISION) / 1e9, CAST(squares AS DOUBLE PRECISION) / 1e9, unknown, skipped, version"
         " FROM series JOIN score_cell ON series = id WHERE flow = ? AND scorer <> '' AND tier = ?"
-        " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, pi",
+        " AND bucket >= ? AND bucket < ? ORDER BY bucket, scorer, slice, variant, version, pi",
         flow,
         length,
         down(since, length),

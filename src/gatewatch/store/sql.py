@@ -55,9 +55,10 @@ from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
 from gatewatch.store.values import SQLTalking
 from gatewatch.store.waiting import ROOM
+from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling, SQLTalking):
+class SQLStore(SQLFilling, SQLTalking, SQLWatching):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:

@@ -25,7 +25,7 @@ CAUTION = 3
 """Times what an attempt costs on the mean is set aside for it: few cost more."""
 _TASK = (
     "task.id, task.work, task.seq, pi, task.turns, leased_turns, budget, reserved, task.backfill, work.flow, scorer,"
-    " work.fingerprint, source, trace.flow, trace.slice, variant, trace.at"
+    " work.fingerprint, source, trace.flow, trace.slice, variant, trace.at, share, version"
 )
 
 
@@ -119,11 +119,12 @@ def _book_the_lost(db: Database, ids: Sequence[int], now: float) -> None:
 
 
 def _give_up_the_gone(db: Database, ids: Sequence[int]) -> None:
-    db.among(
+    gone = db.among(
         "UPDATE task SET state = 'no_payload', owner = '' WHERE (SELECT payload FROM trace WHERE trace.seq = task.seq)"
-        f" = {GONE} AND id IN {{}}",
+        f" = {GONE} AND id IN {{}} RETURNING work, seq, backfill",
         ids,
     )
+    given_up(db, gone)
 
 
 def extend(db: Database, owner: str, tasks: Iterable[int], until: float) -> None:
@@ -179,6 +180,19 @@ def drop(db: Database, condition: str, values: Iterable[Any]) -> None:
     db.among(f"DELETE FROM task WHERE {condition} IN {{}}", every)
 
 
+# What monitors hear of
+
+
+def given_up(db: Database, tasks: Iterable[tuple[int, int, int]]) -> None:
+    """Note for monitors that live ones of some tasks (work, seq, backfill) will have no score."""
+    note(db, [(work, seq, None) for work, seq, backfill in tasks if not backfill])
+
+
+def note(db: Database, fresh: Sequence[tuple[int, int, float | None]]) -> None:
+    """Note for monitors what became of live tasks: (work, seq, value)."""
+    db.executemany("INSERT INTO fresh (work, seq, value) VALUES (?, ?, ?)", fresh)
+
+
 # What became of them
 
 _PAID = "SELECT budget, guessed FROM paid WHERE task = ? AND attempt = ?"
@@ -190,6 +204,7 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
     """Keep what became of leased tasks (see `Store.settle`)."""
     rollup, spending, done = Rollup(), Spending(), 0
     paid: set[tuple[int, int]] = set()
+    fresh: list[tuple[int, int, float | None]] = []
     with db.transaction():
         for each in settled:
             key = each.task, each.attempt
@@ -200,15 +215,17 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
                 *(each.attempt, each.task),
             )
             if found and found[0][-1]:
-                _settle(db, _Task(found[0][:-1]), each, micros(now), rollup, spending)
+                task = _Task(found[0][:-1])
+                _settle(db, task, each, micros(now), rollup, spending)
+                fresh += _heard(task, each)
                 done += 1
             elif score is not None and key not in paid and _owes(before := db.execute(_PAID, *key)):
                 budget, guessed = before[0] if before else (each.budget, 0)
                 cost = score.cost or Cost()
                 _book(db, budget, max(nano(cost.amount), guessed if cost.unknown else 0) - guessed)
                 if found:  # too late; spent anyway
-                    task = _Task(found[0][:-1])
-                    spending.judged(micros(now), task.flow, task.scorer, score, kept=False)
+                    late = _Task(found[0][:-1])
+                    spending.judged(micros(now), late.flow, late.scorer, score, kept=False)
             if score is not None:
                 paid.add(key)
         db.executemany(
@@ -216,9 +233,19 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
             " ON CONFLICT (task, attempt) DO UPDATE SET guessed = 0",
             [(*key, micros(now)) for key in sorted(paid)],
         )
+        note(db, fresh)
         rollup.write(db)
         spending.write(db)
     return done
+
+
+def _heard(task: "_Task", settled: Settled) -> list[tuple[int, int, float | None]]:
+    """What monitors hear of a task that was settled."""
+    if task.backfill or settled.retry_at is not None:
+        return []
+    if settled.state != "waiting":
+        return [(task.work, task.seq, None)]
+    return [] if settled.score is None else [(task.work, task.seq, scores.sound(settled.score).value)]
 
 
 def _owes(paid: Sequence[tuple[str, int]]) -> bool:
