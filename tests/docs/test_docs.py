@@ -139,6 +139,9 @@ def test_every_variable_of_capture_is_documented() -> None:
         ("[ingest]", settings.IngestSettings),
         ("[monitors.NAME]", settings.MonitorSettings),
         ("[monitors.NAME]", settings.MonitoredScorer),
+        ("[monitors.NAME]", settings.AlertSettings),
+        ("[monitors.NAME]", settings.RuleSettings),
+        ("[alerts]", settings.AlertsSettings),
     ],
 )
 def test_every_key_is_documented(table: str, struct: type[msgspec.Struct]) -> None:

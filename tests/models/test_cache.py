@@ -1,8 +1,10 @@
 """The reply cache: what it keeps, what its keys hold, and that a bad file costs nothing but the cache."""
 
 import logging
+import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from gatewatch.core.money import Cost
 from gatewatch.core.trace import Usage
 from gatewatch.models.cache import ReplyCache, reply_key
 from gatewatch.models.protocol import ChatReply, ChatRequest
+from meddling import comes_before
 
 REPLY = ChatReply(text="ü \ud800", model="m", usage=Usage(1, 2), cost=Cost(0.5), latency_s=1.0, waited_s=2.0)
 
@@ -66,7 +69,9 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from gatewatch.models import cache as module
 from gatewatch.models.cache import ReplyCache
+module._BUSY_MS, module._OPEN_TRIES = 10**9, 10**9  # however slow the machine is, none gives the cache up
 from gatewatch.models.protocol import ChatReply
 cache = ReplyCache(Path(sys.argv[1]))
 for n in range(100):
@@ -80,6 +85,27 @@ def test_several_processes_share_a_cache(tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     cache = ReplyCache(path)
     assert all(cache.get(f"{name}-{n}") is not None for name in ("a", "b", "c") for n in range(100))
+    cache.close()
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_another_process_may_make_it_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, moment: int
+) -> None:
+    path = tmp_path / "cache.db"
+
+    def rival() -> None:
+        with monkeypatch.context() as patch, suppress(sqlite3.OperationalError):  # it may be kept out
+            patch.setattr("gatewatch.models.cache._BUSY_MS", 0)
+            patch.setattr("gatewatch.models.cache._OPEN_TRIES", 1)
+            ReplyCache(path)._open().close()
+
+    comes_before(moment, rival, monkeypatch)
+    cache = ReplyCache(path)
+    with caplog.at_level(logging.WARNING):
+        cache.set("k", REPLY)
+        assert cache.get("k") is not None
+    assert not caplog.records
     cache.close()
 
 

@@ -85,6 +85,14 @@ def test_what_was_torn_goes_and_is_counted_as_before(tmp_path: Path) -> None:
     assert [kind for kind, _ in after.records] == ["segment", "erased", "trace"]
 
 
+def test_a_last_line_that_lacks_only_its_end_goes_too(tmp_path: Path) -> None:
+    path = segment(tmp_path, HEAD, trace("b"), trace("a", user="mia")[:-1])
+    before = read(path, whole=True)
+    assert blotted(path, MIA) == 0
+    assert read(path, whole=True) == before and before.damaged == 1
+    assert b"mia" not in path.read_bytes()
+
+
 def test_the_unfinished_end_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
     import fcntl
 
@@ -111,7 +119,7 @@ pieces = st.one_of(
     st.builds(trace, st.sampled_from("abc"), user=st.sampled_from(["", "mia", "bob"])),
     st.builds(feedback, st.sampled_from("abc"), user=st.sampled_from(["mia", "bob"])),
     st.binary(max_size=30).map(lambda data: data.replace(b"\n", b"")),
-    st.sampled_from([b"\n", b"?\n", trace("a", user="mia")[:-5], trace("b")[:20]]),
+    st.sampled_from([b"\n", b"?\n", trace("a", user="mia")[:-5], trace("a", user="mia")[:-1], trace("b")[:20]]),
 )
 
 

@@ -39,6 +39,13 @@ def test_a_torn_tail_waits_while_its_writer_lives_and_is_damaged_when_not(tmp_pa
     assert ids(read(path, found.offset)) == ["b"]
 
 
+def test_a_last_line_that_lacks_only_its_end_is_no_record(tmp_path: Path) -> None:
+    path = segment(tmp_path, HEAD, A, B[:-1])
+    gone = read(path, whole=True)
+    assert (ids(gone), gone.damaged, gone.offset) == (["a"], 1, path.stat().st_size)
+    assert read(segment(tmp_path, HEAD, A, B[:-3], b"?\n", b"?"), whole=True).damaged == 1
+
+
 @pytest.mark.parametrize("place", range(len(B)))
 def test_a_damaged_frame_is_counted_and_those_behind_it_are_kept(tmp_path: Path, place: int) -> None:
     damaged = bytearray(B)

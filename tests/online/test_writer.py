@@ -3,6 +3,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -227,4 +228,65 @@ def test_a_descriptor_stays_the_same_over_segments(folder: Path) -> None:
     for frame in FRAMES[1:]:
         writer.write_through(frame)
     assert writer._descriptor == descriptor and opened(folder) == before == 1
+    writer.close()
+
+
+@pytest.mark.parametrize("through", [False, True])
+@pytest.mark.parametrize("part", [len(FRAMES[1]) - 20, len(FRAMES[1]) - 2, len(FRAMES[1]) - 1])
+def test_a_frame_torn_at_the_end_of_a_segment_is_not_read_beside_its_second_copy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, through: bool, part: int
+) -> None:
+    writer, disk = writer_of(folder, segment_bytes=2 * len(FRAMES[0]) + 150), Disk(monkeypatch)
+    write = writer.write_through if through else lambda frame: writer.write([frame])[1]
+    assert write(FRAMES[0]) == ""
+    disk.room = part
+    monkeypatch.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "")))
+    assert write(FRAMES[1]) == "disk: ENOSPC"
+    disk.room = None
+    assert write(FRAMES[1]) == ""
+    writer.close()
+    old, new = segments(folder)
+    assert (read(old, whole=True).damaged, read(new, whole=True).damaged) == (1, 0)
+    assert [codec.frame(*each) for path in (old, new) for each in read(path, whole=True).records[1:]] == FRAMES[:2]
+
+
+def test_the_steps_at_which_a_record_was_read_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice all but the line's end is written, the second time at the end of a segment, and then in the next."""
+    first, second, third = (
+        codec.frame("trace", codec.encode({"id": number, "text": "x" * size}))
+        for number, size in enumerate((181, 453, 0))
+    )
+    writer, disk = writer_of(folder, segment_bytes=2000), Disk(monkeypatch)
+    monkeypatch.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "")))
+    head = 105
+    monkeypatch.setattr("gatewatch.online.writer.time", SimpleNamespace(time_ns=lambda: 1_700_000_000 * 10**9))
+    monkeypatch.setattr(os, "getpid", lambda: 12345)
+    disk.room = head + len(first) - 1
+    assert writer.write([first, second]) == (0, "disk: ENOSPC")
+    disk.room = 671
+    assert writer.write([first, second]) == (1, "disk: ENOSPC")
+    assert frames_in(folder) == [first]
+    disk.room = 2 + len(second) - 1
+    assert writer.write([second, third]) == (0, "disk: ENOSPC")
+    disk.room = head + len(second) - 1
+    assert writer.write([second, third]) == (0, "disk: ENOSPC")
+    assert len(segments(folder)) == 2
+    writer.close()
+    found = [record for path in segments(folder) for record in read(path, whole=True).records]
+    assert [codec.frame(*each) for each in found if each[0] != "segment"] == [first]
+
+
+def test_a_spoiler_written_in_part_leaves_no_hole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, disk, cut = writer_of(folder), Disk(monkeypatch), os.ftruncate
+    monkeypatch.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "")))
+    writer.write(FRAMES[:1])
+    disk.room = 10
+    assert writer.write(FRAMES[1:2]) == (0, "disk: ENOSPC")
+    monkeypatch.setattr(os, "ftruncate", cut)
+    disk.room = 1
+    assert writer.write(FRAMES[1:2]) == (0, "disk: ENOSPC")
+    disk.room = None
+    assert writer.write(FRAMES[1:]) == (9, "")
+    assert frames_in(folder) == FRAMES and damage_in(folder) == 1
+    assert b"\0" not in segments(folder)[0].read_bytes()
     writer.close()

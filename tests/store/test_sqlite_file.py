@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gatewatch.checks.traffic import request, take
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store.open import open_store
 from gatewatch.store.sqlite_file import SQLiteDatabase
+from meddling import comes_before
 from store.making import on_sqlite as a_store
 
 
@@ -45,6 +47,21 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path, name: str) -> 
     with pytest.raises(StoreError, match=message):
         open_store(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("moment", range(20))
+def test_another_process_may_make_it_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    def rival() -> None:
+        with suppress(StoreBusy):  # it may be kept out
+            take(a_store(tmp_path, busy_s=0), request("theirs"))
+
+    comes_before(moment, rival, monkeypatch)
+    store = a_store(tmp_path)
+    take(store, request("ours"))
+    assert store.find("ours") is not None
+    store.close()
 
 
 def test_a_folder_or_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

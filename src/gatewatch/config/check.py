@@ -1,5 +1,6 @@
 """Is a project in order? Everything that it names is looked at; nothing is run and nothing is paid for."""
 
+from gatewatch.config.alerting import alarming
 from gatewatch.config.load import shortest
 from gatewatch.config.monitors import online, store_address
 from gatewatch.config.project import Problems, Project
@@ -29,4 +30,6 @@ def check(project: Project) -> list[Problem]:
         store_address(project)
     with problems.gather():
         online(project, bound=False)
+    with problems.gather():
+        alarming(project)
     return list(dict.fromkeys(problems))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 
 from gatewatch.config import units
+from gatewatch.config.alerting import alarming, channels
 from gatewatch.config.forecast import cost_of_call
 from gatewatch.config.load import FILE
 from gatewatch.config.parts import project_slice
@@ -26,9 +27,12 @@ from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ways
 from gatewatch.online.monitor import Monitor, Watch
+from gatewatch.online.notify import Telling
 from gatewatch.online.outage import Breaker, WatchedModels
 from gatewatch.online.redact import Rules, redact, redacted_name, redacted_text
 from gatewatch.online.settings import checked
+from gatewatch.online.traits import traits
+from gatewatch.online.watch import Watcher
 from gatewatch.online.worker import Worker
 from gatewatch.scorers.base import Models, Scorer
 
@@ -97,6 +101,7 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
             redact=redaction(project),
             redact_text=redacted_text if settings.redact == "pii" else None,
             redact_name=redacted_name if settings.redact == "pii" else None,
+            traits=traits,
         ),
         keeping=Keeping(traces_s=keep, hold_s=hold, payload_rate=settings.payload_rate, payload_bytes=room),
         concurrency=settings.concurrency,
@@ -128,6 +133,8 @@ def worker_of(project: Project, store: "Store", *, owner: str, clock: Callable[[
         find=partial(_found, project, found.models),
         versions=versions(project),
         graves=graves_of(project),
+        watcher=Watcher(store, found.monitors, alarming(project), keep_s=found.keeping.traces_s),
+        telling=Telling(store, channels(project), owner=owner, clock=clock),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from gatewatch.core.case import Tier
+from gatewatch.core.watch import Severity
 from gatewatch.models.prices import PriceOverride
 from gatewatch.models.settings import ModelSettings
 
@@ -204,6 +205,76 @@ class MonitoredScorer(Struct, frozen=True):
     variants: dict[str, Share] = {}
 
 
+class RuleSettings(Struct, frozen=True):
+    """What is told of one scorer or signal of a monitor: changes from `drop` or `rise` on, and what breaks a limit.
+
+    drop: the smallest fall of a scorer's mean that anybody is told of: 0.03 or "3pp"; 2 points by default.
+    rise: the smallest rise of a signal: 0.03 or "3pp" of a rate (2 points by default), a part of what an amount was:
+        0.2 or "20%" (20 % by default).
+    above: the ceiling of a signal: 0.05 or "5pp" for a rate, "5s" for seconds (of the slowest 5 %), "0.02 USD".
+    below: the floor of a scorer's mean.
+    any: how many conversations within a day that fail, or have the mark, are one too many.
+    severity: "page", "ticket" or "info".
+    owner: who sees to it.
+    runbook: what to do, or the address of a page that says so.
+    link: the address of a page that shows more.
+    to: channels, in the place of those of the monitor.
+    """
+
+    drop: Points | None = None
+    rise: float | str | None = None
+    above: float | str | None = None
+    below: Share | None = None
+    any: Count | None = None
+    severity: Severity = "ticket"
+    owner: str = ""
+    runbook: str = ""
+    link: str = ""
+    to: tuple[str, ...] = ()
+
+
+class AlertSettings(Struct, frozen=True):
+    """`alert = { ... }` of a monitor: who is told of what.
+
+    rules: by a scorer of the monitor, or a signal such as `thumbs_down`, `error`, `latency`, `cost`.
+    false_alarms: how often all monitors of the project together may be wrong, such as "1 per 90d".
+    to: channels, such as "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST"; by default those of `[alerts]`.
+    observe: for how long a new monitor only notes what it would have told; "0" to tell from the start.
+    no_data: after how long without a request somebody is told; "" for never.
+    owner: who sees to it, where the rule does not say so.
+    runbook: what to do, where the rule does not say so.
+    link: the address of a page that shows more, where the rule does not say so.
+    """
+
+    rules: dict[str, RuleSettings] = {}
+    false_alarms: str = "1 per 90d"
+    to: tuple[str, ...] = ()
+    observe: str = "7d"
+    no_data: str = ""
+    owner: str = ""
+    runbook: str = ""
+    link: str = ""
+
+
+class AlertsSettings(Struct, frozen=True):
+    """`[alerts]`: where alerts of all monitors go, and how.
+
+    to: channels of monitors that name none: "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST", "apprise:$URL".
+    heartbeat: an address that is asked for every minute while monitors work, so that their silence is noticed.
+    secret_env: the variable with the key that webhooks are signed with.
+    pages: the address at which people find this project's pages; links in messages begin with it.
+    smtp: the server for "mail:", such as "smtps://bot:$SMTP_PASSWORD@mail.example:465".
+    mail_from: whom mail is from.
+    """
+
+    to: tuple[str, ...] = ()
+    heartbeat: str = ""
+    secret_env: str = ""
+    pages: str = ""
+    smtp: str = ""
+    mail_from: str = ""
+
+
 class MonitorSettings(Struct, frozen=True):
     """`[monitors.NAME]`: which scorers watch a flow of live traffic.
 
@@ -214,6 +285,9 @@ class MonitorSettings(Struct, frozen=True):
     budget: the most that judges may cost, such as "5.00 USD/day"; shares are lowered so that it lasts the day.
     payload_rate: the share of payloads that is kept after `[online] hold`, besides those of `always`.
     session_end: after how long without a turn a session counts as ended.
+    reference: what "as before" is: learnt from the first "7d", the first "1000" conversations, or both.
+    baseline: the suite whose pinned baseline trends show beside.
+    alert: who is told of what.
     """
 
     flow: str
@@ -223,6 +297,9 @@ class MonitorSettings(Struct, frozen=True):
     budget: str = ""
     payload_rate: Share = 0.1
     session_end: str = "30m"
+    reference: str = "learn 7d"
+    baseline: str = ""
+    alert: AlertSettings = AlertSettings()
 
 
 class Settings(Struct, frozen=True):
@@ -237,3 +314,4 @@ class Settings(Struct, frozen=True):
     online: OnlineSettings = OnlineSettings()
     ingest: IngestSettings = IngestSettings()
     monitors: dict[str, MonitorSettings] = {}
+    alerts: AlertsSettings = AlertsSettings()

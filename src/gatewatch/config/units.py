@@ -9,6 +9,10 @@ _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*")
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _MOST_BYTES = 1e18
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]B)\s*")
+_OFTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s+per\s+(\S.*)")
+_LEARN = re.compile(r"learn(?:\s+(\d+(?:\.\d+)?[smhdw]))?(?:\s+(\d+))?")
+_DAY_S = 86_400.0
+_LEARNT = 1000
 _PER_DAY = re.compile(r"\s*(\d+)\s*/\s*day\s*")
 
 
@@ -61,3 +65,35 @@ def dollars_per_day(text: str) -> float:
     if not slash or unit.strip() != "day":
         raise ValueError(f'expected an amount such as "5.00 USD/day", got {text!r}')
     return parse_budget(amount)
+
+
+def days_between(text: str) -> float:
+    """How many days lie between two of what may happen so often: "1 per 90d" is 90, "2 per 30d" is 15.
+
+    Raises:
+        ValueError: for anything else, none at all, or more than one a day.
+    """
+    match = _OFTEN.fullmatch(text)
+    if match is None or not float(match[1]):
+        raise ValueError(f'expected how often, such as "1 per 90d", got {text!r}')
+    found = seconds(match[2]) / _DAY_S / float(match[1])
+    if found < 1:
+        raise ValueError(f"must be one a day or fewer, got {text!r}")
+    return found
+
+
+def learning(text: str) -> tuple[float, int]:
+    """From how many days, and from how many conversations at least, a reference is learnt: "learn 7d" is (7, 1000),
+    "learn 500" is (0, 500), "learn 7d 500" both.
+
+    Raises:
+        ValueError: for anything else, or less than 100 conversations.
+    """
+    match = _LEARN.fullmatch(text.strip())
+    if match is None or not (match[1] or match[2]):
+        raise ValueError(f'expected "learn 7d", "learn 1000" or "learn 7d 1000", got {text!r}')
+    days = seconds(match[1]) / _DAY_S if match[1] else 0.0
+    number = int(match[2]) if match[2] else _LEARNT
+    if number < 100:
+        raise ValueError(f"a reference takes 100 conversations at least, got {text!r}")
+    return days, number

@@ -7,6 +7,7 @@ one that is not ours or cannot be used is left alone, each with one warning in t
 import logging
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,9 @@ _OPEN_TRIES = 100
 _OPEN_PAUSE_S = 0.02
 
 _log = logging.getLogger(__name__)
+
+bypassed: ContextVar[bool] = ContextVar("gatewatch_cache_bypassed", default=False)
+"""Whether what is asked meanwhile is asked of the model, whatever is kept, and its replies are not kept."""
 
 
 def reply_key(base_url: str, model: str, parameters: Mapping[str, Any], request: ChatRequest) -> str:
@@ -84,7 +88,7 @@ class ReplyCache:
 
     def get(self, key: str) -> ChatReply | None:
         """The reply kept under a key: marked `cached`, costing nothing."""
-        rows = self._execute("SELECT reply FROM reply WHERE key = ?", key)
+        rows = [] if bypassed.get() else self._execute("SELECT reply FROM reply WHERE key = ?", key)
         framed = codec.unframe(rows[0][0]) if rows else None
         if framed is None:  # nothing there, or a damaged record: asked for anew, and written over
             return None
@@ -96,6 +100,8 @@ class ReplyCache:
 
     def set(self, key: str, reply: ChatReply) -> None:
         """Keep a reply."""
+        if bypassed.get():
+            return
         record = codec.frame("reply", codec.encode(reply))
         self._execute("INSERT OR REPLACE INTO reply (key, reply) VALUES (?, ?)", key, record)
 
@@ -174,9 +180,11 @@ class ReplyCache:
     def _prepare(self, db: "sqlite3.Connection") -> None:
         import sqlite3
 
+        db.execute("BEGIN")  # one view for all three: another process may be making the file
         owner = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        db.execute("COMMIT")
         if owner != _APPLICATION_ID and (owner or tables):
             raise _NotOurs("it is a database of some other program")
         if version > FORMAT_VERSION:

@@ -1,7 +1,7 @@
 """One attempt at a leased task: from the request to a score, another try later, or a reason why there will be none."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -111,8 +111,7 @@ class Attempts(Struct, frozen=True, kw_only=True):
 
     def _settled(self, leased: Leased, watch: Watch, score: Score, noted: list[Trouble], budget: str = "") -> Settled:
         scorer, now = watch.scorer, self.clock()
-        if noted and score.cost is not None and score.cost.unknown and not any(each.billed for each in noted):
-            score = replace(score, cost=Cost(score.cost.amount))  # what was refused or broke off is not billed
+        score = without_unbilled(score, noted)
         settled = Settled(leased.task, leased.attempt, author=self.owner, budget=budget)
         if score.status == "scorer_error" and noted:
             trouble = noted[-1]
@@ -126,6 +125,13 @@ class Attempts(Struct, frozen=True, kw_only=True):
         source = scorer.source if score.source == "rule" else score.source
         named = replace(score, name=scorer.name, source=source, fingerprint=scorer.fingerprint)
         return replace(settled, score=named)
+
+
+def without_unbilled(score: Score, noted: Sequence[Trouble]) -> Score:
+    """A score that does not count as an unknown cost what was refused or broke off: that is not billed."""
+    if not noted or score.cost is None or not score.cost.unknown or any(each.billed for each in noted):
+        return score
+    return replace(score, cost=Cost(score.cost.amount))
 
 
 def _paid(score: Score) -> Score | None:

@@ -94,12 +94,11 @@ def _stretches(start: int, line: bytes) -> Iterator[_Found]:
     """The records and fragments of a line that may have to go."""
     if line in (b"\n", SPOILER):
         return
-    whole = line if line.endswith(b"\n") else line + b"\n"
-    fragment, record = parts(whole)
+    fragment, record = parts(line)
     length = fragment if record is not None else len(line.rstrip(b"\n"))
-    if length > 1 and whole[:length].strip(b"?"):
-        yield _Found(start, whole[:length])
-    if record is None or not line.endswith(b"\n"):
+    if length > 1 and line[:length].strip(b"?"):
+        yield _Found(start, line[:length])
+    if record is None:
         return
     kind, payload = record
     if kind in ("trace", "feedback"):

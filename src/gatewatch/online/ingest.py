@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -40,7 +40,8 @@ SKEW_S = 300.0
 
 
 class Ways(Struct, frozen=True, kw_only=True):
-    """How a project takes requests in: what names their slice, what their calls cost, what is taken out of them."""
+    """How a project takes requests in: what names their slice, what their calls cost, what is taken out of them,
+    and by which traits of their inputs they are counted."""
 
     slice_of: Callable[[Any], str] | None = None
     price: Price | None = None
@@ -48,6 +49,7 @@ class Ways(Struct, frozen=True, kw_only=True):
     redact_text: Callable[[str], str] | None = None
     keep_s: float | None = None
     redact_name: Callable[[str], str] | None = None
+    traits: Callable[[Trace], Mapping[str, str]] | None = None
 
 
 class Ingested(Struct, frozen=True):
@@ -160,7 +162,8 @@ def arrival_of(trace: Trace, ways: Ways, *, now: float) -> Arrival:
     trace = _named(trace)
     bare = not trace.input and trace.output is None and not trace.spans and trace.error is None
     payload = b"" if bare else codec.encode(trace)
-    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, spent_of(trace))
+    seen = ways.traits(trace) if ways.traits is not None and not bare else {}
+    return Arrival(trace, payload, at, u_of(trace.session, trace.id), found, spent_of(trace), traits=seen)
 
 
 _NAMES = ("id", "span_id", "flow", "session", "slice", "variant", "user", "external_id")

@@ -16,8 +16,8 @@ from gatewatch.store.watching import Entry, Fresh, Turn, Unheard
 
 StreamOf = Callable[[str, str, str, Source | Literal[""]], int]
 """The number of a stream by flow, scorer, fingerprint and source."""
-EpochsOf = Callable[[int, int, int], Sequence[Epoch]]
-"""The rules of a work (by id) that were in force for requests from one number to another."""
+EpochsOf = Callable[[Work], Sequence[Epoch]]
+"""The rules of a work that were in force for any of what is listened to."""
 
 _BITS = {name: marks.bits([name]) for name in RATES if name != "error"}
 
@@ -86,10 +86,15 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _by_chance(turn: Turn, work: Work, epochs_of: EpochsOf) -> bool:
     """Whether a request would have been scored had nothing been special about it: no mark, no cost, no thumb."""
-    place = round(turn.moved * 1e6) if work.of_sessions else turn.seq
+    place = place_of(turn, work)
     facts = Facts(turn.slice, turn.variant, turn.tags)
-    epochs = (_plain(each) for each in epochs_of(work.id, place, place) if each.first <= place <= each.last)
+    epochs = (_plain(each) for each in epochs_of(work) if each.first <= place <= each.last)
     return turn.u < probability(facts, epochs)
+
+
+def place_of(turn: Turn, work: Work) -> int:
+    """What a work's epochs number a request by: its number, or when its session was last heard of."""
+    return round(turn.moved * 1e6) if work.of_sessions else turn.seq
 
 
 def _plain(epoch: Epoch) -> Epoch:

@@ -21,13 +21,17 @@ from gatewatch.core.threads import DaemonPool
 from gatewatch.core.trace import Trace
 from gatewatch.online.attempt import FIRST_RETRY_S, Attempts, Purse, days_purse
 from gatewatch.online.backfill import fill
+from gatewatch.online.chores import Chores
 from gatewatch.online.graves import Graves
-from gatewatch.online.housekeeping import Keeping, keep_house
+from gatewatch.online.housekeeping import Keeping
 from gatewatch.online.ingest import Ingested, Ways, ingest
 from gatewatch.online.monitor import Monitor, Watch
+from gatewatch.online.notify import Telling
 from gatewatch.online.outage import Breaker
+from gatewatch.online.rescoring import Rescoring
 from gatewatch.online.sample import Planner, cost_of, work_of
 from gatewatch.online.sessions import told_by
+from gatewatch.online.watch import Watcher
 from gatewatch.store.base import Store
 from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Leased, Row, Said, Session, Settled
@@ -41,7 +45,6 @@ _IDLE_S = 0.25
 _IDLE_ROUNDS = 4
 _STORE_PAUSE_S = 1.0
 _BEAT_S = 5.0
-_HOUSE_S = 60.0
 _AT_ONCE = 200
 _MOST_ABANDONED = 4
 
@@ -92,6 +95,8 @@ class Worker:
             versions are worked on.
         versions: fingerprints of the scorers that it knows, by name, to be told to others.
         graves: the project's list of what was erased, which the store is held against.
+        watcher: looks whether anything changed.
+        telling: tells of alerts.
     """
 
     def __init__(
@@ -111,10 +116,11 @@ class Worker:
         find: Callable[[str], Watch | None] = lambda _: None,
         versions: Mapping[str, str] | None = None,
         graves: Graves | None = None,
+        watcher: Watcher | None = None,
+        telling: Telling | None = None,
     ) -> None:
         self.store, self.monitors, self.spools, self.ways = store, tuple(monitors), tuple(spools), ways
         self.owner, self.clock, self.concurrency, self.lease_s = owner, clock, concurrency, lease_s
-        self.keeping, self.graves = keeping or Keeping(), graves
         self.breakers = {} if breakers is None else breakers
         self.planner = Planner(store, self._told_by)
         self.threads = DaemonPool(concurrency)
@@ -128,11 +134,14 @@ class Worker:
         self._waiting: dict[asyncio.Task[Settled], tuple[Leased, _Job]] = {}
         self._settled: list[Settled] = []
         self._wake = asyncio.Event()
+        canaries = Rescoring(store, self.attempts, lease_s=lease_s, wake=self._wake.set)
+        self.chores = Chores(
+            *(store, self.monitors, keeping or Keeping(), canaries), graves=graves, watcher=watcher, telling=telling
+        )
         self._alone = False
         self._turn = 0
         self._failing = ""
-        self._untidy = False
-        self._beat = self._house = self._extended = 0.0
+        self._beat = self._extended = 0.0
 
     async def run(self, stop: asyncio.Event, *, once: bool = False) -> Done:
         """Work until told to stop, or with `once` until there is nothing to do now. What is under way is finished.
@@ -145,7 +154,8 @@ class Worker:
             while not stop.is_set():
                 self._wake.clear()
                 try:
-                    done = self._step()
+                    done = self._step(hurry=once)
+                    await self.chores.tell()
                 except (StoreBusy, StoreFull) as error:
                     self._store_fails(error)
                     await self._something(stop, _STORE_PAUSE_S)
@@ -157,13 +167,14 @@ class Worker:
                     raise GatewatchError(f"{what} (what they scored is tried again, {_MOST_ABANDONED} times at most)")
                 if done.put_off:  # it may be due again in a moment
                     patience = _IDLE_ROUNDS
-                if once and done == Done() and not self._waiting and not self._untidy:
+                if once and done == Done() and not (self._waiting or self.chores.busy):
                     if not patience:
                         break
                     patience -= 1
                 await self._something(stop, 0.0 if done != Done() else _IDLE_S)
         finally:
             total += await self._drained()
+            await self.chores.close(once_more=once, patience_s=self.attempts.timeout)
             self.threads.close()
             with suppress(StoreError):
                 self.store.heartbeat(self.owner, self.clock(), ENDED, self.versions)
@@ -175,7 +186,7 @@ class Worker:
             self._failing = str(error)
             _log.warning("%s (tried again until it works)", error)
 
-    def _step(self) -> Done:
+    def _step(self, *, hurry: bool) -> Done:
         now = self.clock()
         total = self._settle(now)
         for spool in self.spools:
@@ -183,17 +194,13 @@ class Worker:
         total += Done(planned=self._plan(now) + self._fill(now))
         self._lease(now)
         total += self._settle(now)
+        self.chores.step(now, news=total != Done(), hurry=hurry)
         if abs(now - self._beat) >= _BEAT_S:
             self._beat = now
             self.store.heartbeat(self.owner, now, self._note(), self.versions)
         if self._waiting and abs(now - self._extended) >= self.lease_s / 3:
             self._extended = now
             self.store.extend(self.owner, [each.task for each, _ in self._waiting.values()], now + self.lease_s)
-        if self._untidy or abs(now - self._house) >= _HOUSE_S:
-            self._house = now
-            if self.graves is not None:  # the store may be an old one that was put back
-                self.graves.see_to(self.store, now)
-            self._untidy = keep_house(self.store, self.monitors, self.keeping, now=now)
         return total
 
     def _note(self) -> str:

@@ -99,7 +99,7 @@ class Writer:
                 while whole < len(frames) and length + len(frames[whole]) <= written:
                     length += len(frames[whole])
                     whole += 1
-                if written:
+                if written and written >= length:  # less is a part of the spoiler: what was torn still is
                     self._cut_back(used + length, torn=length != written)
                 if whole:
                     return whole

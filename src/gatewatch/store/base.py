@@ -10,6 +10,7 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
@@ -41,7 +42,7 @@ from gatewatch.store.waiting import Waiting
 from gatewatch.store.watching import Watching
 
 
-class Store(Filling, Talking, Uploading, Waiting, Watching, Protocol):
+class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

@@ -15,6 +15,7 @@ from gatewatch.core import codec
 from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
 from gatewatch.store import alerts, receipts, staging, streams, tasks, tombstones, uploads
+from gatewatch.store.canary import erase_canaries, whose_canaries
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
 from gatewatch.store.reading import ROW, all_flows, row_of
@@ -154,12 +155,16 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
             for (name,) in db.execute("SELECT DISTINCT author FROM score WHERE source = 'feedback' AND author <> ''")
         }
         people |= {said.author for said in _parked(db)}
-        sessions = db.execute("SELECT flow, id FROM session")
+        frozen = whose_canaries(db)
+        people |= {each.user for each in frozen}
+        sessions = {*db.execute("SELECT flow, id FROM session"), *((each.flow, each.session) for each in frozen)}
     found = tuple(sorted(name for name in people if mark_of("user", name) in marks))
     every = [Subject("user", found)] if found else []
     everywhere = {name for _, name in sessions if mark_of("session", name) in marks}
     every += [Subject("session", (name,)) for name in sorted(everywhere)]
-    every += [Subject("session", (name,), flow) for flow, name in sessions if mark_of("session", flow, name) in marks]
+    every += [
+        Subject("session", (name,), flow) for flow, name in sorted(sessions) if mark_of("session", flow, name) in marks
+    ]
     return every
 
 
@@ -203,7 +208,7 @@ def _remove(
     telling = [row[1] for row in rows if any(each and each in row[1] for each in names)]
     db.among("UPDATE audit SET what = '(erased)' WHERE action = 'read' AND what IN {}", telling)
     done.parts["spans"] += _drop_pieces(db, traces)
-    streams.forget(db, seqs)
+    done.parts["canaries"] += streams.forget(db, seqs)
     alerts.forget(db, [row[1] for row in rows])
     for (flow, session), turns in turned.items():
         _shorten(db, flow, session, turns, now, rollup, done)
@@ -310,6 +315,7 @@ def _let_go_of_the_rest(db: Database, name: str, subject: Subject, now: float) -
         done.parts["feedback waiting"] += len(db.among("SELECT id FROM parked WHERE id IN {}", parked))
         db.among("DELETE FROM parked WHERE id IN {}", parked)
         done.parts["spans"] += _drop_pieces(db, traces)
+        done.parts["canaries"] += erase_canaries(db)
         uploads.let_go(db, micros(now) + 1)  # whoever pushes them begins anew
         db.execute(
             "DELETE FROM series WHERE id NOT IN (SELECT series FROM signal_cell)"

@@ -189,6 +189,11 @@ def _fresh(
         yield Fresh(number, work, scorer, fingerprint, source, value, waits, turn)
 
 
+def named(db: Database, numbers: Iterable[int]) -> dict[int, str]:
+    """The trace ids of some requests, by number."""
+    return dict(db.among("SELECT seq, id FROM trace WHERE seq IN {}", numbers))
+
+
 def newest(db: Database, flows: Iterable[str]) -> dict[str, float]:
     """When a request of each flow was last received, where there is one."""
     found = {

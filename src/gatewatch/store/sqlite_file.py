@@ -216,8 +216,10 @@ def _prepared(path: Path, connection: "sqlite3.Connection", busy_s: float) -> No
     """See whose the file is, and set its mode."""
     import sqlite3
 
+    connection.execute("BEGIN")  # one view for both: another process may be making the file
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    connection.execute("COMMIT")
     if owner != _APPLICATION_ID and (owner or tables):
         raise StoreError(f"{path}: is a database of some other program; name another file")
     if not tables:

@@ -295,4 +295,9 @@ CREATE TABLE canary_check (
     PRIMARY KEY (stream, at, seq)
 ) WITHOUT ROWID;
 CREATE INDEX canary_check_seq ON canary_check (seq);
+CREATE TABLE canary_set (
+    stream BIGINT PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, frozen BIGINT NOT NULL,
+    settled SMALLINT NOT NULL, due BIGINT NOT NULL, tries BIGINT NOT NULL, reason TEXT NOT NULL,
+    attempt BIGINT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL, budget TEXT NOT NULL, reserved BIGINT NOT NULL
+) WITHOUT ROWID;
 """

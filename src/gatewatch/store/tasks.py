@@ -111,7 +111,7 @@ def _book_the_lost(db: Database, ids: Sequence[int], now: float) -> None:
     let_go(db, [(task, budget, reserved) for task, _, budget, reserved in lost])
     for task, attempt, budget, reserved in lost:
         guessed = reserved // CAUTION
-        _book(db, budget, guessed)
+        book(db, budget, guessed)
         db.execute(
             "INSERT INTO paid (task, attempt, at, budget, guessed) VALUES (?, ?, ?, ?, ?)",
             *(task, attempt, micros(now), budget, guessed),
@@ -219,10 +219,10 @@ def settle(db: Database, settled: Iterable[Settled], now: float) -> int:
                 _settle(db, task, each, micros(now), rollup, spending)
                 fresh += _heard(task, each)
                 done += 1
-            elif score is not None and key not in paid and _owes(before := db.execute(_PAID, *key)):
+            elif score is not None and key not in paid and owes(before := db.execute(_PAID, *key)):
                 budget, guessed = before[0] if before else (each.budget, 0)
                 cost = score.cost or Cost()
-                _book(db, budget, max(nano(cost.amount), guessed if cost.unknown else 0) - guessed)
+                book(db, budget, max(nano(cost.amount), guessed if cost.unknown else 0) - guessed)
                 if found:  # too late; spent anyway
                     late = _Task(found[0][:-1])
                     spending.judged(micros(now), late.flow, late.scorer, score, kept=False)
@@ -248,7 +248,7 @@ def _heard(task: "_Task", settled: Settled) -> list[tuple[int, int, float | None
     return [] if settled.score is None else [(task.work, task.seq, scores.sound(settled.score).value)]
 
 
-def _owes(paid: Sequence[tuple[str, int]]) -> bool:
+def owes(paid: Sequence[tuple[str, int]]) -> bool:
     """Whether what an attempt cost is still to be booked, or only guessed."""
     return not paid or paid[0][1] > 0
 
@@ -329,10 +329,11 @@ def _pay(db: Database, task: _Task, score: Score | None, budget: str) -> None:
         paid = max(paid, task.reserved)
     if task.reserved:
         let_go(db, [(task.id, task.budget, task.reserved)])
-    _book(db, task.budget or budget, paid)
+    book(db, task.budget or budget, paid)
 
 
-def _book(db: Database, budget: str, paid: int) -> None:
+def book(db: Database, budget: str, paid: int) -> None:
+    """Count money as spent of a budget, where there is one."""
     if paid and budget:
         db.execute(
             "INSERT INTO budget (name, spent, reserved) VALUES (?, ?, 0)"

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from gatewatch.core import codec
 from gatewatch.core.score import Source
+from gatewatch.store import scores
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, row_of
-from gatewatch.store.rows import Row
+from gatewatch.store.rows import Row, Value
 from gatewatch.store.units import micros
 
 
@@ -70,9 +71,15 @@ class Talking(Protocol):
 
 
 class SQLTalking:
-    """What a store that speaks SQL does of whole conversations."""
+    """What a store that speaks SQL does of values, and of whole conversations."""
 
     _db: Database
+
+    def values(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
+    ) -> list[Value]:
+        """See `Store`."""
+        return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
 
     def talks(self, flow: str, since: float, until: float, *, after: Place = BEGIN, most: int = 500) -> Page:
         """See `Talking`."""

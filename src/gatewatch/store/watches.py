@@ -73,6 +73,10 @@ class SQLWatching:
         """See `Watching`."""
         return markers.markers(self._db, flow, since, until, most)
 
+    def named(self, numbers: Iterable[int]) -> dict[int, str]:
+        """See `Watching`."""
+        return hearing.named(self._db, numbers)
+
     def newest(self, flows: Iterable[str]) -> dict[str, float]:
         """See `Watching`."""
         return hearing.newest(self._db, flows)

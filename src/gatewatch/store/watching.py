@@ -162,7 +162,8 @@ class Watching(Protocol):
 
         An alert whose key has one that is not resolved brings that up: evidence, severity if it is graver, one more of
         `times`; else it is opened. Each that is opened, found graver, or resolved makes a notice for each of its `to`,
-        unless it is `quiet` or snoozed. `resolved` are (key, reason)."""
+        unless it is `quiet` or snoozed; one that was `quiet` and is not any more is told of as opened, and one that
+        nobody was told of is resolved in silence. `resolved` are (key, reason)."""
         ...
 
     def alerts(self, *, flow: str = "", every: bool = False, most: int = 100, before: int = 0) -> list[Alert]:
@@ -198,6 +199,10 @@ class Watching(Protocol):
 
     def markers(self, flow: str = "", since: float = 0.0, until: float = 2**40, most: int = 1000) -> list[Marker]:
         """Markers of a window, of a flow and of all flows (those whose flow is ""), oldest first."""
+        ...
+
+    def named(self, numbers: Iterable[int]) -> dict[int, str]:
+        """The trace ids of some requests, by number, of those that are still there."""
         ...
 
     def newest(self, flows: Iterable[str]) -> dict[str, float]:

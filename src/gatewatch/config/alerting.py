@@ -1,0 +1,241 @@
+"""From `[alerts]` and `alert = { ... }` of monitors to rules, and to what channels need."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from gatewatch.config import units
+from gatewatch.config.load import FILE
+from gatewatch.config.project import Problems, Project
+from gatewatch.config.rules import points
+from gatewatch.config.settings import AlertsSettings, MonitorSettings, RuleSettings
+from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.core.http import url_flaw
+from gatewatch.core.money import parse_budget
+from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
+from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.channels import Wires, channel
+
+T = TypeVar("T")
+
+_ALSO = {
+    "errors": "error",
+    "retry": "retried",
+    "retries": "retried",
+    "abandon": "abandoned",
+    "abandonment": "abandoned",
+    "escalate": "escalated",
+    "latency": "latency_s",
+    "first_token": "first_token_s",
+    "costs": "cost",
+    "tokens": "output_tokens",
+}
+"""How people call signals as well."""
+_LEAST, _LEAST_OF_AMOUNTS = 0.02, 0.2
+_MOST_RISE = 100.0
+
+
+def alarming(project: Project) -> tuple[Alarming, ...]:
+    """What the project says of alerts, monitor by monitor.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    problems = Problems()
+    with problems.gather():
+        channels(project)
+    found = tuple(_alarming(project, name, each, problems) for name, each in project.settings.monitors.items())
+    problems.raise_any()
+    return found
+
+
+def channels(project: Project) -> Wires:
+    """What the project's channels need.
+
+    Raises:
+        ConfigError: with everything that is wrong in `[alerts]`.
+    """
+    settings, where, problems = project.settings.alerts, f"{FILE}: alerts", Problems()
+    _channels(settings.to, settings, f"{where}.to", problems)
+    for key in ("heartbeat", "pages"):
+        address = getattr(settings, key)
+        if address and "$" not in address and url_flaw(address):
+            problems.append(Problem(f"{where}.{key}", "expected an address that begins with https:// or http://"))
+    if settings.secret_env.startswith("$"):
+        hint = f'write "{settings.secret_env[1:]}"'
+        problems.append(Problem(f"{where}.secret_env", "is the name of a variable, without the $", hint))
+    if settings.smtp and settings.smtp[0] != "$" and not settings.smtp.startswith(("smtp://", "smtps://")):
+        problems.append(Problem(f"{where}.smtp", "expected an address that begins with smtps:// or smtp://"))
+    problems.raise_any()
+    return Wires(
+        secret_env=settings.secret_env,
+        smtp=settings.smtp,
+        mail_from=settings.mail_from,
+        heartbeat=settings.heartbeat,
+        pages=settings.pages.rstrip("/"),
+    )
+
+
+def _alarming(project: Project, name: str, settings: MonitorSettings, problems: Problems) -> Alarming:
+    where, alert, every = f"{FILE}: monitors.{name}", settings.alert, project.settings.alerts
+    if settings.baseline and settings.baseline not in project.settings.suites:
+        hint = did_you_mean(settings.baseline, project.settings.suites)
+        problems.append(Problem(f"{where}.baseline", f"there is no suite {settings.baseline!r}", hint))
+    days, number = _read(units.learning, settings.reference, f"{where}.reference", problems, (7.0, 1000))
+    apart = _read(units.days_between, alert.false_alarms, f"{where}.alert.false_alarms", problems, 90.0)
+    _channels(alert.to, every, f"{where}.alert.to", problems)
+    scorers = tuple(dict.fromkeys(each.use for each in settings.scorers))
+    rules: dict[str, AlertRule] = {}
+    for written, rule in alert.rules.items():
+        at = f"{where}.alert.rules.{written}"
+        _channels(rule.to, every, f"{at}.to", problems)
+        signal = _ALSO.get(written, written)
+        if written in scorers:
+            if written in SIGNALS:
+                what = f"{written!r} is a scorer of this monitor and a signal: it is not clear which is meant"
+                problems.append(Problem(at, what, "name the scorer otherwise, by a [scorers.NAME]"))
+            made = _of_scorer(written, rule, at, problems)
+        elif signal in SIGNALS:
+            if signal in rules:
+                problems.append(Problem(at, f"{signal!r} has a rule already"))
+            made = _of_signal(signal, rule, at, problems)
+        else:
+            what = f"{written!r} is neither a scorer of this monitor nor a signal"
+            problems.append(Problem(at, what, did_you_mean(written, (*scorers, *SIGNALS, *_ALSO))))
+            continue
+        rules[made.name] = _with_owner(made, rule, settings, every)
+    return Alarming(
+        monitor=name,
+        flow=settings.flow,
+        rules=rules,
+        false_alarm_days=apart,
+        observe_s=_duration(alert.observe, f"{where}.alert.observe", problems, nothing="0"),
+        no_data_s=_duration(alert.no_data, f"{where}.alert.no_data", problems, nothing=""),
+        reference_days=days,
+        reference_n=number,
+        session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
+        scorers=scorers,
+        owner=alert.owner,
+        runbook=alert.runbook,
+        link=alert.link,
+        to=alert.to or every.to,
+    )
+
+
+def _of_scorer(name: str, rule: RuleSettings, at: str, problems: Problems) -> AlertRule:
+    for key, instead in (("rise", "drop"), ("above", "below")):
+        if getattr(rule, key) is not None:
+            what = f"a score of 1 is good: {name!r} cannot have `{key}`"
+            problems.append(Problem(f"{at}.{key}", what, f"use `{instead}`"))
+    least = _LEAST
+    if rule.drop is not None:
+        with problems.gather():
+            least = points(rule.drop, f"{at}.drop")
+    return AlertRule(name=name, least=least, below=rule.below, never=rule.any or 0)
+
+
+def _of_signal(name: str, rule: RuleSettings, at: str, problems: Problems) -> AlertRule:
+    for key, instead in (("drop", "rise"), ("below", "above")):
+        if getattr(rule, key) is not None:
+            what = f"{name!r} is a signal, which is bad when it rises: it cannot have `{key}`"
+            problems.append(Problem(f"{at}.{key}", what, f"use `{instead}`"))
+    if rule.any is not None and name in SIZES:
+        what = f"{name!r} is an amount, which does not fail"
+        problems.append(Problem(f"{at}.any", what, f"`any` is for scorers, {', '.join(RATES)}"))
+    least = _LEAST if name in RATES else _LEAST_OF_AMOUNTS
+    above = None
+    if rule.rise is not None:
+        with problems.gather():
+            least = points(rule.rise, f"{at}.rise") if name in RATES else _part(rule.rise, f"{at}.rise")
+    if rule.above is not None:
+        with problems.gather():
+            above = _ceiling(name, rule.above, f"{at}.above")
+    return AlertRule(name=name, least=least, above=above, never=rule.any or 0)
+
+
+def _with_owner(made: AlertRule, rule: RuleSettings, settings: MonitorSettings, every: AlertsSettings) -> AlertRule:
+    from msgspec.structs import replace
+
+    alert = settings.alert
+    return replace(
+        made,
+        severity=rule.severity,
+        owner=rule.owner or alert.owner,
+        runbook=rule.runbook or alert.runbook,
+        link=rule.link or alert.link,
+        to=rule.to or alert.to or every.to,
+    )
+
+
+def _part(value: float | str, where: str) -> float:
+    """A part of what something was: 0.2 or "20%".
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    try:
+        if isinstance(value, str):
+            value = float(value.strip().removesuffix("%") if value.strip().endswith("%") else "") / 100
+        if not 0 <= value <= _MOST_RISE:
+            raise ValueError
+    except ValueError:
+        hint = "an amount rises by a part of what it was"
+        raise ConfigError(Problem(where, f'expected 0.2 or "20%", got {value!r}', hint)) from None
+    return value
+
+
+def _ceiling(name: str, value: float | str, where: str) -> float:
+    """A limit of a signal, in its own unit: a share, seconds, US dollars, tokens.
+
+    Raises:
+        ConfigError: for what that signal does not have.
+    """
+    if name in RATES:
+        return points(value, where)
+    try:
+        if isinstance(value, str):
+            read: Mapping[str, Callable[[str], float]] = {
+                "cost": parse_budget,
+                "latency_s": _seconds,
+                "first_token_s": _seconds,
+            }
+            value = read.get(name, _number)(value)
+        if not value > 0:
+            raise ValueError(f"must be above 0, got {value:g}")
+    except ValueError as error:
+        raise ConfigError(Problem(where, str(error))) from None
+    return value
+
+
+def _number(text: str) -> float:
+    raise ValueError(f"expected a number, got {text!r}")
+
+
+def _seconds(text: str) -> float:
+    """A time such as "5s" or "800ms"."""
+    number = text.strip().removesuffix("ms").strip()
+    return float(number) / 1000 if text.strip().endswith("ms") and number.isdecimal() else units.seconds(text)
+
+
+def _duration(text: str, where: str, problems: Problems, *, nothing: str) -> float:
+    return 0.0 if text.strip() == nothing else _read(units.seconds, text, where, problems, 0.0)
+
+
+def _channels(names: tuple[str, ...], every: AlertsSettings, where: str, problems: Problems) -> None:
+    for place, name in enumerate(names):
+        at = f"{where}[{place}]"
+        try:
+            found = channel(name)
+        except ValueError as error:
+            problems.append(Problem(at, str(error)))
+            continue
+        if found.kind == "mail" and not every.smtp:
+            what = "mail needs a server to be sent by"
+            problems.append(Problem(at, what, 'add `smtp = "smtps://..."` to [alerts], or use apprise:mailtos://...'))
+
+
+def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:
+    try:
+        return read(text)
+    except ValueError as error:
+        problems.append(Problem(where, str(error)))
+        return instead

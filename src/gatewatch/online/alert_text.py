@@ -1,0 +1,124 @@
+"""An alert in words: names, numbers, intervals and ids of requests, and nothing of what was said in them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gatewatch.core.money import dollars
+from gatewatch.core.watch import SIZES, Alert, Segment
+from gatewatch.store.watching import Notice
+
+GLYPHS = {"page": "✕", "ticket": "!", "info": "·"}
+EVENTS = {"opened": "", "worse": "worse: ", "resolved": "resolved: "}
+_SHOWN = 5
+_MINUS = "\u2212"
+
+
+def plain(text: str) -> str:
+    """Text on one line, without control characters and marks that turn its direction."""
+    letters = (letter for letter in text if letter.isspace() or letter.isprintable())
+    return "".join(" " if letter.isspace() else letter for letter in letters)
+
+
+def moment(at: float) -> str:
+    """A time for people, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def headline(alert: Alert, event: str = "opened") -> str:
+    """An alert in one line."""
+    where = f"{alert.flow}: " if alert.flow else ""
+    return plain(f"{GLYPHS[alert.severity]} {alert.severity} {EVENTS.get(event, '')}{where}{alert.title}")
+
+
+def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
+    """What is known of an alert, each with its label; `pages` is the address that links begin with."""
+    found = alert.evidence
+    told = [
+        ("state", _state(alert)),
+        ("change", change(alert)),
+        ("began", f"about {moment(found.onset)}" if found.onset is not None else ""),
+        *(("where", segment(alert.name, each)) for each in found.segments[:_SHOWN]),
+        *(("changed", f"{moment(each.at)}  {each.what}" + _by(each.who)) for each in found.markers[:_SHOWN]),
+        ("note", found.note),
+        ("not told", alert.quiet),
+        ("owner", alert.owner),
+        ("what to do", alert.runbook),
+        ("more", alert.link),
+        ("page", f"{pages}/alerts/{alert.id}" if pages and alert.id else ""),
+        *(("request", each) for each in found.traces[:_SHOWN]),
+    ]
+    return [(label, plain(text)) for label, text in told if text]
+
+
+def change(alert: Alert) -> str:
+    """How much something changed, with its 95 % interval and what that rests on; nothing where it is not known."""
+    found, parts = alert.evidence, []
+    if found.before is not None and found.after is not None:
+        parts.append(f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}")
+    elif found.after is not None:
+        parts.append(_amount(alert.name, found.after))
+    if found.effect is not None:
+        parts.append(_effect(alert.name, found.effect, found.low, found.high))
+    if found.n:
+        parts.append(f"{found.n:,} conversations")
+    return ", ".join(parts)
+
+
+def segment(name: str, part: Segment) -> str:
+    """What one part of the traffic says of a change."""
+    share = f", {part.share:.0%} of traffic" if part.share else ""
+    return f"{part.by} {part.name}: {_effect(name, part.effect, part.low, part.high)}, {part.n:,} conversations{share}"
+
+
+def sentence(alert: Alert, event: str = "opened") -> str:
+    """An alert and its change in one line."""
+    return " · ".join(filter(None, (headline(alert, event), plain(change(alert)), plain(alert.owner))))
+
+
+def payload(notice: Notice, pages: str = "") -> dict[str, Any]:
+    """A notice as programs read it. Other channels that the alert goes to, whose addresses may be secret, are not in
+    it."""
+    alert = dict(msgspec.to_builtins(notice.alert))
+    del alert["to"]
+    page = f"{pages}/alerts/{notice.alert.id}" if pages and notice.alert.id else ""
+    told = {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
+    return told | ({"page": page} if page else {})
+
+
+def _state(alert: Alert) -> str:
+    again = f", found {alert.times:,} times, last {moment(alert.updated)}" if alert.times > 1 else ""
+    told = f"{alert.state}, since {moment(alert.opened)}{again}"
+    if alert.state == "snoozed" and alert.until is not None:
+        told = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
+    reason = f": {alert.reason}" if alert.reason else ""
+    return told + (
+        f"; {alert.state}{_by(alert.who)}{reason}" if alert.state != "open" and (alert.who or reason) else ""
+    )
+
+
+def _by(who: str) -> str:
+    return f" by {who}" if who else ""
+
+
+def _amount(name: str, value: float) -> str:
+    """A value of a scorer, a rate or an amount, in its unit."""
+    if name in ("latency_s", "first_token_s"):
+        return f"{value:.3g} s"
+    if name == "cost":
+        return dollars(value)
+    return f"{value:,.4g}" if name in SIZES else f"{value:.3f}"
+
+
+def _effect(name: str, effect: float, low: float | None, high: float | None) -> str:
+    unit = {"latency_s": " s", "first_token_s": " s", "cost": "", "output_tokens": " tokens"}.get(name, " points")
+    interval = f" [{_signed(name, low)}, {_signed(name, high)}]" if low is not None and high is not None else ""
+    return f"{_signed(name, effect)}{unit}{interval}"
+
+
+def _signed(name: str, value: float) -> str:
+    sign = _MINUS if value < 0 else "+"
+    if name == "cost":
+        return f"{sign}{dollars(abs(value))}"
+    return f"{sign}{abs(value):.3g}" if name in SIZES else f"{sign}{100 * abs(value):.1f}"

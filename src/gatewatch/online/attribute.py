@@ -1,0 +1,158 @@
+"""Where a change comes from: when it began, how large it is, and which part of the traffic it is in."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from gatewatch.core.watch import Evidence, Marker, Segment, components_of
+from gatewatch.online.detect import OVER, Probe, good
+from gatewatch.online.monitor import DAY_S
+from gatewatch.stats.drift import Change, Reference, effect, onset
+from gatewatch.store.watching import Entry
+
+_FEWEST = 4
+_SHOWN = 5
+_TRACES = 10
+_MOST_SHARE = 0.9
+
+
+class Found(Struct, frozen=True):
+    """The evidence of a change, the numbers of requests that show it, and the segment that all of it is in, if so."""
+
+    evidence: Evidence
+    worst: tuple[int, ...]
+    where: Segment | None = None
+
+
+def attribute(
+    probe: Probe,
+    entries: Sequence[Entry],
+    reference: Reference,
+    measured: float,
+    markers: Iterable[Marker] = (),
+) -> Found:
+    """What is to be said of a probe's alarm.
+
+    Args:
+        probe: what alarmed.
+        entries: the last conversations of its stream, up to the one with which it did.
+        reference: what they are held against.
+        measured: what amounts are measured by (`detect.reference_of`).
+        markers: what was changed on the flow.
+    """
+    known = good(probe, entries, measured)
+    values = [(entry.slice, x) for entry, x in known]
+    first = onset(values, reference)
+    after = known[first:] or known
+    began = min(entry.at for entry, _ in after)
+    newest = max(entry.at for entry, _ in after)
+    shown = _scale(probe, measured)
+    change = effect(((entry.slice, x) for entry, x in after), reference)
+    shares = _shares(entry for entry, _ in known)
+    segments = _segments(after, shares, reference, shown)
+    where = _alone(after, reference, segments)
+    near = sorted(
+        (each for each in markers if began - DAY_S <= each.at <= newest), key=lambda each: abs(each.at - began)
+    )
+    low, high = _ends(change, shown)
+    evidence = Evidence(
+        n=change.n,
+        before=None if change.before is None else shown(change.before, False),
+        after=None if change.after is None else shown(change.after, False),
+        effect=None if change.effect is None else shown(change.effect, True),
+        low=low,
+        high=high,
+        onset=began,
+        segments=segments[:_SHOWN],
+        markers=tuple(near[:_SHOWN]),
+        note=_note(probe, reference),
+    )
+    return Found(evidence, _worst(after), where)
+
+
+def _note(probe: Probe, reference: Reference) -> str:
+    if probe.limit is not None:
+        return f"held against the limit of {probe.limit:g}"
+    if probe.measure == "slow":
+        return "as shares of conversations that are slower than 95 % of the reference were"
+    return f"held against {reference.n:,} conversations, within slices"
+
+
+Shown = Callable[[float, bool], float]
+"""From a value in 0..1 of which 1 is good, or (True) a difference of two, to the signal's own scale."""
+
+
+def _scale(probe: Probe, measured: float) -> Shown:
+    if probe.measure == "score":
+        return lambda x, _: x
+    if probe.measure in ("rate", "slow"):
+        return lambda x, difference: -x if difference else 1.0 - x
+    if probe.measure == "short":
+        return lambda x, _: x * measured
+    whole = measured if probe.limit is None else OVER * probe.limit
+    return lambda x, difference: whole * (-x if difference else 1.0 - x)
+
+
+def _ends(change: Change, shown: Shown) -> tuple[float | None, float | None]:
+    if change.interval is None:
+        return None, None
+    ends = sorted(shown(each, True) for each in (change.interval.low, change.interval.high))
+    return ends[0], ends[1]
+
+
+def _shares(entries: Iterable[Entry]) -> dict[tuple[str, str], float]:
+    """The shares of the parts of the traffic, of which there are several."""
+    counts: dict[tuple[str, str], int] = {}
+    n = 0
+    for entry in entries:
+        n += 1
+        for key in _parts(entry):
+            counts[key] = counts.get(key, 0) + 1
+    return {key: count / n for key, count in counts.items() if count < n}
+
+
+def _segments(
+    after: Sequence[tuple[Entry, float]],
+    shares: Mapping[tuple[str, str], float],
+    reference: Reference,
+    shown: Shown,
+) -> tuple[Segment, ...]:
+    """The parts of the traffic in which there is a change, those first that most of it is in."""
+    groups: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for entry, x in after:
+        for key in _parts(entry):
+            groups.setdefault(key, []).append((entry.slice, x))
+    found: list[tuple[float, Segment]] = []
+    for (by, name), values in groups.items():
+        change = effect(values, reference) if (by, name) in shares and len(values) >= _FEWEST else Change(0)
+        if change.effect is None or change.interval is None or change.interval.high >= 0.0:
+            continue
+        low, high = _ends(change, shown)
+        segment = Segment(by, name, change.n, shown(change.effect, True), low or 0.0, high or 0.0, shares[by, name])
+        found.append((len(values) * change.effect, segment))
+    found.sort(key=lambda each: (each[0], each[1].by, each[1].name))
+    return tuple(segment for _, segment in found)
+
+
+def _parts(entry: Entry) -> Iterable[tuple[str, str]]:
+    yield "slice", entry.slice
+    yield "variant", entry.variant
+    yield from components_of(entry.version).items()
+
+
+def _alone(after: Sequence[tuple[Entry, float]], reference: Reference, segments: Sequence[Segment]) -> Segment | None:
+    """The segment beside which nothing has changed, as far as can be told: the rest has kept to the tolerance."""
+    for each in segments:
+        if each.share > _MOST_SHARE:
+            continue
+        rest = [(entry.slice, x) for entry, x in after if (each.by, each.name) not in _parts(entry)]
+        change = effect(rest, reference)
+        if change.interval is None or change.interval.high > -reference.tolerance:
+            return each
+    return None
+
+
+def _worst(after: Sequence[tuple[Entry, float]]) -> tuple[int, ...]:
+    """Requests with the worst values, the newest first among equals."""
+    worst = sorted(after, key=lambda each: (each[1], -each[0].number))[:_TRACES]
+    return tuple(entry.seq for entry, _ in worst)

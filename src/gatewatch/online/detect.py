@@ -1,0 +1,321 @@
+"""Detecting: what a stream's conversations, one after another, say of the reference that its first ones made.
+
+A fold without side effects: the same entries give the same state and the same findings, wherever it is cut.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import sqrt
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gatewatch.core import codec
+from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
+from gatewatch.online.mix import Mix, MixState
+from gatewatch.online.monitor import DAY_S
+from gatewatch.online.recent import Recent
+from gatewatch.stats.drift import LEAST_TOLERANCE, Detector, Reference, threshold
+from gatewatch.stats.drift import State as Wealth
+from gatewatch.store.bins import bin_of, quantile, seconds_of
+from gatewatch.store.watching import Entry
+
+Measure = Literal["score", "rate", "slow", "amount", "short"]
+"""How a value becomes one in 0..1 of which 1 is good: as it is; 1 less it; 1 unless it is among the slowest 5 % of the
+reference (or over a limit); less the larger the amount is; less the smaller it is."""
+
+_SLOW, _LARGEST = 0.95, 0.99
+_CAPPED = 3.0  # times the 99th percentile
+OVER = 10.0
+"""How many times a ceiling of a mean amount is as bad as can be."""
+_FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times the time asked for is over
+_BACK = 100.0
+_MOST_STRATA, _REST = 200, "(other)"
+
+
+class Probe(Struct, frozen=True):
+    """One detector on a stream: of which value, how it is measured, and against which limit, if not the reference."""
+
+    name: str
+    place: int
+    measure: Measure
+    limit: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is called among those of its stream."""
+        if self.limit is not None:
+            return f"{self.name} limit"
+        return f"{self.name} {self.measure}" if self.measure == "short" else self.name
+
+
+class Plan(Struct, frozen=True):
+    """How a stream is watched. The reference is learnt from conversations of `learn_s` seconds and of at least
+    `learn_n`; all `detectors` of a project together make one false alarm in `days`."""
+
+    probes: tuple[Probe, ...]
+    learn_s: float
+    learn_n: int
+    days: float
+    detectors: int
+    of_signals: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What tells plans apart whose states are not each other's."""
+        return codec.digest(replace(self, detectors=0), 16)
+
+
+def score_probes(scorer: str, rule: AlertRule | None) -> tuple[Probe, ...]:
+    """What is watched of a scorer: that it does not fall, nor below a floor."""
+    floor = () if rule is None or rule.below is None else (Probe(scorer, 0, "score", rule.below),)
+    return (Probe(scorer, 0, "score"), *floor)
+
+
+def signal_probes(rules: Mapping[str, AlertRule]) -> tuple[Probe, ...]:
+    """What is watched of a flow's signals: that they do not rise, nor above a ceiling; outputs, that they do not become
+    longer or shorter."""
+    found = []
+    for place, name in enumerate(SIGNALS):
+        measure: Measure = "rate" if name in RATES else "slow" if name.endswith("_s") else "amount"
+        found.append(Probe(name, place, measure))
+        if name == "output_tokens":
+            found.append(Probe(name, place, "short"))
+        rule = rules.get(name)
+        if rule is not None and rule.above is not None:
+            found.append(Probe(name, place, measure, rule.above))
+    return tuple(found)
+
+
+class Fallen(Struct):
+    """A probe that alarmed: by about how much its mean fell, and what says whether it is back."""
+
+    drop: float
+    back: Wealth
+
+
+class State(Struct, kw_only=True):
+    """Where a stream stands. `anchor` is the marker from which on it learns (its time is `since`); `learnt` the number
+    of the entry with which it had learnt, 0 before; `sums` and `bins` what it learnt, by value and stratum."""
+
+    version: int = 1
+    digest: str = ""
+    anchor: int = 0
+    since: float = 0.0
+    began: float = 0.0
+    newest: float = 0.0
+    n: int = 0
+    learnt: int = 0
+    sums: dict[int, dict[str, tuple[int, float, float]]] = {}
+    bins: dict[int, dict[str, dict[int, int]]] = {}
+    wealth: dict[str, Wealth] = {}
+    recent: dict[str, Recent] = {}
+    fallen: dict[str, Fallen] = {}
+    mix: MixState | None = None
+
+    def encoded(self) -> bytes:
+        """As the store keeps it."""
+        return msgspec.msgpack.encode(self)
+
+
+def state_of(data: bytes) -> State:
+    """A state as it was kept; an empty one is a new one."""
+    return msgspec.msgpack.decode(data, type=State) if data else State()
+
+
+class Finding(Struct, frozen=True):
+    """Something that an entry (by its number and time) showed of a probe, or of a trait of the input.
+
+    `began` is about when it did. Of a mix, `told` says it in words.
+    """
+
+    what: Literal["fell", "back", "learnt", "mix", "mix back", "unknown"]
+    name: str
+    number: int
+    at: float
+    probe: Probe | None = None
+    n: int = 0
+    drop: float = 0.0
+    began: float = 0.0
+    told: str = ""
+
+
+class Fold:
+    """A stream's state, which entries are folded into."""
+
+    def __init__(self, plan: Plan, state: State) -> None:
+        self.plan = plan
+        self._state = state
+        self._detectors: list[tuple[Probe, str, Detector, Reference, float, Recent]] = []
+        self._back: dict[str, Detector] = {}
+        self._mix = Mix(state.mix or MixState()) if plan.of_signals else None
+        for probe in plan.probes:
+            if probe.limit is not None:
+                self._watch(probe, _fixed(probe), 0.0)
+        if state.learnt:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Hold what comes against what was learnt."""
+        for probe in self.plan.probes:
+            if probe.limit is None:
+                reference, measured = reference_of(probe, self._state)
+                if reference.n:
+                    self._watch(probe, reference, measured)
+
+    def _watch(self, probe: Probe, reference: Reference, measured: float) -> None:
+        key, state = probe.key, self._state
+        detector = Detector(reference, threshold=0.0, state=state.wealth.get(key))
+        self._detectors.append((probe, key, detector, reference, measured, state.recent.setdefault(key, Recent())))
+        if key in state.fallen:
+            fallen = state.fallen[key]
+            self._back[key] = Detector(reference.flipped(fallen.drop), threshold=_BACK, state=fallen.back)
+
+    def take(self, entry: Entry) -> list[Finding]:
+        """Take the next entry, and give what it shows."""
+        state = self._state
+        number, _, at, stratum, _, _, sampled, values, traits = entry
+        if not sampled or at < state.since:
+            return []
+        found: list[Finding] = []
+        state.n += 1
+        if state.n == 1:
+            state.began = at
+        state.newest = max(state.newest, at)
+        elapsed = max(1.0, (state.newest - state.began) / DAY_S)
+        limit = threshold(self.plan.days, per_day=state.n / elapsed, monitors=self.plan.detectors)
+        for probe, key, detector, reference, measured, recent in self._detectors:
+            value = values[probe.place]
+            if value is None:
+                continue
+            x = _good(probe, value, measured)
+            detector.threshold = limit
+            alarm = detector.update(stratum, x)
+            if not reference.knows(stratum):
+                continue
+            recent.add(reference.expected(stratum) - x, at)
+            if alarm:
+                n, missing, began = recent.fall()
+                drop = max(missing, reference.tolerance, LEAST_TOLERANCE)
+                found.append(Finding("fell", probe.name, number, at, probe, n, drop, began))
+                detector.restart()
+                state.fallen[key] = Fallen(drop, Wealth())
+                self._back[key] = Detector(reference.flipped(drop), threshold=_BACK)
+            elif key in self._back and self._back[key].update(stratum, 1.0 - x):
+                del self._back[key], state.fallen[key]
+                found.append(Finding("back", probe.name, number, at, probe))
+        if not state.learnt:
+            self._learn(entry)
+            if self._has_learnt():
+                state.learnt = number
+                self._begin()
+                found.append(Finding("learnt", "", number, at, n=state.n))
+        if self._mix is not None:
+            for what, name, told in self._mix.take(at, stratum, traits, learning=state.learnt in (0, number)):
+                found.append(Finding(what, name, number, at, told=told))
+        return found
+
+    def _learn(self, entry: Entry) -> None:
+        state = self._state
+        for place, name in enumerate(SIGNALS if self.plan.of_signals else ("",)):
+            value = entry.values[place]
+            if value is None:
+                continue
+            if name in SIZES:
+                strata = state.bins.setdefault(place, {})
+                histogram = strata.setdefault(_stratum(entry.slice, strata), {})
+                place_of = bin_of(value)
+                histogram[place_of] = histogram.get(place_of, 0) + 1
+            else:
+                sums = state.sums.setdefault(place, {})
+                stratum = _stratum(entry.slice, sums)
+                n, mean, squares = sums.get(stratum, (0, 0.0, 0.0))
+                off = value - mean
+                mean += off / (n + 1)
+                sums[stratum] = n + 1, mean, squares + off * (value - mean)
+
+    def _has_learnt(self) -> bool:
+        state, plan = self._state, self.plan
+        lasted = state.newest - state.began
+        if state.n >= plan.learn_n and lasted >= plan.learn_s:
+            return True
+        return state.n >= min(_FEW, plan.learn_n) and plan.learn_s > 0 and lasted >= _LONGEST_S * plan.learn_s
+
+    @property
+    def state(self) -> State:
+        """Where the stream stands now."""
+        state = self._state
+        state.digest = self.plan.digest
+        state.wealth = {key: detector.state for _, key, detector, *_ in self._detectors}
+        state.fallen = {
+            key: Fallen(each.drop, self._back[key].state if key in self._back else each.back)
+            for key, each in state.fallen.items()
+        }
+        state.mix = None if self._mix is None else self._mix.state
+        return state
+
+
+def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
+    """What a probe's values are held against, and what they are measured by: the duration from which on one is slow,
+    or the amount that is as bad as can be."""
+    if probe.limit is not None:
+        return _fixed(probe), 0.0
+    if probe.measure == "score":
+        return _reference(state.sums.get(probe.place, {})), 0.0
+    if probe.measure == "rate":
+        sums = state.sums.get(probe.place, {})
+        return _reference({name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}), 0.0
+    strata = state.bins.get(probe.place, {})
+    whole: dict[int, int] = {}
+    for histogram in strata.values():
+        for place, count in histogram.items():
+            whole[place] = whole.get(place, 0) + count
+    at = quantile(whole, _SLOW if probe.measure == "slow" else _LARGEST)
+    measured = 0.0 if at is None else at[2] if probe.measure == "slow" else _CAPPED * at[0]
+    return _reference({name: _summed(probe, histogram, measured) for name, histogram in strata.items()}), measured
+
+
+def _summed(probe: Probe, histogram: Mapping[int, int], measured: float) -> tuple[int, float, float]:
+    values = [(_good(probe, seconds_of(place), measured), count) for place, count in sorted(histogram.items())]
+    n = sum(count for _, count in values)
+    mean = sum(x * count for x, count in values) / n
+    return n, mean, sum(count * (x - mean) ** 2 for x, count in values)
+
+
+def _reference(strata: dict[str, tuple[int, float, float]]) -> Reference:
+    plain = Reference(strata, LEAST_TOLERANCE)
+    return Reference(strata, max(LEAST_TOLERANCE, 1.5 * plain.sd / sqrt(plain.n))) if plain.n else plain
+
+
+def _fixed(probe: Probe) -> Reference:
+    limit = probe.limit or 0.0
+    levels = {"score": limit, "rate": 1.0 - limit, "slow": _SLOW, "amount": 1.0 - 1.0 / OVER, "short": 0.0}
+    return Reference.fixed(levels[probe.measure])
+
+
+def good(probe: Probe, entries: Iterable[Entry], measured: float) -> list[tuple[Entry, float]]:
+    """The entries that count for a probe, with their values in 0..1 of which 1 is good."""
+    return [
+        (each, _good(probe, value, measured))
+        for each in entries
+        if each.sampled and (value := each.values[probe.place]) is not None
+    ]
+
+
+def _good(probe: Probe, value: float, measured: float) -> float:
+    measure, limit = probe.measure, probe.limit
+    if measure == "score":
+        return value
+    if measure == "rate":
+        return 1.0 - value
+    if measure == "slow":
+        return float(value <= (limit if limit is not None else measured))
+    if limit is not None:
+        return 1.0 - min(value / (OVER * limit), 1.0) if limit else float(not value)
+    share = min(seconds_of(bin_of(value)) / measured, 1.0) if measured else 0.0
+    return share if measure == "short" else 1.0 - share
+
+
+def _stratum(name: str, known: Mapping[str, object]) -> str:
+    return name if name in known or len(known) < _MOST_STRATA else _REST

@@ -1,0 +1,378 @@
+"""The monitor: a step listens to what is new, folds what entered before, and says what it found, in one transaction.
+
+It keeps nothing in memory that a later step needs: any number of workers may step, and one that is killed leaves the
+store as it was before its step, or as it is after it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from gatewatch.core.rates import Epoch
+from gatewatch.core.watch import RATES, SIGNALS, Alert, Marker, components_of
+from gatewatch.online import alert
+from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.attribute import attribute
+from gatewatch.online.canary import freeze, judge_alert, judge_state, unchecked, want_check
+from gatewatch.online.canary import key_of as judge_key
+from gatewatch.online.detect import (
+    Finding,
+    Fold,
+    Plan,
+    Probe,
+    State,
+    reference_of,
+    score_probes,
+    signal_probes,
+    state_of,
+)
+from gatewatch.online.listen import entries as listened
+from gatewatch.online.listen import place_of, signals
+from gatewatch.online.monitor import DAY_S, Monitor
+from gatewatch.online.sample import budget_name
+from gatewatch.store.base import Store
+from gatewatch.store.rows import Work
+from gatewatch.store.watching import Entry, Stream, Unheard, WatchStep
+
+AT_ONCE = 2000
+_RECALLED = 5000
+_SPENT = 0.98
+_FAILS = 0.5
+_PATIENCE_S = 3600.0
+
+
+class Watcher:
+    """What steps for one worker.
+
+    Args:
+        store: where everything is.
+        monitors: what is watched, and `alarming` what is to be said of it, in the same order.
+        keep_s: for how long entries are kept, so that a rule can be tried on them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        monitors: Sequence[Monitor],
+        alarming: Sequence[Alarming],
+        *,
+        keep_s: float = 90 * DAY_S,
+    ) -> None:
+        self.store, self.keep_s = store, keep_s
+        self.monitors = {each.flow: each for each in monitors}
+        self.alarming = {each.flow: each for each in alarming}
+        self._seen: dict[str, set[str]] = {}
+
+    def step(self, now: float) -> bool:
+        """Take one step, and say whether there is more to be done at once.
+
+        Raises:
+            StoreError: as the store does; nothing of the step is kept then.
+        """
+        if not self.alarming:
+            return False
+        store = self.store
+        settled = {flow: now - each.session_end_s for flow, each in self.alarming.items()}
+        works = self._works()
+        unheard = store.unheard(settled, AT_ONCE)
+        open_ = {each.key: each for each in store.alerts(every=False, most=10_000)}
+        made = _Made(unheard, open_)
+        self._fold(made, works, now)
+        self._listen(made, unheard, works, settled, now)
+        self._absent(made, now)
+        self._budgets(made, now)
+        self._wake(made, now)
+        step = WatchStep(
+            read_at=unheard.read_at,
+            fresh_through=max((each.number for each in unheard.fresh), default=0),
+            cursors=unheard.cursors,
+            entries=made.entries,
+            states=made.states,
+            bases=made.bases,
+            trim_before=now - self.keep_s,
+            alerts=list(made.alerts.values()),
+            resolved=list(made.resolved.items()),
+            markers=made.markers,
+        )
+        return (store.keep(step, now) and made.more) or made.full
+
+    def _works(self) -> dict[int, Work]:
+        """The works of what is watched now: older versions of a scorer are series that have ended."""
+        names = {
+            (flow, watch.scorer.name, watch.scorer.fingerprint)
+            for flow, monitor in self.monitors.items()
+            for watch in monitor.watches
+        }
+        return {each.id: each for each in self.store.works() if (each.flow, each.scorer, each.fingerprint) in names}
+
+    def plans(self, works: Mapping[int, Work]) -> dict[int, tuple[Stream, Plan]]:
+        """The streams that are watched, by number, and how."""
+        found: dict[int, tuple[Stream, Plan]] = {}
+        for flow, each in self.alarming.items():
+            signals = self.store.stream(flow)
+            found[signals.id] = signals, _plan(each, signal_probes(each.rules), of_signals=True)
+            for work in works.values():
+                if work.flow == flow:
+                    stream = self.store.stream(flow, work.scorer, work.fingerprint, work.source)
+                    found[stream.id] = stream, _plan(each, score_probes(work.scorer, each.rules.get(work.scorer)))
+        detectors = sum(len(plan.probes) for _, plan in found.values())
+        return {number: (stream, replace(plan, detectors=detectors)) for number, (stream, plan) in found.items()}
+
+    # What entered before
+
+    def _fold(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
+        for stream, plan in self.plans(works).values():
+            state, folded, told = self._begin(made, stream, plan)
+            if stream.source == "judge":
+                self._judge(made, stream, state, now)
+            entries = self.store.entries(stream.id, folded, AT_ONCE)
+            if not entries and (state.anchor, folded) == (state_of(stream.state).anchor, stream.folded):
+                continue
+            fold = Fold(plan, state)
+            for each in entries:
+                for finding in fold.take(each):
+                    if each.number > told:
+                        self._found(made, stream, fold.state, finding, now)
+            through = entries[-1].number if entries else folded
+            made.states.append((stream.id, through, fold.state.encoded()))
+            made.more |= len(entries) == AT_ONCE
+            self._let_go(made, stream, plan, through, now)
+
+    def _begin(self, made: "_Made", stream: Stream, plan: Plan) -> tuple[State, int, int]:
+        """The state to go on from, the number it is of, and up to which number findings were told of."""
+        state, folded = state_of(stream.state), stream.folded
+        anchors = [each for each in self.store.markers(stream.flow) if each.accepted and each.id > state.anchor]
+        if anchors:
+            state = State(anchor=anchors[-1].id, since=anchors[-1].at, digest=plan.digest)
+            made.bases.append((stream.id, folded, state.encoded()))
+            return state, folded, folded
+        if state.digest and state.digest != plan.digest:  # other rules: what was learnt is folded by these
+            return state_of(stream.base), stream.base_at, folded
+        return state, folded, folded
+
+    def _let_go(self, made: "_Made", stream: Stream, plan: Plan, through: int, now: float) -> None:
+        """Move the base over entries that are too old to be kept."""
+        before = now - self.keep_s
+        oldest = self.store.entries(stream.id, stream.base_at, 1)
+        if not oldest or oldest[0].at >= before or any(number == stream.id for number, _, _ in made.bases):
+            return
+        fold, last = Fold(plan, state_of(stream.base)), stream.base_at
+        for each in self.store.entries(stream.id, stream.base_at, AT_ONCE):
+            if each.at >= before or each.number > through:
+                break
+            fold.take(each)
+            last = each.number
+        made.bases.append((stream.id, last, fold.state.encoded()))
+
+    def _found(self, made: "_Made", stream: Stream, state: State, finding: Finding, now: float) -> None:
+        alarming = self.alarming[stream.flow]
+        if finding.what == "fell" and finding.probe is not None:
+            entries = self.store.entries(stream.id, max(0, finding.number - _RECALLED), _RECALLED)
+            reference, measured = reference_of(finding.probe, state)
+            markers = self.store.markers(stream.flow, finding.began - 7 * DAY_S)
+            upto = [each for each in entries if each.number <= finding.number]
+            found = attribute(finding.probe, upto, reference, measured, markers)
+            traces = list(self.store.named(found.worst).values())
+            raised = alert.fallen(alarming, finding, found, traces, now)
+            made.raise_(self._quieted(raised, stream, state, now))
+        elif finding.what == "back" and finding.probe is not None:
+            for kind in ("quality", "rate", "ceiling", "provider"):
+                made.resolve(alert.key_of(stream.flow, kind, finding.probe.key), "it is back to what it was")
+        elif finding.what in ("mix", "unknown"):
+            made.raise_(alert.mixed(alarming, finding, now))
+        elif finding.what == "mix back":
+            made.resolve(alert.key_of(stream.flow, "mix", finding.name), "the mix is back to what it was")
+
+    def _quieted(self, raised: Alert, stream: Stream, state: State, now: float) -> Alert:
+        """An alert of which nobody is told yet, or at all, where there is a reason."""
+        alarming = self.alarming[stream.flow]
+        until = (state.began or now) + alarming.observe_s
+        if raised.quiet:
+            return raised
+        if state.began and now < until and raised.kind not in ("ceiling", "never"):
+            return replace(raised, quiet="the monitor is new and only observes")
+        if raised.kind == "quality" and stream.source == "judge":
+            judge = judge_state(self.store, stream, now)
+            if judge == "changed":
+                return replace(raised, quiet=alert.CHANGED)
+            if judge == "unknown" and want_check(self.store, stream, now):
+                return replace(raised, quiet=alert.CHECKING)
+            if judge == "unknown":
+                return _noted(raised, unchecked(self.store, stream))
+        return raised
+
+    # What is new
+
+    def _listen(
+        self,
+        made: "_Made",
+        unheard: Unheard,
+        works: Mapping[int, Work],
+        settled: Mapping[str, float],
+        now: float,
+    ) -> None:
+        turns = [each.turn for each in unheard.fresh] + [each.turns[0] for each in unheard.settled]
+        known: dict[int, Sequence[Epoch]] = {}
+
+        def epochs(work: Work) -> Sequence[Epoch]:
+            if work.id not in known:
+                places = [place_of(turn, work) for turn in turns]
+                known[work.id] = self.store.epochs(work.id, min(places), max(places))
+            return known[work.id]
+
+        streams: dict[tuple[str, str, str], int] = {}
+
+        def stream(flow: str, scorer: str, fingerprint: str, source: object) -> int:
+            key = flow, scorer, fingerprint
+            if key not in streams:
+                streams[key] = self.store.stream(flow, scorer, fingerprint, source).id  # type: ignore[arg-type]
+            return streams[key]
+
+        made.entries = list(listened(unheard, works, settled, stream, epochs))
+        made.more |= bool(made.entries)
+        made.full = len(unheard.fresh) == AT_ONCE or len(unheard.settled) >= AT_ONCE
+        self._never(made, unheard, works, now)
+        for each in unheard.settled:
+            self._versions(made, each.turns[0].flow, each.turns[0].version, each.turns[0].at)
+
+    def _never(self, made: "_Made", unheard: Unheard, works: Mapping[int, Work], now: float) -> None:
+        """See whether something happened that is never to."""
+        failed: dict[tuple[str, str], list[str]] = {}
+        for each in unheard.fresh:
+            work = works.get(each.work)
+            if work is not None and each.value is not None and each.value < _FAILS:
+                failed.setdefault((work.flow, work.scorer), []).append(each.turn.id)
+        for conversation in unheard.settled:
+            first = conversation.turns[0]
+            for name, value in zip(SIGNALS, signals(conversation.turns), strict=True):
+                if name in RATES and value:
+                    failed.setdefault((first.flow, name), []).append(first.id)
+        for (flow, name), traces in failed.items():
+            alarming = self.alarming.get(flow)
+            rule = None if alarming is None else alarming.rules.get(name)
+            if alarming is None or rule is None or not rule.never:
+                continue
+            number = len(traces) + (self._failed_before(alarming, works, name, now) if rule.never > 1 else 0)
+            if number >= rule.never:
+                made.raise_(alert.never(alarming, rule, number, traces, now))
+
+    def _failed_before(self, alarming: Alarming, works: Mapping[int, Work], name: str, now: float) -> int:
+        """How many conversations of the last day failed by a scorer, or have a signal."""
+        if name in SIGNALS:
+            place = SIGNALS.index(name)
+            day = self.store.entered(self.store.stream(alarming.flow).id, now - DAY_S, now)
+            return sum(bool(each.values[place]) for each in day)
+        number = 0
+        for work in works.values():
+            if (work.flow, work.scorer) == (alarming.flow, name):
+                stream = self.store.stream(work.flow, work.scorer, work.fingerprint, work.source)
+                day = self.store.entered(stream.id, now - DAY_S, now)
+                number += sum(each.values[0] is not None and each.values[0] < _FAILS for each in day)
+        return number
+
+    def _versions(self, made: "_Made", flow: str, label: str, at: float) -> None:
+        """Mark component versions that were never seen before."""
+        if flow not in self._seen:
+            self._seen[flow] = {each.what for each in self.store.markers(flow) if each.seen and each.flow == flow}
+        for component, version in components_of(label).items():
+            what = f"{component}={version}"
+            if what not in self._seen[flow]:
+                self._seen[flow].add(what)
+                made.markers.append(Marker(at, flow, what, seen=True))
+
+    # What is not there
+
+    def _absent(self, made: "_Made", now: float) -> None:
+        wanted = {flow: each for flow, each in self.alarming.items() if each.no_data_s}
+        newest = self.store.newest(wanted) if wanted else {}
+        for flow, alarming in wanted.items():
+            key = alert.key_of(flow, "no_data", "")
+            since = newest.get(flow)
+            if since is None:
+                continue
+            if now - since > alarming.no_data_s:
+                if key not in made.open:
+                    made.raise_(alert.no_data(alarming, "", since, now))
+            else:
+                made.resolve(key, "requests come again")
+
+    def _budgets(self, made: "_Made", now: float) -> None:
+        for flow, alarming in self.alarming.items():
+            monitor = self.monitors.get(flow)
+            if monitor is None or not monitor.budget:
+                continue
+            key = alert.key_of(flow, "budget", alarming.monitor)
+            spent = self.store.spent(budget_name(alarming.monitor, now))[0]
+            if spent < _SPENT * monitor.budget:
+                made.resolve(key, "another day")
+            elif key not in made.open:
+                made.raise_(alert.budget(alarming, spent, monitor.budget, now))
+
+    def _judge(self, made: "_Made", stream: Stream, state: State, now: float) -> None:
+        """Freeze what a judge is to be checked with, say whether it changed, and tell of what waited for a check."""
+        frozen = self.store.canary_set(stream.id)
+        if state.learnt and (frozen is None or frozen.frozen < state.since):
+            freeze(self.store, stream, now, anew=frozen is not None)
+        found = judge_alert(self.store, stream, now, made.open.get(judge_key(stream)))
+        if isinstance(found, Alert):
+            alarming = self.alarming[stream.flow]
+            made.raise_(alert.owned(found, alarming))
+        elif found:
+            made.resolve(judge_key(stream), found)
+        waiting = made.open.get(alert.key_of(stream.flow, "quality", stream.scorer))
+        if waiting is None or waiting.quiet != alert.CHECKING or waiting.key in made.alerts:
+            return
+        judge = judge_state(self.store, stream, now)
+        if judge == "changed":
+            made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now))
+        elif judge == "ok":
+            made.raise_(replace(waiting, quiet="", updated=now))
+        elif now - waiting.updated > _PATIENCE_S:
+            made.raise_(_noted(replace(waiting, quiet="", updated=now), unchecked(self.store, stream)))
+
+    def _wake(self, made: "_Made", now: float) -> None:
+        """Open again what was put off until now."""
+        for each in made.open.values():
+            if each.state == "snoozed" and each.until is not None and each.until <= now:
+                self.store.turn_alert(each.id, "open", who="", reason="the time is over", now=now)
+
+
+class _Made:
+    """What a step made so far."""
+
+    def __init__(self, unheard: Unheard, open_: dict[str, Alert]) -> None:
+        self.open = open_
+        self.entries: list[tuple[int, Entry]] = []
+        self.states: list[tuple[int, int, bytes]] = []
+        self.bases: list[tuple[int, int, bytes]] = []
+        self.alerts: dict[str, Alert] = {}
+        self.resolved: dict[str, str] = {}
+        self.markers: list[Marker] = []
+        self.more = self.full = False
+
+    def raise_(self, raised: Alert) -> None:
+        """An alert: the last one of its key stands."""
+        self.resolved.pop(raised.key, None)
+        self.alerts[raised.key] = raised
+
+    def resolve(self, key: str, reason: str) -> None:
+        """Resolve what is open of a key."""
+        self.alerts.pop(key, None)
+        if key in self.open:
+            self.resolved[key] = reason
+
+
+def _noted(raised: Alert, note: str) -> Alert:
+    evidence = replace(raised.evidence, note="; ".join(filter(None, (raised.evidence.note, note))))
+    return replace(raised, evidence=evidence)
+
+
+def _plan(alarming: Alarming, probes: tuple[Probe, ...], *, of_signals: bool = False) -> Plan:
+    return Plan(
+        probes,
+        alarming.reference_days * DAY_S,
+        alarming.reference_n,
+        alarming.false_alarm_days,
+        1,
+        of_signals,
+    )
