@@ -70,6 +70,7 @@ def start(
     and the exit code is 2.
     """
     from gatewatch.config.backfills import asked, foresee, under_way
+    from gatewatch.config.units import moment
     from gatewatch.core.clock import wall
     from gatewatch.core.money import parse_budget
     from gatewatch.core.rates import Rule
@@ -77,8 +78,8 @@ def start(
     now = wall()
     most = _read("--budget", parse_budget, budget) if budget else None
     share = _read("--sample", _share, sample)
-    first = _read("--since", _moment, since, now)
-    last = _read("--until", _moment, until, now) if until else now
+    first = _read("--since", moment, since, now)
+    last = _read("--until", moment, until, now) if until else now
     with only_json(as_json), _opened() as (project, store):
         rule = Rule(share, slice=part, variant=variant, tag=tag)
         wanted = asked(
@@ -204,22 +205,6 @@ def _share(text: str) -> float:
         if 0 < share <= 1:
             return share
     raise ValueError(f"expected a share above 0 and at most 1, such as 0.5 or 50%, got {text!r}")
-
-
-def _moment(text: str, now: float) -> float:
-    """A time, from how long ago it is or from a date (UTC unless it says otherwise)."""
-    from datetime import UTC, datetime
-
-    from gatewatch.config.units import seconds
-
-    with suppress(ValueError):
-        return now - seconds(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        what = f'expected how long ago, such as "30d", or a date such as "2026-11-01", got {text!r}'
-        raise ValueError(what) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _begin(store: "Store", asked: "Asked", most: float | None, now: float) -> "Backfill":

@@ -1,8 +1,13 @@
 """`gatewatch doctor`: is this project in order? Everything is looked at, nothing is run and nothing is paid for."""
 
 import platform
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from gatewatch.config.project import Project
+    from gatewatch.core.errors import Problem
 
 
 @click.command(name="doctor")
@@ -23,7 +28,7 @@ def command(*, as_json: bool) -> int:
             settings = project.settings
             facts["project"] = str(project.root)
             tables = {"suites": [*settings.suites], "models": [*settings.models], "monitors": [*settings.monitors]}
-            problems = check(project)
+            problems = [*check(project), *_undelivered(project)]
         except InputError as error:
             problems = list(error.problems)
     if as_json:
@@ -36,3 +41,31 @@ def command(*, as_json: bool) -> int:
             click.echo(f"✕ {shown(problem)}")
         click.echo(counted(len(problems), "problem") if problems else "✓ all is in order")
     return 2 if problems else 0
+
+
+def _undelivered(project: "Project") -> "list[Problem]":
+    """Channels that did not take what they were sent, where there is a store to ask; one that cannot be asked is no
+    matter of the configuration."""
+    from contextlib import closing, suppress
+    from pathlib import Path
+
+    from gatewatch.cli.terminal import counted
+    from gatewatch.config.monitors import store_address, store_of
+    from gatewatch.core.errors import GatewatchError, Problem
+    from gatewatch.online.channels import public
+    from gatewatch.store.open import SQLITE
+
+    found: dict[str, tuple[int, str]] = {}
+    with suppress(GatewatchError):  # what is wrong with the address was told
+        address = store_address(project)
+        if address.startswith(SQLITE) and not Path(address.removeprefix(SQLITE)).is_file():
+            return []
+        with closing(store_of(project)) as store:
+            for notice, reason in store.untold(1000):
+                if reason:
+                    found[notice.to] = found.get(notice.to, (0, ""))[0] + 1, reason
+    hint = "`gatewatch alerts undelivered`; workers try again"
+    return [
+        Problem(f"alerts: {public(to)}", f"{counted(number, 'notice')} not delivered: {reason}", hint)
+        for to, (number, reason) in found.items()
+    ]

@@ -20,6 +20,7 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 # One line each, here, so that --help need not load them.
 COMMANDS = {
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
+    "alerts": "What is wrong with live traffic: list, acknowledge, resolve; try channels.",
     "backfill": "Score requests that are stored with a new or changed scorer, at a forecast cost.",
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "export": "Give out all that is kept of a user, as JSON lines.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
+    "mark": "Note that something was changed (a deploy), so that alerts can name it.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",
     "rescore": "Score a run's stored outputs again, without calling the application.",

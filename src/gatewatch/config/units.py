@@ -1,6 +1,7 @@
 """Amounts as people write them in gatewatch.toml: "24h", "20 GB", "300/day", "5.00 USD/day"."""
 
 import re
+from contextlib import suppress
 
 from gatewatch.core.money import parse_budget
 
@@ -97,3 +98,21 @@ def learning(text: str) -> tuple[float, int]:
     if number < 100:
         raise ValueError(f"a reference takes 100 conversations at least, got {text!r}")
     return days, number
+
+
+def moment(text: str, now: float) -> float:
+    """A time, from how long ago it is or from a date (UTC unless it says otherwise).
+
+    Raises:
+        ValueError: for anything else.
+    """
+    from datetime import UTC, datetime
+
+    with suppress(ValueError):
+        return now - seconds(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        what = f'expected how long ago, such as "30d", or a date such as "2026-11-01", got {text!r}'
+        raise ValueError(what) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

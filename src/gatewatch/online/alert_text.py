@@ -7,6 +7,7 @@ import msgspec
 
 from gatewatch.core.money import dollars
 from gatewatch.core.watch import SIZES, Alert, Segment
+from gatewatch.online.channels import public
 from gatewatch.store.watching import Notice
 
 GLYPHS = {"page": "✕", "ticket": "!", "info": "·"}
@@ -35,7 +36,7 @@ def headline(alert: Alert, event: str = "opened") -> str:
 def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
     """What is known of an alert, each with its label; `pages` is the address that links begin with."""
     found = alert.evidence
-    told = [
+    every = [
         ("state", _state(alert)),
         ("change", change(alert)),
         ("began", f"about {moment(found.onset)}" if found.onset is not None else ""),
@@ -49,7 +50,7 @@ def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
         ("page", f"{pages}/alerts/{alert.id}" if pages and alert.id else ""),
         *(("request", each) for each in found.traces[:_SHOWN]),
     ]
-    return [(label, plain(text)) for label, text in told if text]
+    return [(label, plain(text)) for label, text in every if text]
 
 
 def change(alert: Alert) -> str:
@@ -77,25 +78,28 @@ def sentence(alert: Alert, event: str = "opened") -> str:
     return " · ".join(filter(None, (headline(alert, event), plain(change(alert)), plain(alert.owner))))
 
 
+def told(alert: Alert) -> dict[str, Any]:
+    """An alert as programs read it, without addresses that are written out in its channels."""
+    return dict(msgspec.to_builtins(alert)) | {"to": [public(each) for each in alert.to]}
+
+
 def payload(notice: Notice, pages: str = "") -> dict[str, Any]:
     """A notice as programs read it. Other channels that the alert goes to, whose addresses may be secret, are not in
     it."""
     alert = dict(msgspec.to_builtins(notice.alert))
     del alert["to"]
     page = f"{pages}/alerts/{notice.alert.id}" if pages and notice.alert.id else ""
-    told = {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
-    return told | ({"page": page} if page else {})
+    found = {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
+    return found | ({"page": page} if page else {})
 
 
 def _state(alert: Alert) -> str:
     again = f", found {alert.times:,} times, last {moment(alert.updated)}" if alert.times > 1 else ""
-    told = f"{alert.state}, since {moment(alert.opened)}{again}"
+    text = f"{alert.state}, since {moment(alert.opened)}{again}"
     if alert.state == "snoozed" and alert.until is not None:
-        told = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
+        text = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
     reason = f": {alert.reason}" if alert.reason else ""
-    return told + (
-        f"; {alert.state}{_by(alert.who)}{reason}" if alert.state != "open" and (alert.who or reason) else ""
-    )
+    return text + (f"; {alert.state}{_by(alert.who)}{reason}" if alert.who or reason else "")
 
 
 def _by(who: str) -> str:

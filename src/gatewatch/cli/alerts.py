@@ -1,0 +1,297 @@
+"""`gatewatch alerts`: what is wrong with live traffic, who sees to it, and whether word of it arrives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gatewatch.cli.terminal import console, counted, print_json, shown, who
+
+if TYPE_CHECKING:
+    from gatewatch.config.project import Project
+    from gatewatch.core.watch import Alert, AlertState
+    from gatewatch.store.base import Store
+
+_STYLES = {"page": "bold red", "ticket": "bold yellow", "info": "bold"}
+_as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."
+)
+_number = click.argument("number", metavar="N", type=click.IntRange(1, 2**62))
+
+
+@click.group(name="alerts", invoke_without_command=True)
+@click.option("--all", "every", is_flag=True, help="Those that are resolved, too.")
+@click.option("--flow", default="", help="Only this flow's.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="The newest so many.")
+@_as_json
+@click.pass_context
+def command(context: click.Context, *, every: bool, flow: str, limit: int, as_json: bool) -> None:
+    """List the alerts that are open, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    from gatewatch.core.clock import wall
+    from gatewatch.online.alert_text import told
+
+    with _opened() as (project, store):
+        found = store.alerts(flow=flow, every=every, most=limit)
+        waiting = store.untold()
+        watched = any(each.alert.rules for each in project.settings.monitors.values())
+    if as_json:
+        print_json({"kind": "gatewatch.alerts", "version": 1, "alerts": [told(each) for each in found]})
+        return
+    if not found:
+        what = "no alert" if every else "no alert is open"
+        click.echo(what if watched else f"{what}: no monitor has rules of alerts ([monitors.NAME.alert])")
+    now = wall()
+    for each in found:
+        _print_line(each, now)
+    if waiting:
+        what = f"{counted(len(waiting), 'notice')} {'is' if len(waiting) == 1 else 'are'} not delivered"
+        click.echo(f"! {what}: `gatewatch alerts undelivered`")
+
+
+@command.command(name="show")
+@_number
+@_as_json
+def show(*, number: int, as_json: bool) -> None:
+    """Show all that is known of alert N: how much, since when, where, what was changed near it, what to do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from gatewatch.online.alert_text import facts, headline, told
+
+    with _opened() as (project, store):
+        found = _known(store, number, store.alert(number))
+    if as_json:
+        print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
+        return
+    out = console(100)
+    out.print(Text(shown(headline(found)), _STYLES[found.severity]))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    before = ""
+    for label, text in facts(found, project.settings.alerts.pages.rstrip("/")):
+        line = f"gatewatch why {text}" if label == "request" else text
+        table.add_row("" if label == before else label, Text(shown(line)))
+        before = label
+    if found.to:
+        from gatewatch.online.channels import public
+
+        table.add_row("told", Text(shown(", ".join(map(public, found.to)))))
+    out.print(table)
+
+
+@command.command(name="ack")
+@_number
+@click.option("--reason", default="", help="A word on it, for others.")
+def ack(*, number: int, reason: str) -> None:
+    """Acknowledge alert N: somebody sees to it."""
+    _turn(number, "acknowledged", reason)
+
+
+@command.command(name="resolve")
+@_number
+@click.option("--reason", required=True, help="What it was, or what was done.")
+def resolve(*, number: int, reason: str) -> None:
+    """Resolve alert N. Should it be found again, it is another alert."""
+    _turn(number, "resolved", reason)
+
+
+@command.command(name="snooze")
+@_number
+@click.option("--for", "lasts", required=True, help='For how long nobody is told, such as "2h".')
+@click.option("--reason", default="", help="Why.")
+def snooze(*, number: int, lasts: str, reason: str) -> None:
+    """Tell nobody of alert N for a while."""
+    from gatewatch.config.units import seconds
+
+    try:
+        length = seconds(lasts)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--for") from None
+    _turn(number, "snoozed", reason, length)
+
+
+@command.command(name="reopen")
+@_number
+@click.option("--reason", default="", help="Why.")
+def reopen(*, number: int, reason: str) -> None:
+    """Open alert N again."""
+    _turn(number, "open", reason)
+
+
+@command.command(name="test")
+@click.argument("channel", default="")
+@_as_json
+def test(*, channel: str, as_json: bool) -> int:
+    """Send a notice that says it is a test, now: to a CHANNEL such as "slack:$SLACK_URL", or to each of the project."""
+    import asyncio
+
+    from gatewatch.config.alerting import alarming, channels
+    from gatewatch.config.project import Project
+    from gatewatch.online import channels as naming
+
+    project = Project.open()
+    wires, monitors = channels(project), alarming(project)
+    named = [project.settings.alerts.to, *(each.to for each in monitors)]
+    named += [rule.to for each in monitors for rule in each.rules.values()]
+    every = list(dict.fromkeys(to for some in named for to in some))
+    if channel:
+        try:
+            naming.channel(channel)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="CHANNEL") from None
+        every = [channel]
+    if not every:
+        raise click.UsageError("the project names no channel: give one, or add `to` to [alerts]")
+    reasons = asyncio.run(_tried(every, wires))
+    if as_json:
+        told = [{"to": naming.public(to), "taken": not reason, "reason": reason} for to, reason in reasons.items()]
+        print_json({"kind": "gatewatch.alerts_test", "version": 1, "channels": told})
+    else:
+        for to, reason in reasons.items():
+            name = naming.public(to)
+            click.echo(shown(f"✕ {name} did not take it: {reason}" if reason else f"✓ {name} took it"))
+    return 4 if any(reasons.values()) else 0
+
+
+@command.command(name="undelivered")
+@_as_json
+def undelivered(*, as_json: bool) -> None:
+    """List what did not arrive yet, and why. Workers try again for as long as it takes."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from gatewatch.online.channels import public
+
+    with _opened() as (_, store):
+        found = store.untold()
+    if as_json:
+        told = [
+            {
+                "key": each.key,
+                "to": public(each.to),
+                "event": each.event,
+                "attempts": each.attempts,
+                "reason": reason,
+                "alert": each.alert.id,
+                "title": each.alert.title,
+            }
+            for each, reason in found
+        ]
+        print_json({"kind": "gatewatch.notices", "version": 1, "notices": told})
+        return
+    if not found:
+        click.echo("everything was delivered")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("alert", "event", "to", "taken up", "why not"):
+        table.add_column(heading, justify="right" if heading in ("alert", "taken up") else "left", overflow="fold")
+    for each, reason in found:
+        cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
+        table.add_row(*(Text(shown(cell)) for cell in cells))
+    console(100).print(table)
+
+
+async def _tried(every: list[str], wires: Any) -> dict[str, str]:
+    """Why each channel did not take a test, "" where it did."""
+    from uuid import uuid4
+
+    from gatewatch.core.clock import wall
+    from gatewatch.core.watch import Alert
+    from gatewatch.online.sending import NotTaken, Sender
+    from gatewatch.store.watching import Notice
+
+    now, sender, reasons = wall(), Sender(wires, clock=wall), dict[str, str]()
+    alert = Alert(
+        key="test",
+        flow="",
+        kind="no_data",
+        name="test",
+        severity="info",
+        title=f"this is a test, sent by {who()}: nothing is wrong",
+        opened=now,
+        updated=now,
+    )
+    try:
+        for to in every:
+            try:
+                await sender.send(Notice(0, f"test-{uuid4().hex}", to, "opened", alert))
+                reasons[to] = ""
+            except NotTaken as error:
+                reasons[to] = error.reason
+    finally:
+        await sender.close()
+    return reasons
+
+
+def _print_line(alert: "Alert", now: float) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from gatewatch.offline.report import clean
+    from gatewatch.online.alert_text import GLYPHS, change
+
+    out = console(100)
+    where = f"{alert.flow}: " if alert.flow else ""
+    line = Text(f"{GLYPHS[alert.severity]} {alert.severity:<6}", _STYLES[alert.severity])
+    line.append(f" {alert.id}  ", "default not bold")
+    line.append(clean(f"{where}{alert.title}"), "dim" if alert.quiet else "default not bold")
+    out.print(line)
+    until = f" for {_ago(alert.until - now)} more" if alert.state == "snoozed" and alert.until else ""
+    parts = [
+        f"{alert.state}{until}, began {_ago(now - alert.opened)} ago",
+        f"found {alert.times:,} times" if alert.times > 1 else "",
+        change(alert),
+        f"not told: {alert.quiet}" if alert.quiet else "",
+        alert.owner,
+    ]
+    out.print(Padding(Text(clean(" · ".join(filter(None, parts))), "dim"), (0, 0, 0, 9)))
+
+
+def _ago(length: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if length >= 2 * size:
+            return f"{length // size:.0f} {unit}"
+    return f"{max(0.0, length):.0f} s"
+
+
+def _turn(number: int, state: "AlertState", reason: str, length: float | None = None) -> None:
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem
+    from gatewatch.online.alert_text import moment
+
+    now, name = wall(), who()
+    until = None if length is None else now + length
+    with _opened() as (_, store):
+        found = _known(store, number, store.turn_alert(number, state, who=name, reason=reason, now=now, until=until))
+        if found.state != state:
+            what = f"stays {found.state}: another alert of the same cause is open"
+            raise InputError(Problem(str(number), what, "`gatewatch alerts` lists it"))
+        store.note(now, name, f"alert {state}", str(number))
+    click.echo(f"alert {number} is {state}" + (f" until {moment(until)}" if until is not None else ""))
+
+
+def _known(store: "Store", number: int, found: "Alert | None") -> "Alert":
+    from gatewatch.core.errors import InputError, Problem
+
+    if found is None:
+        newest = store.alerts(every=True, most=1)
+        hint = f"the newest is {newest[0].id}: `gatewatch alerts --all`" if newest else "there was none yet"
+        raise InputError(Problem(str(number), "there is no such alert", hint))
+    return found
+
+
+@contextmanager
+def _opened() -> "Iterator[tuple[Project, Store]]":
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+
+    project = Project.open()
+    store = store_of(project)
+    try:
+        yield project, store
+    finally:
+        store.close()
