@@ -58,9 +58,10 @@ def test_as_a_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1] == "100 requests · errors 10.00% [5.52%, 17.44%] · 0 timed out"
     assert re.match(r"latency  p50 .* · p95 .* · p99 ", lines[2])
     assert lines[3] == "cost  $0.180 ($0.00200 a request), unknown of 10 · tokens 90,000 in, 45,000 out"
-    assert lines[5].split() == ["scorer", "of", "all", "95", "%", "interval", "scored", "errors", "waiting", "lost"]
-    assert lines[6].split()[:2] == ["pii", "0.900"]
-    assert lines[8].startswith("thumbs  0.000 [0.000, 0.434] over 5 requests (5.0%) of which it was said")
+    assert lines[4] == "marks  thumbs down 5.00% [2.15%, 11.18%]"
+    assert lines[6].split() == ["scorer", "of", "all", "95", "%", "interval", "scored", "errors", "waiting", "lost"]
+    assert lines[7].split()[:2] == ["pii", "0.900"]
+    assert lines[9].startswith("thumbs  0.000 [0.000, 0.434] over 5 requests (5.0%) of which it was said")
 
 
 def test_by_slice(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
