@@ -83,7 +83,7 @@ def beside(found: Trend, scorer: ScorerTrend, golden: Golden) -> Beside:
             thin.append(Thin(part.name, share, cases.n, live.n))
         else:
             pairs.append((share, live, cases))
-    left_out = sum(each.share for each in thin)
+    left_out = sum((each.share for each in thin), 0.0)
     if not pairs:
         why = f"not comparable: no slice has {FEW} cases and {FEW} live scores"
         return Beside(golden.suite, golden.pinned, thin=tuple(thin), left_out=left_out, why=why)
