@@ -18,6 +18,7 @@ BENCHMARKS = {
     "workers": "two workers on one store beside one, with a judge that takes its time",
     "online": "from a segment to where it can be asked for, and to a score",
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
+    "drift": "microseconds a value of a drift detector",
     "server": "spans a second that a server accepts over HTTP and makes queryable",
     "server --postgres": "the same on a PostgreSQL",
     "attack": "how long an honest client waits while a server is attacked",

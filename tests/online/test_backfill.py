@@ -140,7 +140,7 @@ def history(living: Living, seed: int, watched: Any, number: int) -> float:
     living.work(watched)
     living.now += 2 * DAY_S
     arrive(range(half, number))
-    keeping = living.worker(watched).keeping
+    keeping = living.worker(watched).chores.keeping
     while keep_house(living.store, [watched], keeping, now=living.now):
         pass
     living.hear(*(thumb(name + n, at=living.now) for n in down if n >= half or n in late))
@@ -199,7 +199,7 @@ def test_what_was_let_go_for_want_of_room_counts_as_lost(tmp_path: Path) -> None
     living = Living(tmp_path)
     living.arrive(*(request(n) for n in range(20)))
     living.now += 2 * DAY_S
-    keep_house(living.store, [monitor(payload_rate=1.0)], living.worker().keeping, now=living.now)
+    keep_house(living.store, [monitor(payload_rate=1.0)], living.worker().chores.keeping, now=living.now)
     assert living.store.let_go(1 << 30, 8) == 8
     begun(living, good, Rule(1.0))
     living.work(find=finding(good))
@@ -328,7 +328,7 @@ def test_a_flow_with_a_great_backlog_does_not_starve_another(tmp_path: Path) -> 
     worker = living.worker(great, small)
 
     async def taken() -> list[str]:
-        worker._step()
+        worker._step(hurry=False)
         found = [leased.row.flow for leased, _ in worker._waiting.values()]
         await worker._drained()
         return found
@@ -363,7 +363,7 @@ def test_a_monitor_that_takes_up_a_backfilled_scorer_later_stays_unbiased(tmp_pa
     begun(living, good, Rule(1.0), numbers=(1, 10))
     living.work(find=finding(good))
     living.now += 2 * DAY_S
-    keep_house(living.store, [monitor(payload_rate=0.3)], living.worker().keeping, now=living.now)
+    keep_house(living.store, [monitor(payload_rate=0.3)], living.worker().chores.keeping, now=living.now)
     watched = monitor(watch(good, Rule(0.6)), payload_rate=0.3)
     living.work(watched)
     rows = [row for row in living.store.latest(FLOW, most=1000) if row.seq > 10]

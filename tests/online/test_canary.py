@@ -17,8 +17,7 @@ from gatewatch.store.canaries import CanaryCheck, Candidate, Rescored
 from gatewatch.store.rows import Settled
 from gatewatch.store.watching import Stream
 from shared import rows
-from store.making import a_store
-from store.making import backend as backend
+from store.making import a_store, backend  # noqa: F401 - every test runs on both
 
 STREAM = Stream(7, FLOW, "helpful", "f" * 12, "judge")
 HOUR = 3600.0
@@ -91,7 +90,8 @@ def test_a_noisy_judge_that_stays_the_same_does_not_seem_to_move() -> None:
 
 
 def test_nothing_is_frozen_of_too_few_and_nothing_twice(tmp_path: Path, store: Store) -> None:
-    empty = a_store(tmp_path / "other") if (tmp_path / "other").mkdir() is None else store
+    (tmp_path / "other").mkdir()
+    empty = a_store(tmp_path / "other")
     assert freeze(empty, STREAM, NOW) == 0 and empty.canary_set(STREAM.id) is None
     assert freeze(store, STREAM, NOW) == 60
     assert freeze(store, STREAM, NOW + 5) == 60

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewatch.stats.drift import BETS, LEAST_THRESHOLD, Change, Detector, Reference, State, effect, onset, threshold
+from gatewatch.stats.drift import (
+    BETS,
+    LEAST_THRESHOLD,
+    WEIGHTS,
+    Change,
+    Detector,
+    Reference,
+    State,
+    effect,
+    onset,
+    threshold,
+)
 
 shares = st.floats(0, 1)
 strata = st.sampled_from(["a", "b", "c"])
@@ -28,9 +39,11 @@ def test_each_bet_moves_by_the_rule() -> None:
     detector, wealth, alarms = Detector(reference, threshold=1000), [0.0] * 6, []
     for x in (1.0, 0.2, 0.5, 0.1, 0.8, 0.0):
         alarms.append(detector.update("", x))
-        wealth = [(m + 1) * (1 + min(b, 0.95 / 0.22) * (0.78 - x)) for m, b in zip(wealth, BETS, strict=True)]
+        wealth = [
+            (m + w) * (1 + min(b, 0.95 / 0.22) * (0.78 - x)) for m, w, b in zip(wealth, WEIGHTS, BETS, strict=True)
+        ]
         assert detector.state.wealth == pytest.approx(wealth)
-        assert alarms[-1] == (sum(wealth) / 6 >= 1000) and detector.level == pytest.approx(sum(wealth) / 6)
+        assert alarms[-1] == (sum(wealth) >= 1000) and detector.level == pytest.approx(sum(wealth))
     assert detector.state.n == 6
 
 
@@ -39,7 +52,7 @@ def test_what_is_at_the_edge_moves_it_by_one_at_most(before: list[float], n: int
     reference = Reference.of([("a", x) for x in before])
     edge = reference.edge("a")
     if 0 <= edge <= 1:
-        assert all(m <= n * (1 + 1e-9) for m in fold([("a", edge)] * n, reference=reference).state.wealth)
+        assert fold([("a", edge)] * n, reference=reference).level <= n * (1 + 1e-9)
 
 
 @given(entries, st.integers(0, 80), st.booleans())
@@ -57,13 +70,23 @@ def test_the_order_of_what_was_before_is_irrelevant(values: list[tuple[str, floa
     assert list(Reference.of(mixed).strata) == list(Reference.of(values).strata)
 
 
+@given(entries, st.lists(st.sampled_from([0.0, 0.01, 0.5, 1.0]), min_size=1, max_size=60), st.booleans())
+def test_wealth_is_above_0_and_finite_whatever_was_before(
+    before: list[tuple[str, float]], values: list[float], back: bool
+) -> None:
+    known = Reference.of([("a", 1.0)] * 5 + before)
+    detector = fold([("a", x) for x in values], reference=known.flipped(0.3) if back else known)
+    assert all(isfinite(m) and m > 0 for m in detector.state.wealth)
+    assert detector.state.n == len(values)
+
+
 def test_it_stays_finite_when_nobody_stops_it_and_comes_down_again() -> None:
     detector = fold([("a", 0.0)] * 3000)
     assert all(isfinite(m) and m > 0 for m in detector.state.wealth)
     assert detector.update("a", 0.0) and detector.level >= 1000
     for _ in range(20_000):
         alarm = detector.update("a", 1.0)
-    assert not alarm and detector.level < 10
+    assert not alarm and detector.level < 20
     detector.restart()
     assert detector.state == State() and detector.level == 0
 
@@ -84,13 +107,14 @@ def test_a_reference_knows_what_it_was_made_of() -> None:
     assert reference.tolerance == pytest.approx(1.5 * reference.sd / 104**0.5)
     assert Reference.of([("a", 0.5)] * 9).tolerance == 0.01
     assert Reference.of([("a", 0.5)] * 9, tolerance=0.0).tolerance == 0.0
+    assert Reference.of_sums(reference.strata) == reference
     assert Reference.of([]).n == 0 and not Reference.of([]).knows("")
 
 
 def test_a_thin_stratum_has_a_tolerance_of_its_own() -> None:
     reference = Reference.of([("many", 1.0), ("many", 0.0)] * 2000 + [("few", 1.0), ("few", 0.0)] * 10)
     assert reference.edge("many") == pytest.approx(0.5 - reference.tolerance)
-    assert reference.edge("few") == pytest.approx(0.5 - reference.sd / 20**0.5, abs=1e-12)
+    assert reference.edge("few") == pytest.approx(0.5 - reference.sd / 20**0.5 / 2, abs=1e-12)
 
 
 def test_a_floor_holds_every_stratum_against_itself() -> None:
@@ -148,6 +172,9 @@ def test_an_effect_is_the_difference_within_strata() -> None:
     fell = effect([("a", 0.6)] * 10 + [("b", 0.0)] * 10, reference)
     assert fell.effect == pytest.approx(-0.2) and fell.interval is not None
     assert fell.interval.low < -0.2 < fell.interval.high < 0, "values that do not vary are no certainty"
+    chosen = effect([("a", 0.6)] * 10 + [("b", 0.0)] * 10, reference, chosen=True)
+    assert chosen.effect == fell.effect and chosen.interval is not None
+    assert chosen.interval.high - chosen.interval.low == pytest.approx(1.5 * (fell.interval.high - fell.interval.low))
     assert effect([("new", 0.5)], reference) == Change(0) and effect([("new", 0.5)], reference).effect is None
     assert effect([("a", 0.5)], reference).interval is None
 

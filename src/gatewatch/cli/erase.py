@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _SHOWN = 20
-_ONE = {"cached replies": "cached reply", "tasks under way": "task under way"}
+_ONE = {"cached replies": "cached reply", "canaries": "canary", "tasks under way": "task under way"}
 
 
 @click.command(name="erase")

@@ -47,7 +47,7 @@ def attribute(
     began = min(entry.at for entry, _ in after)
     newest = max(entry.at for entry, _ in after)
     shown = _scale(probe, measured)
-    change = effect(((entry.slice, x) for entry, x in after), reference)
+    change = effect(((entry.slice, x) for entry, x in after), reference, chosen=True)
     shares = _shares(entry for entry, _ in known)
     segments = _segments(after, shares, reference, shown)
     where = _alone(after, reference, segments)

@@ -4,7 +4,6 @@ A fold without side effects: the same entries give the same state and the same f
 """
 
 from collections.abc import Iterable, Mapping
-from math import sqrt
 from typing import Literal
 
 import msgspec
@@ -262,10 +261,10 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
     if probe.limit is not None:
         return _fixed(probe), 0.0
     if probe.measure == "score":
-        return _reference(state.sums.get(probe.place, {})), 0.0
+        return Reference.of_sums(state.sums.get(probe.place, {})), 0.0
     if probe.measure == "rate":
         sums = state.sums.get(probe.place, {})
-        return _reference({name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}), 0.0
+        return Reference.of_sums({name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}), 0.0
     strata = state.bins.get(probe.place, {})
     whole: dict[int, int] = {}
     for histogram in strata.values():
@@ -273,7 +272,9 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
             whole[place] = whole.get(place, 0) + count
     at = quantile(whole, _SLOW if probe.measure == "slow" else _LARGEST)
     measured = 0.0 if at is None else at[2] if probe.measure == "slow" else _CAPPED * at[0]
-    return _reference({name: _summed(probe, histogram, measured) for name, histogram in strata.items()}), measured
+    return Reference.of_sums(
+        {name: _summed(probe, histogram, measured) for name, histogram in strata.items()}
+    ), measured
 
 
 def _summed(probe: Probe, histogram: Mapping[int, int], measured: float) -> tuple[int, float, float]:
@@ -281,11 +282,6 @@ def _summed(probe: Probe, histogram: Mapping[int, int], measured: float) -> tupl
     n = sum(count for _, count in values)
     mean = sum(x * count for x, count in values) / n
     return n, mean, sum(count * (x - mean) ** 2 for x, count in values)
-
-
-def _reference(strata: dict[str, tuple[int, float, float]]) -> Reference:
-    plain = Reference(strata, LEAST_TOLERANCE)
-    return Reference(strata, max(LEAST_TOLERANCE, 1.5 * plain.sd / sqrt(plain.n))) if plain.n else plain
 
 
 def _fixed(probe: Probe) -> Reference:

@@ -5,6 +5,8 @@ Blocks of values become coarser with age, two of each size, so that a history of
 
 from msgspec import Struct
 
+from gatewatch.stats.drift import AS_EXPECTED
+
 _BLOCK = 8
 
 
@@ -45,6 +47,7 @@ class Recent(Struct):
         for n, part, first in zip(reversed(self.counts), reversed(self.missing), reversed(self.firsts), strict=True):
             count += n
             missing += part
-            if missing > 0.0 and missing * missing / count > best:
-                best, found = missing * missing / count, (count, missing / count, first)
+            fit = missing * missing / (count + AS_EXPECTED)
+            if missing > 0.0 and fit > best:
+                best, found = fit, (count, missing / count, first)
         return found

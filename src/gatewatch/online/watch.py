@@ -73,7 +73,7 @@ class Watcher:
             return False
         store = self.store
         settled = {flow: now - each.session_end_s for flow, each in self.alarming.items()}
-        works = self._works()
+        works = self.works()
         unheard = store.unheard(settled, AT_ONCE)
         open_ = {each.key: each for each in store.alerts(every=False, most=10_000)}
         made = _Made(unheard, open_)
@@ -96,7 +96,7 @@ class Watcher:
         )
         return (store.keep(step, now) and made.more) or made.full
 
-    def _works(self) -> dict[int, Work]:
+    def works(self) -> dict[int, Work]:
         """The works of what is watched now: older versions of a scorer are series that have ended."""
         names = {
             (flow, watch.scorer.name, watch.scorer.fingerprint)
@@ -147,8 +147,8 @@ class Watcher:
             made.bases.append((stream.id, folded, state.encoded()))
             return state, folded, folded
         if state.digest and state.digest != plan.digest:  # other rules: what was learnt is folded by these
-            return state_of(stream.base), stream.base_at, folded
-        return state, folded, folded
+            return state_of(stream.base), stream.base_at, stream.told
+        return state, folded, stream.told
 
     def _let_go(self, made: "_Made", stream: Stream, plan: Plan, through: int, now: float) -> None:
         """Move the base over entries that are too old to be kept."""

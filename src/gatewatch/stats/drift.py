@@ -6,24 +6,36 @@ Values are in 0..1, and 1 is good; a signal of which 0 is good is given as 1 - x
 
 from collections.abc import Iterable, Sequence
 from math import fsum, inf, sqrt
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from gatewatch.stats.intervals import ROUNDING, Interval
 from gatewatch.stats.special import t_quantile
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 BETS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """How much is bet on every value being worse. Small bets find small drops, large ones find large drops soon."""
+WEIGHTS = (32 / 63, 16 / 63, 8 / 63, 4 / 63, 2 / 63, 1 / 63)
+"""What each bet has a share of. Large bets gain by chance what a tolerance does not take from them, so they have less:
+with equal shares there are twice the false alarms, and a drop is seen a few values sooner (docs/design/watching.md)."""
 KNOWN = 5
 """Of how many values a reference must know a stratum before others are held against it."""
 LEAST_TOLERANCE = 0.01
 LEAST_THRESHOLD = 1_000.0
 FEWEST_AFTER = 5
-"""A change is looked for no later than so many values before the last: fewer say nothing of a mean."""
+AS_EXPECTED = 10
+"""A change begins at 5 values before the last or earlier, and so many as expected are counted with those after it."""
 
 _MOST = 0.95  # of the wealth at stake: a value of 1 leaves a twentieth
 _ERRORS = 1.5  # standard errors of the reference's mean that are no drop
+_OWN_ERRORS = 0.5
 _CAP = 1e100
+_QUIET = 300
+_CHOSEN = 1.5
 
 
 class Reference(Struct, frozen=True):
@@ -58,6 +70,11 @@ class Reference(Struct, frozen=True):
         for stratum, each in sorted(kept.items()):
             mean = fsum(each) / len(each)
             strata[stratum] = (len(each), mean, fsum((value - mean) ** 2 for value in each))
+        return cls.of_sums(strata, tolerance=tolerance)
+
+    @classmethod
+    def of_sums(cls, strata: dict[str, tuple[int, float, float]], *, tolerance: float | None = None) -> "Reference":
+        """As `of`, from each stratum's count, mean and sum of squared deviations."""
         plain = cls(strata, LEAST_TOLERANCE if tolerance is None else tolerance)
         if tolerance is not None or not plain.n:
             return plain
@@ -106,11 +123,12 @@ class Reference(Struct, frozen=True):
         """Below what a value speaks for a drop: the expected mean less the tolerance.
 
         A thin stratum's mean is less certain than that of all, and if its share of the traffic grows, so does its say.
-        So it has a tolerance of its own, sd / sqrt(n of the stratum), where that is the larger.
+        So it has a tolerance of its own, sd / sqrt(n of the stratum) / 2, where that is the larger. (Twice as much, and
+        with twenty strata of 50 values each a drop of 0.05 takes 4,400 values to see, and not 930.)
         """
         if self.level is not None:
             return self.level
-        own = self.sd / sqrt(self.strata[stratum][0]) if self.knows(stratum) else 0.0
+        own = _OWN_ERRORS * self.sd / sqrt(self.strata[stratum][0]) if self.knows(stratum) else 0.0
         return self.expected(stratum) - max(self.tolerance, own)
 
     def flipped(self, drop: float) -> "Reference":
@@ -138,8 +156,8 @@ class Detector:
     whatever their distribution and however the strata are mixed. The state is that of a fold over the values: bitwise
     the same wherever it is cut, saved and loaded.
 
-    Source: Shin, Ramdas and Rinaldo (2022), arXiv:2203.03532: M <- (M + 1)(1 + bet (edge - x)) for each of `BETS`, cut
-    so that no factor is below a twentieth; the alarm is on their mean.
+    Source: Shin, Ramdas and Rinaldo (2022), arXiv:2203.03532: M <- (M + weight)(1 + bet (edge - x)) for each of
+    `BETS`, cut so that no factor is below a twentieth; the alarm is on their sum.
 
         >>> detector = Detector(Reference.fixed(0.9), threshold=1000)
         >>> [detector.update("", x) for x in (1.0, 0.2, 0.1, 0.0)]
@@ -169,26 +187,27 @@ class Detector:
             return False
         edge, b0, b1, b2, b3, b4, b5 = plan
         m0, m1, m2, m3, m4, m5 = self._wealth
+        w0, w1, w2, w3, w4, w5 = WEIGHTS
         gap = edge - x
-        m0 = (m0 + 1.0) * (1.0 + b0 * gap)
-        m1 = (m1 + 1.0) * (1.0 + b1 * gap)
-        m2 = (m2 + 1.0) * (1.0 + b2 * gap)
-        m3 = (m3 + 1.0) * (1.0 + b3 * gap)
-        m4 = (m4 + 1.0) * (1.0 + b4 * gap)
-        m5 = (m5 + 1.0) * (1.0 + b5 * gap)
+        m0 = (m0 + w0) * (1.0 + b0 * gap)
+        m1 = (m1 + w1) * (1.0 + b1 * gap)
+        m2 = (m2 + w2) * (1.0 + b2 * gap)
+        m3 = (m3 + w3) * (1.0 + b3 * gap)
+        m4 = (m4 + w4) * (1.0 + b4 * gap)
+        m5 = (m5 + w5) * (1.0 + b5 * gap)
         total = m0 + m1 + m2 + m3 + m4 + m5
         self._n += 1
         if total < _CAP:
             self._wealth = (m0, m1, m2, m3, m4, m5)
         else:
             self._wealth = (min(m0, _CAP), min(m1, _CAP), min(m2, _CAP), min(m3, _CAP), min(m4, _CAP), min(m5, _CAP))
-        return total >= 6.0 * self.threshold
+        return total >= self.threshold
 
     @property
     def level(self) -> float:
-        """What is held against the threshold: the mean wealth, 0 or more."""
+        """What is held against the threshold: all wealth, 0 or more."""
         m0, m1, m2, m3, m4, m5 = self._wealth
-        return (m0 + m1 + m2 + m3 + m4 + m5) / 6.0
+        return m0 + m1 + m2 + m3 + m4 + m5
 
     @property
     def state(self) -> State:
@@ -237,8 +256,9 @@ def onset(values: Sequence[tuple[str, float]], reference: Reference) -> int:
     """The place in (stratum, value) at which a fall most likely began, once an alarm says that there is one.
 
     It is where a mean that changes once, from what was expected by any amount, fits best: the sum from there to the end
-    of what is missing, squared, over how many they are, is the largest. No later than 5 known values before the end;
-    the end itself, if nothing is missing from any place on.
+    of what is missing, squared, over how many they are, is the largest. So that a few bad values at the end are not
+    taken for all of it, 10 as expected are counted with them, and it is no later than 5 known values before the end. It
+    is the end itself if nothing is missing from any place on.
 
     Source: Hinkley (1970), "Inference about the change-point in a sequence of random variables".
     """
@@ -250,20 +270,21 @@ def onset(values: Sequence[tuple[str, float]], reference: Reference) -> int:
             continue
         missing += expected[stratum] - value
         count += 1
-        if count >= FEWEST_AFTER and missing > 0.0 and missing * missing / count > best:
-            best, place = missing * missing / count, index
+        fit = missing * missing / (count + AS_EXPECTED)
+        if count >= FEWEST_AFTER and missing > 0.0 and fit > best:
+            best, place = fit, index
     return place
 
 
-def effect(values: Iterable[tuple[str, float]], reference: Reference) -> Change:
+def effect(values: Iterable[tuple[str, float]], reference: Reference, *, chosen: bool = False) -> Change:
     """How much values differ from what their strata were like; those of unknown strata are left out.
-
-    Of values after an onset that was found in them the difference is too large and its interval too narrow, since they
-    were chosen by it: by how much, the tests of it measure. Values that come after the alarm are free of that.
 
     Args:
         values: (stratum, value in 0..1).
         reference: what was before. What it does not know of its own means is in the interval.
+        chosen: the values are those from an `onset` to an alarm. They were chosen for being low: their interval would
+            cover in 78 to 95 of 100, and is made half as wide again; the effect is too large by a tenth to a third
+            (of drops by which an alarm is rare, by twice). Values that came after the alarm are free of that.
 
     Source: Student's t with n - 1 degrees of freedom on the deviations from the strata's means. Deviations that do not
     vary are taken to vary as the reference did: they are no certainty.
@@ -287,9 +308,85 @@ def effect(values: Iterable[tuple[str, float]], reference: Reference) -> Change:
         variance += reference.sd**2 * fsum(
             (count / n) ** 2 / reference.strata[name][0] for name, count in counts.items()
         )
-    half = -t_quantile(0.025, n - 1) * sqrt(variance)
+    half = -t_quantile(0.025, n - 1) * sqrt(variance) * (_CHOSEN if chosen else 1.0)
     change = after - before
     return Change(n, before, after, Interval(max(-1.0, change - half), min(1.0, change + half), "t"))
+
+
+class Delay(Struct, frozen=True):
+    """How many values it takes to see a drop: in half of the runs, and in 9 of 10; None where it takes more than were
+    simulated. `after` is the mean of the lowered values."""
+
+    after: float
+    median: int | None
+    most: int | None
+
+
+def delay(
+    values: Sequence[tuple[str, float]],
+    reference: Reference,
+    *,
+    drop: float,
+    threshold: float,
+    runs: int = 200,
+    longest: int = 20_000,
+    seed: int = 0,
+) -> Delay:
+    """How many values it takes until a detector tells that the mean fell by `drop`, by what values were like so far.
+
+    Past values are drawn anew, the lower ones the more often, as much as the drop asks for (exponential tilting within
+    strata, whose shares stay): a rubric's levels stay its levels, and 0 or 1 stays 0 or 1. So that there are lower
+    ones, half a value of 0 is added to each stratum. The detector has seen 300 values as they were when the drop comes.
+
+    Args:
+        values: (stratum, value in 0..1) of the past; those of strata that the reference does not know are left out.
+        reference: against which they are held.
+        drop: of the mean, above 0.
+        threshold: of the detector.
+        runs: how many are simulated.
+        longest: how many values a run takes at most.
+        seed: of the draws.
+
+    Raises:
+        ValueError: without values of known strata, or unless the drop is above 0 and at most their mean.
+    """
+    import numpy as np
+
+    by: dict[str, list[float]] = {}
+    for stratum, value in values:
+        if reference.knows(stratum):
+            by.setdefault(stratum, [0.0]).append(value)
+    x = np.concatenate([np.zeros(0), *map(np.array, by.values())])
+    strata = np.repeat(np.arange(len(by)), [len(each) for each in by.values()])
+    counts = np.bincount(strata, minlength=len(by)) - 1
+    mean = float(x.sum() / counts.sum()) if by else 0.0
+    if not 0.0 < drop <= mean:
+        raise ValueError(f"needs values of strata that are known, and a drop above 0 and up to their mean, got {drop}")
+    plans = np.array([_plan(reference.edge(stratum)) for stratum in by])
+    first = np.concatenate([[0], np.cumsum(counts + 1)[:-1]])
+
+    def chances(tilt: float) -> "NDArray[np.float64]":
+        tilted = np.exp(-tilt * x)
+        tilted[first] *= 0.5
+        return np.asarray(tilted * (counts / counts.sum() / np.bincount(strata, tilted))[strata])
+
+    low, high = 0.0, 1e4
+    for _ in range(60):
+        tilt = (low + high) / 2
+        low, high = (tilt, high) if chances(tilt) @ x > mean - drop else (low, tilt)
+    places = (np.cumsum(chances(0.0)), np.cumsum(chances(high)))
+    rng = np.random.default_rng(seed)
+    weights, wealth = np.array(WEIGHTS), np.zeros((runs, len(WEIGHTS)))
+    seen = np.full(runs, longest + 1)
+    for number in range(1 - _QUIET, longest + 1):
+        drawn = np.minimum(np.searchsorted(places[number > 0], rng.random(runs)), len(x) - 1)
+        plan = plans[strata[drawn]]
+        wealth = np.minimum((wealth + weights) * (1.0 + plan[:, 1:] * (plan[:, :1] - x[drawn][:, None])), _CAP)
+        seen[(wealth.sum(axis=1) >= threshold) & (seen > longest)] = max(1, number)
+        if number % 100 == 0 and seen.max() <= longest:
+            break
+    median, most = (int(np.quantile(seen, q, method="higher")) for q in (0.5, 0.9))
+    return Delay(float(chances(high) @ x), median if median <= longest else None, most if most <= longest else None)
 
 
 def _plan(edge: float) -> tuple[float, float, float, float, float, float, float]:

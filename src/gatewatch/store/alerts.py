@@ -1,6 +1,7 @@
 """Alerts, one for each cause, and the notices of them: an outbox, from which each goes when it was delivered.
 
-An alert is kept as it is told; beside it stands what it is looked up by.
+An alert is kept as it is told; beside it stands what it is looked up by. `shown` are the requests that an alert rests
+on, or did once, so that they are found when they are erased.
 """
 
 import secrets
@@ -26,15 +27,20 @@ def _alert(number: int, body: bytes) -> Alert:
 
 def _write(db: Database, alert: Alert) -> Alert:
     """Keep an alert as it is now: a new one where it has no number."""
-    values = (alert.state, int(bool(alert.evidence.traces)), codec.encode(replace(alert, id=0)))
+    values = alert.state, codec.encode(replace(alert, id=0))
     if alert.id:
-        db.execute("UPDATE alert SET state = ?, traces = ?, body = ? WHERE id = ?", *values, alert.id)
-        return alert
-    found = db.execute(
-        "INSERT INTO alert (key, flow, state, traces, body) VALUES (?, ?, ?, ?, ?) RETURNING id",
-        *(alert.key, alert.flow, *values),
+        db.execute("UPDATE alert SET state = ?, body = ? WHERE id = ?", *values, alert.id)
+    else:
+        found = db.execute(
+            "INSERT INTO alert (key, flow, state, body) VALUES (?, ?, ?, ?) RETURNING id",
+            *(alert.key, alert.flow, *values),
+        )
+        alert = replace(alert, id=found[0][0])
+    db.executemany(
+        "INSERT INTO shown (trace, alert) VALUES (?, ?) ON CONFLICT (trace, alert) DO NOTHING",
+        [(trace, alert.id) for trace in alert.evidence.traces],
     )
-    return replace(alert, id=found[0][0])
+    return alert
 
 
 def _unresolved(db: Database, key: str) -> Alert | None:
@@ -177,12 +183,11 @@ def untold(db: Database, most: int) -> list[tuple[Notice, str]]:
 def forget(db: Database, names: Iterable[str]) -> None:
     """Name some requests, by their ids, nowhere any more in what alerts rest on; within the caller's transaction."""
     gone = set(names)
-    for table, where in (("alert", "WHERE traces = 1"), ("notice", "")):
-        for number, body in db.execute(f"SELECT id, body FROM {table} {where}"):
-            there = codec.decode(body, Alert)
-            left = tuple(name for name in there.evidence.traces if name not in gone)
-            if left != there.evidence.traces:
-                without = replace(there, evidence=replace(there.evidence, traces=left))
-                db.execute(f"UPDATE {table} SET body = ? WHERE id = ?", codec.encode(without), number)
-                if table == "alert" and not left:
-                    db.execute("UPDATE alert SET traces = 0 WHERE id = ?", number)
+    there = {number for (number,) in db.among("SELECT alert FROM shown WHERE trace IN {}", gone)}
+    for table, column in (("alert", "id"), ("notice", "alert")):
+        for number, body in db.among(f"SELECT id, body FROM {table} WHERE {column} IN {{}}", there):
+            told = codec.decode(body, Alert)
+            left = tuple(name for name in told.evidence.traces if name not in gone)
+            without = replace(told, evidence=replace(told.evidence, traces=left))
+            db.execute(f"UPDATE {table} SET body = ? WHERE id = ?", codec.encode(without), number)
+    db.among("DELETE FROM shown WHERE trace IN {}", gone)

@@ -1,8 +1,18 @@
 """Who looked at what, or had it erased or exported: lines that are only ever added."""
 
+from msgspec import Struct
+
 from gatewatch.store.database import Database
-from gatewatch.store.rows import Audited
 from gatewatch.store.units import from_micros, micros
+
+
+class Audited(Struct, frozen=True):
+    """A line of the audit: when, who, what was done, and to what."""
+
+    at: float
+    who: str
+    action: str
+    what: str
 
 
 def note(db: Database, at: float, who: str, action: str, what: str) -> None:

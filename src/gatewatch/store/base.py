@@ -10,11 +10,11 @@ from typing import Protocol
 from gatewatch.core.erasure import Day, Erasure, Subject, Tombstone
 from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
+from gatewatch.store.audit import Audited
 from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.rows import (
     Arrivals,
-    Audited,
     Counts,
     Expired,
     KeptScore,

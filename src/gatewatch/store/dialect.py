@@ -27,6 +27,7 @@ _UNSAMPLED = {
     "audit": ("what",),
     "entry": ("measures", "traits"),
     "alert": ("key", "body"),
+    "shown": ("trace",),
     "notice": ("body", "reason"),
     "canary": ("body",),
 }

@@ -283,8 +283,8 @@ def _shorten(db: Database, flow: str, session: str, turns: int, now: float, roll
 def _take_back_feedback(db: Database, subject: Subject, most: int, rollup: Rollup, done: _Done) -> bool:
     """Take back what a user said of others' requests; a mark that it set there stays: somebody did say it."""
     found = db.among(
-        "SELECT t.flow, t.slice, t.variant, t.at, t.share, t.version, s.seq, s.name, s.author, s.fingerprint, s.pi, s.value,"
-        " s.status FROM score s JOIN trace t ON t.seq = s.seq"
+        "SELECT t.flow, t.slice, t.variant, t.at, t.share, t.version, s.seq, s.name, s.author, s.fingerprint, s.pi,"
+        " s.value, s.status FROM score s JOIN trace t ON t.seq = s.seq"
         " WHERE s.source = 'feedback' AND s.author <> '' AND s.author IN {}",
         subject.names,
     )[:most]

@@ -394,12 +394,3 @@ class Counts(Struct, frozen=True):
     losses: Mapping[str, int] = {}
     file_bytes: int = 0
     schema: int = 0
-
-
-class Audited(Struct, frozen=True):
-    """A line of the audit: when, who, what was done, and to what."""
-
-    at: float
-    who: str
-    action: str
-    what: str

@@ -81,7 +81,8 @@ def take_away(
 def move(db: Database, rollup: Rollup, seq: int, name: str, fingerprint: str, source: str, pi: float) -> None:
     """Give the scores of a scorer on a request another probability."""
     found = db.execute(
-        "SELECT t.flow, t.slice, t.variant, t.at, t.share, t.version, s.value, s.status, s.pi FROM score s JOIN trace t ON t.seq = s.seq"
+        "SELECT t.flow, t.slice, t.variant, t.at, t.share, t.version, s.value, s.status, s.pi"
+        " FROM score s JOIN trace t ON t.seq = s.seq"
         " WHERE s.seq = ? AND s.name = ? AND s.source = ? AND s.fingerprint = ? AND s.pi <> ?",
         *(seq, name, source, fingerprint, pi),
     )
@@ -125,7 +126,8 @@ def values(
 ) -> list[Value]:
     """The newest values of a scorer, by one source, on requests that happened in a window, newest first."""
     found = db.execute(
-        "SELECT s.happened, t.session, t.id, t.slice, s.pi, s.value, t.variant, t.version FROM score s JOIN trace t ON t.seq = s.seq"
+        "SELECT s.happened, t.session, t.id, t.slice, s.pi, s.value, t.variant, t.version"
+        " FROM score s JOIN trace t ON t.seq = s.seq"
         " WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.source = ? AND s.value IS NOT NULL"
         " AND s.happened >= ? AND s.happened < ? ORDER BY s.happened DESC, s.seq DESC LIMIT ?",
         *(flow, scorer, fingerprint, source, since, until, most),

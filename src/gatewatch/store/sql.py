@@ -22,13 +22,13 @@ from gatewatch.store import (
     tombstones,
     uploads,
 )
+from gatewatch.store.audit import Audited
 from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.canary import SQLCanaries
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
 from gatewatch.store.rows import (
     Arrivals,
-    Audited,
     Counts,
     Expired,
     Gathered,

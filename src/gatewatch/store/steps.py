@@ -248,8 +248,8 @@ ALTER TABLE series_by_version RENAME TO series;
 
 CREATE TABLE stream (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, scorer TEXT NOT NULL, fingerprint TEXT NOT NULL, source TEXT NOT NULL,
-    last BIGINT NOT NULL, state BLOB NOT NULL, folded BIGINT NOT NULL, base BLOB NOT NULL, base_at BIGINT NOT NULL,
-    UNIQUE (flow, scorer, fingerprint, source)
+    last BIGINT NOT NULL, state BLOB NOT NULL, folded BIGINT NOT NULL, told BIGINT NOT NULL, base BLOB NOT NULL,
+    base_at BIGINT NOT NULL, UNIQUE (flow, scorer, fingerprint, source)
 );
 CREATE TABLE entry (
     stream BIGINT NOT NULL, number BIGINT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, slice TEXT NOT NULL,
@@ -265,19 +265,19 @@ CREATE TABLE heard (flow TEXT PRIMARY KEY, alone BIGINT NOT NULL, moved BIGINT N
 INSERT INTO meta (key, value) VALUES ('steps', 0);
 
 CREATE TABLE alert (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, flow TEXT NOT NULL, state TEXT NOT NULL,
-    traces SMALLINT NOT NULL, body BLOB NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, flow TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX alert_key ON alert (key) WHERE state <> 'resolved';
 CREATE INDEX alert_state ON alert (state, id);
 CREATE INDEX alert_flow ON alert (flow, id);
-CREATE INDEX alert_traces ON alert (id) WHERE traces = 1;
+CREATE TABLE shown (trace TEXT NOT NULL, alert BIGINT NOT NULL, PRIMARY KEY (trace, alert)) WITHOUT ROWID;
 CREATE TABLE notice (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, alert BIGINT NOT NULL, channel TEXT NOT NULL,
     event TEXT NOT NULL, body BLOB NOT NULL, due BIGINT NOT NULL, attempts BIGINT NOT NULL, owner TEXT NOT NULL,
     until BIGINT NOT NULL, reason TEXT NOT NULL
 );
 CREATE INDEX notice_due ON notice (due, id);
+CREATE INDEX notice_alert ON notice (alert);
 CREATE TABLE marker (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, flow TEXT NOT NULL, what TEXT NOT NULL,
     who TEXT NOT NULL, reason TEXT NOT NULL, seen SMALLINT NOT NULL, accepted SMALLINT NOT NULL

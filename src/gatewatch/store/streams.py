@@ -16,7 +16,7 @@ from gatewatch.store.reading import traits_of, traits_text
 from gatewatch.store.units import MICRO, micros
 from gatewatch.store.watching import Entry, Stream, WatchStep
 
-_STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at FROM stream"
+_STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at, told FROM stream"
 _ENTRY = "SELECT number, seq, at, slice, variant, version, sampled, measures, traits FROM entry WHERE stream = ?"
 _NAN = float("nan")
 
@@ -29,8 +29,8 @@ def stream(db: Database, flow: str, scorer: str, fingerprint: str, source: Sourc
     if not found:
         with db.transaction():
             db.execute(
-                "INSERT INTO stream (flow, scorer, fingerprint, source, last, state, folded, base, base_at)"
-                " VALUES (?, ?, ?, ?, 0, ?, 0, ?, 0) ON CONFLICT (flow, scorer, fingerprint, source) DO NOTHING",
+                "INSERT INTO stream (flow, scorer, fingerprint, source, last, state, folded, told, base, base_at)"
+                " VALUES (?, ?, ?, ?, 0, ?, 0, 0, ?, 0) ON CONFLICT (flow, scorer, fingerprint, source) DO NOTHING",
                 *(*key, b"", b""),
             )
             found = db.execute(lookup, *key)
@@ -84,6 +84,8 @@ def _unpacked(data: bytes) -> tuple[float | None, ...]:
 
 def keep(db: Database, step: WatchStep, now: float) -> bool:
     """Keep a step, and say whether that was done (see `Watching.keep`)."""
+    if _has_nothing(db, step):  # most often, on a quiet flow: nobody need wait for that
+        return bool(db.execute("SELECT 1 FROM meta WHERE key = 'steps' AND value = ?", step.read_at))
     with db.transaction():
         if not db.execute(
             "UPDATE meta SET value = value + 1 WHERE key = 'steps' AND value = ? RETURNING value", step.read_at
@@ -102,8 +104,8 @@ def keep(db: Database, step: WatchStep, now: float) -> bool:
         for number, every in by_stream.items():
             _enter(db, number, every)
         db.executemany(
-            "UPDATE stream SET folded = ?, state = ? WHERE id = ?",
-            [(folded, state, number) for number, folded, state in step.states],
+            "UPDATE stream SET folded = ?, state = ?, told = CASE WHEN told < ? THEN ? ELSE told END WHERE id = ?",
+            [(folded, state, folded, folded, number) for number, folded, state in step.states],
         )
         db.executemany(
             "UPDATE stream SET base_at = ?, base = ? WHERE id = ?",
@@ -119,6 +121,14 @@ def keep(db: Database, step: WatchStep, now: float) -> bool:
         for marker in step.markers:
             markers.insert(db, marker)
     return True
+
+
+def _has_nothing(db: Database, step: WatchStep) -> bool:
+    parts = (step.entries, step.states, step.bases, step.alerts, step.resolved, step.markers)
+    if step.fresh_through or any(parts):
+        return False
+    known = {flow: (alone, moved) for flow, alone, moved in db.execute("SELECT flow, alone, moved FROM heard")}
+    return all(known.get(flow) == cursor for flow, cursor in step.cursors.items())
 
 
 def _enter(db: Database, stream: int, every: dict[int, Entry]) -> None:
@@ -144,17 +154,18 @@ def _enter(db: Database, stream: int, every: dict[int, Entry]) -> None:
 # Erasing
 
 
-def leave(db: Database, seqs: Iterable[int]) -> int:
+def leave(db: Database, seqs: Iterable[int]) -> None:
     """Take conversations out of every stream, by their first requests, within the caller's transaction; their streams
-    are to be folded anew. What a monitor has read until now is out of date."""
-    gone = db.among("DELETE FROM entry WHERE seq IN {} RETURNING stream", seqs)
+    are to be folded anew. What a monitor has read until now is out of date, and so is what it was to hear of them."""
+    every = list(seqs)
+    gone = db.among("DELETE FROM entry WHERE seq IN {} RETURNING stream", every)
+    db.among("DELETE FROM fresh WHERE seq IN {}", every)
     db.among("UPDATE stream SET folded = base_at, state = base WHERE id IN {}", {stream for (stream,) in gone})
     db.execute("UPDATE meta SET value = value + 1 WHERE key = 'steps'")
-    return len(gone)
 
 
 def forget(db: Database, seqs: Sequence[int]) -> int:
-    """Let go of what monitors keep of some requests, within the caller's transaction; says how many canaries that was."""
+    """Let go of what monitors keep of some requests, within the caller's transaction; says of how many canaries."""
     leave(db, seqs)
     db.among("DELETE FROM canary_check WHERE seq IN {}", seqs)
     return len(db.among("DELETE FROM canary WHERE seq IN {} RETURNING seq", seqs))

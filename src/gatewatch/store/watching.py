@@ -13,7 +13,8 @@ class Stream(Struct, frozen=True):
     """What a monitor listens to: a scorer of one fingerprint, by one source, on a flow; or the signals of a flow
     (scorer ""). `state` is where folding its entries up to the one numbered `folded` led to, and `base` is where it led
     to at the one numbered `base_at`, from which it is folded anew when that has to be (`folded` is then `base_at`).
-    The store does not look into them; they are empty at first."""
+    The store does not look into them; they are empty at first. `told` is the largest number that it was ever folded up
+    to: what is found in earlier ones, when they are folded anew, was told of before."""
 
     id: int
     flow: str
@@ -24,6 +25,7 @@ class Stream(Struct, frozen=True):
     folded: int = 0
     base: bytes = b""
     base_at: int = 0
+    told: int = 0
 
 
 class Entry(NamedTuple):
@@ -69,7 +71,9 @@ class Turn(NamedTuple):
 
 class Fresh(NamedTuple):
     """A score that no monitor has looked at: `number` orders them as they were committed; `value` is None for a task
-    that was given up. `left` is how many tasks of the same scorer on the same conversation are still to be done."""
+    that was given up, and for a scorer that failed or had nothing to say. `left` is how many tasks of the same scorer
+    on the same conversation are still to be done. Of a session that has settled `value` is the mean over its turns,
+    None only where none has one; of one that goes on (`turn.moved`) these are the one turn's own."""
 
     number: int
     work: int
@@ -91,7 +95,8 @@ class Conversation(NamedTuple):
 
 
 class Unheard(Struct, frozen=True):
-    """What no monitor has looked at, as much as was asked for. `read_at` is how many steps were kept until then."""
+    """What no monitor has looked at, as much as was asked for. `read_at` is how many steps were kept until then,
+    and how often conversations were taken away: what was read before that is out of date."""
 
     read_at: int
     fresh: tuple[Fresh, ...] = ()
@@ -123,7 +128,7 @@ class WatchStep(Struct, frozen=True, kw_only=True):
 
 class Notice(Struct, frozen=True):
     """Word of an alert for one channel: what became of it (`event`) and the alert as it was then. `key` is its own
-    for good, so that a receiver knows it again when it comes twice."""
+    for good, so that a receiver knows it again when it comes twice; `attempts` is how often it was leased."""
 
     id: int
     key: str
@@ -194,11 +199,13 @@ class Watching(Protocol):
         ...
 
     def mark(self, marker: Marker) -> Marker:
-        """Keep a marker, and give it with its number."""
+        """Keep a marker, and give it with its number; a component version that was `seen` before on the flow is not
+        kept again."""
         ...
 
     def markers(self, flow: str = "", since: float = 0.0, until: float = 2**40, most: int = 1000) -> list[Marker]:
-        """Markers of a window, of a flow and of all flows (those whose flow is ""), oldest first."""
+        """Markers of a window, of a flow and of all flows (those whose flow is ""), oldest first; of every flow where
+        none is named. Where there are more than `most`, these are the newest."""
         ...
 
     def named(self, numbers: Iterable[int]) -> dict[int, str]:
