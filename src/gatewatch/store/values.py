@@ -69,6 +69,10 @@ class Talking(Protocol):
         are more. What is stored of them counts: turns that were let go of are gone."""
         ...
 
+    def session_counts(self, flow: str, since: float, until: float) -> tuple[int, int]:
+        """How many sessions of a flow were last heard of in a window, and how many turns they have."""
+        ...
+
 
 class SQLTalking:
     """What a store that speaks SQL does of values, and of whole conversations."""
@@ -87,6 +91,15 @@ class SQLTalking:
             if after.sessions:
                 return _sessions(self._db, flow, micros(since), micros(until), after, most)
             return _alone(self._db, flow, micros(since), micros(until), after, most)
+
+    def session_counts(self, flow: str, since: float, until: float) -> tuple[int, int]:
+        """See `Talking`."""
+        found = self._db.execute(
+            "SELECT count(*), CAST(coalesce(sum(turns), 0) AS BIGINT) FROM session"
+            " WHERE flow = ? AND moved >= ? AND moved < ?",
+            *(flow, micros(since), micros(until)),
+        )
+        return int(found[0][0]), int(found[0][1])
 
 
 def _alone(db: Database, flow: str, since: int, until: int, after: Place, most: int) -> Page:
