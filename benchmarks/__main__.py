@@ -19,6 +19,7 @@ BENCHMARKS = {
     "online": "from a segment to where it can be asked for, and to a score",
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
     "drift": "microseconds a value of a drift detector",
+    "watch": "a monitor's step for each score, behind a million of them, and a back-test of these",
     "server": "spans a second that a server accepts over HTTP and makes queryable",
     "server --postgres": "the same on a PostgreSQL",
     "attack": "how long an honest client waits while a server is attacked",

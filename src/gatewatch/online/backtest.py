@@ -1,0 +1,96 @@
+"""Back-testing: what rules would have told of in a window that is over, by the conversations that are kept of it."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gatewatch.core.watch import Alert, AlertKind, Marker
+from gatewatch.online import alert
+from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.attribute import attribute
+from gatewatch.online.detect import Finding, Fold, Plan, State, reference_of, state_of
+from gatewatch.store.base import Store
+from gatewatch.store.watching import Entry, Stream
+
+_PAGE = 20_000
+_RECALLED = 5000
+
+
+class Told(Struct, frozen=True):
+    """What a stream's rules would have told of: alerts with the moment of each (`opened`), and how many conversations
+    of the window that is by. `learnt` is when there was a reference (None: never), `since` where its entries begin."""
+
+    stream: Stream
+    alerts: tuple[Alert, ...]
+    conversations: int
+    since: float | None = None
+    learnt: float | None = None
+
+
+def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, since: float, until: float) -> Told:
+    """What a stream's rules would have told of in a window.
+
+    The stream is folded as the monitor folds it, from where its kept entries begin, by the rules that are given: with
+    the reference that it had, or else with the one that its first entries make. A change is found once, until it is
+    over. Judges are not asked again, and how new a monitor was is no matter.
+    """
+    state = state_of(stream.base)
+    fold = Fold(plan, State(anchor=state.anchor, since=state.since) if not state.n else state)
+    markers = store.markers(stream.flow)
+    found: list[Alert] = []
+    open_: dict[str, Alert] = {}
+    recent: list[Entry] = []
+    conversations, first, learnt, number = 0, None, None, stream.base_at
+    while page := store.entries(stream.id, number, _PAGE):
+        number = page[-1].number
+        first = page[0].at if first is None else first
+        for place, entry in enumerate(page):
+            conversations += since <= entry.at < until
+            for finding in fold.take(entry):
+                if finding.what == "learnt":
+                    learnt = finding.at
+                before = page[max(0, place + 1 - _RECALLED) : place + 1]
+                upto = [*recent[len(before) - _RECALLED :], *before] if len(before) < _RECALLED else before
+                _note(found, open_, finding, upto, fold.state, alarming, markers, (since, until))
+        recent = page[-_RECALLED:]
+    return Told(stream, tuple(found), conversations, first, learnt)
+
+
+def _note(
+    found: list[Alert],
+    open_: dict[str, Alert],
+    finding: Finding,
+    entries: list[Entry],
+    state: State,
+    alarming: Alarming,
+    markers: Iterable[Marker],
+    window: tuple[float, float],
+) -> None:
+    kinds: tuple[AlertKind, ...] = ("quality", "rate", "ceiling", "provider")
+    if finding.what == "back" and finding.probe is not None:
+        for kind in kinds:
+            open_.pop(alert.key_of(alarming.flow, kind, finding.probe.key), None)
+        return
+    if finding.what == "fell" and finding.probe is not None:
+        reference, measured = reference_of(finding.probe, state)
+        known = [each for each in markers if each.at <= finding.at]
+        raised = alert.fallen(
+            alarming, finding, attribute(finding.probe, entries, reference, measured, known), (), finding.at
+        )
+    elif finding.what in ("mix", "unknown"):
+        raised = alert.mixed(alarming, finding, finding.at)
+    else:
+        return
+    if raised.key in open_:
+        open_[raised.key] = replace(open_[raised.key], times=open_[raised.key].times + 1)
+        return
+    open_[raised.key] = raised
+    if window[0] <= finding.at < window[1]:
+        found.append(raised)
+
+
+def per_week(told: Iterable[Told], *, since: float, until: float) -> float:
+    """How many alerts a week that is that anybody would have been told of."""
+    number = sum(not each.quiet for one in told for each in one.alerts)
+    return number / max((until - since) / (7 * 86_400.0), 1e-9)
