@@ -4,6 +4,7 @@ Turns of a session are no independent witnesses, so that a session is one unit, 
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from math import isfinite
 from typing import Literal
 
@@ -13,24 +14,18 @@ from gatewatch.core import marks
 from gatewatch.core.feedback import EVENTS
 from gatewatch.core.score import Source
 from gatewatch.online.sample import share_of_session
+from gatewatch.online.signals import RATES
 from gatewatch.online.window import By
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Row
 from gatewatch.store.values import BEGIN, Talk, Told
 
 Kind = Literal["score", "rate", "amount", "told"]
-_RATES = {name: marks.bits([name]) for name in ("thumbs_down", "retried", "abandoned", "escalated", "guardrail")}
-_SIZES: dict[str, Callable[[Row], float | None]] = {
-    "latency_s": lambda row: row.latency_s,
-    "first_token_s": lambda row: row.first_token_s,
-    "cost": lambda row: row.cost,
-    "output_tokens": lambda row: None if row.output_tokens is None else float(row.output_tokens),
-}
 _SLOWEST = ("latency_s", "first_token_s")
 _EVENTS = {name for name, _ in EVENTS.values()}
 
 
-class Outcome(Struct, frozen=True, order=True):
+class Outcome(Struct, frozen=True, order=True, cache_hash=True):
     """What conversations are compared by.
 
     kind: "score" is a scorer's, 0..1, of which 1 is good, the mean of a conversation's turns. "rate" is a signal of
@@ -50,6 +45,18 @@ class Outcome(Struct, frozen=True, order=True):
         if self.kind == "score" or self.name in ("thumbs", "rating"):
             return 1
         return 0 if self.kind == "told" or self.name == "output_tokens" else -1
+
+
+# Made once, as their hash is: there is one of each for every conversation.
+_ERROR = Outcome("error", "rate")
+_RATES = {Outcome(name, "rate"): marks.bits([name]) for name in RATES}
+_SIZES: dict[Outcome, Callable[[Row], float | None]] = {
+    Outcome("latency_s", "amount"): lambda row: row.latency_s,
+    Outcome("first_token_s", "amount"): lambda row: row.first_token_s,
+    Outcome("cost", "amount"): lambda row: row.cost,
+    Outcome("output_tokens", "amount"): lambda row: row.output_tokens,
+}
+_known = lru_cache(maxsize=1000)(Outcome)
 
 
 class Unit(Struct, frozen=True):
@@ -80,14 +87,16 @@ def unit_of(talk: Talk, by: By) -> Unit:
     if len(arms) > 1:
         return Unit(name, None, {})
     share = share_of_session(turns)
-    found = {Outcome("error", "rate"): (sum(bool(row.error) for row in turns) / len(turns), share)}
+    found = {_ERROR: (sum(1 for row in turns if row.error) / len(turns), share)}
+    set_ = 0
+    for row in turns:
+        set_ |= row.marks | row.late
     for mark, bit in _RATES.items():
-        found[Outcome(mark, "rate")] = (float(any((row.marks | row.late) & bit for row in turns)), share)
+        found[mark] = (1.0 if set_ & bit else 0.0, share)
     for size, of in _SIZES.items():
         known = [value for row in turns if (value := of(row)) is not None]
         if known:
-            value = max(known) if size in _SLOWEST else sum(known) / len(known)
-            found[Outcome(size, "amount")] = (value, share)
+            found[size] = (float(max(known)) if size.name in _SLOWEST else sum(known) / len(known), share)
     by_outcome: dict[Outcome, list[tuple[float, float]]] = {}
     for row in turns:
         for told in talk.told.get(row.seq, ()):
@@ -106,11 +115,11 @@ def _told(told: Told) -> tuple[Outcome | None, float]:
     if told.source == "human":
         return None, 0.0
     if told.source != "feedback":
-        return Outcome(told.scorer, "score", told.fingerprint, told.source), told.value
+        return _known(told.scorer, "score", told.fingerprint, told.source), told.value
     if told.scorer in _EVENTS:
         number = _number(told.label)
-        return (None, 0.0) if number is None else (Outcome(f"{told.scorer} value", "told"), number)
-    return Outcome(told.scorer, "told"), 1 + 4 * told.value if told.scorer == "rating" else told.value
+        return (None, 0.0) if number is None else (_known(f"{told.scorer} value", "told"), number)
+    return _known(told.scorer, "told"), 1 + 4 * told.value if told.scorer == "rating" else told.value
 
 
 def _number(text: str) -> float | None:
