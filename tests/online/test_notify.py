@@ -167,7 +167,7 @@ def test_one_that_is_refused_is_tried_again_slowly_and_holds_up_no_other() -> No
         clock = FrozenClock(START)
         minutes(outbox, clock, 1)
         assert outbox.due[1] == pytest.approx(clock() + 900)
-        assert outbox.reasons[1].startswith("status 422: no such field")
+        assert outbox.reasons[1].startswith("status 422: no such field[31m")
         minutes(outbox, clock, 16)
     assert receiver.keys == ["notice-1", "notice-2", "notice-1"]
     assert list(outbox.waiting) == [1]

@@ -107,9 +107,9 @@ def test_why_something_was_not_taken_names_no_address(to: str, environment: dict
 
 
 def test_what_a_server_says_of_its_refusal_is_told_without_the_secret_that_it_repeats() -> None:
-    with Receiver(lambda got: Answer(404, text=f"no hook at\n{got.path} ({got.headers['host']})")) as receiver:
+    with Receiver(lambda got: Answer(404, text=f"no hook\x1b[31m at\n{got.path} ({got.headers['host']})")) as receiver:
         reason = send("webhook:$HOOK", environment={"HOOK": f"{receiver.url}/S3CRET"})
-        assert reason.startswith("status 404: no hook at /")
+        assert reason.startswith("status 404: no hook[31m at /")
         other = send("webhook:$BASE/$PART", environment={"BASE": receiver.url, "PART": "S3CRET"})
     assert "S3CRET" not in other
 

@@ -79,7 +79,7 @@ def show(*, number: int, as_json: bool) -> None:
     if found.to:
         from gatewatch.online.channels import public
 
-        table.add_row("told", Text(shown(", ".join(map(public, found.to)))))
+        table.add_row("channels", Text(shown(", ".join(map(public, found.to)))))
     out.print(table)
 
 

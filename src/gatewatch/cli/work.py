@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import counted, log_to_standard_error, print_json, shown, tell
+from gatewatch.cli.terminal import counted, log_to_standard_error, only_json, print_json, shown, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,8 @@ def command(*, once: bool, check: bool, as_json: bool) -> int | None:
             tell(shown(f"at work: {worker.spools[0]} -> {project.settings.project.store}; {watched or 'no monitor'}"))
         _look_at_keys(worker, store)
         log_to_standard_error()
-        done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
+        with only_json(as_json):
+            done, heard = asyncio.run(_run(worker, once=once, closing=project.close))
         leased = store.counts().tasks.get("leased", 0) if once else 0
     finally:
         store.close()

@@ -63,14 +63,14 @@ def change(alert: Alert) -> str:
     if found.effect is not None:
         parts.append(_effect(alert.name, found.effect, found.low, found.high))
     if found.n:
-        parts.append(f"{found.n:,} conversations")
+        parts.append(_conversations(found.n))
     return ", ".join(parts)
 
 
 def segment(name: str, part: Segment) -> str:
     """What one part of the traffic says of a change."""
     share = f", {part.share:.0%} of traffic" if part.share else ""
-    return f"{part.by} {part.name}: {_effect(name, part.effect, part.low, part.high)}, {part.n:,} conversations{share}"
+    return f"{part.by} {part.name}: {_effect(name, part.effect, part.low, part.high)}, {_conversations(part.n)}{share}"
 
 
 def sentence(alert: Alert, event: str = "opened") -> str:
@@ -100,6 +100,10 @@ def _state(alert: Alert) -> str:
         text = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
     reason = f": {alert.reason}" if alert.reason else ""
     return text + (f"; {alert.state}{_by(alert.who)}{reason}" if alert.who or reason else "")
+
+
+def _conversations(number: int) -> str:
+    return f"{number:,} conversation" + ("" if number == 1 else "s")
 
 
 def _by(who: str) -> str:

@@ -13,7 +13,7 @@ from gatewatch.core import codec
 from gatewatch.core.errors import said_by
 from gatewatch.core.http import retry_after_of, try_again, url_flaw
 from gatewatch.core.threads import DaemonPool
-from gatewatch.online.alert_text import facts, headline, payload, sentence
+from gatewatch.online.alert_text import facts, headline, payload, plain, sentence
 from gatewatch.online.channels import Wires, channel, expanded, public, variables
 from gatewatch.store.watching import Notice
 
@@ -202,7 +202,7 @@ class Sender:
                 reason = reason.replace(value, f"${name}")
         if address and not to.startswith("mail:"):
             reason = reason.replace(address, public(to))
-        return reason
+        return plain(reason)
 
 
 def signature(key: str, at: str, body: bytes) -> str:

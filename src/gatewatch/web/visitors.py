@@ -18,12 +18,13 @@ from gatewatch.store import access
 from gatewatch.store.database import Database
 from gatewatch.web.refusals import Refused
 
-Need = Literal["ingest", "feedback", "push", "read"]
+Need = Literal["ingest", "feedback", "push", "read", "review"]
 MAY: dict[Need, frozenset[access.Role]] = {
     "ingest": frozenset({"ingest", "admin"}),
     "feedback": frozenset({"feedback", "ingest", "admin"}),
     "push": frozenset({"ingest", "review", "admin"}),
     "read": frozenset({"read", "review", "admin"}),
+    "review": frozenset({"review", "admin"}),
 }
 """Which roles may do what."""
 
