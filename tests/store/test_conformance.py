@@ -15,6 +15,7 @@ from gatewatch.store.filling import BackfillState
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
+from gatewatch.store.watching import WatchStep
 from store.making import BACKENDS, Backend
 
 
@@ -131,6 +132,20 @@ class ThinsByOldMarks(SQLStore):
         return super().thin([replace(each, marks=marks.get(each.seq, 0)) for each in decided], enough)
 
 
+class KeepsWhatIsLate(SQLStore):
+    """One that does not see that another monitor was quicker."""
+
+    def keep(self, step: WatchStep, now: float) -> bool:
+        return super().keep(replace(step, read_at=self.unheard({}, 0).read_at), now)
+
+
+class TellsAgain(SQLStore):
+    """One that forgets that a notice was delivered."""
+
+    def told(self, notice: int, now: float, *, retry_at: float | None = None, reason: str = "") -> None:
+        super().told(notice, now, retry_at=now if retry_at is None else retry_at, reason=reason)
+
+
 class Raises(SQLStore):
     """One that cannot read what it keeps."""
 
@@ -151,6 +166,8 @@ BROKEN: Sequence[tuple[type[SQLStore], str]] = (
     (KeepsPayloads, "after thinning"),
     (LetsGoOfAll, "more than was needed"),
     (ThinsByOldMarks, "marks that it has no more"),
+    (KeepsWhatIsLate, "out of date was kept"),
+    (TellsAgain, "or quiet no more, is told"),
     (Raises, "keeps_what_arrives: it raised ValueError: no"),
 )
 

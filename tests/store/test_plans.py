@@ -12,8 +12,8 @@ from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
-SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill"}
-"""Tables with a row for each scorer, rule, worker, back-fill or reason."""
+SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill", "stream", "heard", "marker"}
+"""Tables with a row for each scorer, rule, worker, back-fill, deploy or reason."""
 
 ASKED = {"asked", "CONSTANT"}
 """What a statement itself lists."""
@@ -38,6 +38,10 @@ MAY_SCAN = (
     "SELECT flow, id FROM session",
     "DELETE FROM series WHERE id NOT IN",
     "DELETE FROM changed WHERE seq IN",
+    "SELECT stream, seq, body FROM canary ORDER BY",
+    "SELECT body FROM canary",
+    "SELECT number, work, seq, value FROM fresh",  # in the order of the numbers, up to a limit
+    "SELECT id, key, channel, event, body, attempts, reason FROM notice ORDER BY id LIMIT",  # what waits
 )
 
 

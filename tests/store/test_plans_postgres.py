@@ -24,6 +24,13 @@ LOOKUPS = [
         "SELECT n FROM signal_cell WHERE series = ? AND tier = 60 AND bucket = ? AND share = ?",
         r"signal_cell\w*_60_pkey",
     ),
+    ("SELECT seq FROM trace t WHERE flow = ? AND session = ? AND session <> ''", "trace_session"),
+    ("SELECT id FROM session WHERE flow = ? AND moved > ? AND moved < ? ORDER BY moved LIMIT 50", "session_moved"),
+    ("SELECT measures FROM entry WHERE stream = ? AND number > ? ORDER BY number LIMIT 50", "entry_pkey"),
+    ("SELECT measures FROM entry WHERE stream = ? AND at >= ? AND at < ?", "entry_at"),
+    ("DELETE FROM entry WHERE seq IN (?, ?)", "entry_seq_stream_key"),
+    ("DELETE FROM fresh WHERE seq IN (?, ?)", "fresh_seq"),
+    ("SELECT work FROM fresh f WHERE number > ? ORDER BY f.number LIMIT 50", "fresh_pkey"),
     (
         "SELECT trace FROM gathering WHERE settled >= moved AND root = ? AND moved < ? ORDER BY moved LIMIT 5",
         "gathering_made",
@@ -52,7 +59,7 @@ def large() -> Iterator[PostgresDatabase]:
 
 @pytest.mark.parametrize(("statement", "index"), LOOKUPS)
 def test_an_index_gives_what_is_wanted(large: PostgresDatabase, statement: str, index: str) -> None:
-    texts = {"flow": "support", "id": "x", "external_id": "m-3"}
+    texts = {"flow": "support", "id": "x", "external_id": "m-3", "session": "s3"}
     names = re.findall(r"(\w+) (?:=|<|>|>=|<=) \?", statement.replace("IN (?", "= ?").replace(", ?", " = ?"))
     values = [texts.get(name, 3) for name in names]
     values += values[-1:] * (statement.count("?") - len(values))

@@ -1,18 +1,30 @@
 """The tables: a new file has the newest, an older one is brought up only when that is asked for."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gatewatch.checks.traffic import request, take
+from gatewatch.checks.traffic import NOW, request, take
 from gatewatch.core.errors import StoreError
 from gatewatch.store import schema
+from gatewatch.store.database import Database
 from gatewatch.store.open import open_database
+from gatewatch.store.rows import TIER_S
+from gatewatch.store.sql import SQLStore
+from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
+from store.postgres import a_database
 
 MORE = (*schema.STEPS, schema.Step("2027-01-01", "a note", ("ALTER TABLE work ADD COLUMN note TEXT",)))
 BROKEN = (*MORE, schema.Step("2027-02-02", "a slip", ("CREATE TABLE fine (x)", "CREATE TABEL slip (x)")))
+OLD_TRACE = (
+    "INSERT INTO trace (seq, id, span_id, at, received, flow, session, slice, variant, tags, person, external_id, u,"
+    " error, marks, late, payload) VALUES (1, 't1', '1', 5, 5, 'support', '', 'de', 'b', '', '', '', 0.5, '', 0, 0, 0)"
+)
+EMPTY = [b"\x80"] * 3
+"""Histograms with nothing in them."""
 
 
 def test_a_new_file_is_of_the_newest_version(tmp_path: Path) -> None:
@@ -56,3 +68,40 @@ def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "gatewatch.db") as db:
         assert db.execute("PRAGMA application_id").fetchone()[0].to_bytes(4, "big") == b"GWST"
     db.close()
+
+
+@pytest.mark.parametrize("make", [SQLiteDatabase.open, lambda path: a_database()], ids=["sqlite", "postgres"])
+def test_a_store_of_the_second_version_is_brought_up_with_all_that_is_in_it(
+    tmp_path: Path, make: Callable[[Path], Database]
+) -> None:
+    db = make(tmp_path / "old.db")
+    schema.migrate(db, schema.STEPS[:2])
+    with pytest.raises(StoreError, match=r"schema 2; this one needs 3"):
+        schema.ready(db)
+    with db.transaction():
+        db.execute(OLD_TRACE)
+        db.execute("UPDATE meta SET value = 1 WHERE key = 'seq'")
+        for number, scorer in ((3, ""), (7, "helpful")):
+            db.execute("INSERT INTO series VALUES (?, 'support', 'de', 'b', ?, '', '')", number, scorer)
+            for length in TIER_S.values():
+                if scorer:
+                    db.execute("INSERT INTO score_cell VALUES (7, ?, 0, 0.5, 2, 1000000000, 500000000, 0, 0)", length)
+                else:
+                    db.execute(
+                        "INSERT INTO signal_cell VALUES (3, ?, 0, 1, 1, 0, 0, 0, 1, 0, 0, ?, ?, ?)", length, *EMPTY
+                    )
+        db.go_on_from({"series": 7})
+    assert schema.migrate(db) == schema.STEPS[2:]
+    store = SQLStore(db)
+    row = store.find("t1")
+    assert row is not None
+    assert (row.slice, row.version, row.traits) == ("de", "", {})
+    for tier in TIER_S:
+        (signals,), (scores,) = store.signals("support", tier, 0, 1), store.cells("support", tier, 0, 1)
+        assert (signals.slice, signals.variant, signals.version, signals.n) == ("de", "b", "", 1)
+        assert (scores.scorer, scores.version, scores.n, scores.total) == ("helpful", "", 2, 1.0)
+    take(store, request("new", slice="de", variant="b", versions={"model": "x"}))
+    assert sorted(number for (number,) in db.execute("SELECT id FROM series")) == [3, 7, 8]
+    heard = [[turn.id for turn in each.turns] for each in store.unheard({"support": NOW + 1}, 9).settled]
+    assert heard == [["t1"], ["new"]]
+    store.close()

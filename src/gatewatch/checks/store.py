@@ -20,6 +20,7 @@ from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
+from gatewatch.checks.watching import WATCHING
 from gatewatch.core.errors import said_by
 from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
@@ -213,9 +214,8 @@ def settles_once(store: Store) -> None:
         f"unsettled is {hours}"
     )
     (cell,) = store.spend(NOW, NOW + 1)
-    assert (cell.model, cell.calls, round(cell.cost, 9)) == ("m-1", 2, 0.02), (
-        f"two calls of $0.01 were booked as {cell}"
-    )
+    booked = (cell.model, cell.calls, round(cell.cost, 9))
+    assert booked == ("m-1", 2, 0.02), f"two calls of $0.01 were booked as {cell}"
     values = store.values(FLOW, "helpful", "f" * 12, "judge", NOW, NOW + 1, 9)
     assert [(value.cluster, value.value, value.pi) for value in values] == [("a", 0.5, 0.5)], f"values are {values}"
     trends_agree_with_rows(store)
@@ -280,9 +280,8 @@ def thins_and_tells_late_marks(store: Store) -> None:
     expected = [("kept", 1.0), ("gone", 0.1), ("none", None), ("held", None)]
     assert rows == expected, f"after thinning, payloads are {rows}, not {expected}"
     assert store.payload(2) is None and store.payload(1), "the wrong payload is gone"
-    assert [task.state for seq in (1, 2) for task in store.tasks(seq)] == ["waiting", "no_payload"], (
-        "tasks do not say so"
-    )
+    states = [task.state for seq in (1, 2) for task in store.tasks(seq)]
+    assert states == ["waiting", "no_payload"], f"tasks of what was thinned are {states}"
     assert store.counts().payloads == 2, f"two payloads are left, it counts {store.counts().payloads}"
     take(store, said=[thumb("1", "b"), thumb("2", "c")])
     marks = [(row.marks, row.late) for row in reversed(store.latest())]
@@ -396,5 +395,6 @@ CHECKS: tuple[Check, ...] = (
     amends_requests,
     *OF_RUNS,
     *ERASING,
+    *WATCHING,
 )
 """Every check, in order."""

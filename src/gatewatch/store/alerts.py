@@ -16,7 +16,8 @@ from gatewatch.store.database import Database
 from gatewatch.store.units import micros
 from gatewatch.store.watching import Notice
 
-_GRAVITY = ("info", "ticket", "page")
+GRAVITY = ("info", "ticket", "page")
+"""Severities, the gravest last."""
 _OPEN = "state IN ('open', 'acknowledged', 'snoozed')"
 _NOTICE = "SELECT id, key, channel, event, body, attempts, reason FROM notice"
 
@@ -56,7 +57,7 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
             _tell(db, _write(db, replace(new, id=0, state="open", times=1)), "opened", now)
             continue
         over = old.state == "snoozed" and old.until is not None and old.until <= now
-        graver = _GRAVITY.index(new.severity) > _GRAVITY.index(old.severity)
+        graver = GRAVITY.index(new.severity) > GRAVITY.index(old.severity)
         first = bool(old.quiet) and not new.quiet
         alert = _write(
             db,

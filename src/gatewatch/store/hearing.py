@@ -5,7 +5,8 @@ these come to, and what is still to be scored of them, is looked up by number.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gatewatch.core import codec
@@ -18,11 +19,12 @@ _TURN = (
     "t.seq, t.id, t.at, t.received, t.flow, t.session, t.slice, t.variant, t.version, t.tags, t.u, t.cost,"
     " t.marks | t.late, t.error, t.latency, t.first_token, t.output_tokens, t.traits"
 )
-_FRESH = (
-    f"SELECT f.number, f.work, w.scorer, w.fingerprint, w.source, f.value, s.first, s.moved, {_TURN} FROM fresh f"
-    " JOIN work w ON w.id = f.work JOIN trace t ON t.seq = f.seq"
-    " LEFT JOIN session s ON s.flow = t.flow AND s.id = t.session AND t.session <> '' ORDER BY f.number LIMIT ?"
+_FRESH = "SELECT number, work, seq, value FROM fresh ORDER BY number LIMIT ?"
+_WITH_SESSION = (
+    f"SELECT s.first, s.moved, {_TURN} FROM trace t"
+    " LEFT JOIN session s ON s.flow = t.flow AND s.id = t.session AND t.session <> '' WHERE t.seq IN {}"
 )
+_NUMBERS = "SELECT t.flow, t.session, t.at, t.seq FROM trace t WHERE t.flow = ? AND t.session = ? AND t.session <> ''"
 _TURNS = f"SELECT {_TURN} FROM trace t WHERE t.flow = ? AND t.session = ? AND t.session <> ''"
 _SESSIONS = "SELECT id, first, moved FROM session WHERE flow = ? AND moved"
 _AT_ONCE = 50  # sessions
@@ -45,23 +47,27 @@ def unheard(db: Database, settled_before: Mapping[str, float], most: int) -> Unh
             found = _ended(db, flow, last_moved, micros(before), most)
             sessions |= {(flow, name): (first, moved) for name, first, moved in found}
             cursors[flow] = last_alone, max([last_moved, *(moved for *_, moved in found)])
+        rows = db.among(_WITH_SESSION, {seq for _, _, seq, _ in fresh})
+        turn_of = {row[2]: _turn(row[2:], row[0], row[1]) for row in rows}
         late = {
-            (row[12], row[13]): row[6:8]
-            for row in fresh
-            if row[13] and row[7] is not None and row[7] < micros(settled_before.get(row[12], 0.0))
+            (turn.flow, turn.session)
+            for turn in turn_of.values()
+            if turn.session and turn.moved < settled_before.get(turn.flow, 0.0)
         }
-        turns_of = _turns(db, late | sessions)
-        by_itself = {row[8] for row in fresh if not row[13]}
-        seqs = {turn.seq for turn in alone} | {turn.seq for turns in turns_of.values() for turn in turns}
-        said, left = _said(db, seqs), _left(db, seqs | by_itself)
+        turns_of = _turns(db, sessions)
+        parts = _numbers(db, late - sessions.keys())
+        parts |= {key: [turn.seq for turn in turns] for key, turns in turns_of.items()}
+        seqs = {turn.seq for turn in alone}.union(*parts.values())
+        said, left = _said(db, seqs), _left(db, seqs | turn_of.keys())
+        works = {number: rest for number, *rest in db.execute("SELECT id, scorer, fingerprint, source FROM work")}
     conversations = [[turn] for turn in alone] + [turns_of[key] for key in sessions if turns_of[key]]
     return Unheard(
         read_at,
-        tuple(_fresh(fresh, turns_of, said, left)),
+        tuple(_fresh(fresh, works, turn_of, parts, said, left)),
         tuple(
             Conversation(
                 tuple(turns),
-                tuple(sorted(_means(said, turns).items())),
+                tuple(sorted(_means(said, [turn.seq for turn in turns]).items())),
                 frozenset(work for turn in turns for work in left.get(turn.seq, ())),
             )
             for turns in conversations
@@ -96,16 +102,38 @@ def _ended(db: Database, flow: str, after: int, before: int, most: int) -> list[
 def _turns(db: Database, sessions: Mapping[_Key, tuple[int, int]]) -> dict[_Key, list[Turn]]:
     """The turns of some sessions (first, moved), in the order in which they happened."""
     turns: dict[_Key, list[Turn]] = {key: [] for key in sessions}
-    keys = list(sessions)
-    for start in range(0, len(keys), _AT_ONCE):  # each session by itself: of a list, PostgreSQL may go through all
-        part = keys[start : start + _AT_ONCE]
-        statement = " UNION ALL ".join([_TURNS] * len(part))
-        for row in db.execute(statement, *(text for key in part for text in key)):
-            key = row[4], row[5]
-            turns[key].append(_turn(row, *sessions[key]))
+    for row in _each(db, _TURNS, sessions):
+        key = row[4], row[5]
+        turns[key].append(_turn(row, *sessions[key]))
     for every in turns.values():
         every.sort(key=lambda turn: (turn.at, turn.seq))
     return turns
+
+
+def _numbers(db: Database, sessions: Iterable[_Key]) -> dict[_Key, list[int]]:
+    """The numbers of the turns of some sessions, in the order in which they happened."""
+    found: defaultdict[_Key, list[tuple[int, int]]] = defaultdict(list)
+    for flow, session, at, seq in _each(db, _NUMBERS, sessions):
+        found[flow, session].append((at, seq))
+    return {key: [seq for _, seq in sorted(every)] for key, every in found.items()}
+
+
+def _each(db: Database, statement: str, sessions: Iterable[_Key]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement for each of some sessions. Of a list of them PostgreSQL might go through all there is."""
+    keys = list(sessions)
+    for start in range(0, len(keys), _AT_ONCE):
+        part = keys[start : start + _AT_ONCE]
+        yield from db.execute(" UNION ALL ".join([statement] * len(part)), *(text for key in part for text in key))
+
+
+@lru_cache(maxsize=1024)
+def _tags(column: str) -> tuple[str, ...]:
+    return codec.decode(column.encode(), tuple[str, ...]) if column else ()
+
+
+@lru_cache(maxsize=1024)
+def _traits(column: str) -> Mapping[str, str]:
+    return traits_of(column)
 
 
 def _turn(row: Sequence[Any], first: int | None = None, moved: int | None = None) -> Turn:
@@ -122,7 +150,7 @@ def _turn(row: Sequence[Any], first: int | None = None, moved: int | None = None
         part,
         variant,
         version,
-        codec.decode(tags.encode(), tuple[str, ...]) if tags else (),
+        _tags(tags),
         u,
         None if cost is None else from_nano(cost),
         marks,
@@ -130,7 +158,7 @@ def _turn(row: Sequence[Any], first: int | None = None, moved: int | None = None
         None if latency is None else from_micros(latency),
         None if first_token is None else from_micros(first_token),
         output_tokens,
-        traits_of(traits),
+        _traits(traits),
     )
 
 
@@ -159,34 +187,37 @@ def _left(db: Database, seqs: Iterable[int]) -> Mapping[int, list[int]]:
     return left
 
 
-def _means(said: _Said, turns: Iterable[Turn]) -> dict[int, float]:
+def _means(said: _Said, seqs: Iterable[int]) -> dict[int, float]:
     """What each work says of a conversation: the mean over its turns, in their order."""
     values: defaultdict[int, list[float]] = defaultdict(list)
-    for turn in turns:
-        for work, value in said.get(turn.seq, ()):
+    for seq in seqs:
+        for work, value in said.get(seq, ()):
             values[work].append(value)
     return {work: sum(every) / len(every) for work, every in values.items()}
 
 
 def _fresh(
     rows: Iterable[tuple[Any, ...]],
-    turns_of: Mapping[_Key, Sequence[Turn]],
+    works: Mapping[int, Sequence[Any]],
+    turn_of: Mapping[int, Turn],
+    parts: Mapping[_Key, Sequence[int]],
     said: _Said,
     left: Mapping[int, Sequence[int]],
 ) -> Iterable[Fresh]:
-    known: dict[int, Turn] = {}
     means: dict[_Key, dict[int, float]] = {}
-    for row in rows:
-        number, work, scorer, fingerprint, source, value, first, moved, seq = row[:9]
-        turn = known.get(seq) or known.setdefault(seq, _turn(row[8:], first, moved))
-        turns: Sequence[Turn] = (turn,)
-        if turn.session and (key := (turn.flow, turn.session)) in turns_of:
-            turns = turns_of[key]
+    for number, work, seq, value in rows:
+        if seq not in turn_of or work not in works:
+            continue
+        turn, seqs, said_of_it = turn_of[seq], [seq], value
+        key = turn.flow, turn.session
+        if turn.session and key in parts:
+            seqs = list(parts[key])
             if key not in means:
-                means[key] = _means(said, turns)
-            value = means[key].get(work)
-        waits = sum(left[each.seq].count(work) for each in turns if each.seq in left)
-        yield Fresh(number, work, scorer, fingerprint, source, value, waits, turn)
+                means[key] = _means(said, seqs)
+            said_of_it = means[key].get(work)
+        waits = sum(left[each].count(work) for each in seqs if each in left)
+        scorer, fingerprint, source = works[work]
+        yield Fresh(number, work, scorer, fingerprint, source, said_of_it, waits, turn)
 
 
 def named(db: Database, numbers: Iterable[int]) -> dict[int, str]:
