@@ -105,3 +105,45 @@ def test_what_is_not_known_is_told(
     code, _, err = run(capsys, "costs", *words)
     assert code == 2
     assert says in err
+
+
+def test_by_monitor(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reply = '{"explanation": "yes", "verdict": "pass"}'
+    with FakeProvider(reply=lambda _: reply) as provider:
+        monitor = '[scorers.helpful]\nrubric = "helpful.md"\n' + TOML.replace('{ use = "pii" }', '{ use = "helpful" }')
+        (here / "gatewatch.toml").write_text(
+            monitor + 'budget = "5.00 USD/day"\n' + JUDGE.format(url=provider.base_url)
+        )
+        (here / "helpful.md").write_text(RUBRIC)
+        with spooling(here):
+            answered(1)
+        run(capsys, "work", "--once")
+    code, out, _ = run(capsys, "costs", "--monitors", "--json")
+    found = json.loads(out)
+    assert (code, found["kind"], found["version"]) == (0, "gatewatch.monitor_costs", 1)
+    (only,) = found["monitors"]
+    assert (only["monitor"], only["flow"], only["budget"], only["days"]) == ("support", "support", 5.0, 0)
+    assert 0 < only["today"] <= only["month"] < 0.01
+    assert (only["forecast"], only["interval"], only["unknown"]) == (None, None, 0)
+    lines = [line.split() for line in run(capsys, "costs", "--monitors")[1].splitlines()]
+    assert lines[0] == [
+        "monitor",
+        "today",
+        "this",
+        "month",
+        "by",
+        "its",
+        "end",
+        "95",
+        "%",
+        "interval",
+        "budget",
+        "left",
+    ]
+    assert lines[1][0] == "support" and lines[1][-2] == "$5.00/day"
+
+
+def test_monitors_are_told_of_this_month_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "costs", "--monitors", "--month", "2026-01")[0] == 2
+    (here / "gatewatch.toml").write_text("")
+    assert "nothing is watched" in run(capsys, "costs", "--monitors")[1]

@@ -9,7 +9,7 @@ import pytest
 
 from cli.building import run
 from cli.traffic import TOML, answered, project, spooling, traffic
-from gatewatch import record
+from gatewatch import feedback, record
 from gatewatch.core.clock import wall
 
 
@@ -58,9 +58,10 @@ def test_as_a_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1] == "100 requests · errors 10.00% [5.52%, 17.44%] · 0 timed out"
     assert re.match(r"latency  p50 .* · p95 .* · p99 ", lines[2])
     assert lines[3] == "cost  $0.180 ($0.00200 a request), unknown of 10 · tokens 90,000 in, 45,000 out"
-    assert lines[5].split() == ["scorer", "of", "all", "95", "%", "interval", "scored", "errors", "waiting", "lost"]
-    assert lines[6].split()[:2] == ["pii", "0.900"]
-    assert lines[8].startswith("thumbs  0.000 [0.000, 0.434] over 5 requests (5.0%) of which it was said")
+    assert lines[4] == "marks  thumbs down 5.00% [2.15%, 11.18%]"
+    assert lines[6].split() == ["scorer", "of", "all", "95", "%", "interval", "scored", "errors", "waiting", "lost"]
+    assert lines[7].split()[:2] == ["pii", "0.900"]
+    assert lines[9].startswith("thumbs  0.000 [0.000, 0.434] over 5 requests (5.0%) of which it was said")
 
 
 def test_by_slice(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,3 +168,76 @@ def test_nothing_is_there(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     code, _, err = run(capsys, "trends", "suport")
     assert code == 2 and 'there is no such flow (did you mean "support"?)' in err
     assert run(capsys, "trends", "--days", "0")[0] == 2
+
+
+def versions(here: Path) -> None:
+    """Sixty requests of two variants, the second with the newer prompt; each sixth of it was retried."""
+    with spooling(here):
+        for n in range(60):
+            trace = record(
+                flow="support",
+                input=f"q{n}",
+                output="yes please" if n % 2 else "no",
+                variant="ab"[n % 2],
+                versions={"prompt": f"{n % 2 + 3}"},
+            )
+            if n % 12 == 1:
+                feedback(trace, event="retry")
+
+
+def test_of_a_variant_or_a_version_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "gatewatch.toml").write_text(TOML.replace("0.3", "1.0"))
+    versions(here)
+    run(capsys, "work", "--once")
+    for words in (("--variant", "b"), ("--version", "prompt=4")):
+        flow = told(capsys, *words)
+        assert flow["of"] == {"slice": "", "variant": "", "version": "", words[0][2:]: words[1]}
+        assert flow["signals"]["n"] == 30
+        assert flow["signals"]["marks"]["retried"]["mean"] == pytest.approx(5 / 30)
+        (polite,) = (each["total"]["estimate"] for each in flow["scorers"] if each["scorer"] == "polite")
+        assert (polite["n"], polite["mean"]) == (30, 1.0)
+    out = run(capsys, "trends", "--variant", "b")[1]
+    assert out.splitlines()[0].endswith("UTC, by day, variant b")
+    assert "marks  retried 16.67% [" in out
+    assert told(capsys, "--variant", "b", "--version", "prompt=3")["signals"]["n"] == 0
+
+
+def test_parts_below_each_other(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "gatewatch.toml").write_text(TOML.replace("0.3", "1.0"))
+    versions(here)
+    run(capsys, "work", "--once")
+    flow = told(capsys, "--by-variant", "--by-version")
+    assert [(each["by"], each["name"], each["signals"]["n"]) for each in flow["parts"]] == [
+        ("slice", "even", 30),
+        ("slice", "odd", 30),
+        ("variant", "a", 30),
+        ("variant", "b", 30),
+        ("version", "prompt=3", 30),
+        ("version", "prompt=4", 30),
+    ]
+    (polite,) = (each["parts"] for each in flow["scorers"] if each["scorer"] == "polite")
+    assert [each["total"]["estimate"]["mean"] for each in polite] == [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+    lines = [line.split() for line in run(capsys, "trends", "--by-version", "--by-slice")[1].splitlines()]
+    assert ["slice", "requests", "errors", "p95"] in lines and ["version", "requests", "errors", "p95"] in lines
+    assert ["variant", "requests", "errors", "p95"] not in lines
+    (row,) = (line for line in lines if line[:1] == ["prompt=4"] and "n" in line)
+    assert row[1:6] == ["1.000", "[0.886,", "1.000]", "n", "30"]
+
+
+def test_the_pinned_baseline_is_beside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = '\n[suites.main]\ndataset = "cases.jsonl"\ntask = "app:answer"\nscorers = ["polite"]\n'
+    (here / "gatewatch.toml").write_text(TOML + suite)
+    (here / "app.py").write_text('def answer(question):\n    return "yes please"\n')
+    (here / "cases.jsonl").write_text("".join(f'{{"input": "q{2 * n}"}}\n' for n in range(9)) + '{"input": "q1"}\n')
+    traffic(here, 200)
+    for words in (("work", "--once"), ("run", "main"), ("baseline", "pin", "main")):
+        assert run(capsys, *words)[0] == 0, words
+    (polite,) = (each for each in told(capsys)["scorers"] if each["scorer"] == "polite")
+    found = polite["baseline"]
+    assert (found["suite"], found["golden"]["mean"], found["golden"]["n"]) == ("main", 1.0, 9)
+    assert found["interval"]["low"] < found["difference"] < found["interval"]["high"] < 0
+    assert [(each["slice"], each["cases"]) for each in found["thin"]] == [("odd", 1)]
+    lines = run(capsys, "trends")[1].splitlines()
+    (line,) = (line for line in lines if line.startswith("polite  baseline main ("))
+    assert " at this mix 1.000 [0.701, 1.000] · live is -" in line
+    assert "  too thin to compare, 50.0% of traffic: odd (50.0%, 1 case)" in lines

@@ -18,7 +18,8 @@ from gatewatch.online import backfill
 from gatewatch.online.housekeeping import keep_house
 from gatewatch.online.ledger import ledger
 from gatewatch.online.monitor import DAY_S, Watch
-from gatewatch.online.trends import Figure, trend
+from gatewatch.online.trends import trend
+from gatewatch.online.window import Figure, Of
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import Settled
@@ -109,7 +110,7 @@ def test_only_requests_that_match_are_seen(tmp_path: Path) -> None:
         "5": {"live"},
     }
     assert told(living, "good").incomplete == "some requests are never sampled (a share of 0)"
-    part = trend(living.store, FLOW, since=START - 1, until=START + 1, tier="day", part="de")
+    part = trend(living.store, FLOW, since=START - 1, until=START + 1, tier="day", of=Of("de"))
     assert [each.total.incomplete for each in part.scorers if each.scorer == "good"] != [""]  # a tag is no slice
 
 
@@ -118,7 +119,7 @@ def test_of_a_slice_that_was_filled_there_is_an_estimate(tmp_path: Path) -> None
     living.arrive(*(request(n, slice="de" if n % 2 else "en") for n in range(20)))
     begun(living, good, Rule(1.0, slice="de"))
     living.work(find=finding(good))
-    part = trend(living.store, FLOW, since=START - 1, until=START + 1, tier="day", part="de")
+    part = trend(living.store, FLOW, since=START - 1, until=START + 1, tier="day", of=Of("de"))
     (found,) = (each.total for each in part.scorers if each.scorer == "good")
     assert (found.incomplete, found.estimate.mean, found.estimate.n) == ("", 1.0, 10)
 

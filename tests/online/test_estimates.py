@@ -10,7 +10,8 @@ import pytest
 
 from gatewatch.core import marks
 from gatewatch.core.rates import Epoch, Facts, Rule, probability, u_of
-from gatewatch.online.trends import EXACT, trend
+from gatewatch.online.trends import trend
+from gatewatch.online.window import EXACT
 from gatewatch.scorers.base import scorer
 from gatewatch.stats.weighting import weighted_mean
 from online.living import FLOW, START, Living, monitor, request, thumb, watch

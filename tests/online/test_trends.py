@@ -9,7 +9,8 @@ import pytest
 from gatewatch.core.marks import bits
 from gatewatch.core.rates import Rule, u_of
 from gatewatch.online.monitor import DAY_S, HOUR_S
-from gatewatch.online.trends import Figure, Trend, trend
+from gatewatch.online.trends import Trend, trend
+from gatewatch.online.window import Figure, Of
 from gatewatch.scorers.base import Scorer, scorer
 from gatewatch.scorers.session import turns
 from gatewatch.store.rows import Settled
@@ -27,7 +28,7 @@ def good(output: str) -> bool:
 
 
 def shown(living: Living, *, part: str = "") -> Trend:
-    return trend(living.store, FLOW, since=START - 60, until=START + 60, tier="hour", part=part)
+    return trend(living.store, FLOW, since=START - 60, until=START + 60, tier="hour", of=Of(part))
 
 
 def total(found: Trend, name: str) -> Figure:
@@ -91,7 +92,7 @@ def test_every_bucket_knows_how_much_alike_the_turns_of_a_session_are(living: Li
         )
     living.work(monitor(watch(good, Rule(1.0)), session_end_s=9e9))
     for part in ("", "1"):
-        found = trend(living.store, FLOW, since=START - 5 * HOUR_S, until=START + 60, tier="hour", part=part)
+        found = trend(living.store, FLOW, since=START - 5 * HOUR_S, until=START + 60, tier="hour", of=Of(part))
         (each,) = (each for each in found.scorers if each.scorer == "good")
         assert len(each.points) == 5
         for figure in (each.total, *(figure for _, figure in each.points)):

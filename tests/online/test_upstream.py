@@ -17,7 +17,9 @@ from gatewatch.online.ledger import ledger
 from gatewatch.online.otlp.receive import Rules, received
 from gatewatch.online.sample import share_of_session
 from gatewatch.online.settle import settle
-from gatewatch.online.trends import EXACT, Figure, signals_of, trend
+from gatewatch.online.signals import signals_of
+from gatewatch.online.trends import trend
+from gatewatch.online.window import EXACT, Figure
 from gatewatch.scorers.base import scorer
 from gatewatch.scorers.session import turns
 from gatewatch.stats.weighting import weighted_mean

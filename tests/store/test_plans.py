@@ -69,6 +69,9 @@ def statements(tmp_path: Path) -> set[str]:
     store.signals(FLOW, "hour", 0, NOW * 2)
     store.cells(FLOW, "hour", 0, NOW * 2)
     store.ended(FLOW, NOW * 2, 5)
+    after = store.talks(FLOW, 0, NOW * 2).after
+    assert after is not None
+    store.talks(FLOW, 0, NOW * 2, after=after)
     store.held(NOW * 2, 5)
     store.thin([Thinned(row.seq, row.marks, 1.0, row.seq == 2) for row in store.held(NOW * 2, 5)])
     store.spend(0, NOW * 2)

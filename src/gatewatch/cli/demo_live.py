@@ -20,7 +20,7 @@ def print_live(out: "Console", project: "Project") -> None:
     """Capture, score and show live traffic, as the commands do that are named."""
     from rich.text import Text
 
-    from gatewatch.cli.trends import print_trend
+    from gatewatch.cli.trend_text import print_trend
     from gatewatch.cli.why import lines_of
     from gatewatch.config.monitors import store_of, worker_of
     from gatewatch.core.clock import wall

@@ -19,6 +19,7 @@ from gatewatch.core.errors import GatewatchError, did_you_mean
 
 # One line each, here, so that --help need not load them.
 COMMANDS = {
+    "ab": "Which variant of a flow is better, looked at as often as one likes.",
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
     "alerts": "What is wrong with live traffic: list, acknowledge, resolve; try channels.",
     "backfill": "Score requests that are stored with a new or changed scorer, at a forecast cost.",

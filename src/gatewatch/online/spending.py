@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from gatewatch.online.trends import signals_of
+from gatewatch.online.signals import signals_of
 from gatewatch.store.base import Store
 from gatewatch.store.rows import SpendCell
 

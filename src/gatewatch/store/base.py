@@ -37,11 +37,12 @@ from gatewatch.store.rows import (
     Work,
 )
 from gatewatch.store.uploads import Uploading
+from gatewatch.store.values import Talking
 from gatewatch.store.waiting import Waiting
 from gatewatch.store.watching import Watching
 
 
-class Store(Filling, Uploading, Waiting, Watching, Canaries, Protocol):
+class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

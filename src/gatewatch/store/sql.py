@@ -49,16 +49,15 @@ from gatewatch.store.rows import (
     Tier,
     Unplanned,
     Unsettled,
-    Value,
     Work,
 )
-from gatewatch.store.units import micros
 from gatewatch.store.uploads import Begun, KeptRun, Upload
+from gatewatch.store.values import SQLTalking
 from gatewatch.store.waiting import ROOM
 from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling, SQLWatching, SQLCanaries):
+class SQLStore(SQLFilling, SQLTalking, SQLWatching, SQLCanaries):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:
@@ -233,12 +232,6 @@ class SQLStore(SQLFilling, SQLWatching, SQLCanaries):
     def cells(self, flow: str, tier: Tier, since: float, until: float) -> list[ScoreCell]:
         """See `Store`."""
         return rollups.cells(self._db, flow, tier, since, until)
-
-    def values(
-        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, most: int
-    ) -> list[Value]:
-        """See `Store`."""
-        return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
 
     def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
         """See `Store`."""

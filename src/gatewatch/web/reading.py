@@ -13,6 +13,7 @@ from gatewatch.core import codec, marks
 from gatewatch.core.clock import wall
 from gatewatch.online.spending import KEYS, as_rows, month_of, sampled, spending
 from gatewatch.online.trends import erased, trend
+from gatewatch.online.window import Of
 from gatewatch.online.worker import ENDED
 from gatewatch.store.rows import Row
 from gatewatch.web.host import Host, Served
@@ -71,6 +72,8 @@ def router(host: Host) -> APIRouter:
         days: Annotated[float, Query(gt=0, le=3650, allow_inf_nan=False)] = 7.0,
         by: Literal["minute", "hour", "day"] | None = None,
         slice: _Name = "",  # noqa: A002 - the vocabulary's word
+        variant: _Name = "",
+        version: _Name = "",
     ) -> Response:
         """How flows are doing, as `gatewatch trends --json` tells it."""
         served, _ = await read(request)
@@ -81,7 +84,8 @@ def router(host: Host) -> APIRouter:
             flows = [flow] if flow else sorted({each.flow for each in served.store.works()})
             if flow and not served.store.latest(flow, most=1):
                 raise Refused(404, "there is no such flow", where="query.flow")
-            return [trend(served.store, each, since=since, until=now + 1, tier=by, part=slice) for each in flows]
+            of = Of(slice, variant, version)
+            return [trend(served.store, each, since=since, until=now + 1, tier=by, of=of) for each in flows]
 
         flows = [msgspec.to_builtins(each) for each in await asyncio.to_thread(found_)]
         return as_json({"kind": "gatewatch.trends", "version": 1, "flows": flows})
