@@ -34,7 +34,9 @@ def knows_how_likely_a_score_was(store: Store) -> None:
     work = planned(store, "a", "b", pi=0.25)
     for each in lease(store, work):
         store.settle([Settled(each.task, each.attempt, judged(0.5 if each.row.id == "a" else None))], NOW)
-    found = [[(told.value, told.pi) for told in talk.told[talk.turns[0].seq]] for talk in store.talks(FLOW, 0, 2 * NOW).talks]
+    found = [
+        [(told.value, told.pi) for told in talk.told[talk.turns[0].seq]] for talk in store.talks(FLOW, 0, 2 * NOW).talks
+    ]
     assert found == [[(0.5, 0.25)], []], f"scores and their probabilities are {found}"
 
 
