@@ -96,7 +96,7 @@ def test_a_fall_is_told_once_and_when_it_is_over(tmp_path: Path) -> None:
     live.goes_on(60, 0.3)
     (alert,) = live.alerts()
     assert kinds([alert]) == [("quality", "helpful")]
-    assert alert.title.startswith("support: helpful fell from 0.")
+    assert alert.title.startswith("helpful fell from 0.")
     assert alert.evidence.effect is not None
     assert alert.evidence.low is not None
     assert alert.evidence.effect < -0.3

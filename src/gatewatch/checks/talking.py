@@ -1,4 +1,4 @@
-"""What every store must hold to of whole conversations: each comes once, with all its turns and what was said of them."""
+"""What every store must hold to of whole conversations: each comes once, with all its turns and all said of them."""
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb
 from gatewatch.store.base import Store

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatewatch.cli.backtest import backtest, monitors
 from gatewatch.cli.terminal import console, counted, print_json, shown, who
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def command(context: click.Context, *, every: bool, flow: str, limit: int, as_js
     with _opened() as (project, store):
         found = store.alerts(flow=flow, every=every, most=limit)
         waiting = store.untold()
-        watched = any(each.alert.rules for each in project.settings.monitors.values())
+        watched = bool(project.settings.monitors)
     if as_json:
         print_json({"kind": "gatewatch.alerts", "version": 1, "alerts": [told(each) for each in found]})
         return
     if not found:
         what = "no alert" if every else "no alert is open"
-        click.echo(what if watched else f"{what}: no monitor has rules of alerts ([monitors.NAME.alert])")
+        click.echo(what if watched else f"{what}: nothing is watched ([monitors] names none)")
     now = wall()
     for each in found:
         _print_line(each, now)
@@ -193,6 +194,10 @@ def undelivered(*, as_json: bool) -> None:
         cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
         table.add_row(*(Text(shown(cell)) for cell in cells))
     console(100).print(table)
+
+
+command.add_command(backtest)
+command.add_command(monitors)
 
 
 async def _tried(every: list[str], wires: Any) -> dict[str, str]:

@@ -12,7 +12,6 @@ from gatewatch.online.detect import Finding, Probe
 
 CHECKING, CHANGED = "the judge is being checked", "the judge changed"
 LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2
-_EVERY = "of all flows"
 _MANY = 10
 
 
@@ -185,7 +184,7 @@ def _alert(
         kind=kind,
         name=rule.name or name,
         severity=severity,
-        title=f"{alarming.flow or _EVERY}: {title}",
+        title=title,
         opened=now,
         updated=now,
         evidence=evidence,

@@ -4,6 +4,7 @@ A fold without side effects: the same entries give the same state and the same f
 """
 
 from collections.abc import Iterable, Mapping
+from math import log
 from typing import Literal
 
 import msgspec
@@ -245,6 +246,11 @@ class Fold:
         if state.n >= plan.learn_n and lasted >= plan.learn_s:
             return True
         return state.n >= min(_FEW, plan.learn_n) and plan.learn_s > 0 and lasted >= _LONGEST_S * plan.learn_s
+
+    def near(self) -> list[tuple[Probe, float]]:
+        """How near each probe is to its alarm, 0..1, on a logarithmic scale."""
+        limit = log(self._threshold())
+        return [(probe, max(0.0, log(max(each.level, 1.0)) / limit)) for probe, _, each, *_ in self._detectors]
 
     @property
     def state(self) -> State:

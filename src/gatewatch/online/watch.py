@@ -28,7 +28,7 @@ from gatewatch.online.detect import (
 )
 from gatewatch.online.listen import entries as listened
 from gatewatch.online.listen import place_of, signals
-from gatewatch.online.monitor import DAY_S, Monitor
+from gatewatch.online.monitor import DAY_S, Monitor, Watch
 from gatewatch.online.sample import budget_name
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
@@ -39,6 +39,7 @@ _RECALLED = 5000
 _SPENT = 0.98
 _FAILS = 0.5
 _PATIENCE_S = 3600.0
+_PAST_S = 2 * DAY_S
 
 
 class Watcher:
@@ -104,6 +105,10 @@ class Watcher:
             for watch in monitor.watches
         }
         return {each.id: each for each in self.store.works() if (each.flow, each.scorer, each.fingerprint) in names}
+
+    def watches(self, flow: str) -> tuple[Watch, ...]:
+        """The scorers that are watched on a flow."""
+        return self.monitors[flow].watches if flow in self.monitors else ()
 
     def plans(self, works: Mapping[int, Work]) -> dict[int, tuple[Stream, Plan]]:
         """The streams that are watched, by number, and how."""
@@ -174,6 +179,8 @@ class Watcher:
             found = attribute(finding.probe, upto, reference, measured, markers)
             traces = list(self.store.named(found.worst).values())
             raised = alert.fallen(alarming, finding, found, traces, now)
+            if now - finding.at > _PAST_S and not raised.quiet:  # its flow, or its scorer, was not watched then
+                raised = replace(raised, quiet="it is long over: found in what was stored before")
             made.raise_(self._quieted(raised, stream, state, now))
         elif finding.what == "back" and finding.probe is not None:
             for kind in ("quality", "rate", "ceiling", "provider"):

@@ -1,0 +1,141 @@
+"""`gatewatch alerts backtest` and `alerts monitors`: what rules would have told of, and how monitors stand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from gatewatch.cli.terminal import console, counted, print_json, shown
+
+if TYPE_CHECKING:
+    from gatewatch.config.project import Project
+    from gatewatch.config.watching import Standing
+    from gatewatch.online.backtest import Told
+    from gatewatch.store.base import Store
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
+
+
+@click.command(name="backtest")
+@click.argument("monitor")
+@click.option(
+    "--rule", "rules", multiple=True, help="A rule in the place of the saved one: 'helpful = { drop = \"3pp\" }'."
+)
+@click.option(
+    "--days", type=click.FloatRange(0, 3650, min_open=True), default=30.0, show_default=True, help="How far back."
+)
+@_json
+def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool) -> None:
+    """Say what the rules of a MONITOR would have told of lately, before they are saved in gatewatch.toml.
+
+    It goes through the conversations that are kept. Judges are not asked again.
+    """
+    from gatewatch.config.watching import tried
+    from gatewatch.core.clock import wall
+    from gatewatch.online.alert_text import told
+    from gatewatch.online.backtest import per_week
+
+    now = wall()
+    since = now - days * 86_400
+    with _opened() as (project, store):
+        found = tried(project, store, monitor, rules, since=since, until=now)
+    if as_json:
+        streams = [
+            {
+                "scorer": each.stream.scorer,
+                "conversations": each.conversations,
+                "kept_since": each.since,
+                "learnt": each.learnt,
+                "alerts": [told(one) for one in each.alerts],
+            }
+            for each in found
+        ]
+        weekly = per_week(found, since=since, until=now)
+        print_json(
+            {"kind": "gatewatch.backtest", "version": 1, "monitor": monitor, "per_week": weekly, "streams": streams}
+        )
+        return
+    _print(found, since, now, days)
+
+
+def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
+    from rich.text import Text
+
+    from gatewatch.online.alert_text import GLYPHS, change, moment
+    from gatewatch.online.backtest import per_week
+
+    out = console(100)
+    alerts = sorted((one for each in found for one in each.alerts), key=lambda one: one.opened)
+    for one in alerts:
+        quiet = f" · not told: {one.quiet}" if one.quiet else ""
+        line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {change(one)}{quiet}"
+        out.print(Text(shown(line)))
+    loud = sum(not one.quiet for one in alerts)
+    weekly = per_week(found, since=since, until=now)
+    said = f"{counted(loud, 'alert')} in {days:g} days, {weekly:.2g} a week"
+    out.print(Text(f"{said}; {counted(len(alerts) - loud, 'more')} noted only" if len(alerts) > loud else said))
+    for each in found:
+        name = each.stream.scorer or "signals"
+        if not each.conversations:
+            out.print(Text(shown(f"! {name}: no conversation is kept of these days")))
+        elif each.since is not None and each.since > since + 86_400:
+            out.print(Text(shown(f"! {name}: conversations are kept since {moment(each.since)} only")))
+        if each.learnt is not None and each.learnt > since:
+            out.print(Text(shown(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
+
+
+@click.command(name="monitors")
+@_json
+def monitors(*, as_json: bool) -> None:
+    """Say how each monitor stands: learning, or what it holds against what, and how near an alarm is."""
+    from gatewatch.config.watching import standings
+
+    with _opened() as (project, store):
+        found = standings(project, store)
+    if as_json:
+        print_json({"kind": "gatewatch.monitors", "version": 1, "streams": found})
+        return
+    if not found:
+        click.echo("nothing is watched: [monitors] names none")
+        return
+    _print_standings(found)
+
+
+def _print_standings(found: "list[Standing]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("monitor", "watches", "state"):
+        table.add_column(heading)
+    for heading in ("reference", "tolerance", "to its alarm"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in found:
+        name = each.scorer or "signals"
+        if not each.learnt:
+            days = f", day {each.days:.1f} of {each.wanted_days:g}" if each.wanted_days else ""
+            state = f"LEARNING {each.n:,} of {each.wanted:,}{days}"
+            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, name, state, "", "", "")))
+        for probe in each.probes:
+            limit = probe.name.endswith(" limit")
+            state = "below its limit" if limit else "watching"
+            state = "changed" if probe.name in each.fallen else state
+            cells = (f"{probe.mean:.3f}", "" if limit else f"{probe.tolerance:.3f}", f"{probe.near:.0%}")
+            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, probe.name, state, *cells)))
+    console(100).print(table)
+    if not all(each.learnt for each in found):
+        click.echo("while a reference is learnt, only limits (above, below, any) are watched")
+
+
+@contextmanager
+def _opened() -> "Iterator[tuple[Project, Store]]":
+    from gatewatch.config.monitors import store_of
+    from gatewatch.config.project import Project
+
+    project = Project.open()
+    store = store_of(project)
+    try:
+        yield project, store
+    finally:
+        store.close()
