@@ -1,0 +1,103 @@
+"""`gatewatch alerts backtest` and `alerts monitors`, over a project whose traffic fell."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.building import run
+from config.building import write
+from gatewatch.config.monitors import store_of
+from gatewatch.config.project import Project
+from gatewatch.core.clock import wall
+from gatewatch.store.base import Store
+from gatewatch.store.watching import WatchStep
+from online.watching import DAY_S, heard, scored
+
+CONFIG = """
+[project]
+name = "x"
+scorers = "evals.py"
+[monitors.support]
+flow = "support"
+scorers = [{ use = "helpful" }]
+reference = "learn 500"
+"""
+EVALS = """
+from gatewatch import scorer
+
+@scorer
+def helpful(output: str) -> bool:
+    return output == "yes"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evals.py").write_text(EVALS)
+    write(tmp_path, CONFIG)
+    return tmp_path
+
+
+def fell(store: Store) -> None:
+    """A thousand good conversations, a day of bad ones, and good ones again; as many bad marks beside."""
+    begin = wall() - 20 * DAY_S
+    work = store.work("support", "helpful", "f" * 12, "rule")
+    stream = store.stream("support", work.scorer, work.fingerprint, work.source)
+    good, bad = [("", 1.0)] * 9 + [("", 0.0)], [("", 0.0)]
+    values = scored([*good * 100, *bad * 50, *good * 50], per_day=100, begin=begin)
+    marks = heard([{"thumbs_down": 0.0}] * 1600, per_day=100, begin=begin)
+    entries = [(stream.id, each) for each in values] + [(store.stream("support").id, each) for each in marks]
+    read_at = store.unheard({}, 1).read_at
+    assert store.keep(WatchStep(read_at=read_at, entries=entries), wall())
+
+
+def test_what_rules_would_have_told_of(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(Project.open())
+    fell(store)
+    store.close()
+    code, out, _ = run(capsys, "alerts", "backtest", "support")
+    assert code == 0, out
+    lines = out.splitlines()
+    assert "helpful fell from 0.9" in lines[0]
+    assert lines[1] == "1 alert in 30 days, 0.23 a week"
+    _, quiet, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'helpful = { drop = "95pp" }')
+    assert "not told: minor" in quiet
+    assert "0 alerts in 30 days" in quiet
+    data = json.loads(run(capsys, "alerts", "backtest", "support", "--json")[1])
+    assert [len(each["alerts"]) for each in data["streams"]] == [0, 1]
+    assert data["kind"] == "gatewatch.backtest"
+    _, floor, _ = run(capsys, "alerts", "backtest", "support", "--rule", "helpful = { below = 0.95 }", "--days", "20")
+    assert "below its floor of 0.950" in floor
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("suport",), "there is no monitor 'suport'"),
+        (("support", "--rule", "helpful = {"), "--rule 'helpful = {'"),
+        (("support", "--rule", "helpful = { rise = 0.1 }"), "cannot have `rise`"),
+        (("support", "--rule", "helpfull = { drop = 0.1 }"), "neither a scorer of this monitor nor a signal"),
+        (("support", "--rule", "helpful = { drop = [] }"), "--rule"),
+    ],
+)
+def test_what_cannot_be_tried(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, err = run(capsys, "alerts", "backtest", *arguments)
+    assert code == 2
+    assert message in err
+
+
+def test_how_monitors_stand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(Project.open())
+    store.work("support", "helpful", "f" * 12, "rule")
+    store.close()
+    code, out, _ = run(capsys, "alerts", "monitors")
+    assert code == 0, out
+    assert "LEARNING 0 of 500" in out
+    assert "only limits" in out
+    data = json.loads(run(capsys, "alerts", "monitors", "--json")[1])
+    assert [each["learnt"] for each in data["streams"]] == [False, False]
