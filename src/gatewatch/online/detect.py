@@ -140,18 +140,45 @@ class Finding(Struct, frozen=True):
     told: str = ""
 
 
+class _Watching:
+    """A probe at work: its detector, what each stratum is held against, and what came lately."""
+
+    __slots__ = (
+        "back",
+        "detector",
+        "expected",
+        "key",
+        "level",
+        "measured",
+        "place",
+        "plain",
+        "probe",
+        "recent",
+        "reference",
+    )
+
+    def __init__(self, probe: Probe, reference: Reference, measured: float, state: State) -> None:
+        key = self.key = probe.key
+        self.probe, self.reference, self.measured = probe, reference, measured
+        self.place, self.plain = probe.place, probe.measure == "score"
+        self.level = reference.level
+        self.expected = {name: reference.expected(name) for name in reference.strata if reference.knows(name)}
+        self.detector = Detector(reference, threshold=0.0, state=state.wealth.get(key))
+        self.recent = state.recent.setdefault(key, Recent())
+        self.back: Detector | None = None
+        if key in state.fallen:
+            fallen = state.fallen[key]
+            self.back = Detector(reference.flipped(fallen.drop), threshold=LEAST_THRESHOLD, state=fallen.back)
+
+
 class Fold:
     """A stream's state, which entries are folded into."""
 
     def __init__(self, plan: Plan, state: State) -> None:
         self.plan = plan
         self._state = state
-        self._detectors: list[tuple[Probe, str, Detector, Reference, float, Recent]] = []
-        self._back: dict[str, Detector] = {}
         self._mix = Mix(state.mix or MixState()) if plan.of_signals else None
-        for probe in plan.probes:
-            if probe.limit is not None:
-                self._watch(probe, _fixed(probe), 0.0)
+        self._watching = [_Watching(each, _fixed(each), 0.0, state) for each in plan.probes if each.limit is not None]
         if state.learnt:
             self._begin()
 
@@ -161,15 +188,7 @@ class Fold:
             if probe.limit is None:
                 reference, measured = reference_of(probe, self._state)
                 if reference.n:
-                    self._watch(probe, reference, measured)
-
-    def _watch(self, probe: Probe, reference: Reference, measured: float) -> None:
-        key, state = probe.key, self._state
-        detector = Detector(reference, threshold=0.0, state=state.wealth.get(key))
-        self._detectors.append((probe, key, detector, reference, measured, state.recent.setdefault(key, Recent())))
-        if key in state.fallen:
-            fallen = state.fallen[key]
-            self._back[key] = Detector(reference.flipped(fallen.drop), threshold=LEAST_THRESHOLD, state=fallen.back)
+                    self._watching.append(_Watching(probe, reference, measured, self._state))
 
     def take(self, entry: Entry) -> list[Finding]:
         """Take the next entry, and give what it shows."""
@@ -183,26 +202,17 @@ class Fold:
             state.began = at
         state.newest = max(state.newest, at)
         limit = self._threshold()
-        for probe, key, detector, reference, measured, recent in self._detectors:
-            value = values[probe.place]
-            if value is None:
+        for each in self._watching:
+            value = values[each.place]
+            expected = each.expected.get(stratum, each.level)
+            if value is None or expected is None:  # of a stratum that is not known there is nothing to say
                 continue
-            x = value if probe.measure == "score" else _good(probe, value, measured)
-            detector.threshold = limit
-            alarm = detector.update(stratum, x)
-            if not reference.knows(stratum):
-                continue
-            recent.add(reference.expected(stratum) - x, at)
-            if alarm:
-                n, missing, began = recent.fall()
-                drop = max(missing, reference.tolerance, LEAST_TOLERANCE)
-                found.append(Finding("fell", probe.name, number, at, probe, n, drop, began))
-                detector.restart()
-                state.fallen[key] = Fallen(drop, Wealth())
-                self._back[key] = Detector(reference.flipped(drop), threshold=LEAST_THRESHOLD)
-            elif key in self._back and self._back[key].update(stratum, 1.0 - x):
-                del self._back[key], state.fallen[key]
-                found.append(Finding("back", probe.name, number, at, probe))
+            x = value if each.plain else _good(each.probe, value, each.measured)
+            each.detector.threshold = limit
+            alarm = each.detector.update(stratum, x)
+            each.recent.add(expected - x, at)
+            if alarm or each.back is not None:
+                found += self._told(each, alarm, entry, x)
         if not state.learnt:
             self._learn(entry)
             if self._has_learnt():
@@ -213,6 +223,22 @@ class Fold:
             for what, name, told in self._mix.take(at, stratum, traits, learning=state.learnt in (0, number)):
                 found.append(Finding(what, name, number, at, told=told))
         return found
+
+    def _told(self, each: _Watching, alarm: bool, entry: Entry, x: float) -> list[Finding]:
+        """What a probe tells that alarms, or of which it is to be seen whether it is back."""
+        number, at, probe, reference = entry.number, entry.at, each.probe, each.reference
+        if alarm:
+            n, missing, began = each.recent.fall()
+            drop = max(missing, reference.tolerance, LEAST_TOLERANCE)
+            each.detector.restart()
+            self._state.fallen[each.key] = Fallen(drop, Wealth())
+            each.back = Detector(reference.flipped(drop), threshold=LEAST_THRESHOLD)
+            return [Finding("fell", probe.name, number, at, probe, n, drop, began)]
+        if each.back is not None and each.back.update(entry.slice, 1.0 - x):
+            each.back = None
+            del self._state.fallen[each.key]
+            return [Finding("back", probe.name, number, at, probe)]
+        return []
 
     def _threshold(self) -> float:
         """By how many conversations a day there were so far, of a day at least."""
@@ -250,18 +276,17 @@ class Fold:
     def near(self) -> list[tuple[Probe, float]]:
         """How near each probe is to its alarm, 0..1, on a logarithmic scale."""
         limit = log(self._threshold())
-        return [(probe, max(0.0, log(max(each.level, 1.0)) / limit)) for probe, _, each, *_ in self._detectors]
+        return [(each.probe, max(0.0, log(max(each.detector.level, 1.0)) / limit)) for each in self._watching]
 
     @property
     def state(self) -> State:
         """Where the stream stands now."""
         state = self._state
         state.digest = self.plan.digest
-        state.wealth = {key: detector.state for _, key, detector, *_ in self._detectors}
-        state.fallen = {
-            key: Fallen(each.drop, self._back[key].state if key in self._back else each.back)
-            for key, each in state.fallen.items()
-        }
+        state.wealth = {each.key: each.detector.state for each in self._watching}
+        for each in self._watching:
+            if each.back is not None:
+                state.fallen[each.key].back = each.back.state
         state.mix = None if self._mix is None else self._mix.state
         return state
 

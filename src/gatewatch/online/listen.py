@@ -17,9 +17,10 @@ from gatewatch.store.watching import Entry, Fresh, Turn, Unheard
 StreamOf = Callable[[str, str, str, Source | Literal[""]], int]
 """The number of a stream by flow, scorer, fingerprint and source."""
 EpochsOf = Callable[[Work], Sequence[Epoch]]
-"""The rules of a work that were in force for any of what is listened to."""
+"""The rules of a work that were in force for any of what is listened to, but for those of marks and costs (`plain`)."""
 
 _BITS = {name: marks.bits([name]) for name in RATES if name != "error"}
+_NONE = (0.0,) * len(_BITS)
 
 
 def entries(
@@ -46,7 +47,7 @@ def entries(
     for each in unheard.settled:
         first = each.turns[0]
         yield stream_of(first.flow, "", "", ""), _entry(first, signals(each.turns), sampled=True)
-        for number, value in each.scores:
+        for number, value in each.scores if first.session else ():  # without one, each entered when it was fresh
             work = works.get(number)
             if work is not None and number not in each.left:
                 stream = stream_of(work.flow, work.scorer, work.fingerprint, work.source)
@@ -67,6 +68,17 @@ def _entry(turn: Turn, values: tuple[float | None, ...], sampled: bool) -> Entry
 def signals(turns: Sequence[Turn]) -> tuple[float | None, ...]:
     """What a conversation says of each of `core.watch.SIGNALS`: the share of turns that failed, whether any has a mark,
     the slowest turn's times, cost and tokens a turn of those that are known."""
+    if len(turns) == 1:
+        turn = turns[0]
+        marks_ = turn.marks
+        return (
+            float(turn.error != ""),
+            *([float(marks_ & bit != 0) for bit in _BITS.values()] if marks_ else _NONE),
+            turn.latency_s,
+            turn.first_token_s,
+            turn.cost,
+            None if turn.output_tokens is None else float(turn.output_tokens),
+        )
     found = 0
     for turn in turns:
         found |= turn.marks
@@ -87,9 +99,8 @@ def _mean(values: Sequence[float]) -> float | None:
 def _by_chance(turn: Turn, work: Work, epochs_of: EpochsOf) -> bool:
     """Whether a request would have been scored had nothing been special about it: no mark, no cost, no thumb."""
     place = place_of(turn, work)
-    facts = Facts(turn.slice, turn.variant, turn.tags)
-    epochs = (_plain(each) for each in epochs_of(work) if each.first <= place <= each.last)
-    return turn.u < probability(facts, epochs)
+    epochs = [each for each in epochs_of(work) if each.first <= place <= each.last]
+    return turn.u < probability(Facts(turn.slice, turn.variant, turn.tags), epochs)
 
 
 def place_of(turn: Turn, work: Work) -> int:
@@ -97,7 +108,8 @@ def place_of(turn: Turn, work: Work) -> int:
     return round(turn.moved * 1e6) if work.of_sessions else turn.seq
 
 
-def _plain(epoch: Epoch) -> Epoch:
+def plain(epoch: Epoch) -> Epoch:
+    """An epoch but for the rules that something special calls for."""
     return Epoch(epoch.first, epoch.last, tuple(filter(_is_plain, epoch.rules)), epoch.multiplier)
 
 

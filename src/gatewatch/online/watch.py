@@ -27,7 +27,7 @@ from gatewatch.online.detect import (
     state_of,
 )
 from gatewatch.online.listen import entries as listened
-from gatewatch.online.listen import place_of, signals
+from gatewatch.online.listen import place_of, plain, signals
 from gatewatch.online.monitor import DAY_S, Monitor, Watch
 from gatewatch.online.sample import budget_name
 from gatewatch.store.base import Store
@@ -223,7 +223,7 @@ class Watcher:
         def epochs(work: Work) -> Sequence[Epoch]:
             if work.id not in known:
                 places = [place_of(turn, work) for turn in turns]
-                known[work.id] = self.store.epochs(work.id, min(places), max(places))
+                known[work.id] = [plain(each) for each in self.store.epochs(work.id, min(places), max(places))]
             return known[work.id]
 
         streams: dict[tuple[str, str, str], int] = {}
@@ -244,12 +244,15 @@ class Watcher:
     def _never(self, made: "_Made", unheard: Unheard, works: Mapping[int, Work], now: float) -> None:
         """See whether something happened that is never to."""
         failed: dict[tuple[str, str], list[str]] = {}
+        strict = {flow for flow, each in self.alarming.items() if any(rule.never for rule in each.rules.values())}
         for each in unheard.fresh:
             work = works.get(each.work)
             if work is not None and each.value is not None and each.value < _FAILS:
                 failed.setdefault((work.flow, work.scorer), []).append(each.turn.id)
         for conversation in unheard.settled:
             first = conversation.turns[0]
+            if first.flow not in strict:
+                continue
             for name, value in zip(SIGNALS, signals(conversation.turns), strict=True):
                 if name in RATES and value:
                     failed.setdefault((first.flow, name), []).append(first.id)
