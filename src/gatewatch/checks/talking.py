@@ -1,7 +1,8 @@
-"""What every store must hold to of whole conversations: each comes once, with all its turns and what was said of them."""
+"""What every store must hold to of whole conversations, each of which comes once, and of workers."""
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import Settled
 from gatewatch.store.values import BEGIN, Talk
 
@@ -34,8 +35,19 @@ def knows_how_likely_a_score_was(store: Store) -> None:
     work = planned(store, "a", "b", pi=0.25)
     for each in lease(store, work):
         store.settle([Settled(each.task, each.attempt, judged(0.5 if each.row.id == "a" else None))], NOW)
-    found = [[(told.value, told.pi) for told in talk.told[talk.turns[0].seq]] for talk in store.talks(FLOW, 0, 2 * NOW).talks]
+    found = [
+        [(told.value, told.pi) for told in talk.told[talk.turns[0].seq]] for talk in store.talks(FLOW, 0, 2 * NOW).talks
+    ]
     assert found == [[(0.5, 0.25)], []], f"scores and their probabilities are {found}"
 
 
-TALKING = (reads_conversations_in_whole, knows_how_likely_a_score_was)
+def knows_its_workers(store: Store) -> None:
+    """Workers that said something of late are known, with what they said last."""
+    store.heartbeat("a", NOW)
+    store.heartbeat("b", NOW, "asleep")
+    store.heartbeat("b", NOW + 5, "at work", {"helpful": "f" * 12})
+    expected = {"b": Heard(NOW + 5, "at work", {"helpful": "f" * 12})}
+    assert store.workers(NOW + 1) == expected, f"workers are {store.workers(NOW + 1)}"
+
+
+TALKING = (reads_conversations_in_whole, knows_how_likely_a_score_was, knows_its_workers)
