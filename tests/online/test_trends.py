@@ -139,7 +139,7 @@ def test_a_rate_of_a_variant_covers_all_of_it(living: Living) -> None:
     assert (total(part, "good").estimate.n, total(part, "good").incomplete) == (20, "")
 
 
-def test_what_was_lost_is_a_variants_by_its_share(living: Living) -> None:
+def test_what_a_variant_lost_is_its_own(living: Living) -> None:
     living.arrive(*(request(n, variant="small" if n < 60 else "large") for n in range(1000)))
     watched = monitor(watch(good, Rule(1.0)))
     worker = living.worker(watched)
@@ -147,6 +147,7 @@ def test_what_was_lost_is_a_variants_by_its_share(living: Living) -> None:
     leased = living.store.lease(list(worker._watched), "x", 30, living.now, living.now + 60)
     living.store.settle([Settled(each.task, each.attempt, state="failed", reason="x") for each in leased], living.now)
     living.work(watched)
-    found = trend(living.store, FLOW, since=START - 60, until=START + 60, tier="hour", of=Of(variant="small"))
-    figure = total(found, "good")
-    assert (figure.estimate.n, dict(figure.lost), figure.incomplete) == (30, {"failed": 30}, "")
+    window = {"since": START - 60, "until": START + 60, "tier": "hour"}
+    small, large = (trend(living.store, FLOW, of=Of(variant=of), **window) for of in ("small", "large"))  # type: ignore[arg-type]
+    assert (dict(total(small, "good").lost), total(small, "good").incomplete) == ({"failed": 30}, "30 failed")
+    assert (total(large, "good").estimate.n, dict(total(large, "good").lost)) == (940, {})

@@ -209,7 +209,7 @@ def settles_once(store: Store) -> None:
     states = [(each.state, each.reason) for seq in (2, 3) for each in store.tasks(seq)]
     assert states == [("waiting", "429"), ("failed", "poison")], f"what is not done is {states}"
     assert not lease(store, work, now=NOW + 499), "a task was tried again too early"
-    hours = store.unsettled(FLOW, NOW, NOW + 1)
+    hours = [each[:7] for each in store.unsettled(FLOW, NOW, NOW + 1)]
     assert hours == [(NOW, "helpful", "f" * 12, "", state, 1, 0) for state in ("failed", "waiting")], (
         f"unsettled is {hours}"
     )

@@ -124,7 +124,9 @@ def _segments(
             groups.setdefault(key, []).append((entry.slice, x))
     found: list[tuple[float, Segment]] = []
     for (by, name), values in groups.items():
-        change = effect(values, reference, chosen=True) if (by, name) in shares and len(values) >= _FEWEST else Change(0)
+        change = (
+            effect(values, reference, chosen=True) if (by, name) in shares and len(values) >= _FEWEST else Change(0)
+        )
         if change.effect is None or change.interval is None or change.interval.high >= 0.0:
             continue
         low, high = _ends(change, shown)
