@@ -109,3 +109,45 @@ def test_a_share_of_nothing_of_sessions_is_not_estimated_for_all(living: Living)
     (figure,) = (each.total for each in shown(living).scorers if (each.scorer, each.source) == ("turns", "rule"))
     assert (figure.estimate.mean, figure.estimate.n) == (None, 5)
     assert figure.incomplete == "some requests are never sampled (a share of 0)"
+
+
+def test_parts_are_as_if_they_were_asked_for_alone(living: Living) -> None:
+    for n in range(600):
+        output = "no" if n % (4 if n % 2 else 10) == 0 else "yes"
+        living.arrive(request(n, slice="xyz"[n % 3], variant="ab"[n % 2], versions={"p": f"{n % 2}"}, output=output))
+    living.work(monitor(watch(good, Rule(0.4), Rule(1.0, slice="x"))))
+    window = {"since": START - 60, "until": START + 60, "tier": "hour"}
+    found = trend(living.store, FLOW, by=("slice", "variant", "version"), **window)  # type: ignore[arg-type]
+    (each,) = found.scorers
+    assert len(found.parts) == len(each.parts) == 7
+    for part, signals in zip(
+        sorted(each.parts, key=lambda part: (part.by, part.name)),
+        sorted(found.parts, key=lambda part: (part.by, part.name)),
+        strict=True,
+    ):
+        alone = trend(living.store, FLOW, of=Of(**{part.by: part.name}), **window)  # type: ignore[arg-type]
+        assert (alone.signals, total(alone, "good")) == (signals.signals, part.total), part.name
+
+
+def test_a_rate_of_a_variant_covers_all_of_it(living: Living) -> None:
+    """What is never sampled elsewhere does not make the variant incomplete, and the whole is."""
+    living.arrive(*(request(n, variant="ab"[n % 2]) for n in range(40)))
+    living.work(monitor(watch(good, Rule(0.0), Rule(1.0, variant="b"))))
+    window = {"since": START - 60, "until": START + 60, "tier": "hour"}
+    whole, part = (trend(living.store, FLOW, of=of, **window) for of in (Of(), Of(variant="b")))  # type: ignore[arg-type]
+    assert total(whole, "good").incomplete == "some requests are never sampled (a share of 0)"
+    assert (total(part, "good").estimate.n, total(part, "good").incomplete) == (20, "")
+
+
+def test_what_a_variant_lost_is_its_own(living: Living) -> None:
+    living.arrive(*(request(n, variant="small" if n < 60 else "large") for n in range(1000)))
+    watched = monitor(watch(good, Rule(1.0)))
+    worker = living.worker(watched)
+    worker._plan(living.now)
+    leased = living.store.lease(list(worker._watched), "x", 30, living.now, living.now + 60)
+    living.store.settle([Settled(each.task, each.attempt, state="failed", reason="x") for each in leased], living.now)
+    living.work(watched)
+    window = {"since": START - 60, "until": START + 60, "tier": "hour"}
+    small, large = (trend(living.store, FLOW, of=Of(variant=of), **window) for of in ("small", "large"))  # type: ignore[arg-type]
+    assert (dict(total(small, "good").lost), total(small, "good").incomplete) == ({"failed": 30}, "30 failed")
+    assert (total(large, "good").estimate.n, dict(total(large, "good").lost)) == (940, {})

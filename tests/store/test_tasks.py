@@ -61,7 +61,7 @@ def test_a_task_that_failed_is_tried_again_when_it_is_due_and_set_aside_at_last(
     store.settle([Settled(leased.task, leased.attempt, state="failed", reason="poison")], NOW)
     assert [(each.state, each.reason) for each in store.tasks(1)] == [("failed", "poison")]
     assert lease(store, work, now=NOW + 9999) == []
-    assert store.unsettled("support", NOW, NOW + 1) == [(NOW, "helpful", "f" * 12, "", "failed", 1, 0)]
+    assert store.unsettled("support", NOW, NOW + 1) == [(NOW, "helpful", "f" * 12, "", "failed", 1, 0, "", "")]
 
 
 def test_a_task_that_is_given_back_is_due_at_once(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gatewatch.checks.erasing import ERASING
 from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
+from gatewatch.checks.talking import TALKING
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.checks.watching import WATCHING
 from gatewatch.core.errors import said_by
@@ -26,7 +27,6 @@ from gatewatch.core.rates import Epoch, Rule
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Fault
 from gatewatch.store.base import Store
-from gatewatch.store.filling import Heard
 from gatewatch.store.rows import TIER_S, Arrivals, Plan, Said, Settled, TakenIn, Thinned
 
 Check = Callable[[Store], None]
@@ -209,7 +209,7 @@ def settles_once(store: Store) -> None:
     states = [(each.state, each.reason) for seq in (2, 3) for each in store.tasks(seq)]
     assert states == [("waiting", "429"), ("failed", "poison")], f"what is not done is {states}"
     assert not lease(store, work, now=NOW + 499), "a task was tried again too early"
-    hours = store.unsettled(FLOW, NOW, NOW + 1)
+    hours = [each[:7] for each in store.unsettled(FLOW, NOW, NOW + 1)]
     assert hours == [(NOW, "helpful", "f" * 12, "", state, 1, 0) for state in ("failed", "waiting")], (
         f"unsettled is {hours}"
     )
@@ -364,15 +364,6 @@ def finds_the_newest(store: Store) -> None:
     assert happened == [True, False, False, False], f"whether requests happened in a window is {happened}"
 
 
-def knows_its_workers(store: Store) -> None:
-    """Workers that said something of late are known, with what they said last."""
-    store.heartbeat("a", NOW)
-    store.heartbeat("b", NOW, "asleep")
-    store.heartbeat("b", NOW + 5, "at work", {"helpful": "f" * 12})
-    expected = {"b": Heard(NOW + 5, "at work", {"helpful": "f" * 12})}
-    assert store.workers(NOW + 1) == expected, f"workers are {store.workers(NOW + 1)}"
-
-
 CHECKS: tuple[Check, ...] = (
     keeps_what_arrives,
     takes_in_once,
@@ -390,11 +381,11 @@ CHECKS: tuple[Check, ...] = (
     keeps_payloads_within_their_room,
     lets_go_of_what_is_old,
     finds_the_newest,
-    knows_its_workers,
     gathers_spans,
     amends_requests,
     *OF_RUNS,
     *ERASING,
+    *TALKING,
     *WATCHING,
 )
 """Every check, in order."""

@@ -2,6 +2,7 @@
 
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb
 from gatewatch.store.base import Store
+from gatewatch.store.filling import Heard
 from gatewatch.store.rows import Settled
 from gatewatch.store.values import BEGIN, Talk
 
@@ -40,4 +41,28 @@ def knows_how_likely_a_score_was(store: Store) -> None:
     assert found == [[(0.5, 0.25)], []], f"scores and their probabilities are {found}"
 
 
-TALKING = (reads_conversations_in_whole, knows_how_likely_a_score_was)
+def knows_its_workers(store: Store) -> None:
+    """Workers that said something of late are known, with what they said last."""
+    store.heartbeat("a", NOW)
+    store.heartbeat("b", NOW, "asleep")
+    store.heartbeat("b", NOW + 5, "at work", {"helpful": "f" * 12})
+    expected = {"b": Heard(NOW + 5, "at work", {"helpful": "f" * 12})}
+    assert store.workers(NOW + 1) == expected, f"workers are {store.workers(NOW + 1)}"
+
+
+def tells_what_is_undone_of_each_part(store: Store) -> None:
+    """Work that is not done is told by variant and version, where that is asked for; else they are put together."""
+    take(store, *(request(f"{n}", variant="ab"[n % 2], versions={"p": f"{n // 2}"}) for n in range(4)))
+    planned(store)
+    found = [(each.variant, each.version, each.n) for each in store.unsettled(FLOW, NOW, NOW + 1, finely=True)]
+    assert sorted(found) == [("a", "p=0", 1), ("a", "p=1", 1), ("b", "p=0", 1), ("b", "p=1", 1)], f"undone are {found}"
+    whole = [(each.variant, each.version, each.n) for each in store.unsettled(FLOW, NOW, NOW + 1)]
+    assert whole == [("", "", 4)], f"put together, undone are {whole}"
+
+
+TALKING = (
+    reads_conversations_in_whole,
+    knows_how_likely_a_score_was,
+    knows_its_workers,
+    tells_what_is_undone_of_each_part,
+)

@@ -104,7 +104,8 @@ def trend(
     tier = tier or tier_of(until - since)
     since -= since % TIER_S[tier]
     signals = of.chosen(store.signals(flow, tier, since, until))
-    undone = store.unsettled(flow, since, until)
+    finely = bool(of.variant or of.version or {"variant", "version"} & {*by})
+    undone = store.unsettled(flow, since, until, finely=finely)
     backfills = [each for each in store.backfills() if each.flow == flow and each.state != "done"]
     works = {(work.scorer, work.fingerprint, work.source): work for work in store.works() if work.flow == flow}
     scorers = []

@@ -19,7 +19,7 @@ from gatewatch.store.filling import Backfill
 from gatewatch.store.rows import TIER_S, ScoreCell, SignalCell, Tier, Unsettled, Value, Work
 
 T = TypeVar("T", ScoreCell, SignalCell, Unsettled)
-P = TypeVar("P", ScoreCell, SignalCell, Value)
+P = TypeVar("P", ScoreCell, SignalCell, Unsettled, Value)
 
 By = Literal["slice", "variant", "version"]
 
@@ -67,13 +67,9 @@ class Figure(Struct, frozen=True):
 
 
 class Window(Struct, frozen=True):
-    """A scorer's values of a window; where there are too many, `design` is by how much sessions widen the variance.
-
-    What is `undone` is known by slice: of a part by variant or version it is `whole` of its slice that is looked at,
-    and the part is taken to have its share of what was lost."""
+    """A scorer's values of a window; where there are too many, `design` is by how much sessions widen the variance."""
 
     cells: Sequence[ScoreCell]
-    whole: Sequence[ScoreCell]
     values: Sequence[Value]
     design: float | None
     undone: Mapping[float, Sequence[Unsettled]]
@@ -87,7 +83,7 @@ class Window(Struct, frozen=True):
     def total(self) -> Figure:
         """What the scorer says of the whole window."""
         undone = [each for hour in self.undone.values() for each in hour]
-        return self._figure(self.cells, self.whole, self.values, undone, self.since, self.until)
+        return self._figure(self.cells, self.values, undone, self.since, self.until)
 
     def points(self) -> tuple[tuple[float, Figure], ...]:
         """What it says of each bucket."""
@@ -95,14 +91,8 @@ class Window(Struct, frozen=True):
         values: dict[float, list[Value]] = {}
         for value in self.values:
             values.setdefault(value.at - value.at % length, []).append(value)
-        whole = dict(by_bucket(self.whole))
         return tuple(
-            (
-                bucket,
-                self._figure(
-                    cells, whole[bucket], values.get(bucket, []), self._of_hours(bucket), bucket, bucket + length
-                ),
-            )
+            (bucket, self._figure(cells, values.get(bucket, []), self._of_hours(bucket), bucket, bucket + length))
             for bucket, cells in by_bucket(self.cells)
         )
 
@@ -114,7 +104,6 @@ class Window(Struct, frozen=True):
     def _figure(
         self,
         cells: Sequence[ScoreCell],
-        whole: Sequence[ScoreCell],
         values: Sequence[Value],
         undone: Iterable[Unsettled],
         since: float,
@@ -127,8 +116,7 @@ class Window(Struct, frozen=True):
         waiting = states.pop("waiting", 0) + states.pop("leased", 0)
         n, unknown = sum(cell.n for cell in cells), sum(cell.unknown for cell in cells)
         lost = dict(states)
-        every = sum(cell.n + cell.unknown for cell in whole)
-        gone = sum(lost.values()) * ((n + unknown) / every if every else 1.0) + unknown
+        gone = sum(lost.values()) + unknown
         incomplete = "some requests are never sampled (a share of 0)" if self.never(since, until) else ""
         if not incomplete and self.ahead(since, until):
             incomplete = "a back-fill has not come to some requests"
@@ -171,19 +159,14 @@ class Windows:
 
     def of(self, of: Of, by: By | None = None, name: str = "") -> Window:
         """The window of a part; with `by`, of what is called `name` in it, which may be nothing."""
-        whole = Of(slice=of.slice).chosen(self._cells)
-        cells, values = of.chosen(self._cells), of.chosen(self._values)
-        undone = [each for each in self._undone if of.slice in ("", each.slice)]
+        cells, values, undone = of.chosen(self._cells), of.chosen(self._values), of.chosen(self._undone)
         if by is not None:
             of = replace(of, **{by: name})
             cells = [each for each in cells if getattr(each, by) == name]
             values = [each for each in values if getattr(each, by) == name]
-        if by == "slice":
-            whole = [each for each in whole if each.slice == name]
-            undone = [each for each in undone if each.slice == name]
+            undone = [each for each in undone if getattr(each, by) == name]
         return Window(
             cells,
-            whole,
             values,
             design=self._design,
             undone=dict(by_bucket(undone)),

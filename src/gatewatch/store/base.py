@@ -217,8 +217,9 @@ class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Protocol):
         """The newest values of a scorer, by one source, at most so many, newest first."""
         ...
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
-        """Work that is not done on the requests of a window, by the hour, scorer, slice and state."""
+    def unsettled(self, flow: str, since: float, until: float, *, finely: bool = False) -> list[Unsettled]:
+        """Work that is not done on the requests of a window, by the hour, scorer, slice and state; `finely` by variant
+        and version too, which takes a look at each request."""
         ...
 
     def spend(self, since: float, until: float) -> list[SpendCell]:

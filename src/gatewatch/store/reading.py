@@ -136,14 +136,16 @@ def tasks(db: Database, seq: int) -> list[TaskRow]:
     ]
 
 
-def unsettled(db: Database, flow: str, since: float, until: float) -> list[Unsettled]:
+def unsettled(db: Database, flow: str, since: float, until: float, *, finely: bool) -> list[Unsettled]:
     """Work that is not done, by the hour of its request (those that begin before `until`), scorer, slice and state."""
-    by = "hour, scorer, fingerprint, slice, state, backfill"
+    by, rows = "hour, scorer, fingerprint, task.slice, state, backfill", "work JOIN task ON task.work = work.id"
+    if finely:
+        by, rows = f"{by}, variant, version", f"{rows} JOIN trace ON trace.seq = task.seq"
     return [
-        Unsettled(float(hour * _HOUR), scorer, fingerprint, part, state, n, backfill)
-        for hour, scorer, fingerprint, part, state, backfill, n in db.execute(
-            f"SELECT {by}, count(*) FROM work JOIN task ON task.work = work.id"
-            f" WHERE flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
+        Unsettled(float(hour * _HOUR), scorer, fingerprint, part, state, n, backfill, *rest)
+        for hour, scorer, fingerprint, part, state, backfill, *rest, n in db.execute(
+            f"SELECT {by}, count(*) FROM {rows}"
+            f" WHERE work.flow = ? AND hour >= ? AND hour < ? GROUP BY {by} ORDER BY {by}",
             *(flow, down(since, _HOUR) // _HOUR, up(until / _HOUR)),
         )
     ]

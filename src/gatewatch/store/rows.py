@@ -299,7 +299,7 @@ class TaskRow(Struct, frozen=True):
 
 class Unsettled(NamedTuple):
     """How much of a work, or of one of its back-fills, is in one state, without a score, on the requests of an hour and
-    a slice."""
+    a slice; of a variant and a version, where that was asked for."""
 
     bucket: float
     scorer: str
@@ -308,6 +308,8 @@ class Unsettled(NamedTuple):
     state: TaskState
     n: int
     backfill: int = 0
+    variant: str = ""
+    version: str = ""
 
 
 class SignalCell(Struct, frozen=True):

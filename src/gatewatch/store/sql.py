@@ -233,9 +233,9 @@ class SQLStore(SQLFilling, SQLTalking, SQLWatching, SQLCanaries):
         """See `Store`."""
         return rollups.cells(self._db, flow, tier, since, until)
 
-    def unsettled(self, flow: str, since: float, until: float) -> list[Unsettled]:
+    def unsettled(self, flow: str, since: float, until: float, *, finely: bool = False) -> list[Unsettled]:
         """See `Store`."""
-        return reading.unsettled(self._db, flow, since, until)
+        return reading.unsettled(self._db, flow, since, until, finely=finely)
 
     def spend(self, since: float, until: float) -> list[SpendCell]:
         """See `Store`."""
