@@ -98,7 +98,7 @@ def test_pages_together_are_the_window(turns: list[tuple[int, str]], most: int, 
         for n, (at, session) in enumerate(turns):
             take(store, request(f"{n}", at=NOW + at, session=session), now=NOW + 30)
         expected: dict[str, list[str]] = {}
-        for n, (at, session) in sorted(enumerate(turns), key=lambda each: (each[1][0], each[0])):
+        for n, (_, session) in sorted(enumerate(turns), key=lambda each: (each[1][0], each[0])):
             expected.setdefault(session or f"alone {n}", []).append(f"{n}")
         wanted = [each for each in expected.values() if turns[int(each[0])][0] >= since]
         assert sorted(names(read(store, NOW + since, most=most))) == sorted(wanted)
