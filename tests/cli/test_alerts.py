@@ -48,10 +48,10 @@ def test_nothing_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(run(capsys, "alerts", "--json")[1]) == {"kind": "gatewatch.alerts", "version": 1, "alerts": []}
 
 
-def test_without_rules_that_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    project(here, TOML)
+def test_without_monitors_that_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(here, "[project]\nname = 'bot'\n")
     _, out, _ = run(capsys, "alerts")
-    assert out == "no alert is open: no monitor has rules of alerts ([monitors.NAME.alert])\n"
+    assert out == "no alert is open: nothing is watched ([monitors] names none)\n"
 
 
 def test_what_is_open_newest_first_with_what_was_found(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

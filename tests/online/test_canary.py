@@ -55,7 +55,7 @@ def scored_again(store: Store, now: float, bad: int = 0) -> None:
 
 
 def watched(store: Store) -> Store:
-    assert freeze(store, STREAM, NOW) == 80
+    assert freeze(store, STREAM, NOW) == 60
     scored_again(store, NOW)
     return store
 
@@ -73,10 +73,10 @@ def alert_of(store: Store, now: float, before: Alert | None = None) -> Alert:
 def test_they_are_taken_evenly_over_the_ranks_of_the_scores(found: list[tuple[float, str]]) -> None:
     candidates = [Candidate(seq, part, value) for seq, (value, part) in enumerate(found)]
     chosen = chosen_of(candidates)
-    assert len({each.seq for each in chosen}) == 80 and chosen == chosen_of(candidates[::-1])
+    assert len({each.seq for each in chosen}) == 60 and chosen == chosen_of(candidates[::-1])
     for group in [(value, part) for value in (0.0, 0.25, 0.5, 1.0) for part in "ab"]:
         share, wanted = (sum((each.value, each.slice) == group for each in some) for some in (chosen, candidates))
-        assert abs(share - wanted * 80 / len(candidates)) <= 2
+        assert abs(share - wanted * 60 / len(candidates)) <= 2
     values = [each.value for each in candidates]
     assert (chosen[0].value, chosen[-1].value) == (min(values), max(values))
 
@@ -103,11 +103,11 @@ def test_nothing_is_frozen_of_too_few_and_nothing_twice(tmp_path: Path, store: S
     (tmp_path / "other").mkdir()
     empty = a_store(tmp_path / "other")
     assert freeze(empty, STREAM, NOW) == 0 and empty.canary_set(STREAM.id) is None
-    assert freeze(store, STREAM, NOW) == 80
-    assert freeze(store, STREAM, NOW + 5) == 80
+    assert freeze(store, STREAM, NOW) == 60
+    assert freeze(store, STREAM, NOW + 5) == 60
     first = store.canary_set(STREAM.id)
     assert first is not None and first.frozen == NOW
-    assert freeze(store, STREAM, NOW + 9, anew=True) == 80
+    assert freeze(store, STREAM, NOW + 9, anew=True) == 60
     again = store.canary_set(STREAM.id)
     assert again is not None and again.frozen == NOW + 9
 

@@ -97,8 +97,8 @@ def test_a_difference_is_found_about_when_it_was_said_to_be() -> None:
         ([(1.0, 1.0)], [(0.5, 1.0), (0.0, 1.0)] * 60, "50 units in each, has 1"),
         ([(1.0, 1.0), (0.0, 1.0)] * 10, [(1.0, 1.0), (0.0, 1.0)] * 60, "50 units in each, has 20"),
         ([(1.0, 1.0), (0.0, 1.0)] * 60, [(1.0, 0.01)] * 3 + [(0.0, 1.0)] * 200, "50 units in each, has 8"),
-        ([(1.0, 1.0), (0.0, 1.0)] * 60, [(1.0, 1.0)] * 60, "all values of one of the two are equal"),
-        ([(1.0, 1.0), (0.0, 1.0)] * 60, [(1.0, 1.0)] * 3 + [(0.0, 1.0)] * 60, "a few units make up most"),
+        ([(1.0, 1.0), (0.0, 1.0)] * 60, [(0.5, 1.0)] * 60, "all values of one of the two are equal"),
+        ([(1.0, 1.0), (0.0, 1.0)] * 60, [(0.9, 1.0)] * 3 + [(0.0, 1.0)] * 60, "a few units make up most"),
     ],
 )
 def test_what_cannot_be_trusted_yet_has_no_interval_and_says_why(a: list[Unit], b: list[Unit], why: str) -> None:
@@ -111,3 +111,11 @@ def test_what_makes_no_sense_is_refused() -> None:
         always_valid([(1.0, 0.0)], [(1.0, 1.0)])
     with pytest.raises(ValueError, match="got 1 and 1000"):
         always_valid([(1.0, 1.0)], [(1.0, 1.0)], confidence=1)
+
+
+def test_a_rate_of_which_one_has_none_at_all_is_told_apart() -> None:
+    none, some = [(0.0, 1.0)] * 1500, [(1.0, 1.0)] * 285 + [(0.0, 1.0)] * 1215
+    found = always_valid(none, some)
+    assert found.interval is not None and found.interval.low > 0.1
+    same = always_valid(none, [(1.0, 1.0)] * 2 + [(0.0, 1.0)] * 1498)
+    assert same.interval is not None and same.interval.low < 0.0 < same.interval.high

@@ -12,7 +12,20 @@ from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
 from store.making import a_store
 
-SMALL = {"run_upload", "meta", "work", "loss", "worker", "epoch", "ruleset", "backfill", "stream", "heard", "marker"}
+SMALL = {
+    "run_upload",
+    "meta",
+    "work",
+    "loss",
+    "worker",
+    "epoch",
+    "ruleset",
+    "backfill",
+    "stream",
+    "heard",
+    "marker",
+    "canary_set",
+}
 """Tables with a row for each scorer, rule, worker, back-fill, deploy or reason."""
 
 ASKED = {"asked", "CONSTANT"}

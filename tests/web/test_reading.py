@@ -31,13 +31,13 @@ def client(here: Path) -> Iterator[httpx.Client]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two answers are the same but for the moment at which they were asked for."""
+    """Whether two answers are the same but for the moment at which they were asked for, and for what lies in files."""
     return bool(_timeless(one) == _timeless(other))
 
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(item) for key, item in value.items() if key not in ("since", "until")}
+        return {key: _timeless(item) for key, item in value.items() if key not in ("since", "until", "baseline")}
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 

@@ -22,7 +22,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.canaries import CanaryCheck, Candidate
 from gatewatch.store.watching import Stream
 
-NUMBER, LEAST = 80, 30
+NUMBER, LEAST = 60, 30
 """How many canaries a set has, and with how many it can tell anything."""
 EVERY_S = DAY_S
 FRESH_S = HOUR_S

@@ -40,7 +40,8 @@ def always_valid(
     """The difference of two weighted means, with an interval that covers it at all looks at once.
 
     It is an asymptotic statement. So there is no interval before each group has the equivalent of 50 units (Kish), and
-    as long as one unit is more than a tenth of a group's variance: of a rate, before there are 10 of the rarer kind.
+    as long as one unit is more than a tenth of a group's variance. Of a rate with fewer than 10 of the rarer kind, the
+    variance is that with one more of each kind, which is too large rather than too small.
     From there on, of 400 experiments without a difference that are looked at 40 times, at most 5 in 100 find one
     (simulated in the tests, with even, skewed and weighted values).
 
@@ -112,7 +113,12 @@ def _arm(units: Sequence[tuple[float, float]]) -> tuple[float, float, str]:
         return mean, 0.0, f"needs the equivalent of {FEWEST} units in each, has {n}"
     if effective < FEWEST:
         return mean, variance * n / (n - 1), f"needs the equivalent of {FEWEST} units in each, has {effective:.0f}"
-    if variance <= (_ALIKE * max(1.0, abs(mean))) ** 2:
+    alike = variance <= (_ALIKE * max(1.0, abs(mean))) ** 2
+    if (alike or max(parts) > HEAVIEST * variance) and all(x in (0.0, 1.0) for x, _ in units):
+        # Of a rate that has hardly any of one kind: as if there were one more of each.
+        rate = (mean * effective + 1.0) / (effective + 2.0)
+        return mean, max(variance * n / (n - 1), rate * (1.0 - rate) / effective), ""
+    if alike:
         return mean, variance, "all values of one of the two are equal"
     if max(parts) > HEAVIEST * variance:
         return mean, variance * n / (n - 1), "a few units make up most of what varies"
