@@ -87,7 +87,8 @@ def _title(probe: Probe, kind: AlertKind, evidence: Evidence, found: Found) -> s
         side = "below its floor" if probe.measure == "score" else "above its ceiling"
         return f"{probe.name} is {side} of {limit}: {shown(probe, evidence.after)}{where}"
     if probe.measure == "slow":
-        return f"{probe.name} rose: {shown(probe, evidence.after)} are as slow as 5% were{where}"
+        slow = shown(probe, evidence.after)
+        return f"{probe.name} rose: {slow} are as slow as {shown(probe, evidence.before)} were{where}"
     if kind == "provider":
         change = "shorter" if probe.measure == "short" else "longer"
         return f"outputs have become {change} ({values}) and no version changed: the provider may have{where}"

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gatewatch.core.money import dollars
-from gatewatch.core.watch import SIZES, Alert, Segment
+from gatewatch.core.watch import Alert, Segment
 from gatewatch.online.channels import public
 from gatewatch.store.watching import Notice
 
@@ -113,14 +113,14 @@ def _by(who: str) -> str:
 def _amount(name: str, value: float) -> str:
     """A value of a scorer, a rate or an amount, in its unit."""
     if name in ("latency_s", "first_token_s"):
-        return f"{value:.3g} s"
+        return f"{value:.1%} slow"
     if name == "cost":
         return dollars(value)
-    return f"{value:,.4g}" if name in SIZES else f"{value:.3f}"
+    return f"{value:,.4g}" if name == "output_tokens" else f"{value:.3f}"
 
 
 def _effect(name: str, effect: float, low: float | None, high: float | None) -> str:
-    unit = {"latency_s": " s", "first_token_s": " s", "cost": "", "output_tokens": " tokens"}.get(name, " points")
+    unit = {"cost": "", "output_tokens": " tokens"}.get(name, " points")
     interval = f" [{_signed(name, low)}, {_signed(name, high)}]" if low is not None and high is not None else ""
     return f"{_signed(name, effect)}{unit}{interval}"
 
@@ -129,4 +129,4 @@ def _signed(name: str, value: float) -> str:
     sign = _MINUS if value < 0 else "+"
     if name == "cost":
         return f"{sign}{dollars(abs(value))}"
-    return f"{sign}{abs(value):.3g}" if name in SIZES else f"{sign}{100 * abs(value):.1f}"
+    return f"{sign}{abs(value):.3g}" if name == "output_tokens" else f"{sign}{100 * abs(value):.1f}"

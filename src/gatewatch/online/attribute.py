@@ -14,6 +14,7 @@ _FEWEST = 4
 _SHOWN = 5
 _TRACES = 10
 _MOST_SHARE = 0.9
+_USUAL = 0.95
 
 
 class Found(Struct, frozen=True):
@@ -65,16 +66,20 @@ def attribute(
         onset=began,
         segments=segments[:_SHOWN],
         markers=tuple(near[:_SHOWN]),
-        note=_note(probe, reference),
+        note=_note(probe, reference, measured, [entry for entry, _ in after]),
     )
     return Found(evidence, _worst(after), where)
 
 
-def _note(probe: Probe, reference: Reference) -> str:
+def _note(probe: Probe, reference: Reference, measured: float, after: Sequence[Entry]) -> str:
+    if probe.measure == "slow":
+        times = sorted(value for each in after if (value := each.values[probe.place]) is not None)
+        slowest = f"95 % take less than {times[int(_USUAL * (len(times) - 1))]:.3g} s"
+        limit = measured if probe.limit is None else probe.limit
+        kind = "as 5 % of the reference were" if probe.limit is None else "the limit"
+        return f"slow is more than {limit:.3g} s ({kind}); {slowest}"
     if probe.limit is not None:
         return f"held against the limit of {probe.limit:g}"
-    if probe.measure == "slow":
-        return "as shares of conversations that are slower than 95 % of the reference were"
     return f"held against {reference.n:,} conversations, within slices"
 
 

@@ -93,9 +93,13 @@ class Watcher:
             trim_before=now - self.keep_s,
             alerts=list(made.alerts.values()),
             resolved=list(made.resolved.items()),
-            markers=made.markers,
+            markers=list(made.markers.values()),
         )
-        return (store.keep(step, now) and made.more) or made.full
+        kept = store.keep(step, now)
+        if kept:
+            for flow, what in made.markers:
+                self._seen[flow].add(what)
+        return (kept and made.more) or made.full
 
     def works(self) -> dict[int, Work]:
         """The works of what is watched now: older versions of a scorer are series that have ended."""
@@ -238,8 +242,8 @@ class Watcher:
         made.more |= bool(made.entries)
         made.full = len(unheard.fresh) == AT_ONCE or len(unheard.settled) >= AT_ONCE
         self._never(made, unheard, works, now)
-        for each in unheard.settled:
-            self._versions(made, each.turns[0].flow, each.turns[0].version, each.turns[0].at)
+        for turn in turns:
+            self._versions(made, turn.flow, turn.version, turn.at)
 
     def _never(self, made: "_Made", unheard: Unheard, works: Mapping[int, Work], now: float) -> None:
         """See whether something happened that is never to."""
@@ -285,9 +289,8 @@ class Watcher:
             self._seen[flow] = {each.what for each in self.store.markers(flow) if each.seen and each.flow == flow}
         for component, version in components_of(label).items():
             what = f"{component}={version}"
-            if what not in self._seen[flow]:
-                self._seen[flow].add(what)
-                made.markers.append(Marker(at, flow, what, seen=True))
+            if what not in self._seen[flow] and (flow, what) not in made.markers:
+                made.markers[flow, what] = Marker(at, flow, what, seen=True)
 
     # What is not there
 
@@ -358,7 +361,7 @@ class _Made:
         self.bases: list[tuple[int, int, bytes]] = []
         self.alerts: dict[str, Alert] = {}
         self.resolved: dict[str, str] = {}
-        self.markers: list[Marker] = []
+        self.markers: dict[tuple[str, str], Marker] = {}
         self.more = self.full = False
 
     def raise_(self, raised: Alert) -> None:
