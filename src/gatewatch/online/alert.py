@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from gatewatch.core.watch import RATES, Alert, AlertKind, AlertRule, Evidence
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import Found
-from gatewatch.online.detect import Finding, Probe
+from gatewatch.online.detect import Finding
+from gatewatch.online.probe import Probe
 
 CHECKING, CHANGED = "the judge is being checked", "the judge changed"
 LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from gatewatch.core.watch import Evidence, Marker, Segment, components_of
-from gatewatch.online.detect import OVER, Probe, good
 from gatewatch.online.monitor import DAY_S
+from gatewatch.online.probe import OVER, Probe, good
 from gatewatch.stats.drift import Change, Reference, effect, onset
 from gatewatch.store.watching import Entry
 

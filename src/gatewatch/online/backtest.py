@@ -9,7 +9,8 @@ from gatewatch.core.watch import Alert, AlertKind, Marker
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
-from gatewatch.online.detect import Finding, Fold, Plan, State, reference_of, state_of
+from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
+from gatewatch.online.probe import Plan
 from gatewatch.store.base import Store
 from gatewatch.store.watching import Entry, Stream
 

@@ -15,20 +15,11 @@ from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
 from gatewatch.online.canary import cleared, freeze, judge_alert, judge_state, unchecked, want_check
 from gatewatch.online.canary import key_of as judge_key
-from gatewatch.online.detect import (
-    Finding,
-    Fold,
-    Plan,
-    Probe,
-    State,
-    reference_of,
-    score_probes,
-    signal_probes,
-    state_of,
-)
+from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
 from gatewatch.online.listen import entries as listened
 from gatewatch.online.listen import place_of, plain, signals
 from gatewatch.online.monitor import DAY_S, Monitor, Watch
+from gatewatch.online.probe import Plan, Probe, score_probes, signal_probes
 from gatewatch.online.sample import budget_name
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
