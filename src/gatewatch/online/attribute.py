@@ -90,7 +90,7 @@ Shown = Callable[[float, bool], float]
 def _scale(probe: Probe, measured: float) -> Shown:
     if probe.measure == "score":
         return lambda x, _: x
-    if probe.measure in ("rate", "slow"):
+    if probe.measure in ("rate", "better", "slow"):
         return lambda x, difference: -x if difference else 1.0 - x
     if probe.measure == "short":
         return lambda x, _: x * measured

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.core.watch import Alert, AlertKind, Marker
+from gatewatch.core.watch import Alert, Marker
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
@@ -68,9 +68,8 @@ def _note(
     markers: Iterable[Marker],
     window: tuple[float, float],
 ) -> None:
-    kinds: tuple[AlertKind, ...] = ("quality", "rate", "ceiling", "provider")
     if finding.what == "back" and finding.probe is not None:
-        for kind in kinds:
+        for kind in alert.CHANGES:
             open_.pop(alert.key_of(alarming.flow, kind, finding.probe.key), None)
         return
     if finding.what == "fell" and finding.probe is not None:

@@ -254,10 +254,10 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
     if probe.limit is not None:
         return _fixed(probe), 0.0
     days = state.days.get(probe.place, {})
-    if probe.measure in ("score", "rate"):
+    if probe.measure in ("score", "better", "rate"):
         sums = state.sums.get(probe.place, {})
         uneven = _unevenness(days, {name: mean for name, (_, mean, _) in sums.items()}, Reference.of_sums(sums).sd)
-        if probe.measure == "rate":
+        if probe.measure != "score":
             sums = {name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}
         return _tolerant(Reference.of_sums(sums), uneven), 0.0
     strata = state.bins.get(probe.place, {})

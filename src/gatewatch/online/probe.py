@@ -14,9 +14,10 @@ from gatewatch.store.watching import Entry
 OVER = 10.0
 """How many times a ceiling of a mean amount is as bad as can be."""
 
-Measure = Literal["score", "rate", "slow", "amount", "short"]
-"""How a value becomes one in 0..1 of which 1 is good: as it is; 1 less it; 1 unless it is among the slowest 5 % of the
-reference (or over a limit); less the larger the amount is; less the smaller it is."""
+Measure = Literal["score", "better", "rate", "slow", "amount", "short"]
+"""How a value becomes one in 0..1 of which 1 is as it was: as it is; 1 less it (of a score that rises, and of a rate);
+1 unless it is among the slowest 5 % of the reference (or over a limit); less the larger the amount is; less the smaller
+it is."""
 
 
 class Probe(Struct, frozen=True):
@@ -32,7 +33,7 @@ class Probe(Struct, frozen=True):
         """What it is called among those of its stream."""
         if self.limit is not None:
             return f"{self.name} limit"
-        return f"{self.name} {self.measure}" if self.measure == "short" else self.name
+        return f"{self.name} {self.measure}" if self.measure in ("short", "better") else self.name
 
 
 class Plan(Struct, frozen=True):
@@ -53,9 +54,10 @@ class Plan(Struct, frozen=True):
 
 
 def score_probes(scorer: str, rule: AlertRule | None) -> tuple[Probe, ...]:
-    """What is watched of a scorer: that it does not fall, nor below a floor."""
+    """What is watched of a scorer: that it does not fall, nor below a floor; and that it does not rise for good, by
+    which its reference would be out of date."""
     floor = () if rule is None or rule.below is None else (Probe(scorer, 0, "score", rule.below),)
-    return (Probe(scorer, 0, "score"), *floor)
+    return (Probe(scorer, 0, "score"), Probe(scorer, 0, "better"), *floor)
 
 
 def signal_probes(rules: Mapping[str, AlertRule]) -> tuple[Probe, ...]:
@@ -87,7 +89,7 @@ def measured_good(probe: Probe, value: float, measured: float) -> float:
     measure, limit = probe.measure, probe.limit
     if measure == "score":
         return value
-    if measure == "rate":
+    if measure in ("rate", "better"):
         return 1.0 - value
     if measure == "slow":
         return float(value <= (limit if limit is not None else measured))
