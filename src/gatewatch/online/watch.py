@@ -270,10 +270,17 @@ class Watcher:
         return raised
 
     def _explains(self, stream: Stream, raised: Alert) -> bool:
-        """Whether that the judge changed explains a change: it went the same way, and at least half as far."""
+        """Whether that the judge changed explains a change: it went the same way, and may have gone as far."""
         _, last = judged(self.store, stream.id)
-        moved, effect = (0.0 if last is None else last.test.effect), raised.evidence.effect or 0.0
-        return moved * effect > 0.0 and abs(moved) >= abs(effect) / 2
+        found = raised.evidence
+        if last is None or last.test.interval is None or found.low is None or found.high is None:
+            return True
+        moved = last.test.interval
+        return (
+            moved.low <= found.high
+            if last.test.effect < 0.0 > (found.effect or 0.0)
+            else (moved.high >= found.low and last.test.effect > 0.0 < (found.effect or 0.0))
+        )
 
     # What is new
 
