@@ -60,6 +60,13 @@ retry = {}
     }
 
 
+def test_what_is_to_be_done_may_be_said_in_words(tmp_path: Path) -> None:
+    told = found(tmp_path, HEAD + '[monitors.live.alert]\nrunbook = "Ask in #support: it may be the index"\n')
+    assert told.runbook == "Ask in #support: it may be the index"
+    told = found(tmp_path, HEAD + '[monitors.live.alert]\nrunbook = "First: ask"\nno_data = "0"\n')
+    assert (told.runbook, told.no_data_s) == ("First: ask", 0.0)
+
+
 def test_a_rule_says_who_and_where_else_the_monitor_else_the_project(tmp_path: Path) -> None:
     toml = """
 [alerts]
@@ -222,6 +229,59 @@ RULES = "[monitors.live.alert.rules]\n"
         (
             '[alerts]\nsecret_env = "$KEY"',
             'alerts.secret_env: is the name of a variable, without the $ (write "KEY")',
+        ),
+        (
+            '[alerts]\nsecret_env = "whsec_c2VjcmV0/+="',
+            "alerts.secret_env: is no name of an environment variable (the key itself stays out of this file)",
+        ),
+        (
+            '[alerts]\nsecret_env = "$2y$10$N9qo8uLO"',
+            "alerts.secret_env: is no name of an environment variable (the key itself stays out of this file)",
+        ),
+        ('[alerts]\nto = ["webhook:${HOOK}"]', "alerts.to[0]: write $HOOK in the place of ${HOOK}"),
+        ('[alerts]\nheartbeat = "${BEAT}"', "alerts.heartbeat: write $BEAT in the place of ${BEAT}"),
+        ('[alerts]\nto = ["stdout", "webhook:$A", "stdout"]', "alerts.to[2]: is the same as one before"),
+        (
+            RULES + "error = { above = 0 }",
+            "monitors.live.alert.rules.error.above: must be above 0, got 0 (`any = 1` tells of each)",
+        ),
+        (
+            RULES + "pii = { below = 0 }",
+            "monitors.live.alert.rules.pii.below: must be above 0 and below 1, got 0 (no mean is below 0)",
+        ),
+        (
+            RULES + "pii = { below = 1 }",
+            "monitors.live.alert.rules.pii.below: must be above 0 and below 1, got 1 (`any = 1` tells of each that "
+            "fails)",
+        ),
+        (
+            RULES + 'pii = { link = "javascript:alert(1)" }',
+            "monitors.live.alert.rules.pii.link: expected an address that begins with https:// or http://",
+        ),
+        (
+            '[monitors.live.alert]\nrunbook = "file:///etc/passwd"',
+            "monitors.live.alert.runbook: expected an address that begins with https:// or http://, or words",
+        ),
+        (
+            '[monitors.live.alert]\nlink = "board"',
+            "monitors.live.alert.link: expected an address that begins with https:// or http://",
+        ),
+        (
+            '[monitors.live.alert]\nno_data = "1s"',
+            "monitors.live.alert.no_data: must be 60 s or more, got '1s' (\"0\" for none)",
+        ),
+        ('[monitors.live.alert]\nobserve = "99w"', "monitors.live.alert.observe: must be a year at most, got '99w'"),
+        (
+            'reference = "learn 999999d"',
+            "monitors.live.reference: expected a duration of 100 years at most, got '999999d'",
+        ),
+        (
+            'reference = "learn 400d"',
+            "monitors.live.reference: a reference takes a year and 10,000,000 conversations at most, got 'learn 400d'",
+        ),
+        (
+            '[monitors.live.alert]\nfalse_alarms = "0.001 per 90d"',
+            "monitors.live.alert.false_alarms: must be one in 100 years or more, got '0.001 per 90d'",
         ),
         ('[alerts]\nheartbeat = "beat"', "alerts.heartbeat: expected an address that begins with https:// or http://"),
         ('[alerts]\nsmtp = "mail.example"', "alerts.smtp: expected an address that begins with smtps:// or smtp://"),

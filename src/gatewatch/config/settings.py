@@ -217,7 +217,7 @@ class RuleSettings(Struct, frozen=True):
     severity: "page", "ticket" or "info".
     owner: who sees to it.
     runbook: what to do, or the address of a page that says so.
-    link: the address of a page that shows more.
+    link: the web address of a page that shows more.
     to: channels, in the place of those of the monitor.
     """
 
@@ -240,10 +240,10 @@ class AlertSettings(Struct, frozen=True):
     false_alarms: how often all monitors of the project together may be wrong, such as "1 per 90d".
     to: channels, such as "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST"; by default those of `[alerts]`.
     observe: for how long a new monitor only notes what it would have told; "0" to tell from the start.
-    no_data: after how long without a request somebody is told; "" for never.
+    no_data: after how long without a request somebody is told, a minute or more; "0" for never, as by default.
     owner: who sees to it, where the rule does not say so.
     runbook: what to do, where the rule does not say so.
-    link: the address of a page that shows more, where the rule does not say so.
+    link: the web address of a page that shows more, where the rule does not say so.
     """
 
     rules: dict[str, RuleSettings] = {}
