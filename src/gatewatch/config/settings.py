@@ -206,7 +206,8 @@ class MonitoredScorer(Struct, frozen=True):
 
 
 class RuleSettings(Struct, frozen=True):
-    """What is told of one scorer or signal of a monitor: changes from `drop` or `rise` on, and what breaks a limit.
+    """What is told of one scorer or signal of a monitor: changes from `drop` or `rise` on, and what breaks a limit. One
+    without a rule is watched by the defaults.
 
     drop: the smallest fall of a scorer's mean that anybody is told of: 0.03 or "3pp"; 2 points by default.
     rise: the smallest rise of a signal: 0.03 or "3pp" of a rate (2 points by default), a part of what an amount was:
