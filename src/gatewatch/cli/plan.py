@@ -75,7 +75,7 @@ def _print(asked: "Asked", found: "Foreseen") -> None:
     out = console(100)
 
     def say(line: str) -> None:
-        out.print(Text(shown(line)))
+        out.print(Text(clean(line)))
 
     say(f"{found.scorer}  {found.per_day:,.3g} conversations a day; known are {found.n:,} scored ones")
     if found.flaw or found.mean is None or found.sd is None:
