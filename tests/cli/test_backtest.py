@@ -77,7 +77,9 @@ def test_what_rules_would_have_told_of(project: Path, capsys: pytest.CaptureFixt
     ("arguments", "message"),
     [
         (("suport",), "there is no monitor 'suport'"),
-        (("support", "--rule", "helpful = {"), "--rule 'helpful = {'"),
+        (("support", "--rule", "helpful = {"), "--rule 'helpful = {': not TOML"),
+        (("support", "--rule", "helpful = 1"), "--rule 'helpful = 1': helpful: expected a table, got a whole number"),
+        (("support", "--rule", "helpful = { dropp = 0.1 }"), 'unknown field (did you mean "drop"?)'),
         (("support", "--rule", "helpful = { rise = 0.1 }"), "cannot have `rise`"),
         (("support", "--rule", "helpfull = { drop = 0.1 }"), "neither a scorer of this monitor nor a signal"),
         (("support", "--rule", "helpful = { drop = [] }"), "--rule"),

@@ -69,6 +69,8 @@ def test_markers_are_listed_newest_first(here: Path, capsys: pytest.CaptureFixtu
         (("support", "a", "--accept"), "--accept needs a --reason"),
         (("support", "a", "--at", "soon"), "expected how long ago"),
         (("support", "a", "--at", "2999-01-01"), "is not in the past"),
+        (("support", "a", "--at", "2999-01-01", "--accept", "--reason", "x"), "is not in the past"),
+        (("support", "a", "--at", "1700-01-01"), "is before 1970"),
         (("support", "x" * 500), "is longer than 400 letters"),
     ],
 )

@@ -161,6 +161,7 @@ def test_a_deploy_is_noted_now_or_when_it_was(server: Served, tmp_path: Path) ->
         ({"flow": "a", "what": "  "}, "body.what"),
         ({"flow": "a", "what": "b", "at": 1e11}, "body.at"),
         ({"flow": "a", "what": "b", "at": 0}, "body.at"),
+        ({"flow": "a", "what": "b", "at": wall() + 3600, "accepted": True, "reason": "x"}, "body.at"),
         ({"flow": "a", "what": "b", "accepted": True}, "body.reason"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gatewatch.cli.backtest import backtest, monitors
-from gatewatch.cli.terminal import console, counted, print_json, shown, who
+from gatewatch.cli.terminal import console, counted, print_json, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _STYLES = {"page": "bold red", "ticket": "bold yellow", "info": "bold"}
+_LONGEST_SNOOZE_S = 366 * 86_400.0
 _as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."
 )
@@ -60,6 +62,7 @@ def show(*, number: int, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import facts, headline, told
 
     with _opened() as (project, store):
@@ -68,19 +71,19 @@ def show(*, number: int, as_json: bool) -> None:
         print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
         return
     out = console(100)
-    out.print(Text(shown(headline(found)), _STYLES[found.severity]))
+    out.print(Text(clean(headline(found)), _STYLES[found.severity]))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     before = ""
     for label, text in facts(found, project.settings.alerts.pages.rstrip("/")):
-        line = f"gatewatch why {text}" if label == "request" else text
-        table.add_row("" if label == before else label, Text(shown(line)))
+        line = _why(text) if label == "request" else text
+        table.add_row("" if label == before else label, Text(clean(line)))
         before = label
     if found.to:
         from gatewatch.online.channels import public
 
-        table.add_row("channels", Text(shown(", ".join(map(public, found.to)))))
+        table.add_row("channels", Text(clean(", ".join(map(public, found.to)))))
     out.print(table)
 
 
@@ -112,6 +115,8 @@ def snooze(*, number: int, lasts: str, reason: str) -> None:
         length = seconds(lasts)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--for") from None
+    if length > _LONGEST_SNOOZE_S:
+        raise click.BadParameter(f"must be a year at most, got {lasts!r}: `resolve` ends an alert", param_hint="--for")
     _turn(number, "snoozed", reason, length)
 
 
@@ -132,6 +137,7 @@ def test(*, channel: str, as_json: bool) -> int:
 
     from gatewatch.config.alerting import alarming, channels
     from gatewatch.config.project import Project
+    from gatewatch.offline.report import clean
     from gatewatch.online import channels as naming
 
     project = Project.open()
@@ -154,7 +160,7 @@ def test(*, channel: str, as_json: bool) -> int:
     else:
         for to, reason in reasons.items():
             name = naming.public(to)
-            click.echo(shown(f"✕ {name} did not take it: {reason}" if reason else f"✓ {name} took it"))
+            click.echo(clean(f"✕ {name} did not take it: {reason}" if reason else f"✓ {name} took it"))
     return 4 if any(reasons.values()) else 0
 
 
@@ -165,6 +171,7 @@ def undelivered(*, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.channels import public
 
     with _opened() as (_, store):
@@ -192,7 +199,7 @@ def undelivered(*, as_json: bool) -> None:
         table.add_column(heading, justify="right" if heading in ("alert", "taken up") else "left", overflow="fold")
     for each, reason in found:
         cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
 
 
@@ -230,6 +237,11 @@ async def _tried(every: list[str], wires: Any) -> dict[str, str]:
     finally:
         await sender.close()
     return reasons
+
+
+def _why(request: str) -> str:
+    """The command that shows a request. Senders choose ids: a shell must take one as a word, click as no option."""
+    return f"gatewatch why {'-- ' if request.startswith('-') else ''}{quote(request)}"
 
 
 def _print_line(alert: "Alert", now: float) -> None:

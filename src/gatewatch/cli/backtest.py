@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gatewatch.cli.terminal import console, counted, print_json, shown
+from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
@@ -62,6 +62,7 @@ def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool
 def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import GLYPHS, change, moment
     from gatewatch.online.backtest import per_week
 
@@ -70,7 +71,7 @@ def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
     for one in alerts:
         quiet = f" · not told: {one.quiet}" if one.quiet else ""
         line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {change(one)}{quiet}"
-        out.print(Text(shown(line)))
+        out.print(Text(clean(line)))
     loud = sum(not one.quiet for one in alerts)
     weekly = per_week(found, since=since, until=now)
     said = f"{counted(loud, 'alert')} in {days:g} days, {weekly:.2g} a week"
@@ -78,11 +79,11 @@ def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
     for each in found:
         name = each.stream.scorer or "signals"
         if not each.conversations:
-            out.print(Text(shown(f"! {name}: no conversation is kept of these days")))
+            out.print(Text(clean(f"! {name}: no conversation is kept of these days")))
         elif each.since is not None and each.since > since + 86_400:
-            out.print(Text(shown(f"! {name}: conversations are kept since {moment(each.since)} only")))
+            out.print(Text(clean(f"! {name}: conversations are kept since {moment(each.since)} only")))
         if each.learnt is not None and each.learnt > since:
-            out.print(Text(shown(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
+            out.print(Text(clean(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
 
 
 @click.command(name="monitors")
@@ -106,6 +107,8 @@ def _print_standings(found: "list[Standing]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("monitor", "watches", "state"):
         table.add_column(heading)
@@ -116,13 +119,13 @@ def _print_standings(found: "list[Standing]") -> None:
         if not each.learnt:
             days = f", day {each.days:.1f} of {each.wanted_days:g}" if each.wanted_days else ""
             state = f"LEARNING {each.n:,} of {each.wanted:,}{days}"
-            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, name, state, "", "", "")))
+            table.add_row(*(Text(clean(cell)) for cell in (each.monitor, name, state, "", "", "")))
         for probe in each.probes:
             limit = probe.name.endswith(" limit")
             state = "below its limit" if limit else "watching"
             state = "changed" if probe.name in each.fallen else state
             cells = (f"{probe.mean:.3f}", "" if limit else f"{probe.tolerance:.3f}", f"{probe.near:.0%}")
-            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, probe.name, state, *cells)))
+            table.add_row(*(Text(clean(cell)) for cell in (each.monitor, probe.name, state, *cells)))
     console(100).print(table)
     if not all(each.learnt for each in found):
         click.echo("while a reference is learnt, only limits (above, below, any) are watched")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -12,7 +11,7 @@ from gatewatch.config.load import FILE
 from gatewatch.config.monitors import online
 from gatewatch.config.project import Project
 from gatewatch.config.settings import RuleSettings
-from gatewatch.core import toml
+from gatewatch.core import shape, toml
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.online.backtest import Told, backtest
 from gatewatch.online.detect import Fold, Plan, reference_of, state_of
@@ -22,6 +21,9 @@ from gatewatch.online.watch import Watcher
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
     from gatewatch.store.watching import Stream
+
+
+_AS_SAVED = 'write it as in gatewatch.toml: helpful = { drop = "3pp" }'
 
 
 class Standing(Struct, frozen=True):
@@ -125,9 +127,12 @@ def tried(
 def _read(rules: tuple[str, ...]) -> dict[str, RuleSettings]:
     found: dict[str, RuleSettings] = {}
     for each in rules:
+        where = f"--rule {each!r}"
         try:
-            found |= msgspec.convert(toml.parse(each), dict[str, RuleSettings])
+            read = shape.convert(toml.parse(each), dict[str, RuleSettings])
         except ValueError as error:
-            hint = 'write it as in gatewatch.toml: helpful = { drop = "3pp" }'
-            raise ConfigError(Problem(f"--rule {each!r}", str(error), hint)) from None
+            raise ConfigError(Problem(where, f"not TOML: {error}", _AS_SAVED)) from None
+        if isinstance(read, list):
+            raise ConfigError(Problem(f"{where}: {at}", what, hint or _AS_SAVED) for at, what, hint in read)
+        found |= read
     return found

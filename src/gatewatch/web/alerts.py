@@ -150,7 +150,7 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
             if not asked.reason.strip():
                 raise Refused(422, "what is accepted takes a reason", where="body.reason")
         if asked.at is not None and not 0 < asked.at <= now + _SKEW_S:
-            raise Refused(422, "is not in the past", where="body.at")
+            raise Refused(422, "is not in the past" if asked.at else "is before 1970", where="body.at")
         if not asked.what.strip():
             raise Refused(422, "says nothing", where="body.what")
         marker = Marker(
