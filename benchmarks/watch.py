@@ -14,9 +14,10 @@ from gatewatch.core.trace import Trace, Usage
 from gatewatch.core.watch import SIGNALS
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.backtest import backtest
-from gatewatch.online.detect import Fold, Plan, score_probes, signal_probes, state_of
+from gatewatch.online.detect import Fold, state_of
 from gatewatch.online.ingest import Ways, arrival_of
 from gatewatch.online.monitor import DAY_S, Monitor, Watch
+from gatewatch.online.probe import Plan, score_probes, signal_probes
 from gatewatch.online.sample import work_of
 from gatewatch.online.watch import Watcher
 from gatewatch.scorers.base import scorer

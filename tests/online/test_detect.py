@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewatch.core.watch import AlertRule
-from gatewatch.online.detect import Fold, Plan, State, score_probes, signal_probes, state_of
+from gatewatch.online.detect import Fold, State, state_of
+from gatewatch.online.probe import Plan, score_probes, signal_probes
 from online.watching import DAY_S, folded, heard, plan, plan_of_signals, scored
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gatewatch.core.watch import SIGNALS
-from gatewatch.online.detect import Finding, Fold, Plan, State, score_probes, signal_probes
+from gatewatch.online.detect import Finding, Fold, State
+from gatewatch.online.probe import Plan, score_probes, signal_probes
 from gatewatch.store.watching import Entry
 
 DAY_S = 86_400.0

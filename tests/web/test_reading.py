@@ -37,7 +37,9 @@ def same(one: Any, other: Any) -> bool:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(item) for key, item in value.items() if key not in ("since", "until", "baseline", "parts")}
+        return {
+            key: _timeless(item) for key, item in value.items() if key not in ("since", "until", "baseline", "parts")
+        }
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 

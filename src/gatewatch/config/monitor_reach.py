@@ -5,8 +5,8 @@ from gatewatch.config.alerting import alarming
 from gatewatch.config.project import Project
 from gatewatch.config.rules import points
 from gatewatch.core.errors import InputError, Problem, did_you_mean
-from gatewatch.online.detect import score_probes, signal_probes
 from gatewatch.online.foresee import Asked, Foreseen, foresee
+from gatewatch.online.probe import score_probes, signal_probes
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
 

@@ -14,8 +14,9 @@ from gatewatch.config.settings import RuleSettings
 from gatewatch.core import shape, toml
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.online.backtest import Told, backtest
-from gatewatch.online.detect import Fold, Plan, reference_of, state_of
+from gatewatch.online.detect import Fold, reference_of, state_of
 from gatewatch.online.monitor import DAY_S
+from gatewatch.online.probe import Plan
 from gatewatch.online.watch import Watcher
 
 if TYPE_CHECKING:

@@ -17,10 +17,12 @@ SIGNALS = (*RATES, *SIZES)
 
 Severity = Literal["page", "ticket", "info"]
 AlertState = Literal["open", "acknowledged", "snoozed", "resolved"]
-AlertKind = Literal["quality", "rate", "ceiling", "never", "mix", "unknown", "judge", "provider", "no_data", "budget"]
-"""What an alert is about: a score fell; a signal rose; an absolute limit; a never-event; the input's mix changed; there
-are slices that the reference does not know; the judge changed; outputs changed and no version did; nothing came; a
-budget."""
+AlertKind = Literal[
+    "quality", "better", "rate", "ceiling", "never", "mix", "unknown", "judge", "provider", "no_data", "budget"
+]
+"""What an alert is about: a score fell; a score rose for good; a signal rose; an absolute limit; a never-event; the
+input's mix changed; there are slices that the reference does not know; the judge changed; outputs changed and no
+version did; nothing came; a budget."""
 
 
 class Marker(Struct, frozen=True):

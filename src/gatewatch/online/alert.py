@@ -8,8 +8,11 @@ from msgspec.structs import replace
 from gatewatch.core.watch import RATES, Alert, AlertKind, AlertRule, Evidence
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import Found
-from gatewatch.online.detect import Finding, Probe
+from gatewatch.online.detect import Finding
+from gatewatch.online.probe import Probe
 
+CHANGES: tuple[AlertKind, ...] = ("quality", "better", "rate", "ceiling", "provider")
+"""What a probe may tell of."""
 CHECKING, CHANGED = "the judge is being checked", "the judge changed"
 LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2
 _MANY = 10
@@ -52,7 +55,7 @@ def fallen(alarming: Alarming, finding: Finding, found: Found, traces: Sequence[
         title=_title(probe, kind, evidence, found),
         now=now,
         evidence=evidence,
-        severity="info" if quiet else rule.severity,
+        severity="info" if quiet or kind == "better" else rule.severity,
         quiet=quiet,
     )
 
@@ -62,6 +65,8 @@ def _kind(probe: Probe, evidence: Evidence) -> AlertKind:
         return "ceiling"
     if probe.measure == "score":
         return "quality"
+    if probe.measure == "better":
+        return "better"
     if probe.name == "output_tokens" and not any(each.seen or each.who for each in evidence.markers):
         return "provider"
     return "rate"
@@ -92,6 +97,8 @@ def _title(probe: Probe, kind: AlertKind, evidence: Evidence, found: Found) -> s
     if kind == "provider":
         change = "shorter" if probe.measure == "short" else "longer"
         return f"outputs have become {change} ({values}) and no version changed: the provider may have{where}"
+    if kind == "better":
+        return f"{probe.name} rose from {values}{where}: `gatewatch mark --accept` makes that the reference"
     verb = "fell" if probe.measure in ("score", "short") else "rose"
     return f"{probe.name} {verb} from {values}{where}"
 
@@ -104,7 +111,7 @@ def shown(probe: Probe, value: float | None) -> str:
         return f"${value:.3g}"
     if probe.measure in ("amount", "short"):
         return f"{value:,.3g}"
-    return f"{value:.3f}" if probe.measure == "score" else f"{value:.1%}"
+    return f"{value:.3f}" if probe.measure in ("score", "better") else f"{value:.1%}"
 
 
 def mixed(alarming: Alarming, finding: Finding, now: float) -> Alert:
@@ -133,11 +140,16 @@ def never(alarming: Alarming, rule: AlertRule, number: int, traces: Iterable[str
     )
 
 
-def no_data(alarming: Alarming, name: str, since: float, now: float) -> Alert:
-    """The alert that nothing has come of a flow, or of a scorer on it (`name`)."""
-    what = f"no score of {name}" if name else f"no request of {alarming.flow}"
-    title = f"{what} for {(now - since) / 3600:.1f} h"
-    return _plain(alarming, "no_data", name, title, now, evidence=Evidence(onset=since))
+def no_data(alarming: Alarming, since: float, now: float) -> Alert:
+    """The alert that no request of a flow has come."""
+    title = f"no request for {(now - since) / 3600:.1f} h"
+    return _plain(alarming, "no_data", "", title, now, evidence=Evidence(onset=since))
+
+
+def no_scores(alarming: Alarming, scorer: str, failed: int, left: int, since: float, now: float) -> Alert:
+    """The alert that a scorer gave no score, though it had something to score: it cannot watch anything then."""
+    title = f"no score of {scorer} for {(now - since) / 3600:.0f} h: {failed:,} scorer errors, {left:,} not done"
+    return _plain(alarming, "no_data", scorer, title, now, evidence=Evidence(n=failed + left, onset=since))
 
 
 def budget(alarming: Alarming, spent: float, limit: float, now: float) -> Alert:

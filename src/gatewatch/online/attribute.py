@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from gatewatch.core.watch import Evidence, Marker, Segment, components_of
-from gatewatch.online.detect import OVER, Probe, good
 from gatewatch.online.monitor import DAY_S
+from gatewatch.online.probe import OVER, Probe, good
 from gatewatch.stats.drift import Change, Reference, effect, onset
 from gatewatch.store.watching import Entry
 
@@ -90,7 +90,7 @@ Shown = Callable[[float, bool], float]
 def _scale(probe: Probe, measured: float) -> Shown:
     if probe.measure == "score":
         return lambda x, _: x
-    if probe.measure in ("rate", "slow"):
+    if probe.measure in ("rate", "better", "slow"):
         return lambda x, difference: -x if difference else 1.0 - x
     if probe.measure == "short":
         return lambda x, _: x * measured

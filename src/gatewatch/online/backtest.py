@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.core.watch import Alert, AlertKind, Marker
+from gatewatch.core.watch import Alert, Marker
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
-from gatewatch.online.detect import Finding, Fold, Plan, State, reference_of, state_of
+from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
+from gatewatch.online.probe import Plan
 from gatewatch.store.base import Store
 from gatewatch.store.watching import Entry, Stream
 
@@ -67,9 +68,8 @@ def _note(
     markers: Iterable[Marker],
     window: tuple[float, float],
 ) -> None:
-    kinds: tuple[AlertKind, ...] = ("quality", "rate", "ceiling", "provider")
     if finding.what == "back" and finding.probe is not None:
-        for kind in kinds:
+        for kind in alert.CHANGES:
             open_.pop(alert.key_of(alarming.flow, kind, finding.probe.key), None)
         return
     if finding.what == "fell" and finding.probe is not None:

@@ -3,7 +3,7 @@
 A fold without side effects: the same entries give the same state and the same findings, wherever it is cut.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import log
 from typing import Literal
 
@@ -11,80 +11,23 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.core import codec
-from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
+from gatewatch.core.watch import SIGNALS, SIZES
 from gatewatch.online.mix import Mix, MixState
-from gatewatch.online.monitor import DAY_S
+from gatewatch.online.monitor import DAY_S, HOUR_S
+from gatewatch.online.probe import OVER, Plan, Probe, measured_good
 from gatewatch.online.recent import Recent
+from gatewatch.stats.between import spread_between
 from gatewatch.stats.drift import LEAST_THRESHOLD, LEAST_TOLERANCE, Detector, Reference
 from gatewatch.stats.drift import State as Wealth
 from gatewatch.store.bins import bin_of, quantile, seconds_of
 from gatewatch.store.watching import Entry
 
-Measure = Literal["score", "rate", "slow", "amount", "short"]
-"""How a value becomes one in 0..1 of which 1 is good: as it is; 1 less it; 1 unless it is among the slowest 5 % of the
-reference (or over a limit); less the larger the amount is; less the smaller it is."""
-
 _SLOW, _LARGEST = 0.95, 0.99
 _CAPPED = 3.0  # times the 99th percentile
-OVER = 10.0
-"""How many times a ceiling of a mean amount is as bad as can be."""
 _FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times the time asked for is over
 _MOST_STRATA, _REST = 200, "(other)"
-
-
-class Probe(Struct, frozen=True):
-    """One detector on a stream: of which value, how it is measured, and against which limit, if not the reference."""
-
-    name: str
-    place: int
-    measure: Measure
-    limit: float | None = None
-
-    @property
-    def key(self) -> str:
-        """What it is called among those of its stream."""
-        if self.limit is not None:
-            return f"{self.name} limit"
-        return f"{self.name} {self.measure}" if self.measure == "short" else self.name
-
-
-class Plan(Struct, frozen=True):
-    """How a stream is watched. The reference is learnt from conversations of `learn_s` seconds and of at least
-    `learn_n`; all `detectors` of a project together make one false alarm in `days`."""
-
-    probes: tuple[Probe, ...]
-    learn_s: float
-    learn_n: int
-    days: float
-    detectors: int
-    of_signals: bool = False
-
-    @property
-    def digest(self) -> str:
-        """What tells plans apart whose states are not each other's."""
-        return codec.digest(replace(self, detectors=0), 16)
-
-
-def score_probes(scorer: str, rule: AlertRule | None) -> tuple[Probe, ...]:
-    """What is watched of a scorer: that it does not fall, nor below a floor."""
-    floor = () if rule is None or rule.below is None else (Probe(scorer, 0, "score", rule.below),)
-    return (Probe(scorer, 0, "score"), *floor)
-
-
-def signal_probes(rules: Mapping[str, AlertRule]) -> tuple[Probe, ...]:
-    """What is watched of a flow's signals: that they do not rise, nor above a ceiling; outputs, that they do not become
-    longer or shorter."""
-    found = []
-    for place, name in enumerate(SIGNALS):
-        measure: Measure = "rate" if name in RATES else "slow" if name.endswith("_s") else "amount"
-        found.append(Probe(name, place, measure))
-        if name == "output_tokens":
-            found.append(Probe(name, place, "short"))
-        rule = rules.get(name)
-        if rule is not None and rule.above is not None:
-            found.append(Probe(name, place, measure, rule.above))
-    return tuple(found)
+_DAYS, _MOST_BLOCKS = 3, 60
+_ORDINARY = 2.0
 
 
 class Fallen(Struct):
@@ -108,6 +51,9 @@ class State(Struct, kw_only=True):
     learnt: int = 0
     sums: dict[int, dict[str, tuple[int, float, float]]] = {}
     bins: dict[int, dict[str, dict[int, int]]] = {}
+    days: dict[int, dict[int, dict[str, tuple[int, float]]]] = {}
+    """By value, day (hour, where less than days are learnt from) and stratum: how many and their sum; of amounts, the
+    sum of their bins."""
     wealth: dict[str, Wealth] = {}
     recent: dict[str, Recent] = {}
     fallen: dict[str, Fallen] = {}
@@ -207,7 +153,7 @@ class Fold:
             expected = each.expected.get(stratum, each.level)
             if value is None or expected is None:  # of a stratum that is not known there is nothing to say
                 continue
-            x = value if each.plain else _good(each.probe, value, each.measured)
+            x = value if each.plain else measured_good(each.probe, value, each.measured)
             each.detector.threshold = limit
             alarm = each.detector.update(stratum, x)
             each.recent.add(expected - x, at)
@@ -249,10 +195,18 @@ class Fold:
 
     def _learn(self, entry: Entry) -> None:
         state = self._state
+        block = int(entry.at // (DAY_S if self.plan.learn_s >= _DAYS * DAY_S else HOUR_S))
         for place, name in enumerate(SIGNALS if self.plan.of_signals else ("",)):
             value = entry.values[place]
             if value is None:
                 continue
+            measured = float(bin_of(value)) if name in SIZES else value
+            blocks = state.days.setdefault(place, {})
+            if block in blocks or len(blocks) < _MOST_BLOCKS:
+                parts = blocks.setdefault(block, {})
+                part = _stratum(entry.slice, parts)
+                n, total = parts.get(part, (0, 0.0))
+                parts[part] = n + 1, total + measured
             if name in SIZES:
                 strata = state.bins.setdefault(place, {})
                 histogram = strata.setdefault(_stratum(entry.slice, strata), {})
@@ -293,14 +247,19 @@ class Fold:
 
 def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
     """What a probe's values are held against, and what they are measured by: the duration from which on one is slow,
-    or the amount that is as bad as can be."""
+    or the amount that is as bad as can be.
+
+    Its tolerance is twice that by which days differ ordinarily, where they do: a weekend is no incident.
+    """
     if probe.limit is not None:
         return _fixed(probe), 0.0
-    if probe.measure == "score":
-        return Reference.of_sums(state.sums.get(probe.place, {})), 0.0
-    if probe.measure == "rate":
+    days = state.days.get(probe.place, {})
+    if probe.measure in ("score", "better", "rate"):
         sums = state.sums.get(probe.place, {})
-        return Reference.of_sums({name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}), 0.0
+        uneven = _unevenness(days, {name: mean for name, (_, mean, _) in sums.items()}, Reference.of_sums(sums).sd)
+        if probe.measure != "score":
+            sums = {name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}
+        return _tolerant(Reference.of_sums(sums), uneven), 0.0
     strata = state.bins.get(probe.place, {})
     whole: dict[int, int] = {}
     for histogram in strata.values():
@@ -308,13 +267,34 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
             whole[place] = whole.get(place, 0) + count
     at = quantile(whole, _SLOW if probe.measure == "slow" else _LARGEST)
     measured = 0.0 if at is None else at[2] if probe.measure == "slow" else _CAPPED * at[0]
-    return Reference.of_sums(
-        {name: _summed(probe, histogram, measured) for name, histogram in strata.items()}
-    ), measured
+    reference = Reference.of_sums({name: _summed(probe, each, measured) for name, each in strata.items()})
+    places = Reference.of_sums({name: _of_bins(each) for name, each in strata.items()})
+    uneven = _unevenness(days, {name: mean for name, (_, mean, _) in places.strata.items()}, places.sd)
+    return _tolerant(reference, uneven * reference.sd / places.sd if places.sd else 0.0), measured
+
+
+def _unevenness(days: Mapping[int, Mapping[str, tuple[int, float]]], means: Mapping[str, float], sd: float) -> float:
+    """By how much days (or hours) differ beyond chance, within strata."""
+    blocks = []
+    for strata in days.values():
+        known = [(n, total - n * means[name]) for name, (n, total) in strata.items() if name in means]
+        if n := sum(each for each, _ in known):
+            blocks.append((n, sum(off for _, off in known) / n))
+    return spread_between(blocks, sd)
+
+
+def _tolerant(reference: Reference, uneven: float) -> Reference:
+    return replace(reference, tolerance=max(reference.tolerance, _ORDINARY * uneven))
+
+
+def _of_bins(histogram: Mapping[int, int]) -> tuple[int, float, float]:
+    n = sum(histogram.values())
+    mean = sum(place * count for place, count in histogram.items()) / n
+    return n, mean, sum(count * (place - mean) ** 2 for place, count in histogram.items())
 
 
 def _summed(probe: Probe, histogram: Mapping[int, int], measured: float) -> tuple[int, float, float]:
-    values = [(_good(probe, seconds_of(place), measured), count) for place, count in sorted(histogram.items())]
+    values = [(measured_good(probe, seconds_of(place), measured), count) for place, count in sorted(histogram.items())]
     n = sum(count for _, count in values)
     mean = sum(x * count for x, count in values) / n
     return n, mean, sum(count * (x - mean) ** 2 for x, count in values)
@@ -324,29 +304,6 @@ def _fixed(probe: Probe) -> Reference:
     limit = probe.limit or 0.0
     levels = {"score": limit, "rate": 1.0 - limit, "slow": _SLOW, "amount": 1.0 - 1.0 / OVER, "short": 0.0}
     return Reference.fixed(levels[probe.measure])
-
-
-def good(probe: Probe, entries: Iterable[Entry], measured: float) -> list[tuple[Entry, float]]:
-    """The entries that count for a probe, with their values in 0..1 of which 1 is good."""
-    return [
-        (each, _good(probe, value, measured))
-        for each in entries
-        if each.sampled and (value := each.values[probe.place]) is not None
-    ]
-
-
-def _good(probe: Probe, value: float, measured: float) -> float:
-    measure, limit = probe.measure, probe.limit
-    if measure == "score":
-        return value
-    if measure == "rate":
-        return 1.0 - value
-    if measure == "slow":
-        return float(value <= (limit if limit is not None else measured))
-    if limit is not None:
-        return 1.0 - min(value / (OVER * limit), 1.0) if limit else float(not value)
-    share = min(seconds_of(bin_of(value)) / measured, 1.0) if measured else 0.0
-    return share if measure == "short" else 1.0 - share
 
 
 def _stratum(name: str, known: Mapping[str, object]) -> str:

@@ -9,35 +9,26 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from gatewatch.core.rates import Epoch
-from gatewatch.core.watch import RATES, SIGNALS, Alert, Marker, components_of
+from gatewatch.core.watch import Alert, Marker, components_of
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
 from gatewatch.online.canary import cleared, freeze, judge_alert, judge_state, unchecked, want_check
 from gatewatch.online.canary import key_of as judge_key
-from gatewatch.online.detect import (
-    Finding,
-    Fold,
-    Plan,
-    Probe,
-    State,
-    reference_of,
-    score_probes,
-    signal_probes,
-    state_of,
-)
+from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
 from gatewatch.online.listen import entries as listened
-from gatewatch.online.listen import place_of, plain, signals
+from gatewatch.online.listen import place_of, plain
 from gatewatch.online.monitor import DAY_S, Monitor, Watch
-from gatewatch.online.sample import budget_name
+from gatewatch.online.never import never
+from gatewatch.online.probe import Plan, Probe, score_probes, signal_probes
+from gatewatch.online.silence import silence
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
 from gatewatch.store.watching import Entry, Stream, Unheard, WatchStep
 
 AT_ONCE = 2000
 _RECALLED = 5000
-_SPENT = 0.98
-_FAILS = 0.5
+_LOOK_S = 30.0
 _PATIENCE_S = 3600.0
 _PAST_S = 2 * DAY_S
 
@@ -63,6 +54,7 @@ class Watcher:
         self.monitors = {each.flow: each for each in monitors}
         self.alarming = {each.flow: each for each in alarming}
         self._seen: dict[str, set[str]] = {}
+        self._looked = 0.0
 
     def step(self, now: float) -> bool:
         """Take one step, and say whether there is more to be done at once.
@@ -80,8 +72,7 @@ class Watcher:
         made = _Made(unheard, open_)
         self._fold(made, works, now)
         self._listen(made, unheard, works, settled, now)
-        self._absent(made, now)
-        self._budgets(made, now)
+        self._absent(made, works, now)
         self._wake(made, now)
         step = WatchStep(
             read_at=unheard.read_at,
@@ -131,7 +122,7 @@ class Watcher:
 
     def _fold(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
         for stream, plan in self.plans(works).values():
-            state, folded, told = self._begin(made, stream, plan)
+            state, folded, told = self._begin(made, stream, plan, now)
             if stream.source == "judge":
                 self._judge(made, stream, state, now)
             entries = self.store.entries(stream.id, folded, AT_ONCE)
@@ -147,10 +138,11 @@ class Watcher:
             made.more |= len(entries) == AT_ONCE
             self._let_go(made, stream, plan, through, now)
 
-    def _begin(self, made: "_Made", stream: Stream, plan: Plan) -> tuple[State, int, int]:
+    def _begin(self, made: "_Made", stream: Stream, plan: Plan, now: float) -> tuple[State, int, int]:
         """The state to go on from, the number it is of, and up to which number findings were told of."""
         state, folded = state_of(stream.state), stream.folded
-        anchors = [each for each in self.store.markers(stream.flow) if each.accepted and each.id > state.anchor]
+        markers = self.store.markers(stream.flow, until=now)
+        anchors = [each for each in markers if each.accepted and each.id > state.anchor]
         if anchors:
             state = State(anchor=anchors[-1].id, since=anchors[-1].at, digest=plan.digest)
             made.bases.append((stream.id, folded, state.encoded()))
@@ -183,16 +175,22 @@ class Watcher:
             found = attribute(finding.probe, upto, reference, measured, markers)
             traces = list(self.store.named(found.worst).values())
             raised = alert.fallen(alarming, finding, found, traces, now)
-            if now - finding.at > _PAST_S and not raised.quiet:  # its flow, or its scorer, was not watched then
+            if not raised.quiet and now - self._received(upto[-1]) > _PAST_S:  # it was not watched then
                 raised = replace(raised, quiet="it is long over: found in what was stored before")
             made.raise_(self._quieted(raised, stream, state, now))
         elif finding.what == "back" and finding.probe is not None:
-            for kind in ("quality", "rate", "ceiling", "provider"):
+            for kind in alert.CHANGES:
                 made.resolve(alert.key_of(stream.flow, kind, finding.probe.key), "it is back to what it was")
         elif finding.what in ("mix", "unknown"):
             made.raise_(alert.mixed(alarming, finding, now))
         elif finding.what == "mix back":
             made.resolve(alert.key_of(stream.flow, "mix", finding.name), "the mix is back to what it was")
+
+    def _received(self, entry: Entry) -> float:
+        """When the first request of a conversation was received; long ago, if it is gone."""
+        name = self.store.named([entry.seq]).get(entry.seq)
+        row = None if name is None else self.store.find(name)
+        return 0.0 if row is None else row.received
 
     def _quieted(self, raised: Alert, stream: Stream, state: State, now: float) -> Alert:
         """An alert of which nobody is told yet, or at all, where there is a reason."""
@@ -202,7 +200,7 @@ class Watcher:
             return raised
         if state.began and now < until and raised.kind not in ("ceiling", "never"):
             return replace(raised, quiet="the monitor is new and only observes")
-        if raised.kind == "quality" and stream.source == "judge":
+        if raised.kind in ("quality", "better") and stream.source == "judge":
             judge = judge_state(self.store, stream, now)
             if judge == "changed":
                 return replace(raised, quiet=alert.CHANGED)
@@ -241,47 +239,10 @@ class Watcher:
         made.entries = list(listened(unheard, works, settled, stream, epochs))
         made.more |= bool(made.entries)
         made.full = len(unheard.fresh) == AT_ONCE or len(unheard.settled) >= AT_ONCE
-        self._never(made, unheard, works, now)
+        for each in never(self.store, unheard, works, self.alarming, now):
+            made.raise_(each)
         for turn in turns:
             self._versions(made, turn.flow, turn.version, turn.at)
-
-    def _never(self, made: "_Made", unheard: Unheard, works: Mapping[int, Work], now: float) -> None:
-        """See whether something happened that is never to."""
-        failed: dict[tuple[str, str], list[str]] = {}
-        strict = {flow for flow, each in self.alarming.items() if any(rule.never for rule in each.rules.values())}
-        for each in unheard.fresh:
-            work = works.get(each.work)
-            if work is not None and each.value is not None and each.value < _FAILS:
-                failed.setdefault((work.flow, work.scorer), []).append(each.turn.id)
-        for conversation in unheard.settled:
-            first = conversation.turns[0]
-            if first.flow not in strict:
-                continue
-            for name, value in zip(SIGNALS, signals(conversation.turns), strict=True):
-                if name in RATES and value:
-                    failed.setdefault((first.flow, name), []).append(first.id)
-        for (flow, name), traces in failed.items():
-            alarming = self.alarming.get(flow)
-            rule = None if alarming is None else alarming.rules.get(name)
-            if alarming is None or rule is None or not rule.never:
-                continue
-            number = len(traces) + (self._failed_before(alarming, works, name, now) if rule.never > 1 else 0)
-            if number >= rule.never:
-                made.raise_(alert.never(alarming, rule, number, traces, now))
-
-    def _failed_before(self, alarming: Alarming, works: Mapping[int, Work], name: str, now: float) -> int:
-        """How many conversations of the last day failed by a scorer, or have a signal."""
-        if name in SIGNALS:
-            place = SIGNALS.index(name)
-            day = self.store.entered(self.store.stream(alarming.flow).id, now - DAY_S, now)
-            return sum(bool(each.values[place]) for each in day)
-        number = 0
-        for work in works.values():
-            if (work.flow, work.scorer) == (alarming.flow, name):
-                stream = self.store.stream(work.flow, work.scorer, work.fingerprint, work.source)
-                day = self.store.entered(stream.id, now - DAY_S, now)
-                number += sum(each.values[0] is not None and each.values[0] < _FAILS for each in day)
-        return number
 
     def _versions(self, made: "_Made", flow: str, label: str, at: float) -> None:
         """Mark component versions that were never seen before."""
@@ -294,31 +255,16 @@ class Watcher:
 
     # What is not there
 
-    def _absent(self, made: "_Made", now: float) -> None:
-        wanted = {flow: each for flow, each in self.alarming.items() if each.no_data_s}
-        newest = self.store.newest(wanted) if wanted else {}
-        for flow, alarming in wanted.items():
-            key = alert.key_of(flow, "no_data", "")
-            since = newest.get(flow)
-            if since is None:
-                continue
-            if now - since > alarming.no_data_s:
-                if key not in made.open:
-                    made.raise_(alert.no_data(alarming, "", since, now))
-            else:
-                made.resolve(key, "requests come again")
-
-    def _budgets(self, made: "_Made", now: float) -> None:
-        for flow, alarming in self.alarming.items():
-            monitor = self.monitors.get(flow)
-            if monitor is None or not monitor.budget:
-                continue
-            key = alert.key_of(flow, "budget", alarming.monitor)
-            spent = self.store.spent(budget_name(alarming.monitor, now))[0]
-            if spent < _SPENT * monitor.budget:
-                made.resolve(key, "another day")
-            elif key not in made.open:
-                made.raise_(alert.budget(alarming, spent, monitor.budget, now))
+    def _absent(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
+        """Look now and then for what is not there."""
+        if abs(now - self._looked) < _LOOK_S:
+            return
+        self._looked = now
+        for each in silence(self.store, self.monitors, self.alarming, works, now):
+            if not isinstance(each, Alert):
+                made.resolve(*each)
+            elif each.key not in made.open:
+                made.raise_(each)
 
     def _judge(self, made: "_Made", stream: Stream, state: State, now: float) -> None:
         """Freeze what a judge is to be checked with, say whether it changed, and tell of what waited for a check."""

@@ -19,6 +19,8 @@ from gatewatch.store.watching import Notice
 GRAVITY = ("info", "ticket", "page")
 """Severities, the gravest last."""
 _OPEN = "state IN ('open', 'acknowledged', 'snoozed')"
+_DAY_S = 86_400.0
+_FAR_S = 3600.0  # further ahead nothing is due: the clock was ahead then
 _NOTICE = "SELECT id, key, channel, event, body, attempts, reason FROM notice"
 
 
@@ -59,13 +61,14 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
         over = old.state == "snoozed" and old.until is not None and old.until <= now
         graver = GRAVITY.index(new.severity) > GRAVITY.index(old.severity)
         first = bool(old.quiet) and not new.quiet
+        anew = new.kind == "never" and new.updated - old.updated > _DAY_S  # each is a cause of its own, but for a day
         alert = _write(
             db,
             replace(
                 new,
                 id=old.id,
                 severity=new.severity if graver else old.severity,
-                state="open" if over else old.state,
+                state="open" if over or anew else old.state,
                 opened=old.opened,
                 updated=max(old.updated, new.updated),
                 times=old.times + 1,
@@ -75,7 +78,7 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
                 reason=old.reason,
             ),
         )
-        if not new.quiet and (over or graver or first):
+        if not new.quiet and (over or graver or first or anew):
             _tell(db, alert, "worse" if graver and not first else "opened", now)
 
 
@@ -144,12 +147,12 @@ def turn(
 
 def notices(db: Database, owner: str, now: float, until: float, most: int) -> list[Notice]:
     """Notices that are due, leased to one worker until a time."""
-    at = micros(now)
-    due = "SELECT id FROM notice WHERE due <= ? AND until <= ? ORDER BY due, id LIMIT ?"
-    if not db.execute(due, at, at, 1):
+    at, far = micros(now), micros(now + _FAR_S)
+    due = "SELECT id FROM notice WHERE (due <= ? OR due > ?) AND (until <= ? OR until > ?) ORDER BY due, id LIMIT ?"
+    if not db.execute(due, at, far, at, far, 1):
         return []
     with db.transaction():
-        ids = [number for (number,) in db.execute(due, at, at, most)]
+        ids = [number for (number,) in db.execute(due, at, far, at, far, most)]
         db.among(
             "UPDATE notice SET owner = ?, until = ?, attempts = attempts + 1 WHERE id IN {}", ids, owner, micros(until)
         )

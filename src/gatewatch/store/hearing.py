@@ -12,7 +12,7 @@ from typing import Any
 from gatewatch.core import codec
 from gatewatch.store.database import Database
 from gatewatch.store.reading import traits_of
-from gatewatch.store.units import from_micros, from_nano, micros
+from gatewatch.store.units import MICRO, from_micros, from_nano, micros
 from gatewatch.store.watching import Conversation, Fresh, Turn, Unheard
 
 _TURN = (
@@ -27,6 +27,7 @@ _WITH_SESSION = (
 _NUMBERS = "SELECT t.flow, t.session, t.at, t.seq FROM trace t WHERE t.flow = ? AND t.session = ? AND t.session <> ''"
 _TURNS = f"SELECT {_TURN} FROM trace t WHERE t.flow = ? AND t.session = ? AND t.session <> ''"
 _SESSIONS = "SELECT id, first, moved FROM session WHERE flow = ? AND moved"
+_DAY = 86_400 * MICRO
 _AT_ONCE = 50  # sessions
 _Key = tuple[str, str]  # a flow, and a session of it
 
@@ -44,6 +45,8 @@ def unheard(db: Database, settled_before: Mapping[str, float], most: int) -> Unh
             last_alone, last_moved = heard.get(flow, (0, 0))
             last_alone, turns = _alone(db, flow, last_alone, micros(before), most)
             alone += turns
+            if last_moved > micros(before):  # a clock was ahead: nothing enters twice that is gone through again
+                last_moved = micros(before) - _DAY
             found = _ended(db, flow, last_moved, micros(before), most)
             sessions |= {(flow, name): (first, moved) for name, first, moved in found}
             cursors[flow] = last_alone, max([last_moved, *(moved for *_, moved in found)])
@@ -217,7 +220,7 @@ def _fresh(
             said_of_it = means[key].get(work)
         waits = sum(left[each].count(work) for each in seqs if each in left)
         scorer, fingerprint, source = works[work]
-        yield Fresh(number, work, scorer, fingerprint, source, said_of_it, waits, turn)
+        yield Fresh(number, work, scorer, fingerprint, source, said_of_it, waits, turn, value)
 
 
 def named(db: Database, numbers: Iterable[int]) -> dict[int, str]:

@@ -73,7 +73,8 @@ class Fresh(NamedTuple):
     """A score that no monitor has looked at: `number` orders them as they were committed; `value` is None for a task
     that was given up, and for a scorer that failed or had nothing to say. `left` is how many tasks of the same scorer
     on the same conversation are still to be done. Of a session that has settled `value` is the mean over its turns,
-    None only where none has one; of one that goes on (`turn.moved`) these are the one turn's own."""
+    None only where none has one; of one that goes on (`turn.moved`) these are the one turn's own. `own` is what was
+    said of this turn."""
 
     number: int
     work: int
@@ -83,6 +84,7 @@ class Fresh(NamedTuple):
     value: float | None
     left: int
     turn: Turn
+    own: float | None = None
 
 
 class Conversation(NamedTuple):

@@ -1,0 +1,59 @@
+"""What must never happen: told as soon as it is scored, whatever was learnt until then."""
+
+from collections.abc import Iterator, Mapping
+
+from gatewatch.core.watch import RATES, SIGNALS, Alert
+from gatewatch.online import alert
+from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.listen import signals
+from gatewatch.online.monitor import DAY_S
+from gatewatch.store.base import Store
+from gatewatch.store.rows import Work
+from gatewatch.store.watching import Unheard
+
+_FAILS = 0.5
+_MOST = 100_000
+
+
+def never(
+    store: Store, unheard: Unheard, works: Mapping[int, Work], alarming: Mapping[str, Alarming], now: float
+) -> Iterator[Alert]:
+    """The alerts of never-events among what no monitor has looked at, by the rules of each flow.
+
+    A score below a half is a failure, and so is any mark of a signal. What counts is how many conversations of the last
+    day failed, since one of them did now.
+    """
+    failed: dict[tuple[str, str], dict[str, str]] = {}  # by flow and name: trace ids by conversation
+    for each in unheard.fresh:
+        work = works.get(each.work)
+        if work is not None and each.own is not None and each.own < _FAILS:
+            turn = each.turn
+            failed.setdefault((work.flow, work.scorer), {})[turn.session or turn.id] = turn.id
+    strict = {flow for flow, each in alarming.items() if any(rule.never for rule in each.rules.values())}
+    for conversation in unheard.settled:
+        first = conversation.turns[0]
+        for name, value in zip(SIGNALS, signals(conversation.turns), strict=True) if first.flow in strict else ():
+            if name in RATES and value:
+                failed.setdefault((first.flow, name), {})[first.session or first.id] = first.id
+    for (flow, name), traces in failed.items():
+        rule = alarming[flow].rules.get(name) if flow in alarming else None
+        if rule is not None and rule.never:
+            number = len(traces.keys() | _before(store, works, flow, name, now))
+            if number >= rule.never:
+                yield alert.never(alarming[flow], rule, number, traces.values(), now)
+
+
+def _before(store: Store, works: Mapping[int, Work], flow: str, name: str, now: float) -> set[str]:
+    """The conversations of the last day that failed by a scorer, or have a signal."""
+    if name in SIGNALS:
+        day = store.entered(store.stream(flow).id, now - DAY_S, now)
+        place = SIGNALS.index(name)
+        names = store.named(each.seq for each in day if each.values[place])
+        return set(names.values())
+    return {
+        value.cluster
+        for work in works.values()
+        if (work.flow, work.scorer) == (flow, name)
+        for value in store.values(flow, name, work.fingerprint, work.source, now - DAY_S, now + DAY_S, _MOST)
+        if value.value < _FAILS
+    }
