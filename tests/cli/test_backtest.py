@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.building import run
+from cli.traffic import TOML, answered, spooling
+from cli.traffic import project as traffic_project
 from config.building import write
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
@@ -62,15 +64,46 @@ def test_what_rules_would_have_told_of(project: Path, capsys: pytest.CaptureFixt
     assert code == 0, out
     lines = out.splitlines()
     assert "helpful fell from 0.9" in lines[0]
-    assert lines[1] == "1 alert in 30 days, 0.23 a week"
+    assert lines[1] == "1 alert in 20 days, 0.35 a week"  # conversations of 20 days are kept
     _, quiet, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'helpful = { drop = "95pp" }')
     assert "not told: minor" in quiet
-    assert "0 alerts in 30 days" in quiet
+    assert "0 alerts in 20 days" in quiet
     data = json.loads(run(capsys, "alerts", "backtest", "support", "--json")[1])
     assert [len(each["alerts"]) for each in data["streams"]] == [0, 1]
     assert data["kind"] == "gatewatch.backtest"
     _, floor, _ = run(capsys, "alerts", "backtest", "support", "--rule", "helpful = { below = 0.95 }", "--days", "20")
     assert "below its floor of 0.950" in floor
+
+
+def test_what_must_never_happen_is_tried_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.chdir(tmp_path)
+    traffic_project(tmp_path, TOML.replace("sample = 0.3", "sample = 1.0"))
+    with spooling(tmp_path):
+        for number in range(6):
+            answered(number, output="no" if number in (2, 4) else "yes please")
+    run(capsys, "work", "--once")
+    for rule, told in (("{ any = 2 }", "polite failed 2 times within a day"), ("{ any = 3 }", "")):
+        _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", f"polite = {rule}")
+        assert told in out
+        assert f"{int(bool(told))} alert{'' if told else 's'} in " in out
+    assert "too few days to say how many a week" in out
+
+
+def test_the_marks_of_conversations_are_tried_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(Project.open())
+    begin = wall() - 9 * DAY_S
+    marks = heard([{"thumbs_down": float(n in (5, 6, 70))} for n in range(90)], per_day=10, begin=begin)
+    entries = [(store.stream("support").id, each) for each in marks]
+    assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, entries=entries), wall())
+    store.close()
+    _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'thumbs_down = { any = 1, severity = "page" }')
+    assert [line[22:].partition(" \u00b7")[0] for line in out.splitlines()[:2]] == [
+        "\u2715 page   thumbs_down failed once"
+    ] * 2
+    assert "2 alerts in 9 days, 1.6 a week" in out
 
 
 @pytest.mark.parametrize(

@@ -56,15 +56,15 @@ def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool
             {"kind": "gatewatch.backtest", "version": 1, "monitor": monitor, "per_week": weekly, "streams": streams}
         )
         return
-    _print(found, since, now, days)
+    _print(found, since, now)
 
 
-def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
+def _print(found: "list[Told]", since: float, now: float) -> None:
     from rich.text import Text
 
     from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import GLYPHS, change, moment
-    from gatewatch.online.backtest import per_week
+    from gatewatch.online.backtest import covered, per_week
 
     out = console(100)
     alerts = sorted((one for each in found for one in each.alerts), key=lambda one: one.opened)
@@ -74,7 +74,9 @@ def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
         out.print(Text(clean(line)))
     loud = sum(not one.quiet for one in alerts)
     weekly = per_week(found, since=since, until=now)
-    said = f"{counted(loud, 'alert')} in {days:g} days, {weekly:.2g} a week"
+    days = (now - covered(found, since=since, until=now)) / 86_400
+    rate = "too few days to say how many a week" if weekly is None else f"{weekly:.2g} a week"
+    said = f"{counted(loud, 'alert')} in {days:.3g} days, {rate}"
     out.print(Text(f"{said}; {counted(len(alerts) - loud, 'more')} noted only" if len(alerts) > loud else said))
     for each in found:
         name = each.stream.scorer or "signals"

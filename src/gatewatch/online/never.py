@@ -11,7 +11,8 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
 from gatewatch.store.watching import Unheard
 
-_FAILS = 0.5
+FAILS = 0.5
+"""A score below this is a failure."""
 _MOST = 100_000
 
 
@@ -26,7 +27,7 @@ def never(
     failed: dict[tuple[str, str], dict[str, str]] = {}  # by flow and name: trace ids by conversation
     for each in unheard.fresh:
         work = works.get(each.work)
-        if work is not None and each.own is not None and each.own < _FAILS:
+        if work is not None and each.own is not None and each.own < FAILS:
             turn = each.turn
             failed.setdefault((work.flow, work.scorer), {})[turn.session or turn.id] = turn.id
     strict = {flow for flow, each in alarming.items() if any(rule.never for rule in each.rules.values())}
@@ -55,5 +56,5 @@ def _before(store: Store, works: Mapping[int, Work], flow: str, name: str, now: 
         for work in works.values()
         if (work.flow, work.scorer) == (flow, name)
         for value in store.values(flow, name, work.fingerprint, work.source, now - DAY_S, now + DAY_S, _MOST)
-        if value.value < _FAILS
+        if value.value < FAILS
     }
