@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.building import run
-from cli.traffic import TOML, answered, spooling
+from cli.traffic import TOML, answered, failed, spooling
 from cli.traffic import project as traffic_project
 from config.building import write
 from gatewatch.config.monitors import store_of
@@ -84,8 +84,9 @@ def test_what_must_never_happen_is_tried_too(
     with spooling(tmp_path):
         for number in range(6):
             answered(number, output="no" if number in (2, 4) else "yes please")
+        failed(7)  # which is scored 0, and is no such event
     run(capsys, "work", "--once")
-    for rule, told in (("{ any = 2 }", "polite failed 2 times within a day"), ("{ any = 3 }", "")):
+    for rule, told in (("{ any = 2 }", "polite failed in 2 conversations within a day"), ("{ any = 3 }", "")):
         _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", f"polite = {rule}")
         assert told in out
         assert f"{int(bool(told))} alert{'' if told else 's'} in " in out
@@ -101,7 +102,7 @@ def test_the_marks_of_conversations_are_tried_too(project: Path, capsys: pytest.
     store.close()
     _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'thumbs_down = { any = 1, severity = "page" }')
     assert [line[22:].partition(" \u00b7")[0] for line in out.splitlines()[:2]] == [
-        "\u2715 page   thumbs_down failed once"
+        "\u2715 page   thumbs_down failed in one conversation"
     ] * 2
     assert "2 alerts in 9 days, 1.6 a week" in out
 
@@ -136,3 +137,46 @@ def test_how_monitors_stand(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert "only limits" in out
     data = json.loads(run(capsys, "alerts", "monitors", "--json")[1])
     assert [each["learnt"] for each in data["streams"]] == [False, False]
+
+
+def test_each_is_shown_on_its_own_scale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        project, CONFIG + '[monitors.support.alert.rules]\ncost = { above = "0.05 USD" }\nlatency = { above = "8s" }\n'
+    )
+    store = store_of(Project.open())
+    read_at, stream = store.unheard({}, 1).read_at, store.stream("support")
+    marks = heard(
+        [
+            {"thumbs_down": float(n % 20 == 0), "latency_s": 1.0, "cost": 0.01, "output_tokens": 20.0}
+            for n in range(600)
+        ],
+        per_day=100,
+        begin=wall() - 8 * DAY_S,
+    )
+    assert store.keep(WatchStep(read_at=read_at, entries=[(stream.id, each) for each in marks]), wall())
+    learn(store)
+    store.close()
+    out = run(capsys, "alerts", "monitors")[1]
+    rows = [" ".join(line.split()).rpartition(" ")[0] for line in out.splitlines()]
+    assert "support thumbs_down watching 5.0% 1.5%" in rows
+    assert "support latency_s within its limit limit 5.0% over 8 s" in rows
+    assert "support cost within its limit limit $0.05" in rows
+    assert "support output_tokens, if less watching 20.2 0.605" in rows
+    (signals,) = (
+        each for each in json.loads(run(capsys, "alerts", "monitors", "--json")[1])["streams"] if each["learnt"]
+    )
+    (limit,) = (each for each in signals["probes"] if each["name"] == "cost" and each["limit"])
+    assert (limit["measure"], limit["changed"]) == ("amount", False)
+    assert limit["reference"] == pytest.approx(0.05)
+
+
+def learn(store: Store) -> None:
+    """Fold what has entered, as a worker does."""
+    from gatewatch.config.alerting import alarming
+    from gatewatch.config.monitors import online
+    from gatewatch.online.watch import Watcher
+
+    project = Project.open()
+    watcher = Watcher(store, online(project, bound=False).monitors, alarming(project))
+    while watcher.step(wall()):
+        pass

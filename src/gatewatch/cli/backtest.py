@@ -10,10 +10,18 @@ from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
-    from gatewatch.config.watching import Standing
+    from gatewatch.config.watching import Probed, Standing
     from gatewatch.online.backtest import Told
     from gatewatch.store.base import Store
 
+_WATCHED = {
+    "score": "{}",
+    "rate": "{}",
+    "slow": "{}",
+    "amount": "{}",
+    "better": "{}, if higher",
+    "short": "{}, if less",
+}
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 
 
@@ -123,14 +131,27 @@ def _print_standings(found: "list[Standing]") -> None:
             state = f"LEARNING {each.n:,} of {each.wanted:,}{days}"
             table.add_row(*(Text(clean(cell)) for cell in (each.monitor, name, state, "", "", "")))
         for probe in each.probes:
-            limit = probe.name.endswith(" limit")
-            state = "below its limit" if limit else "watching"
-            state = "changed" if probe.name in each.fallen else state
-            cells = (f"{probe.mean:.3f}", "" if limit else f"{probe.tolerance:.3f}", f"{probe.near:.0%}")
-            table.add_row(*(Text(clean(cell)) for cell in (each.monitor, probe.name, state, *cells)))
+            state = "changed" if probe.changed else "watching" if probe.limit is None else "within its limit"
+            cells = (each.monitor, _WATCHED[probe.measure].format(probe.name), state, *_held_against(probe))
+            table.add_row(*(Text(clean(cell)) for cell in (*cells, f"{probe.near:.0%}")))
     console(100).print(table)
     if not all(each.learnt for each in found):
         click.echo("while a reference is learnt, only limits (above, below, any) are watched")
+    if any(not each.scorer and not each.n for each in found):
+        click.echo("signals count once a conversation is over: session_end after its last turn")
+
+
+def _held_against(probe: "Probed") -> tuple[str, str]:
+    """A probe's reference (or limit) and tolerance, on its own scale."""
+    from gatewatch.offline.report import seconds
+    from gatewatch.online.alert import shown
+    from gatewatch.online.probe import Probe
+
+    of = Probe(probe.name, 0, "score" if probe.measure == "better" else probe.measure)
+    held = shown(of, probe.reference if probe.limit is None or probe.measure == "slow" else probe.limit)
+    if probe.longer_than is not None:
+        held += f" over {seconds(probe.longer_than)}"
+    return (held, shown(of, probe.tolerance)) if probe.limit is None else (f"limit {held}", "")
 
 
 @contextmanager

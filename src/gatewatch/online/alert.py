@@ -124,10 +124,10 @@ def mixed(alarming: Alarming, finding: Finding, now: float) -> Alert:
     return _plain(alarming, "mix", finding.name, title, now, severity="info", evidence=Evidence(note=note))
 
 
-def never(alarming: Alarming, rule: AlertRule, number: int, traces: Iterable[str], now: float) -> Alert:
-    """The alert of something that is never to happen, and did."""
-    times = "once" if number == 1 else f"{number} times within a day"
-    evidence = Evidence(n=number, traces=tuple(traces)[:_MANY])
+def never(alarming: Alarming, rule: AlertRule, number: int, traces: Iterable[str], onset: float, now: float) -> Alert:
+    """The alert of something that is never to happen, and did: in `number` conversations of a day."""
+    times = "in one conversation" if number == 1 else f"in {number:,} conversations within a day"
+    evidence = Evidence(n=number, onset=onset, traces=tuple(traces)[:_MANY])
     return _alert(
         alarming,
         rule,

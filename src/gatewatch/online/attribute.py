@@ -1,6 +1,7 @@
 """Where a change comes from: when it began, how large it is, and which part of the traffic it is in."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import fsum, sqrt
 
 from msgspec import Struct
 
@@ -8,6 +9,7 @@ from gatewatch.core.watch import Evidence, Marker, Segment, components_of
 from gatewatch.online.monitor import DAY_S
 from gatewatch.online.probe import OVER, Probe, good
 from gatewatch.stats.drift import Change, Reference, effect, onset
+from gatewatch.stats.special import t_cdf
 from gatewatch.store.watching import Entry
 
 _FEWEST = 4
@@ -15,6 +17,9 @@ _SHOWN = 5
 _TRACES = 10
 _MOST_SHARE = 0.9
 _USUAL = 0.95
+_CHANCE = 0.05
+_STRAYS, _CAME = 3, 0.8
+_VARIED = 5
 
 
 class Found(Struct, frozen=True):
@@ -47,11 +52,11 @@ def attribute(
     after = known[first:] or known
     began = min(entry.at for entry, _ in after)
     newest = max(entry.at for entry, _ in after)
-    shown = _scale(probe, measured)
+    shown = scale_of(probe, measured)
     change = effect(((entry.slice, x) for entry, x in after), reference, chosen=True)
     shares = _shares(entry for entry, _ in known)
     segments = _segments(after, shares, reference, shown)
-    where = _alone(after, reference, segments)
+    where = _alone(known[:first], after, shares, reference, segments)
     near = sorted(
         (each for each in markers if began - DAY_S <= each.at <= newest), key=lambda each: abs(each.at - began)
     )
@@ -87,7 +92,8 @@ Shown = Callable[[float, bool], float]
 """From a value in 0..1 of which 1 is good, or (True) a difference of two, to the signal's own scale."""
 
 
-def _scale(probe: Probe, measured: float) -> Shown:
+def scale_of(probe: Probe, measured: float) -> Shown:
+    """What takes a mean (or a difference of means) of which 1 is good to the signal's own scale."""
     if probe.measure == "score":
         return lambda x, _: x
     if probe.measure in ("rate", "better", "slow"):
@@ -147,16 +153,50 @@ def _parts(entry: Entry) -> Iterable[tuple[str, str]]:
     yield from components_of(entry.version).items()
 
 
-def _alone(after: Sequence[tuple[Entry, float]], reference: Reference, segments: Sequence[Segment]) -> Segment | None:
-    """The segment beside which nothing has changed, as far as can be told: the rest has kept to the tolerance."""
+def _alone(
+    before: Sequence[tuple[Entry, float]],
+    after: Sequence[tuple[Entry, float]],
+    shares: Mapping[tuple[str, str], float],
+    reference: Reference,
+    segments: Sequence[Segment],
+) -> Segment | None:
+    """The version that it came with; or else the segment in which it fell by more than in the rest, so that chance
+    would hardly make it look so.
+
+    By Welch's t, one-sided, over as many parts as there are; of values that do not vary, by what the reference's did.
+    """
     for each in segments:
-        if each.share > _MOST_SHARE:
+        if each.by not in ("slice", "variant"):
+            old, new = (sum((each.by, each.name) in _parts(entry) for entry, _ in part) for part in (before, after))
+            if old <= max(_STRAYS, new / 10) and new >= _CAME * len(after):
+                return each
+    tests = max(1, len(shares))
+    for each in segments:
+        if each.share > _MOST_SHARE or each.by not in ("slice", "variant"):
             continue
-        rest = [(entry.slice, x) for entry, x in after if (each.by, each.name) not in _parts(entry)]
-        change = effect(rest, reference)
-        if change.interval is None or change.interval.high > -reference.tolerance:
+        inside: list[float] = []
+        rest: list[float] = []
+        for entry, x in after:
+            if reference.knows(entry.slice):
+                part = inside if (each.by, each.name) in _parts(entry) else rest
+                part.append(x - reference.expected(entry.slice))
+        if not rest:
+            if each.share ** len(inside) < _CHANCE / tests:
+                return each
+            continue
+        (mean, error), (other, other_error) = (_mean(part, reference.sd) for part in (inside, rest))
+        t = (mean - other) / sqrt(error + other_error) if error + other_error else 0.0
+        if t_cdf(t, max(1, len(inside) + len(rest) - 2)) < _CHANCE / tests:
             return each
     return None
+
+
+def _mean(values: Sequence[float], sd: float) -> tuple[float, float]:
+    """The mean of some values, and the variance of it."""
+    n = len(values)
+    mean = fsum(values) / n
+    variance = fsum((each - mean) ** 2 for each in values) / (n - 1) if n >= _VARIED else 0.0
+    return mean, max(variance, sd * sd if n < _VARIED or not variance else 0.0) / n
 
 
 def _worst(after: Sequence[tuple[Entry, float]]) -> tuple[int, ...]:

@@ -70,7 +70,7 @@ def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, si
         if not plan.of_signals:
             work = stream.flow, stream.scorer, stream.fingerprint, stream.source or "rule"
             every = store.values(*work, since - DAY_S, until, _MOST)
-            failed[rule.name] = [(each.at, each.cluster) for each in every if each.value < FAILS]
+            failed[rule.name] = [(each.at, each.cluster) for each in every if each.value < FAILS and not each.failed]
         found += [each for each in _never(alarming, rule, sorted(failed[rule.name])) if since <= each.opened < until]
     return Told(stream, tuple(found), conversations, first, learnt)
 
@@ -93,7 +93,7 @@ def _never(alarming: Alarming, rule: AlertRule, failed: Iterable[tuple[float, st
                 del conversations[gone]
         if len(conversations) >= rule.never:
             if at - last > DAY_S:
-                yield alert.never(alarming, rule, len(conversations), (), at)
+                yield alert.never(alarming, rule, len(conversations), (), lately[0][0], at)
             last = at
 
 

@@ -28,6 +28,8 @@ _FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times 
 _MOST_STRATA, _REST = 200, "(other)"
 _DAYS, _MOST_BLOCKS = 3, 60
 _ORDINARY = 2.0
+_RISE = 0.05
+_LATELY = 7
 
 
 class Fallen(Struct):
@@ -38,7 +40,8 @@ class Fallen(Struct):
 
 
 class State(Struct, kw_only=True):
-    """Where a stream stands. `anchor` is the marker from which on it learns (its time is `since`); `learnt` the number
+    """Where a stream stands. `per_day` counts conversations of the last days, and `busy` is the most that there were
+    a day before today. `anchor` is the marker from which on it learns (its time is `since`); `learnt` the number
     of the entry with which it had learnt, 0 before; `sums` and `bins` what it learnt, by value and stratum."""
 
     version: int = 1
@@ -48,6 +51,8 @@ class State(Struct, kw_only=True):
     began: float = 0.0
     newest: float = 0.0
     n: int = 0
+    per_day: dict[int, int] = {}
+    busy: float = 0.0
     learnt: int = 0
     sums: dict[int, dict[str, tuple[int, float, float]]] = {}
     bins: dict[int, dict[str, dict[int, int]]] = {}
@@ -123,6 +128,7 @@ class Fold:
     def __init__(self, plan: Plan, state: State) -> None:
         self.plan = plan
         self._state = state
+        self._day, self._busy = max(state.per_day, default=-1), state.busy
         self._mix = Mix(state.mix or MixState()) if plan.of_signals else None
         self._watching = [_Watching(each, _fixed(each), 0.0, state) for each in plan.probes if each.limit is not None]
         if state.learnt:
@@ -147,6 +153,7 @@ class Fold:
         if state.n == 1:
             state.began = at
         state.newest = max(state.newest, at)
+        self._count(at)
         limit = self._threshold()
         for each in self._watching:
             value = values[each.place]
@@ -187,11 +194,25 @@ class Fold:
         return []
 
     def _threshold(self) -> float:
-        """By how many conversations a day there were so far, of a day at least."""
+        """By how many conversations a day there were lately: today so far, yesterday, or in the mean of the week,
+        whatever is most."""
         state, plan = self._state, self.plan
-        elapsed = state.newest - state.began
-        per_day = state.n if elapsed <= DAY_S else state.n * DAY_S / elapsed
+        per_day = max(self._busy, state.per_day.get(self._day, 0))
         return max(LEAST_THRESHOLD, plan.days * per_day * plan.detectors)
+
+    def _count(self, at: float) -> None:
+        """Count a conversation among those of its day."""
+        per_day, day = self._state.per_day, int(at // DAY_S)
+        if day <= self._day - _LATELY:
+            return
+        per_day[day] = per_day.get(day, 0) + 1
+        if day > self._day:
+            self._day = day
+            for old in [each for each in per_day if each <= day - _LATELY]:
+                del per_day[old]
+            days = min(_LATELY, max(1, day - int(self._state.began // DAY_S)))
+            before = sum(n for each, n in per_day.items() if each < day)
+            self._busy = max(before / days, per_day.get(day - 1, 0))
 
     def _learn(self, entry: Entry) -> None:
         state = self._state
@@ -236,7 +257,7 @@ class Fold:
     def state(self) -> State:
         """Where the stream stands now."""
         state = self._state
-        state.digest = self.plan.digest
+        state.digest, state.busy = self.plan.digest, self._busy
         state.wealth = {each.key: each.detector.state for each in self._watching}
         for each in self._watching:
             if each.back is not None:
@@ -259,7 +280,10 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
         uneven = _unevenness(days, {name: mean for name, (_, mean, _) in sums.items()}, Reference.of_sums(sums).sd)
         if probe.measure != "score":
             sums = {name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}
-        return _tolerant(Reference.of_sums(sums), uneven), 0.0
+        reference = _tolerant(Reference.of_sums(sums), uneven)
+        if probe.measure == "better":  # nobody has to hurry
+            reference = replace(reference, tolerance=max(_RISE, 2 * reference.tolerance))
+        return reference, 0.0
     strata = state.bins.get(probe.place, {})
     whole: dict[int, int] = {}
     for histogram in strata.values():

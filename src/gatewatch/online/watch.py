@@ -128,6 +128,8 @@ class Watcher:
             entries = self.store.entries(stream.id, folded, AT_ONCE)
             if not entries and (state.anchor, folded) == (state_of(stream.state).anchor, stream.folded):
                 continue
+            if not state.n and not state.anchor and stream.scorer:
+                self._over(made, stream, plan, "another version of the scorer is watched")
             fold = Fold(plan, state)
             for each in entries:
                 for finding in fold.take(each):
@@ -145,11 +147,22 @@ class Watcher:
         anchors = [each for each in markers if each.accepted and each.id > state.anchor]
         if anchors:
             state = State(anchor=anchors[-1].id, since=anchors[-1].at, digest=plan.digest)
+            self._over(made, stream, plan, f"accepted by {anchors[-1].who or '?'}: {anchors[-1].reason}")
             made.bases.append((stream.id, folded, state.encoded()))
             return state, folded, folded
         if state.digest and state.digest != plan.digest:  # other rules: what was learnt is folded by these
             return state_of(stream.base), stream.base_at, stream.told
         return state, folded, stream.told
+
+    def _over(self, made: "_Made", stream: Stream, plan: Plan, reason: str) -> None:
+        """Resolve what is open of a stream, of which something else is the reference now."""
+        for probe in plan.probes:
+            for kind in alert.CHANGES:
+                made.resolve(alert.key_of(stream.flow, kind, probe.key), reason)
+        if plan.of_signals:
+            for each in made.open.values():
+                if each.flow == stream.flow and each.kind in ("mix", "unknown"):
+                    made.resolve(each.key, reason)
 
     def _let_go(self, made: "_Made", stream: Stream, plan: Plan, through: int, now: float) -> None:
         """Move the base over entries that are too old to be kept."""
@@ -239,7 +252,7 @@ class Watcher:
         made.entries = list(listened(unheard, works, settled, stream, epochs))
         made.more |= bool(made.entries)
         made.full = len(unheard.fresh) == AT_ONCE or len(unheard.settled) >= AT_ONCE
-        for each in never(self.store, unheard, works, self.alarming, now):
+        for each in never(self.store, unheard, works, self.alarming, made.open, now):
             made.raise_(each)
         for turn in turns:
             self._versions(made, turn.flow, turn.version, turn.at)
@@ -294,7 +307,7 @@ class Watcher:
         """Open again what was put off until now."""
         for each in made.open.values():
             if each.state == "snoozed" and each.until is not None and each.until <= now:
-                self.store.turn_alert(each.id, "open", who="", reason="the time is over", now=now)
+                made.alerts.setdefault(each.key, replace(each, updated=now))  # brought up, it is told of again
 
 
 class _Made:
