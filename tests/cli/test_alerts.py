@@ -40,7 +40,8 @@ def found(here: Path, *alerts: Alert) -> None:
 
 def recent(number: int = 1, severity: Severity = "ticket", **more: str) -> Alert:
     alert = an_alert(number, severity=severity, **more)  # type: ignore[arg-type]
-    return replace(alert, opened=wall() - 7300, updated=wall())
+    evidence = replace(alert.evidence, onset=wall() - 10_900)
+    return replace(alert, opened=wall() - 7300, updated=wall(), evidence=evidence)
 
 
 def test_nothing_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,11 +61,11 @@ def test_what_is_open_newest_first_with_what_was_found(here: Path, capsys: pytes
     assert code == 0
     assert [line.rstrip() for line in out.splitlines()] == [
         "✕ page   2  other: pii: 1 conversation",
-        "         open, began 2 h ago · 0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations · support",
-        "         team",
+        "         open, opened 2 h ago · began about 3 h ago · −4.1 points [−6.0, −2.2], 412 conversations ·",
+        "         support team",
         "! ticket 1  support: helpful fell by 4.1 points",
-        "         open, began 2 h ago · 0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations · support",
-        "         team",
+        "         open, opened 2 h ago · began about 3 h ago · −4.1 points [−6.0, −2.2], 412 conversations ·",
+        "         support team",
         "! 2 notices are not delivered: `gatewatch alerts undelivered`",
     ]
     _, only, _ = run(capsys, "alerts", "--flow", "other", "--json")

@@ -56,7 +56,7 @@ def test_without_its_key_nothing_is_sent_unsigned() -> None:
     with Receiver() as receiver:
         wires = Wires(secret_env="HOOK_KEY")
         reason = send(f"webhook:{receiver.url}", wires=wires)
-    assert reason == "the environment variable HOOK_KEY is not set"
+    assert reason == "the environment variable that [alerts] secret_env names is not set"
     assert not receiver.received
 
 
@@ -154,7 +154,7 @@ def test_an_alert_in_words_is_one_line_a_fact_and_steers_no_terminal(title: str,
 def test_an_alert_in_words_says_what_where_since_when_and_what_to_do() -> None:
     told = facts(a_notice(7, "stdout").alert, "https://gw.example")
     assert told == [
-        ("state", "open, since 2026-11-18 11:06 UTC, found 3 times, last 2026-11-18 11:36 UTC"),
+        ("state", "open, opened 2026-11-18 11:06 UTC, found 3 times, last 2026-11-18 11:36 UTC"),
         ("change", "0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations"),
         ("began", "about 2026-11-18 10:06 UTC"),
         ("where", "slice refunds: −9.2 points [−15.0, −3.0], 80 conversations, 12% of traffic"),

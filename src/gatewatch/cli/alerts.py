@@ -249,7 +249,7 @@ def _print_line(alert: "Alert", now: float) -> None:
     from rich.text import Text
 
     from gatewatch.offline.report import clean
-    from gatewatch.online.alert_text import GLYPHS, change
+    from gatewatch.online.alert_text import GLYPHS, size
 
     out = console(100)
     where = f"{alert.flow}: " if alert.flow else ""
@@ -258,10 +258,12 @@ def _print_line(alert: "Alert", now: float) -> None:
     line.append(clean(f"{where}{alert.title}"), "dim" if alert.quiet else "default not bold")
     out.print(line)
     until = f" for {_ago(alert.until - now)} more" if alert.state == "snoozed" and alert.until else ""
+    began = alert.evidence.onset
     parts = [
-        f"{alert.state}{until}, began {_ago(now - alert.opened)} ago",
+        f"{alert.state}{until}, opened {_ago(now - alert.opened)} ago",
+        "" if began is None else f"began about {_ago(now - began)} ago",
         f"found {alert.times:,} times" if alert.times > 1 else "",
-        change(alert),
+        size(alert),
         f"not told: {alert.quiet}" if alert.quiet else "",
         alert.owner,
     ]

@@ -71,14 +71,14 @@ def _print(found: "list[Told]", since: float, now: float) -> None:
     from rich.text import Text
 
     from gatewatch.offline.report import clean
-    from gatewatch.online.alert_text import GLYPHS, change, moment
+    from gatewatch.online.alert_text import GLYPHS, moment, size
     from gatewatch.online.backtest import covered, per_week
 
     out = console(100)
     alerts = sorted((one for each in found for one in each.alerts), key=lambda one: one.opened)
     for one in alerts:
         quiet = f" · not told: {one.quiet}" if one.quiet else ""
-        line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {change(one)}{quiet}"
+        line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {size(one)}{quiet}"
         out.print(Text(clean(line)))
     loud = sum(not one.quiet for one in alerts)
     weekly = per_week(found, since=since, until=now)

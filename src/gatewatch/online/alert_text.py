@@ -55,16 +55,21 @@ def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
 
 def change(alert: Alert) -> str:
     """How much something changed, with its 95 % interval and what that rests on; nothing where it is not known."""
-    found, parts = alert.evidence, []
+    found, before = alert.evidence, ""
     if found.before is not None and found.after is not None:
-        parts.append(f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}")
+        before = f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}"
     elif found.after is not None:
-        parts.append(_amount(alert.name, found.after))
-    if found.effect is not None:
-        parts.append(_effect(alert.name, found.effect, found.low, found.high))
-    if found.n:
-        parts.append(_conversations(found.n))
-    return ", ".join(parts)
+        before = _amount(alert.name, found.after)
+    return ", ".join(filter(None, (before, size(alert))))
+
+
+def size(alert: Alert) -> str:
+    """What a title, which tells from what to what something changed, does not say of it: how surely, and by how many
+    conversations."""
+    found = alert.evidence
+    effect = "" if found.effect is None else _effect(alert.name, found.effect, found.low, found.high)
+    n = _conversations(found.n) if found.n and alert.kind != "never" else ""
+    return ", ".join(filter(None, (effect, n)))
 
 
 def segment(name: str, part: Segment) -> str:
@@ -74,8 +79,8 @@ def segment(name: str, part: Segment) -> str:
 
 
 def sentence(alert: Alert, event: str = "opened") -> str:
-    """An alert and its change in one line."""
-    return " · ".join(filter(None, (headline(alert, event), plain(change(alert)), plain(alert.owner))))
+    """An alert and the size of its change in one line."""
+    return " · ".join(filter(None, (headline(alert, event), plain(size(alert)), plain(alert.owner))))
 
 
 def told(alert: Alert) -> dict[str, Any]:
@@ -95,9 +100,8 @@ def payload(notice: Notice, pages: str = "") -> dict[str, Any]:
 
 def _state(alert: Alert) -> str:
     again = f", found {alert.times:,} times, last {moment(alert.updated)}" if alert.times > 1 else ""
-    text = f"{alert.state}, since {moment(alert.opened)}{again}"
-    if alert.state == "snoozed" and alert.until is not None:
-        text = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
+    until = f" until {moment(alert.until)}" if alert.state == "snoozed" and alert.until is not None else ""
+    text = f"{alert.state}{until}, opened {moment(alert.opened)}{again}"
     reason = f": {alert.reason}" if alert.reason else ""
     return text + (f"; {alert.state}{_by(alert.who)}{reason}" if alert.who or reason else "")
 

@@ -133,7 +133,9 @@ class Sender:
             "x-gatewatch-timestamp": at,
         }
         if self._wires.secret_env:
-            key = expanded(f"${self._wires.secret_env}", self._environment)
+            key = self._environment.get(self._wires.secret_env, "").strip()
+            if not key:  # the name is not told: somebody may have written the key there
+                raise NotTaken("the environment variable that [alerts] secret_env names is not set")
             headers["x-gatewatch-signature"] = signature(key, at, body)
         await self._ask("POST", address, body, headers)
 

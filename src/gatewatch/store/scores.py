@@ -133,5 +133,6 @@ def values(
         *(flow, scorer, fingerprint, source, since, until, most),
     )
     return [
-        Value(from_micros(at), session or name, *rest, failed=bool(error)) for at, session, name, *rest, error in found
+        Value(from_micros(at), session or name, part, pi, value, variant, version, bool(error))
+        for at, session, name, part, pi, value, variant, version, error in found
     ]
