@@ -34,7 +34,7 @@ def test_a_deploy_is_noted_now_or_when_it_was(here: Path, capsys: pytest.Capture
 def test_what_comes_after_is_accepted_with_a_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("mark", "support", "shorter answers", "--accept", "--reason", "asked for by users")
     _, out, _ = run(capsys, *words)
-    assert out.endswith(": what comes after is the new reference\n")
+    assert out.endswith(": what comes after is the new reference. Until it is learnt, only limits are watched\n")
     with closing(store_of(Project.open(here))) as store:
         (kept,) = store.markers("support")
         (noted,) = store.audit(0.0, 5)

@@ -66,7 +66,7 @@ def command(
     if as_json:
         print_json({"kind": "gatewatch.mark", "version": 1, "mark": kept})
         return
-    more = ": what comes after is the new reference" if accept else ""
+    more = ": what comes after is the new reference. Until it is learnt, only limits are watched" if accept else ""
     click.echo(clean(f"marker {kept.id} on {flow or 'all flows'} at {_moment(kept.at)}{more}"))
 
 
