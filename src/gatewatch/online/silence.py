@@ -48,12 +48,14 @@ def silence(
 
 def _unscored(store: Store, alarming: Alarming, work: Work, now: float) -> Iterator[Found]:
     """Whether a scorer gave no score for long, though it had something to score."""
-    since = now - (alarming.no_data_s or LONG_S)
+    long = alarming.no_data_s or LONG_S
+    since = now - long
     key = alert.key_of(work.flow, "no_data", work.scorer)
     if store.values(work.flow, work.scorer, work.fingerprint, work.source, since, now + HOUR_S, 1):
         yield key, "scores come again"
         return
-    undone = [each for each in store.unsettled(work.flow, since, now) if each.scorer == work.scorer]
+    # What has just come may be scored in a moment.
+    undone = [each for each in store.unsettled(work.flow, since - long, now - long / 2) if each.scorer == work.scorer]
     left = sum(each.n for each in undone if each.fingerprint == work.fingerprint and not each.backfill)
     failed = sum(
         cell.unknown

@@ -108,12 +108,14 @@ class Watcher:
     def plans(self, works: Mapping[int, Work]) -> dict[int, tuple[Stream, Plan]]:
         """The streams that are watched, by number, and how."""
         found: dict[int, tuple[Stream, Plan]] = {}
+        known = {(each.flow, each.scorer, each.fingerprint): each for each in self.store.streams()}
         for flow, each in self.alarming.items():
-            signals = self.store.stream(flow)
+            signals = known.get((flow, "", "")) or self.store.stream(flow)
             found[signals.id] = signals, _plan(each, signal_probes(each.rules), of_signals=True)
             for work in works.values():
                 if work.flow == flow:
-                    stream = self.store.stream(flow, work.scorer, work.fingerprint, work.source)
+                    key = flow, work.scorer, work.fingerprint
+                    stream = known.get(key) or self.store.stream(*key, work.source)
                     found[stream.id] = stream, _plan(each, score_probes(work.scorer, each.rules.get(work.scorer)))
         detectors = sum(len(plan.probes) for _, plan in found.values())
         return {number: (stream, replace(plan, detectors=detectors)) for number, (stream, plan) in found.items()}
@@ -121,14 +123,18 @@ class Watcher:
     # What entered before
 
     def _fold(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
+        accepted = [each for each in self.store.markers(until=now) if each.accepted]
+        look = abs(now - self._looked) >= _LOOK_S
         for stream, plan in self.plans(works).values():
-            state, folded, told = self._begin(made, stream, plan, now)
-            if stream.source == "judge":
+            state, folded, told = self._begin(made, stream, plan, accepted)
+            if stream.source == "judge" and (look or alert.CHECKING in {each.quiet for each in made.open.values()}):
                 self._judge(made, stream, state, now)
-            entries = self.store.entries(stream.id, folded, AT_ONCE)
+            if look:
+                self._let_go(made, stream, plan, now)
+            entries = self.store.entries(stream.id, folded, AT_ONCE) if folded < stream.last else []
             if not entries and (state.anchor, folded) == (state_of(stream.state).anchor, stream.folded):
                 continue
-            if not state.n and not state.anchor and stream.scorer:
+            if not stream.told and stream.scorer:
                 self._over(made, stream, plan, "another version of the scorer is watched")
             fold = Fold(plan, state)
             for each in entries:
@@ -138,13 +144,11 @@ class Watcher:
             through = entries[-1].number if entries else folded
             made.states.append((stream.id, through, fold.state.encoded()))
             made.more |= len(entries) == AT_ONCE
-            self._let_go(made, stream, plan, through, now)
 
-    def _begin(self, made: "_Made", stream: Stream, plan: Plan, now: float) -> tuple[State, int, int]:
+    def _begin(self, made: "_Made", stream: Stream, plan: Plan, accepted: Sequence[Marker]) -> tuple[State, int, int]:
         """The state to go on from, the number it is of, and up to which number findings were told of."""
         state, folded = state_of(stream.state), stream.folded
-        markers = self.store.markers(stream.flow, until=now)
-        anchors = [each for each in markers if each.accepted and each.id > state.anchor]
+        anchors = [each for each in accepted if each.flow in ("", stream.flow) and each.id > state.anchor]
         if anchors:
             state = State(anchor=anchors[-1].id, since=anchors[-1].at, digest=plan.digest)
             self._over(made, stream, plan, f"accepted by {anchors[-1].who or '?'}: {anchors[-1].reason}")
@@ -164,7 +168,7 @@ class Watcher:
                 if each.flow == stream.flow and each.kind in ("mix", "unknown"):
                     made.resolve(each.key, reason)
 
-    def _let_go(self, made: "_Made", stream: Stream, plan: Plan, through: int, now: float) -> None:
+    def _let_go(self, made: "_Made", stream: Stream, plan: Plan, now: float) -> None:
         """Move the base over entries that are too old to be kept."""
         before = now - self.keep_s
         oldest = self.store.entries(stream.id, stream.base_at, 1)
@@ -172,7 +176,7 @@ class Watcher:
             return
         fold, last = Fold(plan, state_of(stream.base)), stream.base_at
         for each in self.store.entries(stream.id, stream.base_at, AT_ONCE):
-            if each.at >= before or each.number > through:
+            if each.at >= before or each.number > stream.folded:
                 break
             fold.take(each)
             last = each.number
@@ -218,7 +222,7 @@ class Watcher:
             if judge == "changed":
                 return replace(raised, quiet=alert.CHANGED)
             if judge == "unknown" and want_check(self.store, stream, now):
-                return replace(raised, quiet=alert.CHECKING)
+                return replace(raised, quiet=alert.CHECKING, until=now + _PATIENCE_S)
             return _noted(raised, (cleared if judge == "ok" else unchecked)(self.store, stream))
         return raised
 
@@ -295,10 +299,10 @@ class Watcher:
             return
         judge = judge_state(self.store, stream, now)
         if judge == "changed":
-            made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now))
+            made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now, until=None))
         elif judge == "ok":
             made.raise_(_noted(replace(waiting, quiet="", updated=now), cleared(self.store, stream)))
-        elif now - waiting.updated > _PATIENCE_S:
+        elif waiting.until is None or now >= waiting.until:
             made.raise_(_noted(replace(waiting, quiet="", updated=now), unchecked(self.store, stream)))
         else:  # the canaries may have been at their second score when it was first asked for
             want_check(self.store, stream, now)

@@ -73,7 +73,7 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
                 updated=max(old.updated, new.updated),
                 times=old.times + 1,
                 quiet=old.quiet and new.quiet,
-                until=None if over else old.until,
+                until=None if over or first else old.until or new.until,
                 who=old.who,
                 reason=old.reason,
             ),
@@ -139,6 +139,7 @@ def turn(
         there = alert(db, number)
         if there is None or (there.state == "resolved" and (state == "resolved" or _unresolved(db, there.key))):
             return there
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'steps'")  # what a monitor has read is out of date
         return _turn(db, there, state, who, reason, now, until)
 
 

@@ -16,7 +16,7 @@ from gatewatch.store.reading import traits_of, traits_text
 from gatewatch.store.units import MICRO, micros
 from gatewatch.store.watching import Entry, Stream, WatchStep
 
-_STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at, told FROM stream"
+_STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at, told, last FROM stream"
 _ENTRY = "SELECT number, seq, at, slice, variant, version, sampled, measures, traits FROM entry WHERE stream = ?"
 _NAN = float("nan")
 _ONE = Packing("<d")

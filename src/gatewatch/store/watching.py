@@ -14,7 +14,8 @@ class Stream(Struct, frozen=True):
     (scorer ""). `state` is where folding its entries up to the one numbered `folded` led to, and `base` is where it led
     to at the one numbered `base_at`, from which it is folded anew when that has to be (`folded` is then `base_at`).
     The store does not look into them; they are empty at first. `told` is the largest number that it was ever folded up
-    to: what is found in earlier ones, when they are folded anew, was told of before."""
+    to: what is found in earlier ones, when they are folded anew, was told of before. `last` is the number of its last
+    entry."""
 
     id: int
     flow: str
@@ -26,6 +27,7 @@ class Stream(Struct, frozen=True):
     base: bytes = b""
     base_at: int = 0
     told: int = 0
+    last: int = 0
 
 
 class Entry(NamedTuple):
