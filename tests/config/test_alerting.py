@@ -40,6 +40,7 @@ no_data = "1h"
 pii = { drop = "3pp", any = 1, severity = "page" }
 secrets = { below = 0.9 }
 thumbs_down = { rise = 0.05, above = "20pp" }
+error = { above = "10%" }
 latency = { rise = "50%", above = "800ms" }
 first_token = { above = "2s" }
 cost = { above = "0.02 USD" }
@@ -52,6 +53,7 @@ retry = {}
         "pii": AlertRule(name="pii", least=0.03, never=1, severity="page"),
         "secrets": AlertRule(name="secrets", least=0.02, below=0.9),
         "thumbs_down": AlertRule(name="thumbs_down", least=0.05, above=0.2),
+        "error": AlertRule(name="error", least=0.02, above=0.1),
         "latency_s": AlertRule(name="latency_s", least=0.5, above=0.8),
         "first_token_s": AlertRule(name="first_token_s", least=0.2, above=2.0),
         "cost": AlertRule(name="cost", least=0.2, above=0.02),
@@ -112,12 +114,10 @@ secret_env = "HOOK_KEY"
 smtp = "smtps://bot:$SMTP_PASSWORD@mail.example"
 mail_from = "bot@example.com"
 heartbeat = "$BEAT_URL"
-pages = "https://gatewatch.example/"
 """
     wires = channels(opened(write(tmp_path, toml)))
     assert (wires.secret_env, wires.mail_from) == ("HOOK_KEY", "bot@example.com")
     assert (wires.smtp, wires.heartbeat) == ("smtps://bot:$SMTP_PASSWORD@mail.example", "$BEAT_URL")
-    assert wires.pages == "https://gatewatch.example"
 
 
 RULES = "[monitors.live.alert.rules]\n"
@@ -246,6 +246,10 @@ RULES = "[monitors.live.alert.rules]\n"
             "monitors.live.alert.rules.error.above: must be above 0, got 0 (`any = 1` tells of each)",
         ),
         (
+            RULES + 'error = { above = "120%" }',
+            "monitors.live.alert.rules.error.above: must be below 1, got '120%' (a rate is at most 1)",
+        ),
+        (
             RULES + "pii = { below = 0 }",
             "monitors.live.alert.rules.pii.below: must be above 0 and below 1, got 0 (no mean is below 0)",
         ),
@@ -293,11 +297,11 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, toml: str, says: s
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     rules = RULES + "pii = { drop = 0.1, rise = 0.1 }\nlatency = { rise = -1 }\n"
-    toml = '[alerts]\npages = "x"\nto = ["sms:1"]\n' + HEAD + 'reference = "x"\n' + rules
+    toml = '[alerts]\nheartbeat = "x"\nto = ["sms:1"]\n' + HEAD + 'reference = "x"\n' + rules
     places = [each.partition(": ")[0] for each in wrong(tmp_path, toml)]
     assert places == [
         "alerts.to[0]",
-        "alerts.pages",
+        "alerts.heartbeat",
         "monitors.live.reference",
         "monitors.live.alert.rules.pii.rise",
         "monitors.live.alert.rules.latency.rise",

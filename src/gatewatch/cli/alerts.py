@@ -65,7 +65,7 @@ def show(*, number: int, as_json: bool) -> None:
     from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import facts, headline, told
 
-    with _opened() as (project, store):
+    with _opened() as (_, store):
         found = _known(store, number, store.alert(number))
     if as_json:
         print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
@@ -76,7 +76,7 @@ def show(*, number: int, as_json: bool) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     before = ""
-    for label, text in facts(found, project.settings.alerts.pages.rstrip("/")):
+    for label, text in facts(found):
         line = _why(text) if label == "request" else text
         table.add_row("" if label == before else label, Text(clean(line)))
         before = label

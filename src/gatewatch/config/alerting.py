@@ -60,13 +60,11 @@ def channels(project: Project) -> Wires:
     """
     settings, where, problems = project.settings.alerts, f"{FILE}: alerts", Problems()
     _channels(settings.to, settings, f"{where}.to", problems)
-    for key in ("heartbeat", "pages", "smtp"):
+    for key in ("heartbeat", "smtp"):
         if flaw := miswritten(getattr(settings, key)):
             problems.append(Problem(f"{where}.{key}", flaw))
-    for key in ("heartbeat", "pages"):
-        address = getattr(settings, key)
-        if address and "$" not in address and url_flaw(address):
-            problems.append(Problem(f"{where}.{key}", "expected an address that begins with https:// or http://"))
+    if settings.heartbeat and "$" not in settings.heartbeat and url_flaw(settings.heartbeat):
+        problems.append(Problem(f"{where}.heartbeat", "expected an address that begins with https:// or http://"))
     if settings.secret_env[:1] == "$" and NAME.fullmatch(settings.secret_env[1:]):
         hint = f'write "{settings.secret_env[1:]}"'
         problems.append(Problem(f"{where}.secret_env", "is the name of a variable, without the $", hint))
@@ -81,7 +79,6 @@ def channels(project: Project) -> Wires:
         smtp=settings.smtp,
         mail_from=settings.mail_from,
         heartbeat=settings.heartbeat,
-        pages=settings.pages.rstrip("/"),
     )
 
 
@@ -205,7 +202,10 @@ def _ceiling(name: str, value: float | str, where: str) -> float:
         ConfigError: for what that signal does not have.
     """
     if name in RATES:
-        share = points(value, where)
+        percent = isinstance(value, str) and value.strip().endswith("%")
+        share = _part(value, where) if percent else points(value, where)
+        if share >= 1:
+            raise ConfigError(Problem(where, f"must be below 1, got {value!r}", "a rate is at most 1"))
         if not share:
             raise ConfigError(Problem(where, f"must be above 0, got {share:g}", "`any = 1` tells of each"))
         return share

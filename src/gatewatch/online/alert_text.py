@@ -11,7 +11,6 @@ from gatewatch.online.channels import public
 from gatewatch.store.watching import Notice
 
 GLYPHS = {"page": "✕", "ticket": "!", "info": "·"}
-EVENTS = {"opened": "", "worse": "worse: ", "resolved": "resolved: "}
 _SHOWN = 5
 _MINUS = "\u2212"
 
@@ -30,11 +29,15 @@ def moment(at: float) -> str:
 def headline(alert: Alert, event: str = "opened") -> str:
     """An alert in one line."""
     where = f"{alert.flow}: " if alert.flow else ""
-    return plain(f"{GLYPHS[alert.severity]} {alert.severity} {EVENTS.get(event, '')}{where}{alert.title}")
+    if event == "resolved":
+        return plain(f"✓ resolved: {where}{alert.title}")
+    return plain(
+        f"{GLYPHS[alert.severity]} {alert.severity} {'worse: ' if event == 'worse' else ''}{where}{alert.title}"
+    )
 
 
-def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
-    """What is known of an alert, each with its label; `pages` is the address that links begin with."""
+def facts(alert: Alert) -> list[tuple[str, str]]:
+    """What is known of an alert, each with its label."""
     found = alert.evidence
     every = [
         ("state", _state(alert)),
@@ -47,7 +50,6 @@ def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
         ("owner", alert.owner),
         ("what to do", alert.runbook),
         ("more", alert.link),
-        ("page", f"{pages}/alerts/{alert.id}" if pages and alert.id else ""),
         *(("request", each) for each in found.traces[:_SHOWN]),
     ]
     return [(label, plain(text)) for label, text in every if text]
@@ -79,8 +81,9 @@ def segment(name: str, part: Segment) -> str:
 
 
 def sentence(alert: Alert, event: str = "opened") -> str:
-    """An alert and the size of its change in one line."""
-    return " · ".join(filter(None, (headline(alert, event), plain(size(alert)), plain(alert.owner))))
+    """An alert and the size of its change in one line; of one that is over, by whom and why that is so."""
+    more = f"{alert.reason}{_by(alert.who)}" if event == "resolved" else size(alert)
+    return " · ".join(filter(None, (headline(alert, event), plain(more), plain(alert.owner))))
 
 
 def told(alert: Alert) -> dict[str, Any]:
@@ -88,14 +91,12 @@ def told(alert: Alert) -> dict[str, Any]:
     return dict(msgspec.to_builtins(alert)) | {"to": [public(each) for each in alert.to]}
 
 
-def payload(notice: Notice, pages: str = "") -> dict[str, Any]:
+def payload(notice: Notice) -> dict[str, Any]:
     """A notice as programs read it. Other channels that the alert goes to, whose addresses may be secret, are not in
     it."""
     alert = dict(msgspec.to_builtins(notice.alert))
     del alert["to"]
-    page = f"{pages}/alerts/{notice.alert.id}" if pages and notice.alert.id else ""
-    found = {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
-    return found | ({"page": page} if page else {})
+    return {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
 
 
 def _state(alert: Alert) -> str:

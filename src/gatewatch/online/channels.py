@@ -28,14 +28,13 @@ class Channel(Struct, frozen=True):
 
 
 class Wires(Struct, frozen=True, kw_only=True):
-    """What channels need: the variable with the key that webhooks are signed with, the server and sender of mail, the
-    address that a heartbeat goes to, and the one that links begin with. `$NAME` is taken from the environment."""
+    """What channels need: the variable with the key that webhooks are signed with, the server and sender of mail, and
+    the address that a heartbeat goes to. `$NAME` is taken from the environment."""
 
     secret_env: str = ""
     smtp: str = ""
     mail_from: str = ""
     heartbeat: str = ""
-    pages: str = ""
 
 
 def channel(text: str) -> Channel:
