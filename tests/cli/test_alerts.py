@@ -201,6 +201,19 @@ def test_a_command_to_be_copied_runs_nothing_that_a_sender_chose(
     assert typed in run(capsys, "alerts", "show", "1")[1]
 
 
+def test_what_waits_for_a_channel_that_is_no_more_is_given_up(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found(here, recent())
+    code, _, err = run(capsys, "alerts", "undelivered", "--drop", "webhook:hooks.exampel/...")
+    assert (code, err) == (
+        2,
+        "error: webhook:hooks.exampel/...: nothing waits for this channel "
+        '(did you mean "webhook:hooks.example/..."?)\n',
+    )
+    _, out, _ = run(capsys, "alerts", "undelivered", "--drop", "webhook:hooks.example/...")
+    assert out == "1 notice to webhook:hooks.example/... given up\n"
+    assert run(capsys, "alerts", "undelivered")[1] == "everything was delivered\n"
+
+
 def test_what_traffic_is_called_steers_no_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found(here, recent(title="fell \x1b[31m\nand more", part="\u202eevil"))
     for words in ((), ("show", "1")):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _STYLES = {"page": "bold red", "ticket": "bold yellow", "info": "bold"}
+_EVERY = 100_000
 _LONGEST_SNOOZE_S = 366 * 86_400.0
 _as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."
@@ -165,8 +166,9 @@ def test(*, channel: str, as_json: bool) -> int:
 
 
 @command.command(name="undelivered")
+@click.option("--drop", default="", metavar="CHANNEL", help="Give up what waits for this channel, as it is listed.")
 @_as_json
-def undelivered(*, as_json: bool) -> None:
+def undelivered(*, drop: str, as_json: bool) -> None:
     """List what did not arrive yet, and why. Workers try again for as long as it takes."""
     from rich.table import Table
     from rich.text import Text
@@ -174,6 +176,9 @@ def undelivered(*, as_json: bool) -> None:
     from gatewatch.offline.report import clean
     from gatewatch.online.channels import public
 
+    if drop:
+        _drop(drop)
+        return
     with _opened() as (_, store):
         found = store.untold()
     if as_json:
@@ -201,6 +206,25 @@ def undelivered(*, as_json: bool) -> None:
         cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
         table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
+
+
+def _drop(channel: str) -> None:
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem, did_you_mean
+    from gatewatch.offline.report import clean
+    from gatewatch.online.channels import public
+
+    now, number = wall(), 0
+    with _opened() as (_, store):
+        names = {public(each.to) for each, _ in store.untold(_EVERY)}
+        if channel not in names:
+            raise InputError(Problem(channel, "nothing waits for this channel", did_you_mean(channel, names)))
+        for each, _ in store.untold(_EVERY):
+            if public(each.to) == channel:
+                store.told(each.id, now)
+                number += 1
+        store.note(now, who(), "notices dropped", f"{number} to {channel}")
+    click.echo(clean(f"{counted(number, 'notice')} to {channel} given up"))
 
 
 command.add_command(backtest)
