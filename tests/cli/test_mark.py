@@ -34,7 +34,7 @@ def test_a_deploy_is_noted_now_or_when_it_was(here: Path, capsys: pytest.Capture
 def test_what_comes_after_is_accepted_with_a_reason(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("mark", "support", "shorter answers", "--accept", "--reason", "asked for by users")
     _, out, _ = run(capsys, *words)
-    assert out.endswith(": what comes after is the new reference\n")
+    assert out.endswith(": what comes after is the new reference. Until it is learnt, only limits are watched\n")
     with closing(store_of(Project.open(here))) as store:
         (kept,) = store.markers("support")
         (noted,) = store.audit(0.0, 5)
@@ -69,6 +69,8 @@ def test_markers_are_listed_newest_first(here: Path, capsys: pytest.CaptureFixtu
         (("support", "a", "--accept"), "--accept needs a --reason"),
         (("support", "a", "--at", "soon"), "expected how long ago"),
         (("support", "a", "--at", "2999-01-01"), "is not in the past"),
+        (("support", "a", "--at", "2999-01-01", "--accept", "--reason", "x"), "is not in the past"),
+        (("support", "a", "--at", "1700-01-01"), "is before 1970"),
         (("support", "x" * 500), "is longer than 400 letters"),
     ],
 )

@@ -24,6 +24,7 @@ def test_a_table_by_rate(here: Path, capsys: pytest.CaptureFixture[str]) -> None
     lines = out.splitlines()
     assert lines[0].startswith("What the monitor support sees: a fall of 20 points, with one false alarm in 90 days by")
     assert any(line.startswith("polite  ") and "conversations a day" in line for line in lines)
+    assert sum(line == "! by the traffic of 1 h: days of a week differ, so ask again after one" for line in lines) == 2
     heads = [line for line in lines if line.startswith("rate ")]
     assert heads[0].split() == [
         "rate",

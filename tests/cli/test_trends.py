@@ -224,6 +224,15 @@ def test_parts_below_each_other(here: Path, capsys: pytest.CaptureFixture[str]) 
     assert row[1:6] == ["1.000", "[0.886,", "1.000]", "n", "30"]
 
 
+def test_a_part_that_is_called_like_a_row_forges_none(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        record(flow="support", variant="a\nb  9", input="q2", output="x", versions={"prompt": "3\nc  9"})
+    run(capsys, "work", "--once")
+    _, out, _ = run(capsys, "trends", "--by-variant", "--by-version")
+    assert not any(line.startswith(("b  9", "c  9")) for line in out.splitlines())
+    assert sum(line.startswith("a b  9 ") for line in out.splitlines()) == 2
+
+
 def test_the_pinned_baseline_is_beside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = '\n[suites.main]\ndataset = "cases.jsonl"\ntask = "app:answer"\nscorers = ["polite"]\n'
     (here / "gatewatch.toml").write_text(TOML + suite)

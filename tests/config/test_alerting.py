@@ -40,6 +40,7 @@ no_data = "1h"
 pii = { drop = "3pp", any = 1, severity = "page" }
 secrets = { below = 0.9 }
 thumbs_down = { rise = 0.05, above = "20pp" }
+error = { above = "10%" }
 latency = { rise = "50%", above = "800ms" }
 first_token = { above = "2s" }
 cost = { above = "0.02 USD" }
@@ -52,12 +53,20 @@ retry = {}
         "pii": AlertRule(name="pii", least=0.03, never=1, severity="page"),
         "secrets": AlertRule(name="secrets", least=0.02, below=0.9),
         "thumbs_down": AlertRule(name="thumbs_down", least=0.05, above=0.2),
+        "error": AlertRule(name="error", least=0.02, above=0.1),
         "latency_s": AlertRule(name="latency_s", least=0.5, above=0.8),
         "first_token_s": AlertRule(name="first_token_s", least=0.2, above=2.0),
         "cost": AlertRule(name="cost", least=0.2, above=0.02),
         "output_tokens": AlertRule(name="output_tokens", least=0.2, above=900.0),
         "retried": AlertRule(name="retried", least=0.02),
     }
+
+
+def test_what_is_to_be_done_may_be_said_in_words(tmp_path: Path) -> None:
+    told = found(tmp_path, HEAD + '[monitors.live.alert]\nrunbook = "Ask in #support: it may be the index"\n')
+    assert told.runbook == "Ask in #support: it may be the index"
+    told = found(tmp_path, HEAD + '[monitors.live.alert]\nrunbook = "First: ask"\nno_data = "0"\n')
+    assert (told.runbook, told.no_data_s) == ("First: ask", 0.0)
 
 
 def test_a_rule_says_who_and_where_else_the_monitor_else_the_project(tmp_path: Path) -> None:
@@ -105,12 +114,10 @@ secret_env = "HOOK_KEY"
 smtp = "smtps://bot:$SMTP_PASSWORD@mail.example"
 mail_from = "bot@example.com"
 heartbeat = "$BEAT_URL"
-pages = "https://gatewatch.example/"
 """
     wires = channels(opened(write(tmp_path, toml)))
     assert (wires.secret_env, wires.mail_from) == ("HOOK_KEY", "bot@example.com")
     assert (wires.smtp, wires.heartbeat) == ("smtps://bot:$SMTP_PASSWORD@mail.example", "$BEAT_URL")
-    assert wires.pages == "https://gatewatch.example"
 
 
 RULES = "[monitors.live.alert.rules]\n"
@@ -223,6 +230,63 @@ RULES = "[monitors.live.alert.rules]\n"
             '[alerts]\nsecret_env = "$KEY"',
             'alerts.secret_env: is the name of a variable, without the $ (write "KEY")',
         ),
+        (
+            '[alerts]\nsecret_env = "whsec_c2VjcmV0/+="',
+            "alerts.secret_env: is no name of an environment variable (the key itself stays out of this file)",
+        ),
+        (
+            '[alerts]\nsecret_env = "$2y$10$N9qo8uLO"',
+            "alerts.secret_env: is no name of an environment variable (the key itself stays out of this file)",
+        ),
+        ('[alerts]\nto = ["webhook:${HOOK}"]', "alerts.to[0]: write $HOOK in the place of ${HOOK}"),
+        ('[alerts]\nheartbeat = "${BEAT}"', "alerts.heartbeat: write $BEAT in the place of ${BEAT}"),
+        ('[alerts]\nto = ["stdout", "webhook:$A", "stdout"]', "alerts.to[2]: is the same as one before"),
+        (
+            RULES + "error = { above = 0 }",
+            "monitors.live.alert.rules.error.above: must be above 0, got 0 (`any = 1` tells of each)",
+        ),
+        (
+            RULES + 'error = { above = "120%" }',
+            "monitors.live.alert.rules.error.above: must be below 1, got '120%' (a rate is at most 1)",
+        ),
+        (
+            RULES + "pii = { below = 0 }",
+            "monitors.live.alert.rules.pii.below: must be above 0 and below 1, got 0 (no mean is below 0)",
+        ),
+        (
+            RULES + "pii = { below = 1 }",
+            "monitors.live.alert.rules.pii.below: must be above 0 and below 1, got 1 (`any = 1` tells of each that "
+            "fails)",
+        ),
+        (
+            RULES + 'pii = { link = "javascript:alert(1)" }',
+            "monitors.live.alert.rules.pii.link: expected an address that begins with https:// or http://",
+        ),
+        (
+            '[monitors.live.alert]\nrunbook = "file:///etc/passwd"',
+            "monitors.live.alert.runbook: expected an address that begins with https:// or http://, or words",
+        ),
+        (
+            '[monitors.live.alert]\nlink = "board"',
+            "monitors.live.alert.link: expected an address that begins with https:// or http://",
+        ),
+        (
+            '[monitors.live.alert]\nno_data = "1s"',
+            "monitors.live.alert.no_data: must be 60 s or more, got '1s' (\"0\" for none)",
+        ),
+        ('[monitors.live.alert]\nobserve = "99w"', "monitors.live.alert.observe: must be a year at most, got '99w'"),
+        (
+            'reference = "learn 999999d"',
+            "monitors.live.reference: expected a duration of 100 years at most, got '999999d'",
+        ),
+        (
+            'reference = "learn 400d"',
+            "monitors.live.reference: a reference takes a year and 10,000,000 conversations at most, got 'learn 400d'",
+        ),
+        (
+            '[monitors.live.alert]\nfalse_alarms = "0.001 per 90d"',
+            "monitors.live.alert.false_alarms: must be one in 100 years or more, got '0.001 per 90d'",
+        ),
         ('[alerts]\nheartbeat = "beat"', "alerts.heartbeat: expected an address that begins with https:// or http://"),
         ('[alerts]\nsmtp = "mail.example"', "alerts.smtp: expected an address that begins with smtps:// or smtp://"),
     ],
@@ -233,11 +297,11 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, toml: str, says: s
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     rules = RULES + "pii = { drop = 0.1, rise = 0.1 }\nlatency = { rise = -1 }\n"
-    toml = '[alerts]\npages = "x"\nto = ["sms:1"]\n' + HEAD + 'reference = "x"\n' + rules
+    toml = '[alerts]\nheartbeat = "x"\nto = ["sms:1"]\n' + HEAD + 'reference = "x"\n' + rules
     places = [each.partition(": ")[0] for each in wrong(tmp_path, toml)]
     assert places == [
         "alerts.to[0]",
-        "alerts.pages",
+        "alerts.heartbeat",
         "monitors.live.reference",
         "monitors.live.alert.rules.pii.rise",
         "monitors.live.alert.rules.latency.rise",

@@ -18,6 +18,8 @@ def test_they_are_read() -> None:
         (seconds, "24", "a duration"),
         (seconds, "0h", "a duration"),
         (seconds, "1 month", "a duration"),
+        (seconds, "101000d", "100 years at most"),
+        (seconds, "9" * 400 + "d", "100 years at most"),
         (size, "20", "an amount"),
         (per_day, "0/day", "a share from 0 to 1"),
         (per_day, "0.5", "a share from 0 to 1"),

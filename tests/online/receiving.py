@@ -119,6 +119,7 @@ def an_alert(
     severity: Severity = "ticket",
     state: AlertState = "open",
     part: str = "refunds",
+    link: str = "",
     to: tuple[str, ...] = ("webhook:https://hooks.example/SECRET",),
 ) -> Alert:
     at = 1_795_000_000.0
@@ -149,6 +150,7 @@ def an_alert(
         ),
         owner="support team",
         runbook="https://wiki.example/helpful",
+        link=link,
         to=to,
     )
 

@@ -158,6 +158,26 @@ def test_pauses_grow_to_a_quarter_of_an_hour() -> None:
     assert due == pytest.approx([5, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900])
 
 
+def test_a_clock_that_goes_back_makes_no_channel_wait_for_it() -> None:
+    with Receiver(lambda _: Answer(500)) as receiver:
+        outbox = Outbox(a_notice(1, f"webhook:{receiver.url}/"))
+        clock = FrozenClock(START)
+
+        async def work() -> None:
+            found = telling(outbox, clock)
+            await found.step()
+            await found.finish()
+            clock.time -= 86_400
+            outbox.due[1] = clock()
+            receiver.answer = lambda _: Answer(200)
+            await found.step()
+            await found.finish()
+            await found.close()
+
+        asyncio.run(work())
+    assert not outbox.waiting
+
+
 def test_one_that_is_refused_is_tried_again_slowly_and_holds_up_no_other() -> None:
     def answer(received: Received) -> Answer:
         return Answer(422, text="no such field\x1b[31m") if received.key == "notice-1" else Answer()

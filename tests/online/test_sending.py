@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.online.alert_text import facts, headline, payload, sentence
@@ -56,7 +57,7 @@ def test_without_its_key_nothing_is_sent_unsigned() -> None:
     with Receiver() as receiver:
         wires = Wires(secret_env="HOOK_KEY")
         reason = send(f"webhook:{receiver.url}", wires=wires)
-    assert reason == "the environment variable HOOK_KEY is not set"
+    assert reason == "the environment variable that [alerts] secret_env names is not set"
     assert not receiver.received
 
 
@@ -68,10 +69,9 @@ def test_a_signature_is_that_of_a_known_example() -> None:
 
 def test_a_webhook_says_all_that_is_known_but_where_else_it_goes() -> None:
     with Receiver() as receiver:
-        assert not send(f"webhook:{receiver.url}", wires=Wires(pages="https://gw.example"))
+        assert not send(f"webhook:{receiver.url}")
     told: Any = said(receiver.received[0])
     assert (told["kind"], told["version"], told["event"]) == ("gatewatch.alert", 1, "opened")
-    assert told["page"] == "https://gw.example/alerts/7"
     alert = told["alert"]
     assert (alert["flow"], alert["name"], alert["severity"], alert["state"]) == (
         "support",
@@ -123,7 +123,7 @@ def test_a_redirect_is_followed_nowhere() -> None:
 def test_slack_is_sent_what_calls_nobody_and_links_nowhere() -> None:
     hostile = "<!channel> <https://evil.example|click> @here & *x*"
     with Receiver() as receiver:
-        assert not send(f"slack:{receiver.url}", wires=Wires(pages="https://gw.example"), title=hostile, part=hostile)
+        assert not send(f"slack:{receiver.url}", title=hostile, part=hostile, link="https://board.example")
     told: Any = said(receiver.received[0])
     assert (told["unfurl_links"], told["unfurl_media"]) == (False, False)
     text = codec.encode(told).decode()
@@ -131,7 +131,8 @@ def test_slack_is_sent_what_calls_nobody_and_links_nowhere() -> None:
     assert "<https://evil" not in text
     assert "@here" not in text
     assert all(each["text"]["verbatim"] for each in told["blocks"])
-    assert told["blocks"][-1]["text"]["text"] == "<https://gw.example/alerts/7|page>"
+    assert told["blocks"][-1]["text"]["text"] == "<https://board.example|more>"
+    assert "see to it: gatewatch alerts show 7" in told["blocks"][1]["text"]["text"]
 
 
 @given(st.text(), st.text())
@@ -151,17 +152,22 @@ def test_an_alert_in_words_is_one_line_a_fact_and_steers_no_terminal(title: str,
     assert all(each.isprintable() for each in lines)
 
 
+def test_one_that_is_over_says_so_and_why() -> None:
+    alert = replace(a_notice(7, "stdout").alert, state="resolved", who="ana", reason="prompt put back")
+    said = "✓ resolved: support: helpful fell by 4.1 points · prompt put back by ana · support team"
+    assert sentence(alert, "resolved") == said
+
+
 def test_an_alert_in_words_says_what_where_since_when_and_what_to_do() -> None:
-    told = facts(a_notice(7, "stdout").alert, "https://gw.example")
+    told = facts(a_notice(7, "stdout").alert)
     assert told == [
-        ("state", "open, since 2026-11-18 11:06 UTC, found 3 times, last 2026-11-18 11:36 UTC"),
+        ("state", "open, opened 2026-11-18 11:06 UTC, found 3 times, last 2026-11-18 11:36 UTC"),
         ("change", "0.871 → 0.830, −4.1 points [−6.0, −2.2], 412 conversations"),
         ("began", "about 2026-11-18 10:06 UTC"),
         ("where", "slice refunds: −9.2 points [−15.0, −3.0], 80 conversations, 12% of traffic"),
         ("changed", "2026-11-18 10:00 UTC  model=gpt-5-mini, prompt=4 by ci"),
         ("owner", "support team"),
         ("what to do", "https://wiki.example/helpful"),
-        ("page", "https://gw.example/alerts/7"),
         ("request", "4f" * 16),
         ("request", "5e" * 16),
     ]

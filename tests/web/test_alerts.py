@@ -22,6 +22,7 @@ from web.serving import Served, served
 def server(tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path) as found:
         with closing(store_of(Project.open(tmp_path))) as store:
+            store.stream("support")  # it is watched
             alerts = (an_alert(1), replace(an_alert(2), flow="other"), an_alert(3))
             assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, alerts=alerts), wall())
         yield found
@@ -148,6 +149,8 @@ def test_a_deploy_is_noted_now_or_when_it_was(server: Served, tmp_path: Path) ->
         assert before - 1 <= now["at"] <= wall()
         client.post("/v1/marks", json={"flow": "", "what": "model", "at": before - 7200})
         client.post("/v1/marks", json={"flow": "other", "what": "index"})
+        odd = client.post("/v1/marks", json={"flow": "other", "what": "a\x00\x1b[31m\u202eb", "reason": "c\nd"}).json()
+        assert (odd["mark"]["what"], odd["mark"]["reason"]) == ("a[31mb", "c d")
         told = client.get("/v1/marks", params={"flow": "support"}).json()
     assert (told["kind"], [each["what"] for each in told["marks"]]) == ("gatewatch.marks", ["model", "prompt 4"])
     assert ("mark", "1 support") in {(action, what) for _, action, what in audited(tmp_path)}
@@ -161,7 +164,10 @@ def test_a_deploy_is_noted_now_or_when_it_was(server: Served, tmp_path: Path) ->
         ({"flow": "a", "what": "  "}, "body.what"),
         ({"flow": "a", "what": "b", "at": 1e11}, "body.at"),
         ({"flow": "a", "what": "b", "at": 0}, "body.at"),
+        ({"flow": "support", "what": "b", "at": wall() + 3600, "accepted": True, "reason": "x"}, "body.at"),
         ({"flow": "a", "what": "b", "accepted": True}, "body.reason"),
+        ({"flow": "suport", "what": "b", "accepted": True, "reason": "x"}, "body.flow"),
+        ({"flow": "a", "what": "\x00\x1b"}, "body.what"),
     ],
 )
 def test_a_mark_that_makes_no_sense_is_refused_with_its_place(server: Served, body: dict[str, Any], where: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import console, counted, print_json, shown
+from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +172,7 @@ def _print(found: "Experiment", export: str | None) -> None:
     out = console(100)
 
     def say(line: str) -> None:
-        out.print(Text(shown(line)))
+        out.print(Text(clean(line)))
 
     ends = [datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (found.since, found.until)]
     say(f"{found.flow}  {ends[0]} to {ends[1]} UTC, by {found.by}")
@@ -203,7 +203,8 @@ def _print(found: "Experiment", export: str | None) -> None:
     table.add_column(found.by)
     for heading in ("n", "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column(f"beside {found.control}" if len(found.control) < 20 else "beside the control", overflow="fold")
+    beside = found.control if len(found.control) < 20 else "the control"
+    table.add_column(Text(clean(f"beside {beside}")), overflow="fold")
     for result in found.results:
         first, outcome = result.effects[0], result.outcome
         rows = [(_name(outcome, found), found.control, first.n_control, first.control, "")]

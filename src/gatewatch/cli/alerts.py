@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gatewatch.cli.backtest import backtest, monitors
-from gatewatch.cli.terminal import console, counted, print_json, shown, who
+from gatewatch.cli.terminal import console, counted, print_json, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _STYLES = {"page": "bold red", "ticket": "bold yellow", "info": "bold"}
+_EVERY = 100_000
+_LONGEST_SNOOZE_S = 366 * 86_400.0
 _as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else."
 )
@@ -60,27 +63,28 @@ def show(*, number: int, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import facts, headline, told
 
-    with _opened() as (project, store):
+    with _opened() as (_, store):
         found = _known(store, number, store.alert(number))
     if as_json:
         print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
         return
     out = console(100)
-    out.print(Text(shown(headline(found)), _STYLES[found.severity]))
+    out.print(Text(clean(headline(found)), _STYLES[found.severity]))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     before = ""
-    for label, text in facts(found, project.settings.alerts.pages.rstrip("/")):
-        line = f"gatewatch why {text}" if label == "request" else text
-        table.add_row("" if label == before else label, Text(shown(line)))
+    for label, text in facts(found):
+        line = _why(text) if label == "request" else text
+        table.add_row("" if label == before else label, Text(clean(line)))
         before = label
     if found.to:
         from gatewatch.online.channels import public
 
-        table.add_row("channels", Text(shown(", ".join(map(public, found.to)))))
+        table.add_row("channels", Text(clean(", ".join(map(public, found.to)))))
     out.print(table)
 
 
@@ -112,6 +116,8 @@ def snooze(*, number: int, lasts: str, reason: str) -> None:
         length = seconds(lasts)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--for") from None
+    if length > _LONGEST_SNOOZE_S:
+        raise click.BadParameter(f"must be a year at most, got {lasts!r}: `resolve` ends an alert", param_hint="--for")
     _turn(number, "snoozed", reason, length)
 
 
@@ -132,6 +138,7 @@ def test(*, channel: str, as_json: bool) -> int:
 
     from gatewatch.config.alerting import alarming, channels
     from gatewatch.config.project import Project
+    from gatewatch.offline.report import clean
     from gatewatch.online import channels as naming
 
     project = Project.open()
@@ -154,19 +161,24 @@ def test(*, channel: str, as_json: bool) -> int:
     else:
         for to, reason in reasons.items():
             name = naming.public(to)
-            click.echo(shown(f"✕ {name} did not take it: {reason}" if reason else f"✓ {name} took it"))
+            click.echo(clean(f"✕ {name} did not take it: {reason}" if reason else f"✓ {name} took it"))
     return 4 if any(reasons.values()) else 0
 
 
 @command.command(name="undelivered")
+@click.option("--drop", default="", metavar="CHANNEL", help="Give up what waits for this channel, as it is listed.")
 @_as_json
-def undelivered(*, as_json: bool) -> None:
+def undelivered(*, drop: str, as_json: bool) -> None:
     """List what did not arrive yet, and why. Workers try again for as long as it takes."""
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.channels import public
 
+    if drop:
+        _drop(drop)
+        return
     with _opened() as (_, store):
         found = store.untold()
     if as_json:
@@ -192,8 +204,27 @@ def undelivered(*, as_json: bool) -> None:
         table.add_column(heading, justify="right" if heading in ("alert", "taken up") else "left", overflow="fold")
     for each, reason in found:
         cells = (str(each.alert.id), each.event, public(each.to), str(each.attempts), reason or "not tried yet")
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
+
+
+def _drop(channel: str) -> None:
+    from gatewatch.core.clock import wall
+    from gatewatch.core.errors import InputError, Problem, did_you_mean
+    from gatewatch.offline.report import clean
+    from gatewatch.online.channels import public
+
+    now, number = wall(), 0
+    with _opened() as (_, store):
+        names = {public(each.to) for each, _ in store.untold(_EVERY)}
+        if channel not in names:
+            raise InputError(Problem(channel, "nothing waits for this channel", did_you_mean(channel, names)))
+        for each, _ in store.untold(_EVERY):
+            if public(each.to) == channel:
+                store.told(each.id, now)
+                number += 1
+        store.note(now, who(), "notices dropped", f"{number} to {channel}")
+    click.echo(clean(f"{counted(number, 'notice')} to {channel} given up"))
 
 
 command.add_command(backtest)
@@ -232,12 +263,17 @@ async def _tried(every: list[str], wires: Any) -> dict[str, str]:
     return reasons
 
 
+def _why(request: str) -> str:
+    """The command that shows a request. Senders choose ids: a shell must take one as a word, click as no option."""
+    return f"gatewatch why {'-- ' if request.startswith('-') else ''}{quote(request)}"
+
+
 def _print_line(alert: "Alert", now: float) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
     from gatewatch.offline.report import clean
-    from gatewatch.online.alert_text import GLYPHS, change
+    from gatewatch.online.alert_text import GLYPHS, size
 
     out = console(100)
     where = f"{alert.flow}: " if alert.flow else ""
@@ -246,10 +282,12 @@ def _print_line(alert: "Alert", now: float) -> None:
     line.append(clean(f"{where}{alert.title}"), "dim" if alert.quiet else "default not bold")
     out.print(line)
     until = f" for {_ago(alert.until - now)} more" if alert.state == "snoozed" and alert.until else ""
+    began = alert.evidence.onset
     parts = [
-        f"{alert.state}{until}, began {_ago(now - alert.opened)} ago",
+        f"{alert.state}{until}, opened {_ago(now - alert.opened)} ago",
+        "" if began is None else f"began about {_ago(now - began)} ago",
         f"found {alert.times:,} times" if alert.times > 1 else "",
-        change(alert),
+        size(alert),
         f"not told: {alert.quiet}" if alert.quiet else "",
         alert.owner,
     ]

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gatewatch.cli.terminal import console, counted, print_json, shown
+from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
-    from gatewatch.config.watching import Standing
+    from gatewatch.config.watching import Probed, Standing
     from gatewatch.online.backtest import Told
     from gatewatch.store.base import Store
 
+_WATCHED = {
+    "score": "{}",
+    "rate": "{}",
+    "slow": "{}",
+    "amount": "{}",
+    "better": "{}, if higher",
+    "short": "{}, if less",
+}
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 
 
@@ -56,33 +64,36 @@ def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool
             {"kind": "gatewatch.backtest", "version": 1, "monitor": monitor, "per_week": weekly, "streams": streams}
         )
         return
-    _print(found, since, now, days)
+    _print(found, since, now)
 
 
-def _print(found: "list[Told]", since: float, now: float, days: float) -> None:
+def _print(found: "list[Told]", since: float, now: float) -> None:
     from rich.text import Text
 
-    from gatewatch.online.alert_text import GLYPHS, change, moment
-    from gatewatch.online.backtest import per_week
+    from gatewatch.offline.report import clean
+    from gatewatch.online.alert_text import GLYPHS, moment, size
+    from gatewatch.online.backtest import covered, per_week
 
     out = console(100)
     alerts = sorted((one for each in found for one in each.alerts), key=lambda one: one.opened)
     for one in alerts:
         quiet = f" · not told: {one.quiet}" if one.quiet else ""
-        line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {change(one)}{quiet}"
-        out.print(Text(shown(line)))
+        line = f"{moment(one.opened)}  {GLYPHS[one.severity]} {one.severity:<6} {one.title} · {size(one)}{quiet}"
+        out.print(Text(clean(line)))
     loud = sum(not one.quiet for one in alerts)
     weekly = per_week(found, since=since, until=now)
-    said = f"{counted(loud, 'alert')} in {days:g} days, {weekly:.2g} a week"
+    days = (now - covered(found, since=since, until=now)) / 86_400
+    rate = "too few days to say how many a week" if weekly is None else f"{weekly:.2g} a week"
+    said = f"{counted(loud, 'alert')} in {days:.3g} days, {rate}"
     out.print(Text(f"{said}; {counted(len(alerts) - loud, 'more')} noted only" if len(alerts) > loud else said))
     for each in found:
         name = each.stream.scorer or "signals"
         if not each.conversations:
-            out.print(Text(shown(f"! {name}: no conversation is kept of these days")))
+            out.print(Text(clean(f"! {name}: no conversation is kept of these days")))
         elif each.since is not None and each.since > since + 86_400:
-            out.print(Text(shown(f"! {name}: conversations are kept since {moment(each.since)} only")))
+            out.print(Text(clean(f"! {name}: conversations are kept since {moment(each.since)} only")))
         if each.learnt is not None and each.learnt > since:
-            out.print(Text(shown(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
+            out.print(Text(clean(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
 
 
 @click.command(name="monitors")
@@ -106,6 +117,8 @@ def _print_standings(found: "list[Standing]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("monitor", "watches", "state"):
         table.add_column(heading)
@@ -116,16 +129,29 @@ def _print_standings(found: "list[Standing]") -> None:
         if not each.learnt:
             days = f", day {each.days:.1f} of {each.wanted_days:g}" if each.wanted_days else ""
             state = f"LEARNING {each.n:,} of {each.wanted:,}{days}"
-            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, name, state, "", "", "")))
+            table.add_row(*(Text(clean(cell)) for cell in (each.monitor, name, state, "", "", "")))
         for probe in each.probes:
-            limit = probe.name.endswith(" limit")
-            state = "below its limit" if limit else "watching"
-            state = "changed" if probe.name in each.fallen else state
-            cells = (f"{probe.mean:.3f}", "" if limit else f"{probe.tolerance:.3f}", f"{probe.near:.0%}")
-            table.add_row(*(Text(shown(cell)) for cell in (each.monitor, probe.name, state, *cells)))
+            state = "changed" if probe.changed else "watching" if probe.limit is None else "within its limit"
+            cells = (each.monitor, _WATCHED[probe.measure].format(probe.name), state, *_held_against(probe))
+            table.add_row(*(Text(clean(cell)) for cell in (*cells, f"{probe.near:.0%}")))
     console(100).print(table)
     if not all(each.learnt for each in found):
         click.echo("while a reference is learnt, only limits (above, below, any) are watched")
+    if any(not each.scorer and not each.n for each in found):
+        click.echo("signals count once a conversation is over: session_end after its last turn")
+
+
+def _held_against(probe: "Probed") -> tuple[str, str]:
+    """A probe's reference (or limit) and tolerance, on its own scale."""
+    from gatewatch.offline.report import seconds
+    from gatewatch.online.alert import shown
+    from gatewatch.online.probe import Probe
+
+    of = Probe(probe.name, 0, "score" if probe.measure == "better" else probe.measure)
+    held = shown(of, probe.reference if probe.limit is None or probe.measure == "slow" else probe.limit)
+    if probe.longer_than is not None:
+        held += f" over {seconds(probe.longer_than)}"
+    return (held, shown(of, probe.tolerance)) if probe.limit is None else (f"limit {held}", "")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gatewatch.cli.terminal import console, print_json, shown, who
+from gatewatch.cli.terminal import console, print_json, who
 
 if TYPE_CHECKING:
     from gatewatch.core.watch import Marker
@@ -33,6 +33,7 @@ def command(
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import InputError, Problem, did_you_mean
     from gatewatch.core.watch import Marker
+    from gatewatch.offline.report import clean
 
     if listing:
         _list(words[0] if words else "", as_json=as_json)
@@ -49,7 +50,8 @@ def command(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--at") from None
     if not 0 < when <= now:
-        raise click.BadParameter(f"is not in the past: {at!r}", param_hint="--at")
+        what = "is before 1970" if when <= 0 else "is not in the past"
+        raise click.BadParameter(f"{what}: {at!r}", param_hint="--at")
     flow = "" if every else words[0]
     project = Project.open()
     store = store_of(project)
@@ -64,8 +66,8 @@ def command(
     if as_json:
         print_json({"kind": "gatewatch.mark", "version": 1, "mark": kept})
         return
-    more = ": what comes after is the new reference" if accept else ""
-    click.echo(shown(f"marker {kept.id} on {flow or 'all flows'} at {_moment(kept.at)}{more}"))
+    more = ": what comes after is the new reference. Until it is learnt, only limits are watched" if accept else ""
+    click.echo(clean(f"marker {kept.id} on {flow or 'all flows'} at {_moment(kept.at)}{more}"))
 
 
 def _list(flow: str, *, as_json: bool) -> None:
@@ -74,6 +76,7 @@ def _list(flow: str, *, as_json: bool) -> None:
 
     from gatewatch.config.monitors import store_of
     from gatewatch.config.project import Project
+    from gatewatch.offline.report import clean
 
     store = store_of(Project.open())
     try:
@@ -91,7 +94,7 @@ def _list(flow: str, *, as_json: bool) -> None:
         table.add_column(heading, no_wrap=heading in ("id", "at (UTC)"), overflow="fold")
     for each in reversed(found):
         cells = (str(each.id), _moment(each.at), each.flow or "(all)", each.what, each.who, _note(each))
-        table.add_row(*(Text(shown(cell)) for cell in cells))
+        table.add_row(*(Text(clean(cell)) for cell in cells))
     console(100).print(table)
 
 

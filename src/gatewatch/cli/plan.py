@@ -9,6 +9,8 @@ from gatewatch.cli.terminal import console, print_json, shown
 if TYPE_CHECKING:
     from gatewatch.online.foresee import Asked, AtRate, Foreseen
 
+_WEEK = 7.0
+
 
 @click.command(name="plan")
 @click.argument("suite", default="")
@@ -75,9 +77,11 @@ def _print(asked: "Asked", found: "Foreseen") -> None:
     out = console(100)
 
     def say(line: str) -> None:
-        out.print(Text(shown(line)))
+        out.print(Text(clean(line)))
 
-    say(f"{found.scorer}  {found.per_day:,.3g} conversations a day; known are {found.n:,} scored ones")
+    say(f"{found.scorer}  {_count(found.per_day)} conversations a day; known are {found.n:,} scored ones")
+    if found.window_days < _WEEK and not found.flaw:
+        say(f"! by the traffic of {_lasted(found.window_days)}: days of a week differ, so ask again after one")
     if found.flaw or found.mean is None or found.sd is None:
         say(f"  {found.flaw}")
         return
@@ -90,7 +94,7 @@ def _print(asked: "Asked", found: "Foreseen") -> None:
         money = "?" if row.dollars is None else dollars(row.dollars)
         cells = (
             f"{row.rate:.3g}",
-            f"{row.per_day:,.3g}",
+            _count(row.per_day),
             f"{100 * row.tolerance:.1f} pp",
             _after(row.delay.median, row.median_h),
             _after(row.delay.most, row.most_h),
@@ -101,6 +105,14 @@ def _print(asked: "Asked", found: "Foreseen") -> None:
     out.print(table)
     if found.smallest is None:
         say(f"  at no rate is it seen within {asked.within_h:.3g} h in 9 of 10 cases")
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def _lasted(days: float) -> str:
+    return f"{days:.2g} days" if days >= 2 else f"{24 * days:.2g} h"
 
 
 def _after(count: int | None, hours: float | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gatewatch.cli.terminal import console, counted, shown
+from gatewatch.cli.terminal import console, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,12 +33,13 @@ def print_trend(
 
     from rich.text import Text
 
+    from gatewatch.offline.report import clean
     from gatewatch.online.trends import Erased
 
     out = console(100)
 
     def say(line: str) -> None:
-        out.print(Text(shown(line)))
+        out.print(Text(clean(line)))
 
     def moment(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(_FORMATS[found.tier])
@@ -229,7 +230,7 @@ def _grid(
     from rich.table import Table
     from rich.text import Text
 
-    from gatewatch.offline.report import seconds
+    from gatewatch.offline.report import clean, seconds
 
     def start(*headings: str) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -247,7 +248,7 @@ def _grid(
             "" if rate is None else f"{rate:.1%}",
             "" if p95 is None else seconds(p95.value),
         )
-        table.add_row(Text(shown(name)), *row)
+        table.add_row(Text(clean(name)), *row)
     out.print(table)
     names = _names(found)
     widest = min(_LONGEST_NAME, max((len(name) for name, _ in rows), default=0))
@@ -256,10 +257,10 @@ def _grid(
         some = list(zip(found.scorers, figures, strict=True))[first : first + each_time]
         table = start()
         for each, _ in some:
-            table.add_column(Text(shown(names[each.fingerprint, each.source])), justify="right")
+            table.add_column(Text(clean(names[each.fingerprint, each.source])), justify="right")
         for name, _ in rows:
             cells = (_cell(known[name], counts) if name in known else "" for _, known in some)
-            table.add_row(Text(shown(name)), *(Text(cell) for cell in cells))
+            table.add_row(Text(clean(name)), *(Text(cell) for cell in cells))
         out.print()
         out.print(table)
 

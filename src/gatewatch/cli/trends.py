@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import console, print_json, shown
+from gatewatch.cli.terminal import console, print_json
 
 if TYPE_CHECKING:
     from gatewatch.config.coverage import SliceCoverage
@@ -57,6 +57,7 @@ def command(
     from gatewatch.config.project import Project
     from gatewatch.core.clock import wall
     from gatewatch.core.errors import InputError, Problem, did_you_mean
+    from gatewatch.offline.report import clean
     from gatewatch.online.trends import trend
     from gatewatch.online.window import Of
 
@@ -93,7 +94,7 @@ def command(
     if not found:
         click.echo("no flow is watched: [monitors] names none")
         there = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
-        click.echo(shown(f"there are {there}: name one" if others else "no worker or server took any request in yet"))
+        click.echo(clean(f"there are {there}: name one" if others else "no worker or server took any request in yet"))
     for place, each in enumerate(found):
         if place:
             click.echo("")
@@ -112,11 +113,11 @@ def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:
         return
     out = console(100)
     for flow, each in found.items():
-        table = Table(box=None, pad_edge=False, header_style="bold", title=Text(shown(flow)), title_justify="left")
+        table = Table(box=None, pad_edge=False, header_style="bold", title=Text(clean(flow)), title_justify="left")
         table.add_column("slice")
         suites = list(each[0].cases) if each else []
         for heading in ("requests", "share", *(f"cases of {name}" for name in suites)):
-            table.add_column(Text(shown(heading)), justify="right")
+            table.add_column(Text(clean(heading)), justify="right")
         table.add_column("")
         for part in each:
             about = "" if part.sent is UNSET else "~"

@@ -1,5 +1,6 @@
 """From `[alerts]` and `alert = { ... }` of monitors to rules, and to what channels need."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -7,13 +8,13 @@ from gatewatch.config import units
 from gatewatch.config.load import FILE
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.rules import points
-from gatewatch.config.settings import AlertsSettings, MonitorSettings, RuleSettings
+from gatewatch.config.settings import AlertSettings, AlertsSettings, MonitorSettings, RuleSettings
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.http import url_flaw
 from gatewatch.core.money import parse_budget
 from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
 from gatewatch.online.alert_rules import Alarming
-from gatewatch.online.channels import Wires, channel
+from gatewatch.online.channels import NAME, Wires, channel, miswritten
 
 T = TypeVar("T")
 
@@ -32,6 +33,9 @@ _ALSO = {
 """How people call signals as well."""
 _LEAST, _LEAST_OF_AMOUNTS = 0.02, 0.2
 _MOST_RISE = 100.0
+_LEAST_SILENCE_S, _LONGEST_S = 60.0, 366 * 86_400.0
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):\S")
+_WEB = ("http", "https")
 
 
 def alarming(project: Project) -> tuple[Alarming, ...]:
@@ -56,13 +60,17 @@ def channels(project: Project) -> Wires:
     """
     settings, where, problems = project.settings.alerts, f"{FILE}: alerts", Problems()
     _channels(settings.to, settings, f"{where}.to", problems)
-    for key in ("heartbeat", "pages"):
-        address = getattr(settings, key)
-        if address and "$" not in address and url_flaw(address):
-            problems.append(Problem(f"{where}.{key}", "expected an address that begins with https:// or http://"))
-    if settings.secret_env.startswith("$"):
+    for key in ("heartbeat", "smtp"):
+        if flaw := miswritten(getattr(settings, key)):
+            problems.append(Problem(f"{where}.{key}", flaw))
+    if settings.heartbeat and "$" not in settings.heartbeat and url_flaw(settings.heartbeat):
+        problems.append(Problem(f"{where}.heartbeat", "expected an address that begins with https:// or http://"))
+    if settings.secret_env[:1] == "$" and NAME.fullmatch(settings.secret_env[1:]):
         hint = f'write "{settings.secret_env[1:]}"'
         problems.append(Problem(f"{where}.secret_env", "is the name of a variable, without the $", hint))
+    elif settings.secret_env and not NAME.fullmatch(settings.secret_env):  # it may be the secret, and is not told
+        what = "is no name of an environment variable"
+        problems.append(Problem(f"{where}.secret_env", what, "the key itself stays out of this file"))
     if settings.smtp and settings.smtp[0] != "$" and not settings.smtp.startswith(("smtp://", "smtps://")):
         problems.append(Problem(f"{where}.smtp", "expected an address that begins with smtps:// or smtp://"))
     problems.raise_any()
@@ -71,7 +79,6 @@ def channels(project: Project) -> Wires:
         smtp=settings.smtp,
         mail_from=settings.mail_from,
         heartbeat=settings.heartbeat,
-        pages=settings.pages.rstrip("/"),
     )
 
 
@@ -83,11 +90,13 @@ def _alarming(project: Project, name: str, settings: MonitorSettings, problems: 
     days, number = _read(units.learning, settings.reference, f"{where}.reference", problems, (7.0, 1000))
     apart = _read(units.days_between, alert.false_alarms, f"{where}.alert.false_alarms", problems, 90.0)
     _channels(alert.to, every, f"{where}.alert.to", problems)
+    _pages(alert, f"{where}.alert", problems)
     scorers = tuple(dict.fromkeys(each.use for each in settings.scorers))
     rules: dict[str, AlertRule] = {}
     for written, rule in alert.rules.items():
         at = f"{where}.alert.rules.{written}"
         _channels(rule.to, every, f"{at}.to", problems)
+        _pages(rule, at, problems)
         signal = _ALSO.get(written, written)
         if written in scorers:
             if written in SIGNALS:
@@ -108,8 +117,8 @@ def _alarming(project: Project, name: str, settings: MonitorSettings, problems: 
         flow=settings.flow,
         rules=rules,
         false_alarm_days=apart,
-        observe_s=_duration(alert.observe, f"{where}.alert.observe", problems, nothing="0"),
-        no_data_s=_duration(alert.no_data, f"{where}.alert.no_data", problems, nothing=""),
+        observe_s=_duration(alert.observe, f"{where}.alert.observe", problems),
+        no_data_s=_duration(alert.no_data or "0", f"{where}.alert.no_data", problems, least=_LEAST_SILENCE_S),
         reference_days=days,
         reference_n=number,
         session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
@@ -130,6 +139,9 @@ def _of_scorer(name: str, rule: RuleSettings, at: str, problems: Problems) -> Al
     if rule.drop is not None:
         with problems.gather():
             least = points(rule.drop, f"{at}.drop")
+    if rule.below is not None and not 0 < rule.below < 1:
+        hint = "`any = 1` tells of each that fails" if rule.below else "no mean is below 0"
+        problems.append(Problem(f"{at}.below", f"must be above 0 and below 1, got {rule.below:g}", hint))
     return AlertRule(name=name, least=least, below=rule.below, never=rule.any or 0)
 
 
@@ -190,7 +202,13 @@ def _ceiling(name: str, value: float | str, where: str) -> float:
         ConfigError: for what that signal does not have.
     """
     if name in RATES:
-        return points(value, where)
+        percent = isinstance(value, str) and value.strip().endswith("%")
+        share = _part(value, where) if percent else points(value, where)
+        if share >= 1:
+            raise ConfigError(Problem(where, f"must be below 1, got {value!r}", "a rate is at most 1"))
+        if not share:
+            raise ConfigError(Problem(where, f"must be above 0, got {share:g}", "`any = 1` tells of each"))
+        return share
     try:
         if isinstance(value, str):
             read: Mapping[str, Callable[[str], float]] = {
@@ -216,13 +234,34 @@ def _seconds(text: str) -> float:
     return float(number) / 1000 if text.strip().endswith("ms") and number.isdecimal() else units.seconds(text)
 
 
-def _duration(text: str, where: str, problems: Problems, *, nothing: str) -> float:
-    return 0.0 if text.strip() == nothing else _read(units.seconds, text, where, problems, 0.0)
+def _duration(text: str, where: str, problems: Problems, *, least: float = 0.0) -> float:
+    """A duration in seconds, up to a year; 0 for "0"."""
+    if text.strip() == "0":
+        return 0.0
+    found = _read(units.seconds, text, where, problems, least)
+    if found < least:
+        problems.append(Problem(where, f"must be {least:g} s or more, got {text!r}", '"0" for none'))
+    if found > _LONGEST_S:
+        problems.append(Problem(where, f"must be a year at most, got {text!r}"))
+    return found
+
+
+def _pages(settings: AlertSettings | RuleSettings, where: str, problems: Problems) -> None:
+    """What people are to open must be a web address; what is to be done may be said in words."""
+    for key, text in (("link", settings.link), ("runbook", settings.runbook)):
+        scheme = _SCHEME.match(text)
+        web = scheme is not None and scheme[1].lower() in _WEB
+        if text and (url_flaw(text.strip()) if web or key == "link" else scheme):
+            what = "expected an address that begins with https:// or http://"
+            problems.append(Problem(f"{where}.{key}", what + (", or words" if key == "runbook" else "")))
 
 
 def _channels(names: tuple[str, ...], every: AlertsSettings, where: str, problems: Problems) -> None:
     for place, name in enumerate(names):
         at = f"{where}[{place}]"
+        if name in names[:place]:
+            problems.append(Problem(at, "is the same as one before"))
+            continue
         try:
             found = channel(name)
         except ValueError as error:

@@ -206,18 +206,19 @@ class MonitoredScorer(Struct, frozen=True):
 
 
 class RuleSettings(Struct, frozen=True):
-    """What is told of one scorer or signal of a monitor: changes from `drop` or `rise` on, and what breaks a limit.
+    """What is told of one scorer or signal of a monitor: changes from `drop` or `rise` on, and what breaks a limit. One
+    without a rule is watched by the defaults.
 
     drop: the smallest fall of a scorer's mean that anybody is told of: 0.03 or "3pp"; 2 points by default.
     rise: the smallest rise of a signal: 0.03 or "3pp" of a rate (2 points by default), a part of what an amount was:
-        0.2 or "20%" (20 % by default).
+        0.2 or "20%" (20 % by default), of durations of the share of slow conversations, which is 5 % at first.
     above: the ceiling of a signal: 0.05 or "5pp" for a rate, "5s" for seconds (of the slowest 5 %), "0.02 USD".
     below: the floor of a scorer's mean.
     any: how many conversations within a day that fail, or have the mark, are one too many.
     severity: "page", "ticket" or "info".
     owner: who sees to it.
     runbook: what to do, or the address of a page that says so.
-    link: the address of a page that shows more.
+    link: the web address of a page that shows more.
     to: channels, in the place of those of the monitor.
     """
 
@@ -239,11 +240,11 @@ class AlertSettings(Struct, frozen=True):
     rules: by a scorer of the monitor, or a signal such as `thumbs_down`, `error`, `latency`, `cost`.
     false_alarms: how often all monitors of the project together may be wrong, such as "1 per 90d".
     to: channels, such as "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST"; by default those of `[alerts]`.
-    observe: for how long a new monitor only notes what it would have told; "0" to tell from the start.
-    no_data: after how long without a request somebody is told; "" for never.
+    observe: for how long a new monitor only notes what it would have told, limits aside; "0" to tell from the start.
+    no_data: after how long without a request somebody is told, a minute or more; "0" for never, as by default.
     owner: who sees to it, where the rule does not say so.
     runbook: what to do, where the rule does not say so.
-    link: the address of a page that shows more, where the rule does not say so.
+    link: the web address of a page that shows more, where the rule does not say so.
     """
 
     rules: dict[str, RuleSettings] = {}
@@ -262,7 +263,6 @@ class AlertsSettings(Struct, frozen=True):
     to: channels of monitors that name none: "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST", "apprise:$URL".
     heartbeat: an address that is asked for every minute while monitors work, so that their silence is noticed.
     secret_env: the variable with the key that webhooks are signed with.
-    pages: the address at which people find this project's pages; links in messages begin with it.
     smtp: the server for "mail:", such as "smtps://bot:$SMTP_PASSWORD@mail.example:465".
     mail_from: whom mail is from.
     """
@@ -270,7 +270,6 @@ class AlertsSettings(Struct, frozen=True):
     to: tuple[str, ...] = ()
     heartbeat: str = ""
     secret_env: str = ""
-    pages: str = ""
     smtp: str = ""
     mail_from: str = ""
 

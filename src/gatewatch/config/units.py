@@ -14,6 +14,8 @@ _OFTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s+per\s+(\S.*)")
 _LEARN = re.compile(r"learn(?:\s+(\d+(?:\.\d+)?[smhdw]))?(?:\s+(\d+))?")
 _DAY_S = 86_400.0
 _LEARNT = 1000
+_MOST_LEARNT, _MOST_LEARNT_DAYS = 10_000_000, 366.0
+_LONGEST_S = 36_500 * _DAY_S
 _PER_DAY = re.compile(r"\s*(\d+)\s*/\s*day\s*")
 
 
@@ -21,12 +23,15 @@ def seconds(text: str) -> float:
     """A duration such as "30m", "24h" or "7d".
 
     Raises:
-        ValueError: for anything else, or nothing.
+        ValueError: for anything else, nothing, or more than 100 years.
     """
     match = _DURATION.fullmatch(text)
     if match is None or not float(match[1]):
         raise ValueError(f'expected a duration such as "30m", "24h" or "7d", got {text!r}')
-    return float(match[1]) * _SECONDS[match[2]]
+    found = float(match[1]) * _SECONDS[match[2]]
+    if found > _LONGEST_S:
+        raise ValueError(f"expected a duration of 100 years at most, got {text[:40]!r}")
+    return found
 
 
 def size(text: str) -> int:
@@ -72,7 +77,7 @@ def days_between(text: str) -> float:
     """How many days lie between two of what may happen so often: "1 per 90d" is 90, "2 per 30d" is 15.
 
     Raises:
-        ValueError: for anything else, none at all, or more than one a day.
+        ValueError: for anything else, none at all, more than one a day, or fewer than one in 100 years.
     """
     match = _OFTEN.fullmatch(text)
     if match is None or not float(match[1]):
@@ -80,6 +85,8 @@ def days_between(text: str) -> float:
     found = seconds(match[2]) / _DAY_S / float(match[1])
     if found < 1:
         raise ValueError(f"must be one a day or fewer, got {text!r}")
+    if found > _LONGEST_S / _DAY_S:
+        raise ValueError(f"must be one in 100 years or more, got {text!r}")
     return found
 
 
@@ -88,7 +95,8 @@ def learning(text: str) -> tuple[float, int]:
     "learn 500" is (0, 500), "learn 7d 500" both.
 
     Raises:
-        ValueError: for anything else, or less than 100 conversations.
+        ValueError: for anything else, less than 100 conversations, or more than anybody waits for: over a year, over
+            ten million conversations.
     """
     match = _LEARN.fullmatch(text.strip())
     if match is None or not (match[1] or match[2]):
@@ -97,6 +105,8 @@ def learning(text: str) -> tuple[float, int]:
     number = int(match[2]) if match[2] else _LEARNT
     if number < 100:
         raise ValueError(f"a reference takes 100 conversations at least, got {text!r}")
+    if days > _MOST_LEARNT_DAYS or number > _MOST_LEARNT:
+        raise ValueError(f"a reference takes a year and {_MOST_LEARNT:,} conversations at most, got {text[:60]!r}")
     return days, number
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -12,12 +11,13 @@ from gatewatch.config.load import FILE
 from gatewatch.config.monitors import online
 from gatewatch.config.project import Project
 from gatewatch.config.settings import RuleSettings
-from gatewatch.core import toml
+from gatewatch.core import shape, toml
 from gatewatch.core.errors import ConfigError, Problem, did_you_mean
+from gatewatch.online.attribute import scale_of
 from gatewatch.online.backtest import Told, backtest
 from gatewatch.online.detect import Fold, reference_of, state_of
 from gatewatch.online.monitor import DAY_S
-from gatewatch.online.probe import Plan
+from gatewatch.online.probe import Measure, Plan
 from gatewatch.online.watch import Watcher
 
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from gatewatch.store.watching import Stream
 
 
+_AS_SAVED = 'write it as in gatewatch.toml: helpful = { drop = "3pp" }'
+
+
 class Standing(Struct, frozen=True):
     """How a stream stands: `n` conversations of the `wanted` that its reference takes, over `days` of `wanted_days`;
-    once it is learnt, what each probe is held against (mean, tolerance), and how near it is to its alarm (0..1, on a
-    logarithmic scale). `fallen` are those that alarmed and are not back."""
+    once it is learnt, how each probe stands (`near` on a logarithmic scale; `changed` until it is back)."""
 
     monitor: str
     flow: str
@@ -39,16 +41,24 @@ class Standing(Struct, frozen=True):
     days: float
     wanted_days: float
     probes: tuple["Probed", ...] = ()
-    fallen: tuple[str, ...] = ()
 
 
 class Probed(Struct, frozen=True):
-    """A probe: its reference's mean and tolerance on the scale of which 1 is good, and how near it is to its alarm."""
+    """A probe of a scorer or signal (`name`): what it is held against and by how much that may be missed, on its own
+    scale (a share, US dollars, tokens), and how near it is to its alarm (0..1).
+
+    `measure` is how it is looked at (`online.probe.Measure`). Of durations `reference` is the share that took longer
+    than `longer_than` seconds. `limit` is a rule's, for those that are held against one.
+    """
 
     name: str
-    mean: float
+    measure: Measure
+    reference: float
     tolerance: float
     near: float
+    limit: float | None = None
+    longer_than: float | None = None
+    changed: bool = False
 
 
 def standings(project: Project, store: "Store") -> list[Standing]:
@@ -75,8 +85,20 @@ def _standing(monitor: str, stream: "Stream", plan: Plan) -> Standing:
     fold = Fold(plan, state)
     probes = []
     for probe, near in fold.near():
-        reference, _ = reference_of(probe, state)
-        probes.append(Probed(probe.key, reference.mean, reference.tolerance, near))
+        reference, measured = reference_of(probe, state)
+        own = scale_of(probe, measured)
+        probes.append(
+            Probed(
+                probe.name,
+                probe.measure,
+                own(reference.mean, False),
+                abs(own(reference.tolerance, True)),
+                near,
+                probe.limit,
+                (measured if probe.limit is None else probe.limit) if probe.measure == "slow" else None,
+                probe.key in state.fallen,
+            )
+        )
     return Standing(
         monitor,
         stream.flow,
@@ -87,7 +109,6 @@ def _standing(monitor: str, stream: "Stream", plan: Plan) -> Standing:
         (state.newest - state.began) / DAY_S,
         plan.learn_s / DAY_S,
         tuple(probes),
-        tuple(sorted(state.fallen)),
     )
 
 
@@ -126,9 +147,12 @@ def tried(
 def _read(rules: tuple[str, ...]) -> dict[str, RuleSettings]:
     found: dict[str, RuleSettings] = {}
     for each in rules:
+        where = f"--rule {each!r}"
         try:
-            found |= msgspec.convert(toml.parse(each), dict[str, RuleSettings])
+            read = shape.convert(toml.parse(each), dict[str, RuleSettings])
         except ValueError as error:
-            hint = 'write it as in gatewatch.toml: helpful = { drop = "3pp" }'
-            raise ConfigError(Problem(f"--rule {each!r}", str(error), hint)) from None
+            raise ConfigError(Problem(where, f"not TOML: {error}", _AS_SAVED)) from None
+        if isinstance(read, list):
+            raise ConfigError(Problem(f"{where}: {at}", what, hint or _AS_SAVED) for at, what, hint in read)
+        found |= read
     return found

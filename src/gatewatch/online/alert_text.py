@@ -11,7 +11,6 @@ from gatewatch.online.channels import public
 from gatewatch.store.watching import Notice
 
 GLYPHS = {"page": "✕", "ticket": "!", "info": "·"}
-EVENTS = {"opened": "", "worse": "worse: ", "resolved": "resolved: "}
 _SHOWN = 5
 _MINUS = "\u2212"
 
@@ -30,11 +29,15 @@ def moment(at: float) -> str:
 def headline(alert: Alert, event: str = "opened") -> str:
     """An alert in one line."""
     where = f"{alert.flow}: " if alert.flow else ""
-    return plain(f"{GLYPHS[alert.severity]} {alert.severity} {EVENTS.get(event, '')}{where}{alert.title}")
+    if event == "resolved":
+        return plain(f"✓ resolved: {where}{alert.title}")
+    return plain(
+        f"{GLYPHS[alert.severity]} {alert.severity} {'worse: ' if event == 'worse' else ''}{where}{alert.title}"
+    )
 
 
-def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
-    """What is known of an alert, each with its label; `pages` is the address that links begin with."""
+def facts(alert: Alert) -> list[tuple[str, str]]:
+    """What is known of an alert, each with its label."""
     found = alert.evidence
     every = [
         ("state", _state(alert)),
@@ -47,7 +50,6 @@ def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
         ("owner", alert.owner),
         ("what to do", alert.runbook),
         ("more", alert.link),
-        ("page", f"{pages}/alerts/{alert.id}" if pages and alert.id else ""),
         *(("request", each) for each in found.traces[:_SHOWN]),
     ]
     return [(label, plain(text)) for label, text in every if text]
@@ -55,16 +57,21 @@ def facts(alert: Alert, pages: str = "") -> list[tuple[str, str]]:
 
 def change(alert: Alert) -> str:
     """How much something changed, with its 95 % interval and what that rests on; nothing where it is not known."""
-    found, parts = alert.evidence, []
+    found, before = alert.evidence, ""
     if found.before is not None and found.after is not None:
-        parts.append(f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}")
+        before = f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}"
     elif found.after is not None:
-        parts.append(_amount(alert.name, found.after))
-    if found.effect is not None:
-        parts.append(_effect(alert.name, found.effect, found.low, found.high))
-    if found.n:
-        parts.append(_conversations(found.n))
-    return ", ".join(parts)
+        before = _amount(alert.name, found.after)
+    return ", ".join(filter(None, (before, size(alert))))
+
+
+def size(alert: Alert) -> str:
+    """What a title, which tells from what to what something changed, does not say of it: how surely, and by how many
+    conversations."""
+    found = alert.evidence
+    effect = "" if found.effect is None else _effect(alert.name, found.effect, found.low, found.high)
+    n = _conversations(found.n) if found.n and alert.kind != "never" else ""
+    return ", ".join(filter(None, (effect, n)))
 
 
 def segment(name: str, part: Segment) -> str:
@@ -74,8 +81,9 @@ def segment(name: str, part: Segment) -> str:
 
 
 def sentence(alert: Alert, event: str = "opened") -> str:
-    """An alert and its change in one line."""
-    return " · ".join(filter(None, (headline(alert, event), plain(change(alert)), plain(alert.owner))))
+    """An alert and the size of its change in one line; of one that is over, by whom and why that is so."""
+    more = f"{alert.reason}{_by(alert.who)}" if event == "resolved" else size(alert)
+    return " · ".join(filter(None, (headline(alert, event), plain(more), plain(alert.owner))))
 
 
 def told(alert: Alert) -> dict[str, Any]:
@@ -83,21 +91,18 @@ def told(alert: Alert) -> dict[str, Any]:
     return dict(msgspec.to_builtins(alert)) | {"to": [public(each) for each in alert.to]}
 
 
-def payload(notice: Notice, pages: str = "") -> dict[str, Any]:
+def payload(notice: Notice) -> dict[str, Any]:
     """A notice as programs read it. Other channels that the alert goes to, whose addresses may be secret, are not in
     it."""
     alert = dict(msgspec.to_builtins(notice.alert))
     del alert["to"]
-    page = f"{pages}/alerts/{notice.alert.id}" if pages and notice.alert.id else ""
-    found = {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
-    return found | ({"page": page} if page else {})
+    return {"kind": "gatewatch.alert", "version": 1, "event": notice.event, "alert": alert}
 
 
 def _state(alert: Alert) -> str:
     again = f", found {alert.times:,} times, last {moment(alert.updated)}" if alert.times > 1 else ""
-    text = f"{alert.state}, since {moment(alert.opened)}{again}"
-    if alert.state == "snoozed" and alert.until is not None:
-        text = f"snoozed until {moment(alert.until)}, since {moment(alert.opened)}{again}"
+    until = f" until {moment(alert.until)}" if alert.state == "snoozed" and alert.until is not None else ""
+    text = f"{alert.state}{until}, opened {moment(alert.opened)}{again}"
     reason = f": {alert.reason}" if alert.reason else ""
     return text + (f"; {alert.state}{_by(alert.who)}{reason}" if alert.who or reason else "")
 

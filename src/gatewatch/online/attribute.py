@@ -55,7 +55,7 @@ def attribute(
     after = known[first:] or known
     began = min(entry.at for entry, _ in after)
     newest = max(entry.at for entry, _ in after)
-    shown = _scale(probe, measured)
+    shown = scale_of(probe, measured)
     change = effect(((stratum_of(entry.slice, reference), x) for entry, x in after), reference, chosen=True)
     shares = _shares(entry for entry, _ in known)
     segments = _segments(after, shares, reference, shown)
@@ -105,7 +105,8 @@ Shown = Callable[[float, bool], float]
 """From a value in 0..1 of which 1 is good, or (True) a difference of two, to the signal's own scale."""
 
 
-def _scale(probe: Probe, measured: float) -> Shown:
+def scale_of(probe: Probe, measured: float) -> Shown:
+    """What takes a mean (or a difference of means) of which 1 is good to the signal's own scale."""
     if probe.measure == "score":
         return lambda x, _: x
     if probe.measure in ("rate", "better", "slow"):

@@ -1,21 +1,26 @@
 """Back-testing: what rules would have told of in a window that is over, by the conversations that are kept of it."""
 
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.core.watch import Alert, Marker
+from gatewatch.core.watch import RATES, SIGNALS, Alert, AlertRule, Marker
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
 from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
+from gatewatch.online.monitor import DAY_S
+from gatewatch.online.never import FAILS
 from gatewatch.online.probe import Plan
 from gatewatch.store.base import Store
 from gatewatch.store.watching import Entry, Stream
 
 _PAGE = 20_000
 _RECALLED = 5000
+_MOST = 1_000_000
+_LEAST_S = 7 * DAY_S
 
 
 class Told(Struct, frozen=True):
@@ -34,7 +39,8 @@ def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, si
 
     The stream is folded as the monitor folds it, from where its kept entries begin, by the rules that are given: with
     the reference that it had, or else with the one that its first entries make. A change is found once, until it is
-    over. Judges are not asked again, and how new a monitor was is no matter.
+    over; what must never happen is, until a day has passed without it. Judges are not asked again, and how new a
+    monitor was is no matter.
     """
     state = state_of(stream.base)
     fold = Fold(plan, State(anchor=state.anchor, since=state.since) if not state.n else state)
@@ -42,12 +48,17 @@ def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, si
     found: list[Alert] = []
     open_: dict[str, Alert] = {}
     recent: list[Entry] = []
+    strict = [rule for rule in alarming.rules.values() if rule.never and rule.name in _names(stream)]
+    failed: dict[str, list[tuple[float, str]]] = {rule.name: [] for rule in strict}
     conversations, first, learnt, number = 0, None, None, stream.base_at
     while page := store.entries(stream.id, number, _PAGE):
         number = page[-1].number
         first = page[0].at if first is None else first
         for place, entry in enumerate(page):
             conversations += since <= entry.at < until
+            for name, when in failed.items() if plan.of_signals else ():
+                if entry.values[SIGNALS.index(name)]:
+                    when.append((entry.at, str(entry.seq)))
             for finding in fold.take(entry):
                 if finding.what == "learnt":
                     learnt = finding.at
@@ -55,7 +66,35 @@ def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, si
                 upto = [*recent[len(before) - _RECALLED :], *before] if len(before) < _RECALLED else before
                 _note(found, open_, finding, upto, fold.state, alarming, markers, (since, until))
         recent = page[-_RECALLED:]
+    for rule in strict:
+        if not plan.of_signals:
+            work = stream.flow, stream.scorer, stream.fingerprint, stream.source or "rule"
+            every = store.values(*work, since - DAY_S, until, _MOST)
+            failed[rule.name] = [(each.at, each.cluster) for each in every if each.value < FAILS and not each.failed]
+        found += [each for each in _never(alarming, rule, sorted(failed[rule.name])) if since <= each.opened < until]
     return Told(stream, tuple(found), conversations, first, learnt)
+
+
+def _names(stream: Stream) -> tuple[str, ...]:
+    return (stream.scorer,) if stream.scorer else RATES
+
+
+def _never(alarming: Alarming, rule: AlertRule, failed: Iterable[tuple[float, str]]) -> Iterator[Alert]:
+    """The alerts of a never-event, by when it happened and in which conversation, the oldest first."""
+    lately, conversations = deque[tuple[float, str]](), Counter[str]()
+    last = float("-inf")
+    for at, name in failed:
+        lately.append((at, name))
+        conversations[name] += 1
+        while lately[0][0] <= at - DAY_S:
+            _, gone = lately.popleft()
+            conversations[gone] -= 1
+            if not conversations[gone]:
+                del conversations[gone]
+        if len(conversations) >= rule.never:
+            if at - last > DAY_S:
+                yield alert.never(alarming, rule, len(conversations), (), lately[0][0], at)
+            last = at
 
 
 def _note(
@@ -92,7 +131,15 @@ def _note(
         found.append(raised)
 
 
-def per_week(told: Iterable[Told], *, since: float, until: float) -> float:
-    """How many alerts a week that is that anybody would have been told of."""
+def covered(told: Iterable[Told], *, since: float, until: float) -> float:
+    """From when on there are conversations in a window: its end where there are none."""
+    return max(since, min((one.since for one in told if one.since is not None), default=until))
+
+
+def per_week(told: Iterable[Told], *, since: float, until: float) -> float | None:
+    """How many alerts a week that is that anybody would have been told of, in the time of which conversations are kept;
+    None where that is less than a week."""
+    told = list(told)
+    lasts = until - covered(told, since=since, until=until)
     number = sum(not each.quiet for one in told for each in one.alerts)
-    return number / max((until - since) / (7 * 86_400.0), 1e-9)
+    return None if lasts < _LEAST_S else number * 7 * DAY_S / lasts

@@ -12,7 +12,10 @@ from gatewatch.core.http import url_flaw
 
 Kind = Literal["stdout", "webhook", "slack", "mail", "apprise"]
 KINDS: tuple[Kind, ...] = ("stdout", "webhook", "slack", "mail", "apprise")
-_VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""How environment variables are called."""
+_VARIABLE = re.compile(rf"\$({NAME.pattern})")
+_BRACED = re.compile(rf"\$\{{({NAME.pattern})\}}")
 _MAIL = re.compile(r"[^@\s<>\"(),:;\\\[\]]+@[A-Za-z0-9.-]+")
 
 
@@ -25,14 +28,13 @@ class Channel(Struct, frozen=True):
 
 
 class Wires(Struct, frozen=True, kw_only=True):
-    """What channels need: the variable with the key that webhooks are signed with, the server and sender of mail, the
-    address that a heartbeat goes to, and the one that links begin with. `$NAME` is taken from the environment."""
+    """What channels need: the variable with the key that webhooks are signed with, the server and sender of mail, and
+    the address that a heartbeat goes to. `$NAME` is taken from the environment."""
 
     secret_env: str = ""
     smtp: str = ""
     mail_from: str = ""
     heartbeat: str = ""
-    pages: str = ""
 
 
 def channel(text: str) -> Channel:
@@ -53,7 +55,7 @@ def channel(text: str) -> Channel:
         example = "team@example.com" if kind == "mail" else f"${kind.upper()}_URL"
         raise ValueError(f'an address is missing, such as "{kind}:{example}"')
     address = address.strip()
-    if "$" not in address and (flaw := _flaw(kind, address)):
+    if flaw := miswritten(address) or ("" if variables(address) else _flaw(kind, address)):
         raise ValueError(flaw)
     return Channel(kind, address)
 
@@ -77,6 +79,12 @@ def expanded(text: str, environment: Mapping[str, str]) -> str:
 def variables(text: str) -> list[str]:
     """The names of the environment variables that a text needs."""
     return _VARIABLE.findall(text)
+
+
+def miswritten(text: str) -> str:
+    """What is wrong with how variables are named in a text, or nothing."""
+    found = _BRACED.search(text)
+    return f"write ${found[1]} in the place of {found[0]}" if found else ""
 
 
 def public(text: str) -> str:

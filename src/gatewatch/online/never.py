@@ -11,7 +11,8 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
 from gatewatch.store.watching import Turn, Unheard
 
-_FAILS = 0.5
+FAILS = 0.5
+"""A score below this is a failure."""
 _MOST = 100_000
 
 
@@ -33,7 +34,7 @@ def never(
     for each in unheard.fresh:
         work = works.get(each.work)
         turn = each.turn
-        if work is not None and not turn.error and each.own is not None and each.own < _FAILS:
+        if work is not None and not turn.error and each.own is not None and each.own < FAILS:
             failed.setdefault((work.flow, work.scorer), {})[turn.session or turn.id] = turn
     strict = {flow for flow, each in alarming.items() if any(rule.never for rule in each.rules.values())}
     for conversation in unheard.settled:
@@ -65,5 +66,5 @@ def _before(store: Store, works: Mapping[int, Work], flow: str, name: str, windo
         for work in works.values()
         if (work.flow, work.scorer) == (flow, name)
         for value in store.values(flow, name, work.fingerprint, work.source, *window, _MOST)
-        if value.value < _FAILS
+        if value.value < FAILS
     }

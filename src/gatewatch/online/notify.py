@@ -99,7 +99,7 @@ class Telling:
             until, reason = self._paused.get(to, (0.0, ""))
             if to in self._at_work:
                 self._put_off(batch, now + _BUSY_S, reason)
-            elif until > now:
+            elif now < until <= now + _LONGEST_ASKED_S:  # later ones are of a clock that went back since
                 self._put_off(batch, until, reason)
             else:
                 in_order = sorted(batch, key=lambda each: each.id)

@@ -117,15 +117,15 @@ class Sender:
         if found.kind == "webhook":
             await self._webhook(address, notice)
         elif found.kind == "slack":
-            body = codec.encode(slack(notice, self._wires.pages))
+            body = codec.encode(slack(notice))
             await self._ask("POST", address, body, {"content-type": "application/json"})
         elif found.kind == "mail":
             await self._threads.call(self._mail, address, notice, timeout=TIME_OUT_S)
         else:
-            await self._threads.call(_by_apprise, address, notice, self._wires.pages, timeout=TIME_OUT_S)
+            await self._threads.call(_by_apprise, address, notice, timeout=TIME_OUT_S)
 
     async def _webhook(self, address: str, notice: Notice) -> None:
-        body = codec.encode(payload(notice, self._wires.pages))
+        body = codec.encode(payload(notice))
         at = str(int(self._clock()))
         headers = {
             "content-type": "application/json",
@@ -133,7 +133,9 @@ class Sender:
             "x-gatewatch-timestamp": at,
         }
         if self._wires.secret_env:
-            key = expanded(f"${self._wires.secret_env}", self._environment)
+            key = self._environment.get(self._wires.secret_env, "").strip()
+            if not key:  # the name is not told: somebody may have written the key there
+                raise NotTaken("the environment variable that [alerts] secret_env names is not set")
             headers["x-gatewatch-signature"] = signature(key, at, body)
         await self._ask("POST", address, body, headers)
 
@@ -167,7 +169,7 @@ class Sender:
         parts = urlsplit(expanded(self._wires.smtp, self._environment) if whole else self._wires.smtp)
         host = expanded(parts.hostname or "localhost", self._environment)
         user, password = (unquote(expanded(each or "", self._environment)) for each in (parts.username, parts.password))
-        mail = _letter(notice, self._wires.pages)
+        mail = _letter(notice)
         mail["To"] = address
         mail["From"] = self._wires.mail_from or (user if "@" in user else f"gatewatch@{host}")
         try:
@@ -210,16 +212,14 @@ def signature(key: str, at: str, body: bytes) -> str:
     return "sha256=" + hmac.new(key.encode(), at.encode() + b"." + body, sha256).hexdigest()
 
 
-def slack(notice: Notice, pages: str = "") -> dict[str, Any]:
+def slack(notice: Notice) -> dict[str, Any]:
     """A notice as an incoming webhook of Slack takes it: what came with the traffic makes no link and calls nobody."""
     alert = notice.alert
     title = _quoted(headline(alert, notice.event))
-    lines = [f"{label}: {_quoted(text)}" for label, text in facts(alert, pages) if label not in ("more", "page")]
+    lines = [f"{label}: {_quoted(text)}" for label, text in _facts(notice) if label != "more"]
     blocks = [_section(f"*{title.replace('*', '∗')}*"), _section("\n".join(lines))]
-    links = {"more": alert.link, "page": dict(facts(alert, pages)).get("page", "")}
-    linked = [f"<{url}|{name}>" for name, url in links.items() if url and not url_flaw(url) and not set("<>|") & {*url}]
-    if linked:
-        blocks.append(_section(" · ".join(linked)))
+    if alert.link and not url_flaw(alert.link) and not set("<>|") & {*alert.link}:
+        blocks.append(_section(f"<{alert.link}|more>"))
     return {"text": title, "blocks": blocks, "unfurl_links": False, "unfurl_media": False, "link_names": False}
 
 
@@ -233,7 +233,7 @@ def _quoted(text: str) -> str:
     return text.replace("@", "@\u200b")
 
 
-def _letter(notice: Notice, pages: str) -> Any:
+def _letter(notice: Notice) -> Any:
     from email.message import EmailMessage
 
     mail = EmailMessage()
@@ -242,15 +242,21 @@ def _letter(notice: Notice, pages: str) -> Any:
         f"<{sha256(notice.key.encode()).hexdigest()[:32]}@gatewatch>"  # known again when it comes twice
     )
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(_text(notice, pages))
+    mail.set_content(_text(notice))
     return mail
 
 
-def _text(notice: Notice, pages: str) -> str:
-    return "\n".join([headline(notice.alert, notice.event), ""] + [f"{k}: {v}" for k, v in facts(notice.alert, pages)])
+def _text(notice: Notice) -> str:
+    return "\n".join([headline(notice.alert, notice.event), ""] + [f"{k}: {v}" for k, v in _facts(notice)])
 
 
-def _by_apprise(address: str, notice: Notice, pages: str) -> None:
+def _facts(notice: Notice) -> list[tuple[str, str]]:
+    """What is known of an alert, and the command that shows it as it is then."""
+    number = notice.alert.id
+    return facts(notice.alert) + ([("see to it", f"gatewatch alerts show {number}")] if number else [])
+
+
+def _by_apprise(address: str, notice: Notice) -> None:
     try:
         import apprise
     except ImportError:
@@ -259,7 +265,7 @@ def _by_apprise(address: str, notice: Notice, pages: str) -> None:
     if not service.add(address):
         raise NotTaken("Apprise knows no service of such an address", refused=True)
     title = headline(notice.alert, notice.event).replace("@", "@\u200b")
-    body = _text(notice, pages).partition("\n\n")[2].replace("@", "@\u200b")
+    body = _text(notice).partition("\n\n")[2].replace("@", "@\u200b")
     kind = apprise.NotifyType.SUCCESS if notice.event == "resolved" else apprise.NotifyType.WARNING
     if not service.notify(body=body, title=title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT):
         raise NotTaken("the service did not take it")

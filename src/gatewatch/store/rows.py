@@ -356,7 +356,7 @@ class ScoreCell(Struct, frozen=True, gc=False):
 
 
 class Value(Struct, frozen=True):
-    """One value of a scorer, with what its weight and its cluster are known by."""
+    """One value of a scorer, with what its weight and its cluster are known by; `failed` says that the request did."""
 
     at: float
     cluster: str
@@ -365,6 +365,7 @@ class Value(Struct, frozen=True):
     value: float
     variant: str = ""
     version: str = ""
+    failed: bool = False
 
 
 class SpendCell(Struct, frozen=True):

@@ -126,10 +126,13 @@ def values(
 ) -> list[Value]:
     """The newest values of a scorer, by one source, on requests that happened in a window, newest first."""
     found = db.execute(
-        "SELECT s.happened, t.session, t.id, t.slice, s.pi, s.value, t.variant, t.version"
+        "SELECT s.happened, t.session, t.id, t.slice, s.pi, s.value, t.variant, t.version, t.error"
         " FROM score s JOIN trace t ON t.seq = s.seq"
         " WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.source = ? AND s.value IS NOT NULL"
         " AND s.happened >= ? AND s.happened < ? ORDER BY s.happened DESC, s.seq DESC LIMIT ?",
         *(flow, scorer, fingerprint, source, since, until, most),
     )
-    return [Value(from_micros(at), session or name, *rest) for at, session, name, *rest in found]
+    return [
+        Value(from_micros(at), session or name, part, pi, value, variant, version, bool(error))
+        for at, session, name, part, pi, value, variant, version, error in found
+    ]

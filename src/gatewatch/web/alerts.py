@@ -19,7 +19,7 @@ from starlette.responses import Response
 from gatewatch.core import codec
 from gatewatch.core.clock import wall
 from gatewatch.core.watch import Alert, AlertState, Marker
-from gatewatch.online.alert_text import told
+from gatewatch.online.alert_text import plain, told
 from gatewatch.store.base import Store
 from gatewatch.web.described import refusals
 from gatewatch.web.host import Host
@@ -113,10 +113,10 @@ def _alerts(routes: APIRouter, desk: _Desk) -> None:
             raise Refused(422, "to resolve it takes a reason", where="body.reason")
         if asked.state == "snoozed" and not now < (asked.until or 0.0):
             raise Refused(422, "to snooze it takes a time to come", where="body.until")
-        until = asked.until if asked.state == "snoozed" else None
+        until, reason = asked.until if asked.state == "snoozed" else None, plain(asked.reason)
 
         def turned() -> Alert | None:
-            found = store.turn_alert(number, asked.state, who=_name(visitor), reason=asked.reason, now=now, until=until)
+            found = store.turn_alert(number, asked.state, who=_name(visitor), reason=reason, now=now, until=until)
             if found is not None and found.state == asked.state:
                 store.note(now, visitor.token, f"alert {asked.state}", str(number))
             return found
@@ -149,16 +149,19 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
             await desk.enter(request, "review")
             if not asked.reason.strip():
                 raise Refused(422, "what is accepted takes a reason", where="body.reason")
+            if asked.flow and not await asyncio.to_thread(store.streams, asked.flow):
+                raise Refused(422, "nothing watches such a flow: there is nothing to accept", where="body.flow")
         if asked.at is not None and not 0 < asked.at <= now + _SKEW_S:
-            raise Refused(422, "is not in the past", where="body.at")
-        if not asked.what.strip():
+            raise Refused(422, "is not in the past" if asked.at else "is before 1970", where="body.at")
+        what = plain(asked.what).strip()
+        if not what:
             raise Refused(422, "says nothing", where="body.what")
         marker = Marker(
             min(asked.at or now, now),
             asked.flow,
-            asked.what.strip(),
+            what,
             _name(visitor),
-            asked.reason,
+            plain(asked.reason),
             accepted=asked.accepted,
         )
 
