@@ -270,17 +270,16 @@ class Watcher:
         return raised
 
     def _explains(self, stream: Stream, raised: Alert) -> bool:
-        """Whether that the judge changed explains a change: it went the same way, and may have gone as far."""
+        """Whether that the judge changed explains a change: it went the same way, and may have gone half as far as the
+        alarm says, which says too much of what it chose."""
         _, last = judged(self.store, stream.id)
         found = raised.evidence
         if last is None or last.test.interval is None or found.low is None or found.high is None:
             return True
-        moved = last.test.interval
-        return (
-            moved.low <= found.high
-            if last.test.effect < 0.0 > (found.effect or 0.0)
-            else (moved.high >= found.low and last.test.effect > 0.0 < (found.effect or 0.0))
-        )
+        moved, fell = last.test.interval, (found.effect or 0.0) < 0.0
+        if fell != (last.test.effect < 0.0):
+            return False
+        return moved.low <= found.high / 2 if fell else moved.high >= found.low / 2
 
     # What is new
 
