@@ -45,7 +45,7 @@ def fallen(alarming: Alarming, finding: Finding, found: Found, traces: Sequence[
     rule = rule_of(alarming, probe.name)
     kind = _kind(probe, evidence)
     quiet = ""
-    if kind != "ceiling" and minor(probe, evidence, rule):
+    if kind != "ceiling" and minor(probe, found, rule):
         quiet = "minor: the estimated change is smaller than the rule's"
     return _alert(
         alarming,
@@ -72,11 +72,12 @@ def _kind(probe: Probe, evidence: Evidence) -> AlertKind:
     return "rate"
 
 
-def minor(probe: Probe, evidence: Evidence, rule: AlertRule) -> bool:
-    """Whether the estimated change is smaller than what the rule wants to be told of."""
-    effect, before = abs(evidence.effect or 0.0), abs(evidence.before or 0.0)
-    if probe.measure == "slow":  # of the slowest 5 %: the part by which they have become more
-        return before > 0 and effect / before < rule.least
+def minor(probe: Probe, found: Found, rule: AlertRule) -> bool:
+    """Whether the estimated change is smaller than what the rule wants to be told of: of amounts the part by which they
+    rose, of times that by which the 95th percentile did."""
+    effect, before = abs(found.evidence.effect or 0.0), abs(found.evidence.before or 0.0)
+    if found.slower is not None:
+        return found.slower < rule.least
     if probe.measure in ("amount", "short"):
         return before > 0 and effect / before < rule.least
     return effect < rule.least
@@ -117,7 +118,7 @@ def shown(probe: Probe, value: float | None) -> str:
 def mixed(alarming: Alarming, finding: Finding, now: float) -> Alert:
     """Word of a change of the mix, or of slices that the reference does not know: for information."""
     if finding.what == "unknown":
-        title = f"slices that the reference does not know: {finding.told}"
+        title = f"slices that the reference does not know, and whose quality is not watched: {finding.told}"
         return _plain(alarming, "unknown", finding.name, title, now, severity="info")
     title = f"the mix of {finding.name} changed: {finding.told}"
     note = "other traffic, not another quality: scores are judged within slices"

@@ -6,6 +6,7 @@ from math import fsum, sqrt
 from msgspec import Struct
 
 from gatewatch.core.watch import Evidence, Marker, Segment, components_of
+from gatewatch.online.detect import stratum_of
 from gatewatch.online.monitor import DAY_S
 from gatewatch.online.probe import OVER, Probe, good
 from gatewatch.stats.drift import Change, Reference, effect, onset
@@ -23,11 +24,13 @@ _VARIED = 5
 
 
 class Found(Struct, frozen=True):
-    """The evidence of a change, the numbers of requests that show it, and the segment that all of it is in, if so."""
+    """The evidence of a change, the numbers of requests that show it, and the segment that all of it is in, if so. Of
+    times, by which part the 95th percentile is longer than the reference's (`slower`)."""
 
     evidence: Evidence
     worst: tuple[int, ...]
     where: Segment | None = None
+    slower: float | None = None
 
 
 def attribute(
@@ -47,13 +50,13 @@ def attribute(
         markers: what was changed on the flow.
     """
     known = good(probe, entries, measured)
-    values = [(entry.slice, x) for entry, x in known]
+    values = [(stratum_of(entry.slice, reference), x) for entry, x in known]
     first = onset(values, reference)
     after = known[first:] or known
     began = min(entry.at for entry, _ in after)
     newest = max(entry.at for entry, _ in after)
     shown = scale_of(probe, measured)
-    change = effect(((entry.slice, x) for entry, x in after), reference, chosen=True)
+    change = effect(((stratum_of(entry.slice, reference), x) for entry, x in after), reference, chosen=True)
     shares = _shares(entry for entry, _ in known)
     segments = _segments(after, shares, reference, shown)
     where = _alone(known[:first], after, shares, reference, segments)
@@ -73,13 +76,23 @@ def attribute(
         markers=tuple(near[:_SHOWN]),
         note=_note(probe, reference, measured, [entry for entry, _ in after]),
     )
-    return Found(evidence, _worst(after), where)
+    slower = _slowest(probe, [entry for entry, _ in after]) / measured - 1.0 if _is_slow(probe, measured) else None
+    return Found(evidence, _worst(after), where, slower)
+
+
+def _is_slow(probe: Probe, measured: float) -> bool:
+    return probe.measure == "slow" and probe.limit is None and measured > 0.0
+
+
+def _slowest(probe: Probe, after: Sequence[Entry]) -> float:
+    """The 95th percentile of some times, in seconds."""
+    times = sorted(value for each in after if (value := each.values[probe.place]) is not None)
+    return times[int(_USUAL * (len(times) - 1))]
 
 
 def _note(probe: Probe, reference: Reference, measured: float, after: Sequence[Entry]) -> str:
     if probe.measure == "slow":
-        times = sorted(value for each in after if (value := each.values[probe.place]) is not None)
-        slowest = f"95 % take less than {times[int(_USUAL * (len(times) - 1))]:.3g} s"
+        slowest = f"95 % take less than {_slowest(probe, after):.3g} s"
         limit = measured if probe.limit is None else probe.limit
         kind = "as 5 % of the reference were" if probe.limit is None else "the limit"
         return f"slow is more than {limit:.3g} s ({kind}); {slowest}"
@@ -132,7 +145,7 @@ def _segments(
     groups: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for entry, x in after:
         for key in _parts(entry):
-            groups.setdefault(key, []).append((entry.slice, x))
+            groups.setdefault(key, []).append((stratum_of(entry.slice, reference), x))
     found: list[tuple[float, Segment]] = []
     for (by, name), values in groups.items():
         change = (
@@ -177,9 +190,10 @@ def _alone(
         inside: list[float] = []
         rest: list[float] = []
         for entry, x in after:
-            if reference.knows(entry.slice):
+            stratum = stratum_of(entry.slice, reference)
+            if reference.knows(stratum):
                 part = inside if (each.by, each.name) in _parts(entry) else rest
-                part.append(x - reference.expected(entry.slice))
+                part.append(x - reference.expected(stratum))
         if not rest:
             if each.share ** len(inside) < _CHANCE / tests:
                 return each

@@ -113,6 +113,8 @@ def _note(
         return
     if finding.what == "fell" and finding.probe is not None:
         reference, measured = reference_of(finding.probe, state)
+        good = state.good.get(finding.probe.key, state.learnt)
+        entries = [each for each in entries if each.number > good]
         known = [each for each in markers if each.at <= finding.at]
         raised = alert.fallen(
             alarming, finding, attribute(finding.probe, entries, reference, measured, known), (), finding.at

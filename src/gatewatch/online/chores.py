@@ -1,7 +1,9 @@
 """What a worker does beside scoring: it keeps house, has canaries scored, watches, and tells of alerts."""
 
+import logging
 from collections.abc import Sequence
 
+from gatewatch.core.errors import StoreError
 from gatewatch.online.graves import Graves
 from gatewatch.online.housekeeping import Keeping, keep_house
 from gatewatch.online.monitor import Monitor
@@ -10,6 +12,7 @@ from gatewatch.online.rescoring import Rescoring
 from gatewatch.online.watch import Watcher
 from gatewatch.store.base import Store
 
+_log = logging.getLogger("gatewatch")
 _HOUSE_S = 60.0
 _WATCH_S = 1.0
 
@@ -42,6 +45,7 @@ class Chores:
         self.graves, self.watcher, self.telling = graves, watcher, telling
         self._untidy = self._unwatched = False
         self._house = self._watched = 0.0
+        self._fault = ""
 
     @property
     def busy(self) -> bool:
@@ -61,9 +65,24 @@ class Chores:
         self._unwatched |= news or not self._watched
         if (hurry and self._unwatched) or abs(now - self._watched) >= _WATCH_S:
             self._watched = now
-            self._unwatched = self.watcher.step(now)
-            if self.telling is not None:
-                self.telling.beat()
+            self._unwatched = self._watch(self.watcher, now)
+
+    def _watch(self, watcher: Watcher, now: float) -> bool:
+        """Take the monitors' step, and say whether there is more. A fault in it stops nothing else, and no heart beats
+        for it."""
+        try:
+            more = watcher.step(now)
+        except StoreError:
+            raise
+        except Exception as error:
+            if self._fault != repr(error):
+                self._fault = repr(error)
+                _log.exception("monitors cannot go on: %s (tried again each second)", error)
+            return False
+        self._fault = ""
+        if self.telling is not None:
+            self.telling.beat()
+        return more
 
     async def tell(self) -> None:
         """Tell of alerts; nobody is waited for."""

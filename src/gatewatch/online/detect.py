@@ -17,7 +17,7 @@ from gatewatch.online.monitor import DAY_S, HOUR_S
 from gatewatch.online.probe import OVER, Plan, Probe, measured_good
 from gatewatch.online.recent import Recent
 from gatewatch.stats.between import spread_between
-from gatewatch.stats.drift import LEAST_THRESHOLD, LEAST_TOLERANCE, Detector, Reference
+from gatewatch.stats.drift import KNOWN, LEAST_THRESHOLD, LEAST_TOLERANCE, Detector, Reference
 from gatewatch.stats.drift import State as Wealth
 from gatewatch.store.bins import bin_of, quantile, seconds_of
 from gatewatch.store.watching import Entry
@@ -25,11 +25,19 @@ from gatewatch.store.watching import Entry
 _SLOW, _LARGEST = 0.95, 0.99
 _CAPPED = 3.0  # times the 99th percentile
 _FEW, _LONGEST_S = 100, 4  # a reference of so many will do, when so many times the time asked for is over
-_MOST_STRATA, _REST = 200, "(other)"
+_MOST_STRATA = 200
+REST = "(other)"
+"""The stratum of all that have hardly any conversations, where that is many of them: it stands for those that are new,
+too."""
+_MANY = 0.2
 _DAYS, _MOST_BLOCKS = 3, 60
-_ORDINARY = 2.0
+_ORDINARY, _UNEVENEST = 2.0, 0.02  # an incident in the reference is not to make it blind
 _RISE = 0.05
 _LATELY = 7
+
+
+Sums = tuple[int, float, float]
+"""How many values, their mean, and the sum of squared deviations from it."""
 
 
 class Fallen(Struct):
@@ -40,13 +48,23 @@ class Fallen(Struct):
 
 
 class State(Struct, kw_only=True):
-    """Where a stream stands. `per_day` counts conversations of the last days, and `busy` is the most that there were
-    a day before today. `anchor` is the marker from which on it learns (its time is `since`); `learnt` the number
-    of the entry with which it had learnt, 0 before; `sums` and `bins` what it learnt, by value and stratum."""
+    """Where a stream stands.
+
+    plan: what it is folded by: that of whoever began to work at `born`, in seconds since the epoch.
+    anchor: the accepted marker from which on it learns (its time is `since`).
+    first: when the first conversation of all came; `began`, when that of this reference did.
+    per_day: how many conversations the last days had; `busy` is the most that there were a day before today.
+    learnt: the number of the entry with which it had learnt, 0 before.
+    sums, bins: what it learnt, by value and stratum.
+    good: by probe, the entry with which it was back the last time.
+    """
 
     version: int = 1
     digest: str = ""
+    plan: Plan | None = None
+    born: float = 0.0
     anchor: int = 0
+    first: float = 0.0
     since: float = 0.0
     began: float = 0.0
     newest: float = 0.0
@@ -62,6 +80,7 @@ class State(Struct, kw_only=True):
     wealth: dict[str, Wealth] = {}
     recent: dict[str, Recent] = {}
     fallen: dict[str, Fallen] = {}
+    good: dict[str, int] = {}
     mix: MixState | None = None
 
     def encoded(self) -> bytes:
@@ -142,30 +161,41 @@ class Fold:
                 if reference.n:
                     self._watching.append(_Watching(probe, reference, measured, self._state))
 
+    def holds(self, state: State, plan: Plan) -> bool:
+        """Whether this is a state as it is, to be folded on by a plan."""
+        return self._state is state and self.plan == plan
+
     def take(self, entry: Entry) -> list[Finding]:
         """Take the next entry, and give what it shows."""
         state = self._state
-        number, _, at, stratum, _, _, sampled, values, traits = entry
+        number, _, at, part, _, _, sampled, values, traits = entry
         if not sampled or at < state.since:
             return []
         found: list[Finding] = []
         state.n += 1
         if state.n == 1:
             state.began = at
+            state.first = state.first or at
         state.newest = max(state.newest, at)
         self._count(at)
         limit = self._threshold()
         for each in self._watching:
             value = values[each.place]
-            expected = each.expected.get(stratum, each.level)
-            if value is None or expected is None:  # of a stratum that is not known there is nothing to say
+            if value is None:
                 continue
+            stratum = part
+            expected = each.expected.get(stratum, each.level)
+            if expected is None:
+                stratum = REST
+                expected = each.expected.get(REST)
+                if expected is None:  # of a stratum that is not known there is nothing to say
+                    continue
             x = value if each.plain else measured_good(each.probe, value, each.measured)
             each.detector.threshold = limit
             alarm = each.detector.update(stratum, x)
             each.recent.add(expected - x, at)
             if alarm or each.back is not None:
-                found += self._told(each, alarm, entry, x)
+                found += self._told(each, alarm, entry, stratum, x)
         if not state.learnt:
             self._learn(entry)
             if self._has_learnt():
@@ -173,11 +203,11 @@ class Fold:
                 self._begin()
                 found.append(Finding("learnt", "", number, at, n=state.n))
         if self._mix is not None:
-            for what, name, told in self._mix.take(at, stratum, traits, learning=state.learnt in (0, number)):
+            for what, name, told in self._mix.take(at, part, traits, learning=state.learnt in (0, number)):
                 found.append(Finding(what, name, number, at, told=told))
         return found
 
-    def _told(self, each: _Watching, alarm: bool, entry: Entry, x: float) -> list[Finding]:
+    def _told(self, each: _Watching, alarm: bool, entry: Entry, stratum: str, x: float) -> list[Finding]:
         """What a probe tells that alarms, or of which it is to be seen whether it is back."""
         number, at, probe, reference = entry.number, entry.at, each.probe, each.reference
         if alarm:
@@ -187,9 +217,10 @@ class Fold:
             self._state.fallen[each.key] = Fallen(drop, Wealth())
             each.back = Detector(reference.flipped(drop), threshold=LEAST_THRESHOLD)
             return [Finding("fell", probe.name, number, at, probe, n, drop, began)]
-        if each.back is not None and each.back.update(entry.slice, 1.0 - x):
+        if each.back is not None and each.back.update(stratum, 1.0 - x):
             each.back = None
             del self._state.fallen[each.key]
+            self._state.good[each.key] = number
             return [Finding("back", probe.name, number, at, probe)]
         return []
 
@@ -257,7 +288,7 @@ class Fold:
     def state(self) -> State:
         """Where the stream stands now."""
         state = self._state
-        state.digest, state.busy = self.plan.digest, self._busy
+        state.digest, state.plan, state.busy = self.plan.digest, self.plan, self._busy
         state.wealth = {each.key: each.detector.state for each in self._watching}
         for each in self._watching:
             if each.back is not None:
@@ -280,7 +311,7 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
         uneven = _unevenness(days, {name: mean for name, (_, mean, _) in sums.items()}, Reference.of_sums(sums).sd)
         if probe.measure != "score":
             sums = {name: (n, 1.0 - mean, squares) for name, (n, mean, squares) in sums.items()}
-        reference = _tolerant(Reference.of_sums(sums), uneven)
+        reference = _tolerant(Reference.of_sums(_pooled(sums)), uneven)
         if probe.measure == "better":  # nobody has to hurry
             reference = replace(reference, tolerance=max(_RISE, 2 * reference.tolerance))
         return reference, 0.0
@@ -291,7 +322,7 @@ def reference_of(probe: Probe, state: State) -> tuple[Reference, float]:
             whole[place] = whole.get(place, 0) + count
     at = quantile(whole, _SLOW if probe.measure == "slow" else _LARGEST)
     measured = 0.0 if at is None else at[2] if probe.measure == "slow" else _CAPPED * at[0]
-    reference = Reference.of_sums({name: _summed(probe, each, measured) for name, each in strata.items()})
+    reference = Reference.of_sums(_pooled({name: _summed(probe, each, measured) for name, each in strata.items()}))
     places = Reference.of_sums({name: _of_bins(each) for name, each in strata.items()})
     uneven = _unevenness(days, {name: mean for name, (_, mean, _) in places.strata.items()}, places.sd)
     return _tolerant(reference, uneven * reference.sd / places.sd if places.sd else 0.0), measured
@@ -308,7 +339,7 @@ def _unevenness(days: Mapping[int, Mapping[str, tuple[int, float]]], means: Mapp
 
 
 def _tolerant(reference: Reference, uneven: float) -> Reference:
-    return replace(reference, tolerance=max(reference.tolerance, _ORDINARY * uneven))
+    return replace(reference, tolerance=max(reference.tolerance, _ORDINARY * min(uneven, _UNEVENEST)))
 
 
 def _of_bins(histogram: Mapping[int, int]) -> tuple[int, float, float]:
@@ -331,4 +362,21 @@ def _fixed(probe: Probe) -> Reference:
 
 
 def _stratum(name: str, known: Mapping[str, object]) -> str:
-    return name if name in known or len(known) < _MOST_STRATA else _REST
+    return name if name in known or len(known) < _MOST_STRATA else REST
+
+
+def stratum_of(name: str, reference: Reference) -> str:
+    """By which stratum a slice is judged."""
+    return name if reference.knows(name) else REST
+
+
+def _pooled(strata: Mapping[str, Sums]) -> dict[str, Sums]:
+    """Strata, of which the thin ones are one where they are many conversations."""
+    total = sum(n for n, _, _ in strata.values())
+    thin = {name: each for name, each in strata.items() if each[0] < KNOWN or name == REST}
+    n = sum(each for each, _, _ in thin.values())
+    if n < max(KNOWN, _MANY * total):
+        return dict(strata)
+    mean = sum(each * its for each, its, _ in thin.values()) / n
+    squares = sum(rest + each * (its - mean) ** 2 for each, its, rest in thin.values())
+    return {**{name: each for name, each in strata.items() if name not in thin}, REST: (n, mean, squares)}

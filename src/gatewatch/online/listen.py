@@ -41,7 +41,7 @@ def entries(
     """
     for fresh in unheard.fresh:
         work = works.get(fresh.work)
-        if work is not None and fresh.value is not None and _settled(fresh, settled_before):
+        if work is not None and fresh.value is not None and _settled(fresh, settled_before) and _answered(fresh.turn):
             stream = stream_of(work.flow, work.scorer, work.fingerprint, work.source)
             yield stream, _entry(fresh.turn, (fresh.value,), _by_chance(fresh.turn, work, epochs_of))
     for each in unheard.settled:
@@ -54,6 +54,11 @@ def entries(
                 yield stream, _entry(first, (value,), _by_chance(first, work, epochs_of))
 
 
+def _answered(turn: Turn) -> bool:
+    """Whether what a scorer says is of an answer: a failed request is told by its signal, and not by each scorer."""
+    return not turn.error or turn.session != ""
+
+
 def _settled(fresh: Fresh, settled_before: Mapping[str, float]) -> bool:
     if fresh.left:
         return False
@@ -62,7 +67,15 @@ def _settled(fresh: Fresh, settled_before: Mapping[str, float]) -> bool:
 
 
 def _entry(turn: Turn, values: tuple[float | None, ...], sampled: bool) -> Entry:
-    return Entry(0, turn.first, turn.at, turn.slice, turn.variant, turn.version, sampled, values, turn.traits)
+    """Its time is that of arrival: an application's clock, or a spool that was left over, may be days behind. Half of a
+    character that a client cut, which no state could keep, is replaced."""
+    part, variant, version = map(_whole, (turn.slice, turn.variant, turn.version))
+    traits = {name: _whole(word) for name, word in turn.traits.items()}
+    return Entry(0, turn.first, turn.moved, part, variant, version, sampled, values, traits)
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def signals(turns: Sequence[Turn]) -> tuple[float | None, ...]:

@@ -13,14 +13,16 @@ from gatewatch.core.watch import Alert, Marker, components_of
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
 from gatewatch.online.attribute import attribute
-from gatewatch.online.canary import cleared, freeze, judge_alert, judge_state, unchecked, want_check
+from gatewatch.online.canary import cleared, freeze, judge_alert, judge_state, judged, unchecked, want_check
 from gatewatch.online.canary import key_of as judge_key
 from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
 from gatewatch.online.listen import entries as listened
 from gatewatch.online.listen import place_of, plain
+from gatewatch.online.made import Made
 from gatewatch.online.monitor import DAY_S, Monitor, Watch
 from gatewatch.online.never import never
 from gatewatch.online.probe import Plan, Probe, score_probes, signal_probes
+from gatewatch.online.sample import SIGNALS as SIGNALS_WORK
 from gatewatch.online.silence import silence
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
@@ -29,6 +31,7 @@ from gatewatch.store.watching import Entry, Stream, Unheard, WatchStep
 AT_ONCE = 2000
 _RECALLED = 5000
 _LOOK_S = 30.0
+_FOREVER = 2.0**40
 _PATIENCE_S = 3600.0
 _PAST_S = 2 * DAY_S
 
@@ -54,7 +57,9 @@ class Watcher:
         self.monitors = {each.flow: each for each in monitors}
         self.alarming = {each.flow: each for each in alarming}
         self._seen: dict[str, set[str]] = {}
-        self._looked = 0.0
+        self._folds: dict[int, tuple[bytes, Fold]] = {}  # by stream: the state that was kept last, and what it is of
+        self._frozen: set[int] = set()
+        self._looked = self._born = 0.0
 
     def step(self, now: float) -> bool:
         """Take one step, and say whether there is more to be done at once.
@@ -65,13 +70,15 @@ class Watcher:
         if not self.alarming:
             return False
         store = self.store
+        self._born = self._born or now
         settled = {flow: now - each.session_end_s for flow, each in self.alarming.items()}
         works = self.works()
         unheard = store.unheard(settled, AT_ONCE)
         open_ = {each.key: each for each in store.alerts(every=False, most=10_000)}
-        made = _Made(unheard, open_)
+        made = Made(unheard, open_)
         self._fold(made, works, now)
-        self._listen(made, unheard, works, settled, now)
+        every = {each.id: each for each in store.works() if each.scorer != SIGNALS_WORK}
+        self._listen(made, unheard, every, settled, now)
         self._absent(made, works, now)
         self._wake(made, now)
         step = WatchStep(
@@ -122,43 +129,78 @@ class Watcher:
 
     # What entered before
 
-    def _fold(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
+    def _fold(self, made: Made, works: Mapping[int, Work], now: float) -> None:
         accepted = [each for each in self.store.markers(until=now) if each.accepted]
         look = abs(now - self._looked) >= _LOOK_S
-        for stream, plan in self.plans(works).values():
-            state, folded, told = self._begin(made, stream, plan, accepted)
-            if stream.source == "judge" and (look or alert.CHECKING in {each.quiet for each in made.open.values()}):
+        asking = any(each.quiet == alert.CHECKING for each in made.open.values())
+        changed: set[tuple[str, str]] = set()
+        caught_up = True
+        for stream, wanted in self.plans(works).values():
+            state, folded, told, plan = self._begin(made, stream, wanted, accepted)
+            if stream.source == "judge" and (look or asking or stream.id not in self._frozen):
                 self._judge(made, stream, state, now)
             if look:
                 self._let_go(made, stream, plan, now)
             entries = self.store.entries(stream.id, folded, AT_ONCE) if folded < stream.last else []
-            if not entries and (state.anchor, folded) == (state_of(stream.state).anchor, stream.folded):
+            if not entries and (state.anchor, folded) == (self._state(stream).anchor, stream.folded):
+                changed |= {(stream.flow, key) for key in state.fallen}
                 continue
             if not stream.told and stream.scorer:
                 self._over(made, stream, plan, "another version of the scorer is watched")
-            fold = Fold(plan, state)
+            known = self._folds.get(stream.id)
+            fold = known[1] if known is not None and known[1].holds(state, plan) else Fold(plan, state)
             for each in entries:
                 for finding in fold.take(each):
                     if each.number > told:
                         self._found(made, stream, fold.state, finding, now)
             through = entries[-1].number if entries else folded
             made.states.append((stream.id, through, fold.state.encoded()))
+            self._folds[stream.id] = made.states[-1][2], fold
             made.more |= len(entries) == AT_ONCE
+            changed |= {(stream.flow, key) for key in fold.state.fallen}
+            caught_up &= through >= stream.last
+        if look and caught_up:
+            self._end(made, changed)
 
-    def _begin(self, made: "_Made", stream: Stream, plan: Plan, accepted: Sequence[Marker]) -> tuple[State, int, int]:
-        """The state to go on from, the number it is of, and up to which number findings were told of."""
-        state, folded = state_of(stream.state), stream.folded
+    def _end(self, made: Made, changed: set[tuple[str, str]]) -> None:
+        """Resolve what no stream says any more: its rule is gone, it was folded anew without whoever was erased."""
+        keys = {alert.key_of(flow, kind, name) for flow, name in changed for kind in alert.CHANGES}
+        for key, each in made.open.items():
+            if each.kind in alert.CHANGES and key not in made.alerts and key not in keys:
+                made.resolve(key, "it is not found any more")
+
+    def _begin(
+        self, made: Made, stream: Stream, plan: Plan, accepted: Sequence[Marker]
+    ) -> tuple[State, int, int, Plan]:
+        """The state to go on from, the number it is of, up to which number findings were told of, and by what plan.
+
+        Where workers differ, while new rules are rolled out, the plan of the one that began last stands for all.
+        """
+        state, folded = self._state(stream), stream.folded
         anchors = [each for each in accepted if each.flow in ("", stream.flow) and each.id > state.anchor]
         if anchors:
-            state = State(anchor=anchors[-1].id, since=anchors[-1].at, digest=plan.digest)
-            self._over(made, stream, plan, f"accepted by {anchors[-1].who or '?'}: {anchors[-1].reason}")
+            newest = max(anchors, key=lambda each: each.id)
+            later = self.store.entered(stream.id, newest.at, _FOREVER)
+            folded = later[0].number - 1 if later else stream.last
+            state = State(anchor=newest.id, since=newest.at, plan=plan, born=self._born, first=state.first)
+            self._over(made, stream, plan, f"accepted by {newest.who or '?'}: {newest.reason}")
             made.bases.append((stream.id, folded, state.encoded()))
-            return state, folded, folded
-        if state.digest and state.digest != plan.digest:  # other rules: what was learnt is folded by these
-            return state_of(stream.base), stream.base_at, stream.told
-        return state, folded, stream.told
+            return state, folded, stream.told, plan
+        if state.plan is not None and state.plan.digest != plan.digest:
+            if state.born > self._born:
+                return state, folded, stream.told, replace(state.plan, detectors=plan.detectors)
+            base = state_of(stream.base)  # other rules: what was learnt is folded by these
+            base.born, base.plan = self._born, plan
+            return base, stream.base_at, stream.told, plan
+        state.born = max(state.born, self._born)
+        return state, folded, stream.told, plan
 
-    def _over(self, made: "_Made", stream: Stream, plan: Plan, reason: str) -> None:
+    def _state(self, stream: Stream) -> State:
+        """The state of a stream: what this worker folded last, if that is what is kept."""
+        known = self._folds.get(stream.id)
+        return known[1].state if known is not None and known[0] == stream.state else state_of(stream.state)
+
+    def _over(self, made: Made, stream: Stream, plan: Plan, reason: str) -> None:
         """Resolve what is open of a stream, of which something else is the reference now."""
         for probe in plan.probes:
             for kind in alert.CHANGES:
@@ -168,7 +210,7 @@ class Watcher:
                 if each.flow == stream.flow and each.kind in ("mix", "unknown"):
                     made.resolve(each.key, reason)
 
-    def _let_go(self, made: "_Made", stream: Stream, plan: Plan, now: float) -> None:
+    def _let_go(self, made: Made, stream: Stream, plan: Plan, now: float) -> None:
         """Move the base over entries that are too old to be kept."""
         before = now - self.keep_s
         oldest = self.store.entries(stream.id, stream.base_at, 1)
@@ -182,10 +224,11 @@ class Watcher:
             last = each.number
         made.bases.append((stream.id, last, fold.state.encoded()))
 
-    def _found(self, made: "_Made", stream: Stream, state: State, finding: Finding, now: float) -> None:
+    def _found(self, made: Made, stream: Stream, state: State, finding: Finding, now: float) -> None:
         alarming = self.alarming[stream.flow]
         if finding.what == "fell" and finding.probe is not None:
-            entries = self.store.entries(stream.id, max(0, finding.number - _RECALLED), _RECALLED)
+            first = max(state.good.get(finding.probe.key, state.learnt), finding.number - _RECALLED)
+            entries = self.store.entries(stream.id, first, _RECALLED)
             reference, measured = reference_of(finding.probe, state)
             markers = self.store.markers(stream.flow, finding.began - 7 * DAY_S)
             upto = [each for each in entries if each.number <= finding.number]
@@ -212,25 +255,38 @@ class Watcher:
     def _quieted(self, raised: Alert, stream: Stream, state: State, now: float) -> Alert:
         """An alert of which nobody is told yet, or at all, where there is a reason."""
         alarming = self.alarming[stream.flow]
-        until = (state.began or now) + alarming.observe_s
+        until = (state.first or now) + alarming.observe_s
         if raised.quiet:
             return raised
-        if state.began and now < until and raised.kind not in ("ceiling", "never"):
+        if now < until and raised.kind not in ("ceiling", "never"):
             return replace(raised, quiet="the monitor is new and only observes")
         if raised.kind in ("quality", "better") and stream.source == "judge":
             judge = judge_state(self.store, stream, now)
-            if judge == "changed":
+            if judge == "changed" and self._explains(stream, raised):
                 return replace(raised, quiet=alert.CHANGED)
             if judge == "unknown" and want_check(self.store, stream, now):
                 return replace(raised, quiet=alert.CHECKING, until=now + _PATIENCE_S)
-            return _noted(raised, (cleared if judge == "ok" else unchecked)(self.store, stream))
+            return _noted(raised, (unchecked if judge == "unknown" else cleared)(self.store, stream))
         return raised
+
+    def _explains(self, stream: Stream, raised: Alert) -> bool:
+        """Whether that the judge changed explains a change: it went the same way, and may have gone as far."""
+        _, last = judged(self.store, stream.id)
+        found = raised.evidence
+        if last is None or last.test.interval is None or found.low is None or found.high is None:
+            return True
+        moved = last.test.interval
+        return (
+            moved.low <= found.high
+            if last.test.effect < 0.0 > (found.effect or 0.0)
+            else (moved.high >= found.low and last.test.effect > 0.0 < (found.effect or 0.0))
+        )
 
     # What is new
 
     def _listen(
         self,
-        made: "_Made",
+        made: Made,
         unheard: Unheard,
         works: Mapping[int, Work],
         settled: Mapping[str, float],
@@ -261,7 +317,7 @@ class Watcher:
         for turn in turns:
             self._versions(made, turn.flow, turn.version, turn.at)
 
-    def _versions(self, made: "_Made", flow: str, label: str, at: float) -> None:
+    def _versions(self, made: Made, flow: str, label: str, at: float) -> None:
         """Mark component versions that were never seen before."""
         if flow not in self._seen:
             self._seen[flow] = {each.what for each in self.store.markers(flow) if each.seen and each.flow == flow}
@@ -272,7 +328,7 @@ class Watcher:
 
     # What is not there
 
-    def _absent(self, made: "_Made", works: Mapping[int, Work], now: float) -> None:
+    def _absent(self, made: Made, works: Mapping[int, Work], now: float) -> None:
         """Look now and then for what is not there."""
         if abs(now - self._looked) < _LOOK_S:
             return
@@ -283,9 +339,11 @@ class Watcher:
             elif each.key not in made.open:
                 made.raise_(each)
 
-    def _judge(self, made: "_Made", stream: Stream, state: State, now: float) -> None:
+    def _judge(self, made: Made, stream: Stream, state: State, now: float) -> None:
         """Freeze what a judge is to be checked with, say whether it changed, and tell of what waited for a check."""
         frozen = self.store.canary_set(stream.id)
+        if frozen is not None:
+            self._frozen.add(stream.id)
         if state.learnt and (frozen is None or frozen.frozen < state.since):
             freeze(self.store, stream, now, anew=frozen is not None)
         found = judge_alert(self.store, stream, now, made.open.get(judge_key(stream)))
@@ -298,45 +356,20 @@ class Watcher:
         if waiting is None or waiting.quiet != alert.CHECKING or waiting.key in made.alerts:
             return
         judge = judge_state(self.store, stream, now)
-        if judge == "changed":
+        if judge == "changed" and self._explains(stream, waiting):
             made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now, until=None))
-        elif judge == "ok":
+        elif judge != "unknown":
             made.raise_(_noted(replace(waiting, quiet="", updated=now), cleared(self.store, stream)))
         elif waiting.until is None or now >= waiting.until:
             made.raise_(_noted(replace(waiting, quiet="", updated=now), unchecked(self.store, stream)))
         else:  # the canaries may have been at their second score when it was first asked for
             want_check(self.store, stream, now)
 
-    def _wake(self, made: "_Made", now: float) -> None:
+    def _wake(self, made: Made, now: float) -> None:
         """Open again what was put off until now."""
         for each in made.open.values():
             if each.state == "snoozed" and each.until is not None and each.until <= now:
                 made.alerts.setdefault(each.key, replace(each, updated=now))  # brought up, it is told of again
-
-
-class _Made:
-    """What a step made so far."""
-
-    def __init__(self, unheard: Unheard, open_: dict[str, Alert]) -> None:
-        self.open = open_
-        self.entries: list[tuple[int, Entry]] = []
-        self.states: list[tuple[int, int, bytes]] = []
-        self.bases: list[tuple[int, int, bytes]] = []
-        self.alerts: dict[str, Alert] = {}
-        self.resolved: dict[str, str] = {}
-        self.markers: dict[tuple[str, str], Marker] = {}
-        self.more = self.full = False
-
-    def raise_(self, raised: Alert) -> None:
-        """An alert: the last one of its key stands."""
-        self.resolved.pop(raised.key, None)
-        self.alerts[raised.key] = raised
-
-    def resolve(self, key: str, reason: str) -> None:
-        """Resolve what is open of a key."""
-        self.alerts.pop(key, None)
-        if key in self.open:
-            self.resolved[key] = reason
 
 
 def _noted(raised: Alert, note: str) -> Alert:
