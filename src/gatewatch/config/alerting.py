@@ -47,7 +47,10 @@ def alarming(project: Project) -> tuple[Alarming, ...]:
     problems = Problems()
     with problems.gather():
         channels(project)
-    found = tuple(_alarming(project, name, each, problems) for name, each in project.settings.monitors.items())
+    settings = project.settings
+    where = f"{FILE}: alerts.false_alarms"
+    apart = _read(units.days_between, settings.alerts.false_alarms, where, problems, 90.0)
+    found = tuple(_alarming(project, name, each, apart, problems) for name, each in settings.monitors.items())
     problems.raise_any()
     return found
 
@@ -82,13 +85,12 @@ def channels(project: Project) -> Wires:
     )
 
 
-def _alarming(project: Project, name: str, settings: MonitorSettings, problems: Problems) -> Alarming:
+def _alarming(project: Project, name: str, settings: MonitorSettings, apart: float, problems: Problems) -> Alarming:
     where, alert, every = f"{FILE}: monitors.{name}", settings.alert, project.settings.alerts
     if settings.baseline and settings.baseline not in project.settings.suites:
         hint = did_you_mean(settings.baseline, project.settings.suites)
         problems.append(Problem(f"{where}.baseline", f"there is no suite {settings.baseline!r}", hint))
     days, number = _read(units.learning, settings.reference, f"{where}.reference", problems, (7.0, 1000))
-    apart = _read(units.days_between, alert.false_alarms, f"{where}.alert.false_alarms", problems, 90.0)
     _channels(alert.to, every, f"{where}.alert.to", problems)
     _pages(alert, f"{where}.alert", problems)
     scorers = tuple(dict.fromkeys(each.use for each in settings.scorers))
