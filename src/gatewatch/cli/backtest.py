@@ -1,18 +1,15 @@
 """`gatewatch alerts backtest` and `alerts monitors`: what rules would have told of, and how monitors stand."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from gatewatch.cli.opened import opened
 from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
-    from gatewatch.config.project import Project
     from gatewatch.config.watching import Probed, Standing
     from gatewatch.online.backtest import Told
-    from gatewatch.store.base import Store
 
 _WATCHED = {
     "score": "{}",
@@ -46,7 +43,7 @@ def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool
 
     now = wall()
     since = now - days * 86_400
-    with _opened() as (project, store):
+    with opened() as (project, store):
         found = tried(project, store, monitor, rules, since=since, until=now)
     if as_json:
         streams = [
@@ -102,7 +99,7 @@ def monitors(*, as_json: bool) -> None:
     """Say how each monitor stands: learning, or what it holds against what, and how near an alarm is."""
     from gatewatch.config.watching import standings
 
-    with _opened() as (project, store):
+    with opened() as (project, store):
         found = standings(project, store)
     if as_json:
         print_json({"kind": "gatewatch.monitors", "version": 1, "streams": found})
@@ -152,16 +149,3 @@ def _held_against(probe: "Probed") -> tuple[str, str]:
     if probe.longer_than is not None:
         held += f" over {seconds(probe.longer_than)}"
     return (held, shown(of, probe.tolerance)) if probe.limit is None else (f"limit {held}", "")
-
-
-@contextmanager
-def _opened() -> "Iterator[tuple[Project, Store]]":
-    from gatewatch.config.monitors import store_of
-    from gatewatch.config.project import Project
-
-    project = Project.open()
-    store = store_of(project)
-    try:
-        yield project, store
-    finally:
-        store.close()
