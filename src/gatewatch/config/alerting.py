@@ -13,7 +13,7 @@ from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.http import url_flaw
 from gatewatch.core.money import parse_budget
 from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
-from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.alert_rules import LEAST, LEAST_OF_AMOUNTS, Alarming
 from gatewatch.online.channels import NAME, Wires, channel, miswritten
 
 T = TypeVar("T")
@@ -31,7 +31,6 @@ _ALSO = {
     "tokens": "output_tokens",
 }
 """How people call signals as well."""
-_LEAST, _LEAST_OF_AMOUNTS = 0.02, 0.2
 _MOST_RISE = 100.0
 _LEAST_SILENCE_S, _LONGEST_S = 60.0, 366 * 86_400.0
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):\S")
@@ -137,7 +136,7 @@ def _of_scorer(name: str, rule: RuleSettings, at: str, problems: Problems) -> Al
         if getattr(rule, key) is not None:
             what = f"a score of 1 is good: {name!r} cannot have `{key}`"
             problems.append(Problem(f"{at}.{key}", what, f"use `{instead}`"))
-    least = _LEAST
+    least = LEAST
     if rule.drop is not None:
         with problems.gather():
             least = points(rule.drop, f"{at}.drop")
@@ -155,7 +154,7 @@ def _of_signal(name: str, rule: RuleSettings, at: str, problems: Problems) -> Al
     if rule.any is not None and name in SIZES:
         what = f"{name!r} is an amount, which does not fail"
         problems.append(Problem(f"{at}.any", what, f"`any` is for scorers, {', '.join(RATES)}"))
-    least = _LEAST if name in RATES else _LEAST_OF_AMOUNTS
+    least = LEAST if name in RATES else LEAST_OF_AMOUNTS
     above = None
     if rule.rise is not None:
         with problems.gather():
