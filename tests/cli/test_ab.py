@@ -65,6 +65,19 @@ def test_a_variant_that_is_called_like_a_row_forges_none(here: Path, capsys: pyt
     assert not any(line.startswith("polite  1.000") for line in lines)
 
 
+def test_who_is_no_experiment_is_said_and_a_wrong_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with spooling(here):
+        for n in range(120):
+            record(flow="support", versions={"p": str(n % 2)}, input="q", output="no", user=f"u{n % 30}")
+    run(capsys, "work", "--once")
+    _, out, _ = run(capsys, "ab", "support", "--by", "version", "--scorer", "polite")
+    lines = out.splitlines()
+    assert lines[2] == "n counts users once: 30 users had several conversations, all of one version"
+    assert lines[3].startswith("! who gets which version is not left to chance")
+    code, _, err = run(capsys, "ab", "support", "--by", "version", "--scorer", "polit")
+    assert (code, 'did you mean "polite"?' in err) == (2, True)
+
+
 def test_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     variants(here, capsys)
     code, out, _ = run(capsys, "ab", "support", "--scorer", "polite", "--control", "b", "--json")
@@ -130,8 +143,9 @@ def test_wrong_words_are_told(here: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_what_nothing_is_known_of_is_said_to_be_that(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(here, TOML.replace('"polite" }', '"polite", sample = 0.0 }'))
     variants(here, capsys, 4)
-    assert "nothing is known of it" in run(capsys, "ab", "support", "--scorer", "helpful")[1]
+    assert "nothing is known of it" in run(capsys, "ab", "support", "--scorer", "polite")[1]
 
 
 def test_where_there_is_nothing_to_compare(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

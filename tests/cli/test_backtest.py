@@ -12,6 +12,7 @@ from config.building import write
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
 from gatewatch.core.clock import wall
+from gatewatch.core.watch import Marker
 from gatewatch.store.base import Store
 from gatewatch.store.watching import WatchStep
 from online.watching import DAY_S, heard, scored
@@ -180,3 +181,16 @@ def learn(store: Store) -> None:
     watcher = Watcher(store, online(project, bound=False).monitors, alarming(project))
     while watcher.step(wall()):
         pass
+
+
+def test_what_came_before_an_accepted_marker_is_not_looked_at(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = store_of(Project.open())
+    fell(store)
+    store.mark(Marker(wall() - 8 * DAY_S, "support", "prompt 4", reason="asked for", accepted=True))
+    learn(store)
+    store.close()
+    _, out, _ = run(capsys, "alerts", "backtest", "support")
+    (line,) = (each for each in out.splitlines() if each.startswith("! signals: conversations since "))
+    assert line.endswith(" only: marker 1 was accepted then")

@@ -70,7 +70,9 @@ def test_by_slice(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, "--slice", "odd")["signals"]["n"] == 50
     assert told(capsys, "--slice", "odd")["signals"]["errors"]["mean"] == pytest.approx(0.2)
     assert told(capsys, "--slice", "nowhere")["signals"]["n"] == 0
-    assert "no request in this time" in run(capsys, "trends", "--slice", "nowhere")[1]
+    _, out, err = run(capsys, "trends", "--slice", "nowhere")
+    assert "no request in this time" in out
+    assert err == "! support had no slice 'nowhere' in this time (known: even, odd)\n"
 
 
 def test_shorter_buckets(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,8 +32,9 @@ def test_without_a_word_of_alerts_nothing_is_told_but_a_reference_is_learnt(tmp_
 
 def test_rules_of_scorers_and_signals_by_the_names_that_people_use(tmp_path: Path) -> None:
     toml = """
-[monitors.live.alert]
+[alerts]
 false_alarms = "2 per 30d"
+[monitors.live.alert]
 observe = "0"
 no_data = "1h"
 [monitors.live.alert.rules]
@@ -191,12 +192,12 @@ RULES = "[monitors.live.alert.rules]\n"
             "webhook)",
         ),
         (
-            '[monitors.live.alert]\nfalse_alarms = "1 per 2h"',
-            "monitors.live.alert.false_alarms: must be one a day or fewer, got '1 per 2h'",
+            '[alerts]\nfalse_alarms = "1 per 2h"',
+            "alerts.false_alarms: must be one a day or fewer, got '1 per 2h'",
         ),
         (
-            '[monitors.live.alert]\nfalse_alarms = "seldom"',
-            "monitors.live.alert.false_alarms: expected how often, such as \"1 per 90d\", got 'seldom'",
+            '[alerts]\nfalse_alarms = "seldom"',
+            "alerts.false_alarms: expected how often, such as \"1 per 90d\", got 'seldom'",
         ),
         (
             '[monitors.live.alert]\nobserve = "a week"',
@@ -284,8 +285,8 @@ RULES = "[monitors.live.alert.rules]\n"
             "monitors.live.reference: a reference takes a year and 10,000,000 conversations at most, got 'learn 400d'",
         ),
         (
-            '[monitors.live.alert]\nfalse_alarms = "0.001 per 90d"',
-            "monitors.live.alert.false_alarms: must be one in 100 years or more, got '0.001 per 90d'",
+            '[alerts]\nfalse_alarms = "0.001 per 90d"',
+            "alerts.false_alarms: must be one in 100 years or more, got '0.001 per 90d'",
         ),
         ('[alerts]\nheartbeat = "beat"', "alerts.heartbeat: expected an address that begins with https:// or http://"),
         ('[alerts]\nsmtp = "mail.example"', "alerts.smtp: expected an address that begins with smtps:// or smtp://"),

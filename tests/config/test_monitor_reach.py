@@ -18,7 +18,10 @@ flow = "f"
 scorers = [{ use = "pii" }, { use = "refusal" }]
 reference = "learn 3d 500"
 session_end = "10m"
-alert = { false_alarms = "1 per 30d", rules = { pii = { below = 0.9 } } }
+alert = { rules = { pii = { below = 0.9 } } }
+
+[alerts]
+false_alarms = "1 per 30d"
 
 [monitors.other]
 flow = "g"
@@ -42,7 +45,7 @@ def test_it_is_asked_by_the_monitors_reference_and_all_detectors_of_the_project(
         drop=0.03,
         within_h=48.0,
         days=asked.days,
-        detectors=4 + 2 * (len(SIGNALS) + 1),  # a floor is one more; outputs may be longer or shorter
+        detectors=3 * 2 + 1 + 2 * (len(SIGNALS) + 1),  # scores may fall or rise; a floor; outputs longer or shorter
         reference_days=3.0,
         reference_n=500,
         session_end_s=600.0,

@@ -1,5 +1,6 @@
 """Variants beside a control: differences by conversations, weighted, that may be looked at as often as one likes."""
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ import pytest
 from gatewatch.core.feedback import Feedback
 from gatewatch.core.marks import bits
 from gatewatch.core.rates import Rule
-from gatewatch.online.ab import Effect, Experiment, Result, experiment
+from gatewatch.online.ab import Column, Effect, Experiment, Result, Users, effects, experiment
 from gatewatch.online.outcomes import Unit
 from gatewatch.scorers.base import scorer
 from online.living import FLOW, START, Living, monitor, request, thumb, watch
@@ -71,6 +72,42 @@ def test_turns_of_a_session_are_no_independent_witnesses(living: Living) -> None
     down = effect(found, "thumbs_down")
     assert (down.n, down.mean, down.control) == (30, 0.0, 1.0)
     assert (down.interval, down.why) == (None, "needs the equivalent of 50 units in each, has 30")
+
+
+def test_conversations_of_a_user_are_no_independent_witnesses_either(living: Living) -> None:
+    of_users = ((n, n % 20) for n in range(1200))  # each user has one arm, and always the same luck
+    living.arrive(
+        *(
+            request(n, user=f"u{user}", variant="ab"[user % 2], output="yes" if user < 11 else "no")
+            for n, user in of_users
+        ),
+        *(request(2000 + n, user="both", variant="ab"[n % 2]) for n in range(4)),
+        *(request(3000 + n, variant="a") for n in range(3)),
+    )
+    living.work(monitor(watch(good, Rule(1.0))))
+    found = compared(living, control="a", split={"a": 1, "b": 1})
+    assert (found.units, found.users) == ({"a": 605, "b": 602}, 20)
+    told = effect(found, "good")
+    assert (told.n_control, told.n) == (10 + 2 + 3, 10 + 2)
+    assert told.control == pytest.approx((6 * 60 + 5) / 605) and told.interval is None
+    assert found.split_p == pytest.approx(0.56, abs=0.01)  # of 15 and 12 units
+
+
+def test_users_that_differ_make_no_difference_of_arms() -> None:
+    random, told, alone = Random(5), 0, 0
+    for _ in range(20):
+        users, columns = Users(), {arm: Column(array("d"), array("d"), array("q")) for arm in "ab"}
+        for user in range(160):
+            quality, arm = min(1.0, max(0.0, random.gauss(0.6, 0.2))), "ab"[user % 2]
+            for n in range(40):
+                columns[arm].values.append(float(random.random() < quality))
+                columns[arm].shares.append(1.0)
+                columns[arm].users.append(users.add(Unit(f"{user}.{n}", arm, {}, f"u{user}")))
+        told += effects({arm: users.joined(each) for arm, each in columns.items()}, "a")[0].told
+        apart = {arm: list(zip(each.values, each.shares, strict=True)) for arm, each in columns.items()}
+        alone += effects(apart, "a")[0].told
+    assert told <= 1
+    assert alone >= 3  # what would be said if each conversation were a witness of its own
 
 
 def test_the_control_is_the_largest_arm_and_what_has_no_arm_is_left_out(living: Living) -> None:

@@ -158,6 +158,13 @@ def test_one_that_is_over_says_so_and_why() -> None:
     assert sentence(alert, "resolved") == said
 
 
+def test_a_limit_is_no_value_that_something_had_and_a_rate_is_a_percentage() -> None:
+    alert = a_notice(7, "stdout").alert
+    evidence = replace(alert.evidence, before=0.1, after=0.433, effect=0.333, low=0.3, high=0.366)
+    told = dict(facts(replace(alert, kind="ceiling", name="error", evidence=evidence)))
+    assert told["change"] == "43.3%, the limit is 10.0%, +33.3 points [+30.0, +36.6], 412 conversations"
+
+
 def test_an_alert_in_words_says_what_where_since_when_and_what_to_do() -> None:
     told = facts(a_notice(7, "stdout").alert)
     assert told == [

@@ -22,7 +22,8 @@ from web.serving import Served, served
 def server(tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path) as found:
         with closing(store_of(Project.open(tmp_path))) as store:
-            store.stream("support")  # it is watched
+            for flow in ("support", "other"):
+                store.stream(flow)  # it is watched
             alerts = (an_alert(1), replace(an_alert(2), flow="other"), an_alert(3))
             assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, alerts=alerts), wall())
         yield found
@@ -166,6 +167,7 @@ def test_a_deploy_is_noted_now_or_when_it_was(server: Served, tmp_path: Path) ->
         ({"flow": "a", "what": "b", "at": 0}, "body.at"),
         ({"flow": "support", "what": "b", "at": wall() + 3600, "accepted": True, "reason": "x"}, "body.at"),
         ({"flow": "a", "what": "b", "accepted": True}, "body.reason"),
+        ({"flow": "suport", "what": "b"}, "body.flow"),
         ({"flow": "suport", "what": "b", "accepted": True, "reason": "x"}, "body.flow"),
         ({"flow": "a", "what": "\x00\x1b"}, "body.what"),
     ],

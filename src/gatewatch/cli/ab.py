@@ -70,6 +70,10 @@ def command(
                 split=shares,
                 seen=seen,
             )
+        known = {each.scorer for each in store.works() if each.flow == flow}
+        if scorer and scorer not in known and found.units and not found.results:
+            hint = did_you_mean(scorer, known)
+            raise InputError(Problem(scorer, "nothing of this name was said of these conversations", hint))
     finally:
         store.close()
     if as_json:
@@ -197,6 +201,8 @@ def _print(found: "Experiment", export: str | None) -> None:
     if not found.results:
         say("nothing is known of it: nothing scored these conversations, and nobody said anything")
         return
+    for line in _notes(found):
+        say(line)
     say("")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("outcome")
@@ -218,6 +224,13 @@ def _print(found: "Experiment", export: str | None) -> None:
         say("which n it needs is said for a difference as large as the one that is seen now")
     if export is not None:
         say(f"every conversation's outcomes are in {export}")
+
+
+def _notes(found: "Experiment") -> Iterator[str]:
+    if found.users:
+        yield f"n counts users once: {counted(found.users, 'user')} had several conversations, all of one {found.by}"
+    if found.by != "variant":
+        yield f"! who gets which {found.by} is not left to chance: this is no experiment, others may differ"
 
 
 def _left_out(found: "Experiment") -> str:

@@ -1,17 +1,15 @@
 """`gatewatch alerts`: what is wrong with live traffic, who sees to it, and whether word of it arrives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gatewatch.cli.backtest import backtest, monitors
+from gatewatch.cli.opened import opened
 from gatewatch.cli.terminal import console, counted, print_json, who
 
 if TYPE_CHECKING:
-    from gatewatch.config.project import Project
     from gatewatch.core.watch import Alert, AlertState
     from gatewatch.store.base import Store
 
@@ -37,7 +35,7 @@ def command(context: click.Context, *, every: bool, flow: str, limit: int, as_js
     from gatewatch.core.clock import wall
     from gatewatch.online.alert_text import told
 
-    with _opened() as (project, store):
+    with opened() as (project, store):
         found = store.alerts(flow=flow, every=every, most=limit)
         waiting = store.untold()
         watched = bool(project.settings.monitors)
@@ -66,7 +64,7 @@ def show(*, number: int, as_json: bool) -> None:
     from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import facts, headline, told
 
-    with _opened() as (_, store):
+    with opened() as (_, store):
         found = _known(store, number, store.alert(number))
     if as_json:
         print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
@@ -179,7 +177,7 @@ def undelivered(*, drop: str, as_json: bool) -> None:
     if drop:
         _drop(drop)
         return
-    with _opened() as (_, store):
+    with opened() as (_, store):
         found = store.untold()
     if as_json:
         told = [
@@ -215,7 +213,7 @@ def _drop(channel: str) -> None:
     from gatewatch.online.channels import public
 
     now, number = wall(), 0
-    with _opened() as (_, store):
+    with opened() as (_, store):
         names = {public(each.to) for each, _ in store.untold(_EVERY)}
         if channel not in names:
             raise InputError(Problem(channel, "nothing waits for this channel", did_you_mean(channel, names)))
@@ -308,7 +306,7 @@ def _turn(number: int, state: "AlertState", reason: str, length: float | None = 
 
     now, name = wall(), who()
     until = None if length is None else now + length
-    with _opened() as (_, store):
+    with opened() as (_, store):
         found = _known(store, number, store.turn_alert(number, state, who=name, reason=reason, now=now, until=until))
         if found.state != state:
             what = f"stays {found.state}: another alert of the same cause is open"
@@ -325,16 +323,3 @@ def _known(store: "Store", number: int, found: "Alert | None") -> "Alert":
         hint = f"the newest is {newest[0].id}: `gatewatch alerts --all`" if newest else "there was none yet"
         raise InputError(Problem(str(number), "there is no such alert", hint))
     return found
-
-
-@contextmanager
-def _opened() -> "Iterator[tuple[Project, Store]]":
-    from gatewatch.config.monitors import store_of
-    from gatewatch.config.project import Project
-
-    project = Project.open()
-    store = store_of(project)
-    try:
-        yield project, store
-    finally:
-        store.close()

@@ -1,12 +1,12 @@
 """`gatewatch backfill`: a scorer over requests that are stored, and what became of such."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatewatch.cli.opened import opened
 from gatewatch.cli.terminal import console, counted, only_json, print_json, shown, tell, who
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def start(
     share = _read("--sample", _share, sample)
     first = _read("--since", moment, since, now)
     last = _read("--until", moment, until, now) if until else now
-    with only_json(as_json), _opened() as (project, store):
+    with only_json(as_json), opened() as (project, store):
         rule = Rule(share, slice=part, variant=variant, tag=tag)
         wanted = asked(
             project, store, flow, scorer, since=first, until=last, rule=rule, mark=mark, budget=most is not None
@@ -114,7 +114,7 @@ def list_(*, as_json: bool) -> None:
     from gatewatch.cli.work import at_work
     from gatewatch.core.clock import wall
 
-    with _opened() as (_, store):
+    with opened() as (_, store):
         workers = at_work(store, wall())
         told = [_told(store, each, workers) for each in store.backfills()]
     if as_json:
@@ -162,7 +162,7 @@ def _turn(number: int, state: Any, reason: str, most: float | None = None) -> No
     from gatewatch.core.errors import InputError, Problem
     from gatewatch.core.money import dollars
 
-    with _opened() as (_, store):
+    with opened() as (_, store):
         known = {each.id: each for each in store.backfills()}
         if number not in known:
             there = f"there are {', '.join(map(str, known))}" if known else "none was started yet"
@@ -177,19 +177,6 @@ def _turn(number: int, state: Any, reason: str, most: float | None = None) -> No
         raise InputError(Problem(str(number), "this back-fill is done", "start another one"))
     else:
         click.echo(f"back-fill {number} is {state} already")
-
-
-@contextmanager
-def _opened() -> "Iterator[tuple[Any, Store]]":
-    from gatewatch.config.monitors import store_of
-    from gatewatch.config.project import Project
-
-    project = Project.open()
-    store = store_of(project)
-    try:
-        yield project, store
-    finally:
-        store.close()
 
 
 def _read(option: str, read: Any, *given: Any) -> Any:

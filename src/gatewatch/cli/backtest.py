@@ -1,18 +1,16 @@
 """`gatewatch alerts backtest` and `alerts monitors`: what rules would have told of, and how monitors stand."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from gatewatch.cli.opened import opened
 from gatewatch.cli.terminal import console, counted, print_json
 
 if TYPE_CHECKING:
-    from gatewatch.config.project import Project
     from gatewatch.config.watching import Probed, Standing
     from gatewatch.online.backtest import Told
-    from gatewatch.store.base import Store
 
 _WATCHED = {
     "score": "{}",
@@ -46,7 +44,7 @@ def backtest(*, monitor: str, rules: tuple[str, ...], days: float, as_json: bool
 
     now = wall()
     since = now - days * 86_400
-    with _opened() as (project, store):
+    with opened() as (project, store):
         found = tried(project, store, monitor, rules, since=since, until=now)
     if as_json:
         streams = [
@@ -86,14 +84,25 @@ def _print(found: "list[Told]", since: float, now: float) -> None:
     rate = "too few days to say how many a week" if weekly is None else f"{weekly:.2g} a week"
     said = f"{counted(loud, 'alert')} in {days:.3g} days, {rate}"
     out.print(Text(f"{said}; {counted(len(alerts) - loud, 'more')} noted only" if len(alerts) > loud else said))
+    notes: dict[str, list[str]] = {}
     for each in found:
-        name = each.stream.scorer or "signals"
-        if not each.conversations:
-            out.print(Text(clean(f"! {name}: no conversation is kept of these days")))
-        elif each.since is not None and each.since > since + 86_400:
-            out.print(Text(clean(f"! {name}: conversations are kept since {moment(each.since)} only")))
-        if each.learnt is not None and each.learnt > since:
-            out.print(Text(clean(f"! {name}: there was no reference before {moment(each.learnt)}: only limits held")))
+        for note in _notes(each, since):
+            notes.setdefault(note, []).append(each.stream.scorer or "signals")
+    for note, names in notes.items():
+        out.print(Text(clean(f"! {', '.join(names)}: {note}")))
+
+
+def _notes(told: "Told", since: float) -> Iterator[str]:
+    """What a back-test of a stream could not go by."""
+    from gatewatch.online.alert_text import moment
+
+    if not told.conversations:
+        yield "no conversation is kept of these days"
+    elif told.since is not None and told.since > since + 86_400:
+        accepted = f"marker {told.anchor} was accepted then" if told.anchor else "none is kept of before"
+        yield f"conversations since {moment(told.since)} only: {accepted}"
+    if told.learnt is not None and told.learnt > since:
+        yield f"there was no reference before {moment(told.learnt)}: only limits held"
 
 
 @click.command(name="monitors")
@@ -102,7 +111,7 @@ def monitors(*, as_json: bool) -> None:
     """Say how each monitor stands: learning, or what it holds against what, and how near an alarm is."""
     from gatewatch.config.watching import standings
 
-    with _opened() as (project, store):
+    with opened() as (project, store):
         found = standings(project, store)
     if as_json:
         print_json({"kind": "gatewatch.monitors", "version": 1, "streams": found})
@@ -152,16 +161,3 @@ def _held_against(probe: "Probed") -> tuple[str, str]:
     if probe.longer_than is not None:
         held += f" over {seconds(probe.longer_than)}"
     return (held, shown(of, probe.tolerance)) if probe.limit is None else (f"limit {held}", "")
-
-
-@contextmanager
-def _opened() -> "Iterator[tuple[Project, Store]]":
-    from gatewatch.config.monitors import store_of
-    from gatewatch.config.project import Project
-
-    project = Project.open()
-    store = store_of(project)
-    try:
-        yield project, store
-    finally:
-        store.close()

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gatewatch.cli.terminal import console, print_json
+from gatewatch.cli.terminal import console, print_json, shown, tell
 
 if TYPE_CHECKING:
     from gatewatch.config.coverage import SliceCoverage
-    from gatewatch.online.window import By
+    from gatewatch.online.trends import Trend
+    from gatewatch.online.window import By, Of
 
 _NAMED = 20
+_PARTS: "tuple[By, ...]" = ("slice", "variant", "version")
 
 
 @click.command(name="trends")
@@ -78,6 +80,9 @@ def command(
         parts += ["version"] if by_version else []
         of = Of(part, variant, version)
         found = [trend(store, each, since=since, until=now + 1, tier=by, of=of, by=parts) for each in flows]
+        for each in found:
+            if of != Of() and not each.signals.n:
+                _tell_unknown(trend(store, each.flow, since=since, until=now + 1, tier=by, by=_PARTS), of)
         others = [] if flows else [each for each in store.flows() if each]
     finally:
         store.close()
@@ -99,6 +104,17 @@ def command(
         if place:
             click.echo("")
         print_trend(each, beside[place], parts if by_slice else parts[1:])
+
+
+def _tell_unknown(whole: "Trend", of: "Of") -> None:
+    """Say of which parts there are requests, where there are none of those that were asked for."""
+    from gatewatch.core.errors import did_you_mean
+
+    for kind in _PARTS:
+        names = [each.name for each in whole.parts if each.by == kind and each.name][:_NAMED]
+        asked = getattr(of, kind)
+        if asked and asked not in names:
+            tell(shown(f"! {whole.flow} had no {kind} {asked!r} in this time ({did_you_mean(asked, names)})"))
 
 
 def _slices(found: "dict[str, list[SliceCoverage]]", as_json: bool) -> None:

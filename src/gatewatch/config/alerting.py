@@ -13,7 +13,7 @@ from gatewatch.core.errors import ConfigError, Problem, did_you_mean
 from gatewatch.core.http import url_flaw
 from gatewatch.core.money import parse_budget
 from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
-from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.alert_rules import LEAST, LEAST_OF_AMOUNTS, Alarming
 from gatewatch.online.channels import NAME, Wires, channel, miswritten
 
 T = TypeVar("T")
@@ -31,7 +31,6 @@ _ALSO = {
     "tokens": "output_tokens",
 }
 """How people call signals as well."""
-_LEAST, _LEAST_OF_AMOUNTS = 0.02, 0.2
 _MOST_RISE = 100.0
 _LEAST_SILENCE_S, _LONGEST_S = 60.0, 366 * 86_400.0
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):\S")
@@ -47,7 +46,10 @@ def alarming(project: Project) -> tuple[Alarming, ...]:
     problems = Problems()
     with problems.gather():
         channels(project)
-    found = tuple(_alarming(project, name, each, problems) for name, each in project.settings.monitors.items())
+    settings = project.settings
+    where = f"{FILE}: alerts.false_alarms"
+    apart = _read(units.days_between, settings.alerts.false_alarms, where, problems, 90.0)
+    found = tuple(_alarming(project, name, each, apart, problems) for name, each in settings.monitors.items())
     problems.raise_any()
     return found
 
@@ -82,13 +84,12 @@ def channels(project: Project) -> Wires:
     )
 
 
-def _alarming(project: Project, name: str, settings: MonitorSettings, problems: Problems) -> Alarming:
+def _alarming(project: Project, name: str, settings: MonitorSettings, apart: float, problems: Problems) -> Alarming:
     where, alert, every = f"{FILE}: monitors.{name}", settings.alert, project.settings.alerts
     if settings.baseline and settings.baseline not in project.settings.suites:
         hint = did_you_mean(settings.baseline, project.settings.suites)
         problems.append(Problem(f"{where}.baseline", f"there is no suite {settings.baseline!r}", hint))
     days, number = _read(units.learning, settings.reference, f"{where}.reference", problems, (7.0, 1000))
-    apart = _read(units.days_between, alert.false_alarms, f"{where}.alert.false_alarms", problems, 90.0)
     _channels(alert.to, every, f"{where}.alert.to", problems)
     _pages(alert, f"{where}.alert", problems)
     scorers = tuple(dict.fromkeys(each.use for each in settings.scorers))
@@ -135,7 +136,7 @@ def _of_scorer(name: str, rule: RuleSettings, at: str, problems: Problems) -> Al
         if getattr(rule, key) is not None:
             what = f"a score of 1 is good: {name!r} cannot have `{key}`"
             problems.append(Problem(f"{at}.{key}", what, f"use `{instead}`"))
-    least = _LEAST
+    least = LEAST
     if rule.drop is not None:
         with problems.gather():
             least = points(rule.drop, f"{at}.drop")
@@ -153,7 +154,7 @@ def _of_signal(name: str, rule: RuleSettings, at: str, problems: Problems) -> Al
     if rule.any is not None and name in SIZES:
         what = f"{name!r} is an amount, which does not fail"
         problems.append(Problem(f"{at}.any", what, f"`any` is for scorers, {', '.join(RATES)}"))
-    least = _LEAST if name in RATES else _LEAST_OF_AMOUNTS
+    least = LEAST if name in RATES else LEAST_OF_AMOUNTS
     above = None
     if rule.rise is not None:
         with problems.gather():

@@ -238,7 +238,6 @@ class AlertSettings(Struct, frozen=True):
     """`alert = { ... }` of a monitor: who is told of what.
 
     rules: by a scorer of the monitor, or a signal such as `thumbs_down`, `error`, `latency`, `cost`.
-    false_alarms: how often all monitors of the project together may be wrong, such as "1 per 90d".
     to: channels, such as "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST"; by default those of `[alerts]`.
     observe: for how long a new monitor only notes what it would have told, limits aside; "0" to tell from the start.
     no_data: after how long without a request somebody is told, a minute or more; "0" for never, as by default.
@@ -248,7 +247,6 @@ class AlertSettings(Struct, frozen=True):
     """
 
     rules: dict[str, RuleSettings] = {}
-    false_alarms: str = "1 per 90d"
     to: tuple[str, ...] = ()
     observe: str = "7d"
     no_data: str = ""
@@ -260,6 +258,7 @@ class AlertSettings(Struct, frozen=True):
 class AlertsSettings(Struct, frozen=True):
     """`[alerts]`: where alerts of all monitors go, and how.
 
+    false_alarms: how often all monitors of the project together may be wrong, such as "1 per 90d".
     to: channels of monitors that name none: "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST", "apprise:$URL".
     heartbeat: an address that is asked for every minute while monitors work, so that their silence is noticed.
     secret_env: the variable with the key that webhooks are signed with.
@@ -267,6 +266,7 @@ class AlertsSettings(Struct, frozen=True):
     mail_from: whom mail is from.
     """
 
+    false_alarms: str = "1 per 90d"
     to: tuple[str, ...] = ()
     heartbeat: str = ""
     secret_env: str = ""

@@ -40,7 +40,7 @@ class Marker(Struct, frozen=True):
 
 
 class Segment(Struct, frozen=True):
-    """What one part of the traffic says of a change: `by` is slice, variant, version or a component of it; `effect`
+    """What one part of the traffic says of a change: `by` is slice, variant, or a component of the version; `effect`
     and its 95 % interval are differences to the reference, on the signal's scale."""
 
     by: str

@@ -23,11 +23,12 @@ _CONFIDENCE = 0.95
 
 
 class Effect(Struct, frozen=True):
-    """An arm beside the control: the means of its `n` conversations and of the control's, weighted, the difference,
-    and its always-valid interval; None while that cannot be trusted, and `why` says what is missing.
+    """An arm beside the control: the means of its `n` units and of the control's, weighted, the difference, and its
+    always-valid interval; None while that cannot be trusted, and `why` says what is missing. A unit is a conversation,
+    or all those of a user.
 
-    `needs` is about how many conversations it takes in all to tell a difference of this size from none, where that
-    cannot be told yet.
+    `needs` is about how many units it takes in all to tell a difference of this size from none, where that cannot be
+    told yet.
     """
 
     arm: str
@@ -58,8 +59,10 @@ class Experiment(Struct, frozen=True):
 
     units: how many conversations each arm has. `mixed` had turns of several arms, and `outside` of none; both are left
         out.
-    split_p: how likely so uneven a split is by chance, if it was to be as declared (chi-square); None where nothing
-        was declared.
+    users: how many users there are of several conversations, all of one arm: those are one unit, since a user is no
+        independent witness of himself, and whoever sent him to an arm chose once.
+    split_p: how likely so uneven a split of units is by chance, if it was to be as declared (chi-square); None where
+        nothing was declared.
     """
 
     flow: str
@@ -71,13 +74,66 @@ class Experiment(Struct, frozen=True):
     results: tuple[Result, ...]
     mixed: int = 0
     outside: int = 0
+    users: int = 0
     split: dict[str, float] = {}
     split_p: float | None = None
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """Of each conversation of an arm that says something of an outcome: what, how likely that was seen, and whose it
+    is, by number; -1 where no user is known."""
+
     values: "array[float]"
     shares: "array[float]"
+    users: "array[int]"
+
+
+class Users:
+    """Who spoke: of each user, by number, the arm and how many conversations are of it."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._arms: list[str | None] = []  # None: of several
+        self._counts: list[int] = []
+
+    def add(self, unit: Unit) -> int:
+        """A user's number, for one more conversation; -1 for none."""
+        if not unit.user:
+            return -1
+        number = self._numbers.setdefault(unit.user, len(self._numbers))
+        if number == len(self._arms):
+            self._arms.append(unit.arm)
+            self._counts.append(0)
+        elif self._arms[number] != unit.arm:
+            self._arms[number] = None
+        self._counts[number] += 1
+        return number
+
+    def joined(self, column: Column) -> list[tuple[float, float]]:
+        """The units of an arm: (value, probability). A user's is the weighted mean of theirs, and weighs as much as
+        they do together: the mean of all is the same, and its variance that of users."""
+        found, of_users = [], dict[int, tuple[float, float]]()
+        for value, share, user in zip(*column, strict=True):
+            if user < 0 or self._arms[user] is None or self._counts[user] == 1:
+                found.append((value, share))
+            else:
+                weight, total = of_users.get(user, (0.0, 0.0))
+                of_users[user] = weight + 1.0 / share, total + value / share
+        return found + [(total / weight, 1.0 / weight) for weight, total in of_users.values()]
+
+    def units(self, conversations: Mapping[str, int]) -> Counter[str]:
+        """How many units each arm has, of so many conversations."""
+        found = Counter(conversations)
+        for arm, count in zip(self._arms, self._counts, strict=True):
+            if arm is not None:
+                found[arm] -= count - 1
+        return found
+
+    @property
+    def several(self) -> int:
+        """How many users there are of several conversations of one arm."""
+        each = zip(self._arms, self._counts, strict=True)
+        return sum(arm is not None and count > 1 for arm, count in each)
 
 
 def experiment(
@@ -94,7 +150,7 @@ def experiment(
 ) -> Experiment:
     """Compare the arms of a flow over the conversations that began in a window.
 
-    Two numbers are kept for each conversation and outcome, and nothing else of it.
+    Three numbers are kept for each conversation and outcome, and nothing else of it but the names of users.
 
     Args:
         store: where it is kept.
@@ -111,21 +167,23 @@ def experiment(
         ValueError: when there is no such control, or the split leaves out an arm that has conversations.
     """
     counts: Counter[str] = Counter()
-    columns: dict[Outcome, dict[str, _Column]] = {}
-    mixed = outside = 0
+    columns: dict[Outcome, dict[str, Column]] = {}
+    mixed, outside, users = 0, 0, Users()
     for unit in units(store, flow, by=by, since=since, until=until):
         if not unit.arm:
             mixed, outside = mixed + (unit.arm is None), outside + (unit.arm is not None)
             continue
         counts[unit.arm] += 1
+        user = users.add(unit)
         if seen is not None:
             seen(unit)
         for outcome, (value, share) in unit.values.items():
             if scorer and (outcome.name, outcome.kind) not in {(scorer, "score"), (scorer, "told")}:
                 continue
-            column = columns.setdefault(outcome, {}).setdefault(unit.arm, _Column(array("d"), array("d")))
+            column = columns.setdefault(outcome, {}).setdefault(unit.arm, Column(array("d"), array("d"), array("q")))
             column.values.append(value)
             column.shares.append(share)
+            column.users.append(user)
     if control and control not in counts:
         raise ValueError(f"no conversation is of {control!r}")
     if split and (other := counts.keys() - split.keys()):
@@ -137,7 +195,7 @@ def experiment(
     results = []
     for outcome in sorted(columns, key=_order):
         kept = columns.pop(outcome)  # let go of as soon as it is compared
-        told = {arm: list(zip(each.values, each.shares, strict=True)) for arm, each in kept.items()}
+        told = {arm: users.joined(each) for arm, each in kept.items()}
         mine = {
             arm: flaws.get((outcome.name, outcome.fingerprint, outcome.source, arm), "") for arm in (control, *arms)
         }
@@ -152,8 +210,9 @@ def experiment(
         tuple(each for each in results if not _silent(each)),
         mixed,
         outside,
+        users.several,
         dict(split),
-        split_p(counts, split) if split and counts else None,
+        split_p(users.units(counts), split) if split and counts else None,
     )
 
 

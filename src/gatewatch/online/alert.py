@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from gatewatch.core.watch import RATES, Alert, AlertKind, AlertRule, Evidence
-from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.alert_rules import LEAST, LEAST_OF_AMOUNTS, Alarming
 from gatewatch.online.attribute import Found
 from gatewatch.online.detect import Finding
 from gatewatch.online.probe import Probe
@@ -14,7 +14,6 @@ from gatewatch.online.probe import Probe
 CHANGES: tuple[AlertKind, ...] = ("quality", "better", "rate", "ceiling", "provider")
 """What a probe may tell of."""
 CHECKING, CHANGED = "the judge is being checked", "the judge changed"
-LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2
 _MANY = 10
 
 

@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from gatewatch.core.watch import AlertRule
 
+LEAST, LEAST_OF_AMOUNTS = 0.02, 0.2
+"""Smaller changes are minor, where no rule says otherwise: of a share, and of an amount as a part of what it was."""
+
 
 class Alarming(Struct, frozen=True, kw_only=True):
     """A monitor's rules. Owners, runbooks, links and channels of rules are resolved; those here are for alerts that no

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gatewatch.core.money import dollars
-from gatewatch.core.watch import Alert, Segment
+from gatewatch.core.watch import RATES, Alert, Segment
 from gatewatch.online.channels import public
 from gatewatch.store.watching import Notice
 
@@ -60,6 +60,8 @@ def change(alert: Alert) -> str:
     found, before = alert.evidence, ""
     if found.before is not None and found.after is not None:
         before = f"{_amount(alert.name, found.before)} → {_amount(alert.name, found.after)}"
+        if alert.kind == "ceiling":  # what it is held against is no value that it had
+            before = f"{_amount(alert.name, found.after)}, the limit is {_amount(alert.name, found.before)}"
     elif found.after is not None:
         before = _amount(alert.name, found.after)
     return ", ".join(filter(None, (before, size(alert))))
@@ -119,6 +121,8 @@ def _amount(name: str, value: float) -> str:
     """A value of a scorer, a rate or an amount, in its unit."""
     if name in ("latency_s", "first_token_s"):
         return f"{value:.1%} slow"
+    if name in RATES:
+        return f"{value:.1%}"
     if name == "cost":
         return dollars(value)
     return f"{value:,.4g}" if name == "output_tokens" else f"{value:.3f}"

@@ -25,13 +25,15 @@ _LEAST_S = 7 * DAY_S
 
 class Told(Struct, frozen=True):
     """What a stream's rules would have told of: alerts with the moment of each (`opened`), and how many conversations
-    of the window that is by. `learnt` is when there was a reference (None: never), `since` where its entries begin."""
+    of the window that is by. `learnt` is when there was a reference (None: never), `since` where its entries begin, or
+    those after the accepted marker `anchor` (0: none), before which nothing is looked at."""
 
     stream: Stream
     alerts: tuple[Alert, ...]
     conversations: int
     since: float | None = None
     learnt: float | None = None
+    anchor: int = 0
 
 
 def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, since: float, until: float) -> Told:
@@ -72,7 +74,7 @@ def backtest(store: Store, stream: Stream, plan: Plan, alarming: Alarming, *, si
             every = store.values(*work, since - DAY_S, until, _MOST)
             failed[rule.name] = [(each.at, each.cluster) for each in every if each.value < FAILS and not each.failed]
         found += [each for each in _never(alarming, rule, sorted(failed[rule.name])) if since <= each.opened < until]
-    return Told(stream, tuple(found), conversations, first, learnt)
+    return Told(stream, tuple(found), conversations, first, learnt, state.anchor)
 
 
 def _names(stream: Stream) -> tuple[str, ...]:

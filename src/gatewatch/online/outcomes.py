@@ -61,11 +61,13 @@ _known = lru_cache(maxsize=1000)(Outcome)
 
 class Unit(Struct, frozen=True):
     """A conversation: its session's id, or its request's; the arm that it is of ("" for none, None where its turns are
-    of several); and of each outcome that it says something of, (value, probability with which that was seen)."""
+    of several); of each outcome that it says something of, (value, probability with which that was seen); and its user,
+    where one is known."""
 
     name: str
     arm: str | None
     values: dict[Outcome, tuple[float, float]]
+    user: str = ""
 
 
 def units(store: Store, flow: str, *, by: By, since: float, until: float) -> Iterator[Unit]:
@@ -107,7 +109,7 @@ def unit_of(talk: Talk, by: By) -> Unit:
         every = sum(1 / pi for _, pi in values)
         # One number decides about all turns of a session: it is seen if that is below the largest of theirs.
         found[outcome] = (sum(value / pi for value, pi in values) / every, max(pi for _, pi in values))
-    return Unit(name, arms.pop(), found)
+    return Unit(name, arms.pop(), found, next((row.user for row in turns if row.user), ""))
 
 
 def _told(told: Told) -> tuple[Outcome | None, float]:

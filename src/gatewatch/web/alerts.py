@@ -149,13 +149,13 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
             await desk.enter(request, "review")
             if not asked.reason.strip():
                 raise Refused(422, "what is accepted takes a reason", where="body.reason")
-            if asked.flow and not await asyncio.to_thread(store.streams, asked.flow):
-                raise Refused(422, "nothing watches such a flow: there is nothing to accept", where="body.flow")
         if asked.at is not None and not 0 < asked.at <= now + _SKEW_S:
             raise Refused(422, "is not in the past" if asked.at else "is before 1970", where="body.at")
         what = plain(asked.what).strip()
         if not what:
             raise Refused(422, "says nothing", where="body.what")
+        if asked.flow and not await asyncio.to_thread(_known, store, asked.flow):
+            raise Refused(422, "there is no such flow", where="body.flow")
         marker = Marker(
             min(asked.at or now, now),
             asked.flow,
@@ -172,6 +172,10 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
             return found
 
         return as_json({"kind": "gatewatch.mark", "version": 1, "mark": await asyncio.to_thread(kept)}, 201)
+
+
+def _known(store: Store, flow: str) -> bool:
+    return bool(store.streams(flow)) or flow in store.flows()
 
 
 def _reply(found: Alert | None) -> Response:
