@@ -74,7 +74,7 @@ class Watched(Living):
     def one(self, good: float, **given: Any) -> Trace:
         output = "yes" if self.random.random() < good else "no"
         made = {key: value() if callable(value) else value for key, value in given.items()}
-        return request(next(self.numbers), output=output, started=self.now, **made)
+        return request(next(self.numbers), **{"output": output, "started": self.now, **made})
 
     def steps(self) -> None:
         watcher = self.watcher()
