@@ -273,13 +273,14 @@ RULES = "[monitors.live.alert.rules]\n"
         ),
         (
             '[monitors.live.alert]\nno_data = "1s"',
-            "monitors.live.alert.no_data: must be 60 s or more, got '1s' (\"0\" for none)",
+            "monitors.live.alert.no_data: must be 60 s or more, got '1s'",
         ),
-        ('[monitors.live.alert]\nobserve = "99w"', "monitors.live.alert.observe: must be a year at most, got '99w'"),
+        ('[monitors.live.alert]\nobserve = "99w"', "monitors.live.alert.observe: must be 366 days at most, got '99w'"),
         (
             'reference = "learn 999999d"',
             "monitors.live.reference: expected a duration of 100 years at most, got '999999d'",
         ),
+        ('session_end = "9999d"', "monitors.live.session_end: must be 30 days at most, got '9999d'"),
         (
             'reference = "learn 400d"',
             "monitors.live.reference: a reference takes a year and 10,000,000 conversations at most, got 'learn 400d'",

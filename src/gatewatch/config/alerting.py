@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from gatewatch.config import units
 from gatewatch.config.load import FILE
@@ -15,8 +14,6 @@ from gatewatch.core.money import parse_budget
 from gatewatch.core.watch import RATES, SIGNALS, SIZES, AlertRule
 from gatewatch.online.alert_rules import LEAST, LEAST_OF_AMOUNTS, Alarming
 from gatewatch.online.channels import NAME, Wires, channel, miswritten
-
-T = TypeVar("T")
 
 _ALSO = {
     "errors": "error",
@@ -33,6 +30,7 @@ _ALSO = {
 """How people call signals as well."""
 _MOST_RISE = 100.0
 _LEAST_SILENCE_S, _LONGEST_S = 60.0, 366 * 86_400.0
+_LONGEST_TALK_S = 30 * 86_400.0
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):\S")
 _WEB = ("http", "https")
 
@@ -48,7 +46,7 @@ def alarming(project: Project) -> tuple[Alarming, ...]:
         channels(project)
     settings = project.settings
     where = f"{FILE}: alerts.false_alarms"
-    apart = _read(units.days_between, settings.alerts.false_alarms, where, problems, 90.0)
+    apart = problems.read(units.days_between, settings.alerts.false_alarms, where, 90.0)
     found = tuple(_alarming(project, name, each, apart, problems) for name, each in settings.monitors.items())
     problems.raise_any()
     return found
@@ -89,7 +87,7 @@ def _alarming(project: Project, name: str, settings: MonitorSettings, apart: flo
     if settings.baseline and settings.baseline not in project.settings.suites:
         hint = did_you_mean(settings.baseline, project.settings.suites)
         problems.append(Problem(f"{where}.baseline", f"there is no suite {settings.baseline!r}", hint))
-    days, number = _read(units.learning, settings.reference, f"{where}.reference", problems, (7.0, 1000))
+    days, number = problems.read(units.learning, settings.reference, f"{where}.reference", (7.0, 1000))
     _channels(alert.to, every, f"{where}.alert.to", problems)
     _pages(alert, f"{where}.alert", problems)
     scorers = tuple(dict.fromkeys(each.use for each in settings.scorers))
@@ -118,11 +116,11 @@ def _alarming(project: Project, name: str, settings: MonitorSettings, apart: flo
         flow=settings.flow,
         rules=rules,
         false_alarm_days=apart,
-        observe_s=_duration(alert.observe, f"{where}.alert.observe", problems),
-        no_data_s=_duration(alert.no_data or "0", f"{where}.alert.no_data", problems, least=_LEAST_SILENCE_S),
+        observe_s=_for_a_while(alert.observe, f"{where}.alert.observe", problems),
+        no_data_s=_for_a_while(alert.no_data or "0", f"{where}.alert.no_data", problems, least=_LEAST_SILENCE_S),
         reference_days=days,
         reference_n=number,
-        session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
+        session_end_s=_duration(settings.session_end, f"{where}.session_end", problems, most=_LONGEST_TALK_S),
         scorers=scorers,
         owner=alert.owner,
         runbook=alert.runbook,
@@ -235,16 +233,19 @@ def _seconds(text: str) -> float:
     return float(number) / 1000 if text.strip().endswith("ms") and number.isdecimal() else units.seconds(text)
 
 
-def _duration(text: str, where: str, problems: Problems, *, least: float = 0.0) -> float:
-    """A duration in seconds, up to a year; 0 for "0"."""
-    if text.strip() == "0":
-        return 0.0
-    found = _read(units.seconds, text, where, problems, least)
+def _duration(text: str, where: str, problems: Problems, *, least: float = 0.0, most: float = _LONGEST_S) -> float:
+    """A duration in seconds, a year at most where nothing else is said."""
+    found = problems.read(units.seconds, text, where, least)
     if found < least:
-        problems.append(Problem(where, f"must be {least:g} s or more, got {text!r}", '"0" for none'))
-    if found > _LONGEST_S:
-        problems.append(Problem(where, f"must be a year at most, got {text!r}"))
+        problems.append(Problem(where, f"must be {least:g} s or more, got {text!r}"))
+    if found > most:
+        problems.append(Problem(where, f"must be {most / 86_400:.0f} days at most, got {text!r}"))
     return found
+
+
+def _for_a_while(text: str, where: str, problems: Problems, *, least: float = 0.0) -> float:
+    """A duration in seconds, or 0 for "0"."""
+    return 0.0 if text.strip() == "0" else _duration(text, where, problems, least=least)
 
 
 def _pages(settings: AlertSettings | RuleSettings, where: str, problems: Problems) -> None:
@@ -271,11 +272,3 @@ def _channels(names: tuple[str, ...], every: AlertsSettings, where: str, problem
         if found.kind == "mail" and not every.smtp:
             what = "mail needs a server to be sent by"
             problems.append(Problem(at, what, 'add `smtp = "smtps://..."` to [alerts], or use apprise:mailtos://...'))
-
-
-def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:
-    try:
-        return read(text)
-    except ValueError as error:
-        problems.append(Problem(where, str(error)))
-        return instead

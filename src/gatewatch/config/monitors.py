@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
     from gatewatch.store.database import Database
 
-T = TypeVar("T")
 
 HIGH_COST = "high_cost"
 _TYPICAL = 4000
@@ -76,17 +75,17 @@ def online(project: Project, *, bound: bool = True, clock: Callable[[], float] =
     problems = Problems()
     models = WatchedModels(project, clock)
     settings, where = project.settings.online, f"{FILE}: online"
-    keep = _read(units.seconds, settings.keep, f"{where}.keep", problems, 1.0)
-    hold = _read(units.seconds, settings.hold, f"{where}.hold", problems, 1.0)
+    keep = problems.read(units.seconds, settings.keep, f"{where}.keep", 1.0)
+    hold = problems.read(units.seconds, settings.hold, f"{where}.hold", 1.0)
     monitors = tuple(_monitors(project, problems, models if bound else None, hold))
-    room = _read(units.size, settings.payloads, f"{where}.payloads", problems, 1)
+    room = problems.read(units.size, settings.payloads, f"{where}.payloads", 1)
     spool = project.root / settings.spool
     if not settings.spool.strip() or "\0" in settings.spool or spool.resolve() == project.root.resolve():
         what = f"must be a folder of its own, got {settings.spool!r}"
         problems.append(Problem(f"{where}.spool", what, "workers remove what they have taken in"))
     if flaw := checked("drop_fields", settings.drop_fields)[1]:
         problems.append(Problem(f"{where}.drop_fields", flaw))
-    lease = _read(units.seconds, settings.lease, f"{where}.lease", problems, 1.0)
+    lease = problems.read(units.seconds, settings.lease, f"{where}.lease", 1.0)
     slice_of: Callable[[Any], Any] | None = None
     with problems.gather():
         slice_of = project_slice(project)
@@ -272,7 +271,7 @@ def _monitors(project: Project, problems: Problems, models: WatchedModels | None
                 watches.append(_watch(scorer, each, always, at, _guess(project, scorer, at, settings.budget)))
         budget = None
         if settings.budget:
-            budget = _read(units.dollars_per_day, settings.budget, f"{where}.budget", problems, 0.0)
+            budget = problems.read(units.dollars_per_day, settings.budget, f"{where}.budget", 0.0)
         yield Monitor(
             name=name,
             flow=settings.flow,
@@ -281,7 +280,7 @@ def _monitors(project: Project, problems: Problems, models: WatchedModels | None
             budget=budget,
             hold_s=hold,
             payload_rate=settings.payload_rate,
-            session_end_s=_read(units.seconds, settings.session_end, f"{where}.session_end", problems, 1.0),
+            session_end_s=problems.read(units.seconds, settings.session_end, f"{where}.session_end", 1.0),
         )
 
 
@@ -297,7 +296,7 @@ def _always(settings: MonitorSettings, where: str, problems: Problems) -> tuple[
         elif not settings.high_cost:
             problems.append(Problem(f"{where}.high_cost", "missing", 'always has "high_cost": say from which cost on'))
         else:
-            limit = _read(parse_budget, settings.high_cost, f"{where}.high_cost", problems, 0.0)
+            limit = problems.read(parse_budget, settings.high_cost, f"{where}.high_cost", 0.0)
             found.append(Rule(1.0, cost_over=limit))
     return tuple(found)
 
@@ -351,11 +350,3 @@ def _watch(scorer: Scorer, settings: MonitoredScorer, always: tuple[Rule, ...], 
     if share < 1.0 or per_day is not None:
         rules += always
     return Watch(scorer=scorer, rules=tuple(rules), per_day=per_day, guess=guess)
-
-
-def _read(read: Callable[[str], T], text: str, where: str, problems: Problems, instead: T) -> T:
-    try:
-        return read(text)
-    except ValueError as error:
-        problems.append(Problem(where, str(error)))
-        return instead

@@ -1,10 +1,10 @@
 """The composition root: from settings to the models and scorers that they name."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatewatch.config.composites import COMPOSITES, composite, composites_last
 from gatewatch.config.imports import import_module
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatewatch.models.settings import ModelSettings
 
 RUNS = Path(".gatewatch") / "runs"
+T = TypeVar("T")
 
 
 def runs_of(start: Path) -> Path:
@@ -40,6 +41,14 @@ class Problems(list[Problem]):
             yield
         except InputError as error:
             self.extend(error.problems)
+
+    def read(self, read: Callable[[str], T], text: str, where: str, instead: T) -> T:
+        """What a text says; where `read` raises a ValueError, that is a problem, and `instead` is given."""
+        try:
+            return read(text)
+        except ValueError as error:
+            self.append(Problem(where, str(error)))
+            return instead
 
     def raise_any(self) -> None:
         """Raise what was gathered, if anything was."""
