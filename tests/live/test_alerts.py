@@ -22,7 +22,7 @@ from online.receiving import Answer, Received, Receiver, an_alert
 
 def an_open_alert(folder: Path, to: str) -> None:
     with closing(store_of(Project.open(folder))) as store:
-        alert = replace(an_alert(1, to=(to,)), opened=wall(), updated=wall())
+        alert = replace(an_alert(1, to=(to,)), kind="never", opened=wall(), updated=wall())  # which no step ends
         assert store.keep(WatchStep(read_at=store.unheard({}, 1).read_at, alerts=(alert,)), wall())
 
 
