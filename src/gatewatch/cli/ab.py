@@ -262,9 +262,7 @@ def in_words(outcome: "Outcome", effect: "Effect") -> str:
     up = effect.difference > 0
     words = {1: ("worse", "better"), -1: ("better", "worse"), 0: ("less", "more")}[outcome.better]
     near, far = sorted((abs(low), abs(high)))
-    ends = _range(outcome, near, far, sign="")
-    unit = ends.rpartition("]")[2]  # said once
-    return f"{words[up]} by {_size(outcome, abs(effect.difference)).removesuffix(unit)} {ends}"
+    return f"{words[up]} by {_size(outcome, abs(effect.difference))} {_range(outcome, near, far, sign='')}"
 
 
 def _about(number: int) -> str:
