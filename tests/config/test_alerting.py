@@ -70,6 +70,11 @@ def test_what_is_to_be_done_may_be_said_in_words(tmp_path: Path) -> None:
     assert (told.runbook, told.no_data_s) == ("First: ask", 0.0)
 
 
+def test_a_monitor_may_be_quicker_than_others(tmp_path: Path) -> None:
+    toml = '[alerts]\nfalse_alarms = "1 per 60d"\n[monitors.live.alert]\nfalse_alarms = "1 per 7d"\n'
+    assert found(tmp_path, HEAD + toml).false_alarm_days == 7.0
+
+
 def test_a_rule_says_who_and_where_else_the_monitor_else_the_project(tmp_path: Path) -> None:
     toml = """
 [alerts]

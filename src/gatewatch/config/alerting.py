@@ -87,6 +87,8 @@ def _alarming(project: Project, name: str, settings: MonitorSettings, apart: flo
     if settings.baseline and settings.baseline not in project.settings.suites:
         hint = did_you_mean(settings.baseline, project.settings.suites)
         problems.append(Problem(f"{where}.baseline", f"there is no suite {settings.baseline!r}", hint))
+    if alert.false_alarms:
+        apart = problems.read(units.days_between, alert.false_alarms, f"{where}.alert.false_alarms", apart)
     days, number = problems.read(units.learning, settings.reference, f"{where}.reference", (7.0, 1000))
     _channels(alert.to, every, f"{where}.alert.to", problems)
     _pages(alert, f"{where}.alert", problems)

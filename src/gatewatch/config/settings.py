@@ -238,6 +238,7 @@ class AlertSettings(Struct, frozen=True):
     """`alert = { ... }` of a monitor: who is told of what.
 
     rules: by a scorer of the monitor, or a signal such as `thumbs_down`, `error`, `latency`, `cost`.
+    false_alarms: in the place of that of `[alerts]`, for a monitor that is to be quicker, or more patient, than others.
     to: channels, such as "stdout", "webhook:$URL", "slack:$URL", "mail:NAME@HOST"; by default those of `[alerts]`.
     observe: for how long a new monitor only notes what it would have told, limits aside; "0" to tell from the start.
     no_data: after how long without a request somebody is told, a minute or more; "0" for never, as by default.
@@ -247,6 +248,7 @@ class AlertSettings(Struct, frozen=True):
     """
 
     rules: dict[str, RuleSettings] = {}
+    false_alarms: str = ""
     to: tuple[str, ...] = ()
     observe: str = "7d"
     no_data: str = ""
