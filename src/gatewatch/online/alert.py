@@ -142,14 +142,19 @@ def never(alarming: Alarming, rule: AlertRule, number: int, traces: Iterable[str
 
 def no_data(alarming: Alarming, since: float, now: float) -> Alert:
     """The alert that no request of a flow has come."""
-    title = f"no request for {(now - since) / 3600:.1f} h"
+    title = f"no request for {_long(now - since)}"
     return _plain(alarming, "no_data", "", title, now, evidence=Evidence(onset=since))
 
 
 def no_scores(alarming: Alarming, scorer: str, failed: int, left: int, since: float, now: float) -> Alert:
     """The alert that a scorer gave no score, though it had something to score: it cannot watch anything then."""
-    title = f"no score of {scorer} for {(now - since) / 3600:.0f} h: {failed:,} scorer errors, {left:,} not done"
+    title = f"no score of {scorer} for {_long(now - since)}: {failed:,} scorer errors, {left:,} not done"
     return _plain(alarming, "no_data", scorer, title, now, evidence=Evidence(n=failed + left, onset=since))
+
+
+def _long(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.0f} h" if hours >= 2 else f"{seconds / 60:.0f} min"
 
 
 def budget(alarming: Alarming, spent: float, limit: float, now: float) -> Alert:

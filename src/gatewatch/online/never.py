@@ -66,5 +66,5 @@ def _before(store: Store, works: Mapping[int, Work], flow: str, name: str, windo
         for work in works.values()
         if (work.flow, work.scorer) == (flow, name)
         for value in store.values(flow, name, work.fingerprint, work.source, *window, _MOST)
-        if value.value < FAILS
+        if value.value < FAILS and not value.failed
     }
