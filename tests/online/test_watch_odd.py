@@ -187,3 +187,15 @@ def test_a_score_that_rises_for_good_is_for_information(tmp_path: Path) -> None:
     (alert,) = live.alerts()
     assert (alert.kind, alert.severity) == ("better", "info")
     assert "--accept" in alert.title
+
+
+def test_what_becomes_much_worse_is_told(tmp_path: Path) -> None:
+    live = Watched(tmp_path)
+    live.goes_on(SCORED)
+    live.goes_on(300, 0.7)
+    assert told(live) == ["opened"]
+    live.goes_on(400, 0.0)
+    assert told(live) == ["opened", "worse"]
+    (alert,) = live.alerts()
+    assert alert.reach is not None
+    assert alert.reach < -0.5

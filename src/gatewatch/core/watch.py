@@ -76,6 +76,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     other. `times` is how often it was found again since.
 
     `quiet` says why nobody was told: the monitor is new and observes, the effect is minor, another alert explains it.
+    `reach` is how large the effect may have been when it was told of last: the end of its interval that is farther off.
     """
 
     id: int = 0
@@ -97,6 +98,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     to: tuple[str, ...] = ()
     quiet: str = ""
     until: float | None = None
+    reach: float | None = None
     who: str = ""
     reason: str = ""
 

@@ -56,17 +56,20 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
     for new in found:
         old = _unresolved(db, new.key)
         if old is None:
-            _tell(db, _write(db, replace(new, id=0, state="open", times=1)), "opened", now)
+            _tell(db, _write(db, replace(new, id=0, state="open", times=1, reach=_reach(new))), "opened", now)
             continue
         over = old.state == "snoozed" and old.until is not None and old.until <= now
         graver = GRAVITY.index(new.severity) > GRAVITY.index(old.severity)
         first = bool(old.quiet) and not new.quiet
         anew = new.kind == "never" and new.updated - old.updated > _DAY_S  # each is a cause of its own, but for a day
+        worse = graver or _beyond(new, old.reach)
+        tells = not new.quiet and (over or worse or first or anew)
         alert = _write(
             db,
             replace(
                 new,
                 id=old.id,
+                reach=_reach(new) if tells else old.reach,
                 severity=new.severity if graver else old.severity,
                 state="open" if over or anew else old.state,
                 opened=old.opened,
@@ -78,8 +81,20 @@ def bring_up(db: Database, found: Iterable[Alert], now: float) -> None:
                 reason=old.reason,
             ),
         )
-        if not new.quiet and (over or graver or first or anew):
-            _tell(db, alert, "worse" if graver and not first else "opened", now)
+        if tells:
+            _tell(db, alert, "worse" if worse and not first else "opened", now)
+
+
+def _reach(alert: Alert) -> float | None:
+    """How large an effect may be, as far as is known."""
+    found = alert.evidence
+    return None if alert.quiet or found.effect is None else found.low if found.effect < 0 else found.high
+
+
+def _beyond(alert: Alert, reach: float | None) -> bool:
+    """Whether an effect is larger than it was thought it might be when it was told of."""
+    effect = alert.evidence.effect
+    return reach is not None and effect is not None and effect * reach > 0.0 and abs(effect) > abs(reach)
 
 
 def resolve(db: Database, keys: Iterable[tuple[str, str]], now: float) -> None:
