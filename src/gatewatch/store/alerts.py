@@ -163,17 +163,24 @@ def turn(
 
 def notices(db: Database, owner: str, now: float, until: float, most: int) -> list[Notice]:
     """Notices that are due, leased to one worker until a time."""
-    at, far = micros(now), micros(now + _FAR_S)
-    due = "SELECT id FROM notice WHERE (due <= ? OR due > ?) AND (until <= ? OR until > ?) ORDER BY due, id LIMIT ?"
-    if not db.execute(due, at, far, at, far, 1):
+    if not _due(db, now, 1):
         return []
     with db.transaction():
-        ids = [number for (number,) in db.execute(due, at, far, at, far, most)]
+        ids = _due(db, now, most)
         db.among(
             "UPDATE notice SET owner = ?, until = ?, attempts = attempts + 1 WHERE id IN {}", ids, owner, micros(until)
         )
         found = db.among(f"{_NOTICE} WHERE id IN {{}}", ids)
     return [_notice(row) for row in sorted(found)]
+
+
+def _due(db: Database, now: float, most: int) -> list[int]:
+    """The numbers of notices that are due, and that nobody has; or that were put off while a clock was far ahead."""
+    at, far = micros(now), micros(now + _FAR_S)
+    free = "AND (until <= ? OR until > ?) ORDER BY due, id LIMIT ?"
+    found = db.execute(f"SELECT id FROM notice WHERE due <= ? {free}", at, at, far, most)
+    found += db.execute(f"SELECT id FROM notice WHERE due > ? {free}", far, at, far, most)
+    return [number for (number,) in found[:most]]
 
 
 def _notice(row: Sequence[Any]) -> Notice:
