@@ -44,6 +44,7 @@ def command(
         what = f"needs {error.name}, which is not installed"
         raise InputError(Problem("gatewatch serve", what, 'pip install "gatewatch[server]"')) from None
     from gatewatch.core.clock import wall
+    from gatewatch.online.traits import can_tell
 
     project = Project.open()
     found = serving(project)
@@ -60,6 +61,7 @@ def command(
     _look_at_tokens(base, found.own, open_)
     visitors = Visitors(base, wall, own=found.own, open_=open_)
     app = application(Host(found, visitors, base), names=names if loopback else None)
+    can_tell()  # the model of languages is part of what a server takes from the start
     listening = listen(host, port)
     where = f"[{host}]" if ":" in host else host
     tell(shown(f"serving http://{where}:{listening.getsockname()[1]} -> {project.settings.project.store}"))

@@ -31,11 +31,12 @@ def traits(trace: Trace) -> dict[str, str]:
 
 
 def _language(text: str) -> str:
-    return language_of(text) if _can_tell() else "unknown"
+    return language_of(text) if can_tell() else "unknown"
 
 
 @lru_cache(maxsize=1)
-def _can_tell() -> bool:
+def can_tell() -> bool:
+    """Whether languages can be told; the first time it loads the model, which a server does before it listens."""
     try:
         language_of("which language is this?")
     except ValueError:  # the extra is not there
