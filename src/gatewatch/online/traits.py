@@ -5,9 +5,10 @@ Each is one of few words, so that they can be counted: the language, a class of 
 
 from bisect import bisect
 from functools import lru_cache
+from typing import Any
 
 from gatewatch.core.trace import Trace
-from gatewatch.scorers.language import language_of, words
+from gatewatch.scorers.language import language_of
 
 _LENGTHS = (64, 256, 1024, 4096, 16_384)
 _NAMES = ("under 64", "64 to 255", "256 to 1,023", "1,024 to 4,095", "4,096 to 16,383", "16,384 and more")
@@ -18,7 +19,7 @@ def traits(trace: Trace) -> dict[str, str]:
     """The traits of a request, by name: `language` (where the extra `language` is there), `length` in characters,
     `document` (the first that was retrieved, by its id) and `knowledge_base` (its version)."""
     found = {}
-    text = words(trace.input)
+    text = _asked(trace.input)
     if text:
         found["length"] = _NAMES[bisect(_LENGTHS, len(text))]
         if (spoken := _language(text)) != "unknown":
@@ -28,6 +29,15 @@ def traits(trace: Trace) -> dict[str, str]:
     if version := trace.versions.get("knowledge_base"):
         found["knowledge_base"] = version[:_LONGEST]
     return found
+
+
+def _asked(value: str | dict[str, Any]) -> str:
+    """What was asked, where it is text, or what a user said last in a conversation: nothing is copied or encoded."""
+    messages = value.get("messages") if isinstance(value, dict) else None
+    if isinstance(messages, list | tuple):
+        said = [each.get("content") for each in messages if isinstance(each, dict) and each.get("role") == "user"]
+        return said[-1] if said and isinstance(said[-1], str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _language(text: str) -> str:

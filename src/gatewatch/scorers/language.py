@@ -54,14 +54,14 @@ def language(
     _detector()
 
     def score(trace: Trace) -> Score:
-        found = language_of(words(trace.output), confidence=confidence, shortest=shortest)
+        found = language_of(_words(trace.output), confidence=confidence, shortest=shortest)
         if found == "unknown":
             return Score(
                 status="skipped", label="unknown", explanation="which language the output is in cannot be told"
             )
         wanted = list(expected)
         if not wanted:
-            asked = language_of(words(trace.input), confidence=confidence, shortest=shortest)
+            asked = language_of(_words(trace.input), confidence=confidence, shortest=shortest)
             if asked == "unknown":
                 why = "which language the input is in cannot be told"
                 return Score(status="skipped", label=found, explanation=why)
@@ -87,7 +87,7 @@ _IDEOGRAPHS = 0x3000
 """From here on a character may be a word: a short text of them says enough."""
 
 
-def words(value: Any) -> str:
+def _words(value: Any) -> str:
     """What was said, as text: of a conversation what the user said last."""
     if isinstance(value, dict) and isinstance(value.get("messages"), list | tuple):
         said = [
