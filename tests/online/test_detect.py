@@ -113,7 +113,7 @@ def test_a_ceiling_holds_before_anything_is_learnt() -> None:
 )
 def test_where_it_is_cut_is_no_matter(values: list[tuple[str, float]], cuts: list[int]) -> None:
     """A state that was saved, and loaded by another process, goes on bitwise as if it had not been."""
-    how, entries = plan(learn_n=20, days=0.01), scored(values)
+    how, entries = plan(learn_n=20, days=0.01), scored(values, per_day=25)
     whole, end = folded(entries, how)
     ends = [0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]
     state, found = State(), []

@@ -148,6 +148,8 @@ class Fold:
         self.plan = plan
         self._state = state
         self._day, self._busy = max(state.per_day, default=-1), state.busy
+        self._today = state.per_day.get(self._day, 0)
+        self._factor = plan.days * plan.detectors
         self._mix = Mix(state.mix or MixState()) if plan.of_signals else None
         self._watching = [_Watching(each, _fixed(each), 0.0, state) for each in plan.probes if each.limit is not None]
         if state.learnt:
@@ -176,7 +178,8 @@ class Fold:
         if state.n == 1:
             state.began = at
             state.first = state.first or at
-        state.newest = max(state.newest, at)
+        if at > state.newest:  # noqa: PLR1730 - for each of a million, this is quicker
+            state.newest = at
         self._count(at)
         limit = self._threshold()
         for each in self._watching:
@@ -227,23 +230,27 @@ class Fold:
     def _threshold(self) -> float:
         """By how many conversations a day there were lately: today so far, yesterday, or in the mean of the week,
         whatever is most."""
-        state, plan = self._state, self.plan
-        per_day = max(self._busy, state.per_day.get(self._day, 0))
-        return max(LEAST_THRESHOLD, plan.days * per_day * plan.detectors)
+        limit = self._factor * (self._busy if self._busy > self._today else self._today)
+        return limit if limit > LEAST_THRESHOLD else LEAST_THRESHOLD
 
     def _count(self, at: float) -> None:
-        """Count a conversation among those of its day."""
-        per_day, day = self._state.per_day, int(at // DAY_S)
-        if day <= self._day - _LATELY:
+        """Count a conversation among those of its day; of the newest day they are counted apart until it is kept."""
+        day = int(at // DAY_S)
+        if day == self._day:
+            self._today += 1
             return
-        per_day[day] = per_day.get(day, 0) + 1
-        if day > self._day:
-            self._day = day
-            for old in [each for each in per_day if each <= day - _LATELY]:
-                del per_day[old]
-            days = min(_LATELY, max(1, day - int(self._state.began // DAY_S)))
-            before = sum(n for each, n in per_day.items() if each < day)
-            self._busy = max(before / days, per_day.get(day - 1, 0))
+        per_day = self._state.per_day
+        if day < self._day:
+            if day > self._day - _LATELY:
+                per_day[day] = per_day.get(day, 0) + 1
+            return
+        if self._day >= 0:
+            per_day[self._day] = self._today
+        self._day, self._today = day, 1
+        for old in [each for each in per_day if each <= day - _LATELY]:
+            del per_day[old]
+        days = min(_LATELY, max(1, day - int(self._state.began // DAY_S)))
+        self._busy = max(sum(per_day.values()) / days, per_day.get(day - 1, 0))
 
     def _learn(self, entry: Entry) -> None:
         state = self._state
@@ -288,6 +295,8 @@ class Fold:
     def state(self) -> State:
         """Where the stream stands now."""
         state = self._state
+        if self._day >= 0:
+            state.per_day[self._day] = self._today
         state.digest, state.plan, state.busy = self.plan.digest, self.plan, self._busy
         state.wealth = {each.key: each.detector.state for each in self._watching}
         for each in self._watching:

@@ -17,7 +17,10 @@ from gatewatch.store.units import MICRO, micros
 from gatewatch.store.watching import Entry, Stream, WatchStep
 
 _STREAM = "SELECT id, flow, scorer, fingerprint, source, state, folded, base, base_at, told, last FROM stream"
-_ENTRY = "SELECT number, seq, at, slice, variant, version, sampled, measures, traits FROM entry WHERE stream = ?"
+_ENTRY = (
+    "SELECT number, seq, at, nullif(slice, ''), nullif(variant, ''), nullif(version, ''), sampled, measures,"
+    " nullif(traits, '') FROM entry WHERE stream = ?"  # what is empty need not be made a text
+)
 _NAN = float("nan")
 _ONE = Packing("<d")
 
@@ -62,9 +65,9 @@ def _entries(rows: Iterable[tuple[Any, ...]]) -> list[Entry]:
             number,
             seq,
             at / MICRO,
-            slice_,
-            variant,
-            version,
+            slice_ or "",
+            variant or "",
+            version or "",
             sampled != 0,
             _unpacked(measures),
             traits_of(traits) if traits else {},
