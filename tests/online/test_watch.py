@@ -246,7 +246,7 @@ def entered(live: Watched) -> dict[str, list[Any]]:
 def rebuilt(live: Watched) -> bool:
     """Whether every state is what its entries fold to, from the first on."""
     watcher = live.watcher()
-    for stream, plan in watcher.plans(watcher.works()).values():
+    for stream, plan in watcher.plans(watcher.works(live.store.works())).values():
         fold = Fold(plan, state_of(stream.base))
         for each in live.store.entries(stream.id, stream.base_at, 10_000):
             fold.take(each)

@@ -74,7 +74,7 @@ class Chores:
             more = watcher.step(now)
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # a fault of ours, on some traffic: scoring and telling of alerts go on
             if self._fault != repr(error):
                 self._fault = repr(error)
                 _log.exception("monitors cannot go on: %s (tried again each second)", error)

@@ -60,7 +60,6 @@ class State(Struct, kw_only=True):
     """
 
     version: int = 1
-    digest: str = ""
     plan: Plan | None = None
     born: float = 0.0
     anchor: int = 0
@@ -104,8 +103,6 @@ class Finding(Struct, frozen=True):
     number: int
     at: float
     probe: Probe | None = None
-    n: int = 0
-    drop: float = 0.0
     began: float = 0.0
     told: str = ""
 
@@ -204,7 +201,7 @@ class Fold:
             if self._has_learnt():
                 state.learnt = number
                 self._begin()
-                found.append(Finding("learnt", "", number, at, n=state.n))
+                found.append(Finding("learnt", "", number, at))
         if self._mix is not None:
             for what, name, told in self._mix.take(at, part, traits, learning=state.learnt in (0, number)):
                 found.append(Finding(what, name, number, at, told=told))
@@ -214,12 +211,12 @@ class Fold:
         """What a probe tells that alarms, or of which it is to be seen whether it is back."""
         number, at, probe, reference = entry.number, entry.at, each.probe, each.reference
         if alarm:
-            n, missing, began = each.recent.fall()
+            missing, began = each.recent.fall()
             drop = max(missing, reference.tolerance, LEAST_TOLERANCE)
             each.detector.restart()
             self._state.fallen[each.key] = Fallen(drop, Wealth())
             each.back = Detector(reference.flipped(drop), threshold=LEAST_THRESHOLD)
-            return [Finding("fell", probe.name, number, at, probe, n, drop, began)]
+            return [Finding("fell", probe.name, number, at, probe, began)]
         if each.back is not None and each.back.update(stratum, 1.0 - x):
             each.back = None
             del self._state.fallen[each.key]
@@ -229,7 +226,7 @@ class Fold:
 
     def _threshold(self) -> float:
         """By how many conversations a day there were lately: today so far, yesterday, or in the mean of the week,
-        whatever is most."""
+        whatever is most. It is `stats.drift.threshold` without its checks, since each value asks for it."""
         limit = self._factor * (self._busy if self._busy > self._today else self._today)
         return limit if limit > LEAST_THRESHOLD else LEAST_THRESHOLD
 
@@ -297,7 +294,7 @@ class Fold:
         state = self._state
         if self._day >= 0:
             state.per_day[self._day] = self._today
-        state.digest, state.plan, state.busy = self.plan.digest, self.plan, self._busy
+        state.plan, state.busy = self.plan, self._busy
         state.wealth = {each.key: each.detector.state for each in self._watching}
         for each in self._watching:
             if each.back is not None:

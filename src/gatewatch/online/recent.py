@@ -37,17 +37,17 @@ class Recent(Struct):
         self.missing[place] += self.missing.pop(place + 1)
         del self.firsts[place + 1]
 
-    def fall(self) -> tuple[int, float, float]:
-        """Since where a fall fits best: how many values came since, how much is missing of each, when it began.
+    def fall(self) -> tuple[float, float]:
+        """Since where a fall fits best: how much is missing of each value since, and when it began.
 
         Source: Hinkley (1970), as `stats.drift.onset`, at the blocks' ends.
         """
-        best, found = 0.0, (0, 0.0, self.firsts[-1] if self.firsts else 0.0)
+        best, found = 0.0, (0.0, self.firsts[-1] if self.firsts else 0.0)
         count, missing = 0, 0.0
         for n, part, first in zip(reversed(self.counts), reversed(self.missing), reversed(self.firsts), strict=True):
             count += n
             missing += part
             fit = missing * missing / (count + AS_EXPECTED)
             if missing > 0.0 and fit > best:
-                best, found = fit, (count, missing / count, first)
+                best, found = fit, (missing / count, first)
         return found

@@ -125,7 +125,7 @@ def dict_of(value: Any) -> dict[str, str]:
     """Versions by name; nothing, where they are not given so."""
     try:
         return named_texts(dict(value))
-    except Exception:
+    except Exception:  # whatever an application gave: it is told of nowhere else, and must not fail for it
         return {}
 
 

@@ -4,7 +4,7 @@ It keeps nothing in memory that a later step needs: any number of workers may st
 store as it was before its step, or as it is after it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -72,12 +72,12 @@ class Watcher:
         store = self.store
         self._born = self._born or now
         settled = {flow: now - each.session_end_s for flow, each in self.alarming.items()}
-        works = self.works()
+        every = {each.id: each for each in store.works() if each.scorer != SIGNALS_WORK}
+        works = self.works(every.values())
         unheard = store.unheard(settled, AT_ONCE)
         open_ = {each.key: each for each in store.alerts(every=False, most=10_000)}
         made = Made(unheard, open_)
         self._fold(made, works, now)
-        every = {each.id: each for each in store.works() if each.scorer != SIGNALS_WORK}
         self._listen(made, unheard, every, settled, now)
         self._absent(made, works, now)
         self._wake(made, now)
@@ -99,14 +99,14 @@ class Watcher:
                 self._seen[flow].add(what)
         return (kept and made.more) or made.full
 
-    def works(self) -> dict[int, Work]:
-        """The works of what is watched now: older versions of a scorer are series that have ended."""
+    def works(self, every: Iterable[Work]) -> dict[int, Work]:
+        """Those of some works that are watched now: older versions of a scorer are series that have ended."""
         names = {
             (flow, watch.scorer.name, watch.scorer.fingerprint)
             for flow, monitor in self.monitors.items()
             for watch in monitor.watches
         }
-        return {each.id: each for each in self.store.works() if (each.flow, each.scorer, each.fingerprint) in names}
+        return {each.id: each for each in every if (each.flow, each.scorer, each.fingerprint) in names}
 
     def watches(self, flow: str) -> tuple[Watch, ...]:
         """The scorers that are watched on a flow."""

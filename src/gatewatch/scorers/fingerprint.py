@@ -175,7 +175,7 @@ def _read(value: Any, name: str) -> Any:
     """An attribute of a stranger's object, which may fail at being asked."""
     try:
         return getattr(value, name, None)
-    except Exception:
+    except Exception:  # what a property or a lazy module raises is its own
         return None
 
 

@@ -128,8 +128,8 @@ class _Guard:
         self._under_way += 1
         try:
             await self._app(scope, receive, sent)
-        except Exception:
-            if not started:  # else it was told, and logged, by what answers errors
+        except Exception:  # of any route; where the answer began it was told, and logged, by what answers errors
+            if not started:
                 raise
         finally:
             self._under_way -= 1
