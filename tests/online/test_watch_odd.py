@@ -199,3 +199,23 @@ def test_what_becomes_much_worse_is_told(tmp_path: Path) -> None:
     (alert,) = live.alerts()
     assert alert.reach is not None
     assert alert.reach < -0.5
+
+
+def test_a_scorer_that_mostly_fails_is_told_of(tmp_path: Path) -> None:
+    """What it cannot read is what became bad: of the rest all is well."""
+
+    @scorer(name="helpful")
+    def strict(output: str) -> bool:
+        if output == "no":
+            raise ValueError("cannot be read")
+        return True
+
+    live = Watched(tmp_path)
+    live.monitor = monitor(watch(strict, *live.monitor.watches[0].rules))
+    live.goes_on(100, 0.9)
+    live.now += 7 * 3600.0
+    live.goes_on(200, 0.2)
+    live.now += 4 * 3600.0
+    live.steps()
+    (alert,) = (each for each in live.alerts() if each.kind == "no_data")
+    assert alert.title.startswith("only ")

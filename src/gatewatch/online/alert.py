@@ -146,9 +146,11 @@ def no_data(alarming: Alarming, since: float, now: float) -> Alert:
     return _plain(alarming, "no_data", "", title, now, evidence=Evidence(onset=since))
 
 
-def no_scores(alarming: Alarming, scorer: str, failed: int, left: int, since: float, now: float) -> Alert:
-    """The alert that a scorer gave no score, though it had something to score: it cannot watch anything then."""
-    title = f"no score of {scorer} for {_long(now - since)}: {failed:,} scorer errors, {left:,} not done"
+def no_scores(alarming: Alarming, scorer: str, scored: int, failed: int, left: int, since: float, now: float) -> Alert:
+    """The alert that a scorer gave no score, though it had something to score, or mostly failed: it cannot watch
+    anything then."""
+    few = f"only {scored:,} scores" if scored else "no score"
+    title = f"{few} of {scorer} for {_long(now - since)}: {failed:,} scorer errors, {left:,} not done"
     return _plain(alarming, "no_data", scorer, title, now, evidence=Evidence(n=failed + left, onset=since))
 
 

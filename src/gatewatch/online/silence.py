@@ -12,7 +12,7 @@ from gatewatch.store.rows import Work
 
 LONG_S = 6 * HOUR_S
 """After how long without a score, though there was something to score, a scorer is told of by default."""
-_ENOUGH = 5
+_ENOUGH, _MANY = 5, 20
 _SPENT = 0.98
 
 Found = Alert | tuple[str, str]
@@ -47,20 +47,24 @@ def silence(
 
 
 def _unscored(store: Store, alarming: Alarming, work: Work, now: float) -> Iterator[Found]:
-    """Whether a scorer gave no score for long, though it had something to score."""
+    """Whether a scorer gave no score for long though it had something to score, or mostly failed."""
     long = alarming.no_data_s or LONG_S
     since = now - long
     key = alert.key_of(work.flow, "no_data", work.scorer)
-    if store.values(work.flow, work.scorer, work.fingerprint, work.source, since, now + HOUR_S, 1):
-        yield key, "scores come again"
-        return
-    # What has just come may be scored in a moment.
-    undone = [each for each in store.unsettled(work.flow, since - long, now - long / 2) if each.scorer == work.scorer]
-    left = sum(each.n for each in undone if each.fingerprint == work.fingerprint and not each.backfill)
-    failed = sum(
-        cell.unknown
-        for cell in store.cells(work.flow, "hour", since, now)
+    mine = [
+        cell
+        for cell in store.cells(work.flow, "hour", since, now + HOUR_S)
         if (cell.scorer, cell.fingerprint) == (work.scorer, work.fingerprint)
+    ]
+    scored, failed = sum(cell.n for cell in mine), sum(cell.unknown for cell in mine)
+    left = sum(  # what has just come may be scored in a moment
+        each.n
+        for each in store.unsettled(work.flow, since - long, now - long / 2)
+        if (each.scorer, each.fingerprint) == (work.scorer, work.fingerprint)
+        and not each.backfill
+        and each.state in ("waiting", "leased", "failed")
     )
-    if left + failed >= _ENOUGH:
-        yield alert.no_scores(alarming, work.scorer, failed, left, since, now)
+    if scored > failed + left:
+        yield key, "scores come again"
+    elif failed + left >= (_MANY if scored else _ENOUGH):
+        yield alert.no_scores(alarming, work.scorer, scored, failed, left, since, now)

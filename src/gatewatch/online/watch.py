@@ -26,7 +26,7 @@ from gatewatch.online.sample import SIGNALS as SIGNALS_WORK
 from gatewatch.online.silence import silence
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Work
-from gatewatch.store.watching import Entry, Stream, Unheard, WatchStep
+from gatewatch.store.watching import Stream, Unheard, WatchStep
 
 AT_ONCE = 2000
 _RECALLED = 5000
@@ -235,29 +235,23 @@ class Watcher:
             found = attribute(finding.probe, upto, reference, measured, markers)
             traces = list(self.store.named(found.worst).values())
             raised = alert.fallen(alarming, finding, found, traces, now)
-            if not raised.quiet and now - self._received(upto[-1]) > _PAST_S:  # it was not watched then
-                raised = replace(raised, quiet="it is long over: found in what was stored before")
-            made.raise_(self._quieted(raised, stream, state, now))
+            made.raise_(self._quieted(raised, finding, stream, state, now))
         elif finding.what == "back" and finding.probe is not None:
             for kind in alert.CHANGES:
                 made.resolve(alert.key_of(stream.flow, kind, finding.probe.key), "it is back to what it was")
         elif finding.what in ("mix", "unknown"):
-            made.raise_(alert.mixed(alarming, finding, now))
+            made.raise_(self._quieted(alert.mixed(alarming, finding, now), finding, stream, state, now))
         elif finding.what == "mix back":
             made.resolve(alert.key_of(stream.flow, "mix", finding.name), "the mix is back to what it was")
 
-    def _received(self, entry: Entry) -> float:
-        """When the first request of a conversation was received; long ago, if it is gone."""
-        name = self.store.named([entry.seq]).get(entry.seq)
-        row = None if name is None else self.store.find(name)
-        return 0.0 if row is None else row.received
-
-    def _quieted(self, raised: Alert, stream: Stream, state: State, now: float) -> Alert:
+    def _quieted(self, raised: Alert, finding: Finding, stream: Stream, state: State, now: float) -> Alert:
         """An alert of which nobody is told yet, or at all, where there is a reason."""
         alarming = self.alarming[stream.flow]
         until = (state.first or now) + alarming.observe_s
         if raised.quiet:
             return raised
+        if now - finding.at > _PAST_S:  # it was not watched then
+            return replace(raised, quiet="it is long over: found in what was stored before")
         if now < until and raised.kind not in ("ceiling", "never"):
             return replace(raised, quiet="the monitor is new and only observes")
         if raised.kind in ("quality", "better") and stream.source == "judge":
@@ -351,9 +345,13 @@ class Watcher:
             made.raise_(alert.owned(found, alarming))
         elif found:
             made.resolve(judge_key(stream), found)
-        waiting = made.open.get(alert.key_of(stream.flow, "quality", stream.scorer))
-        if waiting is None or waiting.quiet != alert.CHECKING or waiting.key in made.alerts:
-            return
+        for waiting in list(made.open.values()):
+            its = (waiting.flow, waiting.name) == (stream.flow, stream.scorer)
+            if its and waiting.quiet == alert.CHECKING and waiting.key not in made.alerts:
+                self._released(made, stream, waiting, now)
+
+    def _released(self, made: Made, stream: Stream, waiting: Alert, now: float) -> None:
+        """Tell of an alert that waits for a check of its judge, once that is there or the time is over."""
         judge = judge_state(self.store, stream, now)
         if judge == "changed" and self._explains(stream, waiting):
             made.raise_(replace(waiting, quiet=alert.CHANGED, updated=now, until=None))
