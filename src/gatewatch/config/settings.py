@@ -303,6 +303,27 @@ class MonitorSettings(Struct, frozen=True):
     alert: AlertSettings = AlertSettings()
 
 
+class LoopSettings(Struct, frozen=True):
+    """`[loop]`: how failures found live are grouped, reviewed and promoted.
+
+    embed: the `[models.NAME]` by whose embeddings requests are grouped; by their words where none is named.
+    namer: the `[models.NAME]` that names groups; they are called by their terms where none is named.
+    reviewers: how many people label each item.
+    claim: after how long an item that somebody claimed and did not label goes to others.
+    open: for how long a promoted case may fail before the gate fails for it.
+    strict: whether a promoted case must pass from the start.
+    owner: who sees to promoted cases, where nobody is named.
+    """
+
+    embed: str = ""
+    namer: str = ""
+    reviewers: Count = 1
+    claim: str = "30m"
+    open: str = "30d"
+    strict: bool = False
+    owner: str = ""
+
+
 class Settings(Struct, frozen=True):
     """All of gatewatch.toml."""
 
@@ -316,3 +337,4 @@ class Settings(Struct, frozen=True):
     ingest: IngestSettings = IngestSettings()
     monitors: dict[str, MonitorSettings] = {}
     alerts: AlertsSettings = AlertsSettings()
+    loop: LoopSettings = LoopSettings()

@@ -1,5 +1,6 @@
 """A case: one fixed input of a dataset, and what is expected of the answer."""
 
+from datetime import date
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -36,11 +37,20 @@ class Expected(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     relevant: tuple[str, ...] | None = None
 
 
+class Open(Struct, frozen=True, forbid_unknown_fields=True):
+    """A case that is known to fail, until its fix is there: the gate reports it and does not block. `until` is the last
+    day on which that holds, `owner` who sees to it."""
+
+    until: date
+    owner: str = ""
+
+
 class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One case: the fields of a dataset line, in the order in which they are written.
 
     `input` is text, an object of the task's arguments, or a conversation `{"messages": [...], "assistant": ...}`.
-    `assistant` says what becomes of assistant turns in the conversation: "fixed" (the default: the task is called once,
+    `open`, of a case that was promoted from a failure, says that it may fail until a day: `gatewatch rebaseline` takes
+    that out, and sets `must_pass`, once it passes. `assistant` says what becomes of assistant turns in the conversation: "fixed" (the default: the task is called once,
     with all messages as they stand) or "regenerated" (the task is called after every user turn, with its own
     earlier answers in place of the recorded ones).
     """
@@ -53,6 +63,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     slice: str = ""
     cluster: str = ""
     must_pass: bool = False
+    open: Open | None = None
     tier: Tier = "pr"
     retired: str = ""
     scorers: tuple[str, ...] | None = None

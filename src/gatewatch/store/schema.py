@@ -4,6 +4,7 @@
     2026-11-26  many machines: projects and tokens, spans that wait for their trace, upstream sampling,
                 back-fills, attempts that were paid for, runs, erasures
     2026-11-26  watching: versions and traits of requests, streams of conversations, alerts, markers, canaries
+    2026-11-27  the loop: failures, items of review and their labels, changes that wait for a checkout
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
@@ -34,6 +35,7 @@ STEPS: tuple[Step, ...] = (
     Step("2026-11-26", "the first tables", _statements(texts.FIRST)),
     Step("2026-11-26", "projects, tokens, spans, back-fills, runs, erasures", _statements(texts.SECOND)),
     Step("2026-11-26", "versions, streams of conversations, alerts, markers", _statements(texts.THIRD)),
+    Step("2026-11-27", "failures, items of review, labels, changes for git", _statements(texts.FOURTH)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
 WITH_PROJECTS = 2

@@ -302,3 +302,34 @@ CREATE TABLE canary_set (
     attempt BIGINT NOT NULL, owner TEXT NOT NULL, until BIGINT NOT NULL, budget TEXT NOT NULL, reserved BIGINT NOT NULL
 ) WITHOUT ROWID;
 """
+
+FOURTH = """
+CREATE TABLE failure (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, flow TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX failure_flow ON failure (flow, id);
+CREATE TABLE item (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT NOT NULL, flow TEXT NOT NULL, failure BIGINT NOT NULL,
+    trace TEXT NOT NULL, scorer TEXT NOT NULL, person TEXT NOT NULL, session TEXT NOT NULL, state TEXT NOT NULL,
+    needed BIGINT NOT NULL, rank BIGINT NOT NULL, body BLOB NOT NULL, payload BLOB NOT NULL,
+    UNIQUE (trace, queue, scorer)
+);
+CREATE INDEX item_waiting ON item (rank, id) WHERE state = 'waiting';
+CREATE INDEX item_failure ON item (failure, id) WHERE failure > 0;
+CREATE INDEX item_flow ON item (flow, id);
+CREATE INDEX item_person ON item (person) WHERE person <> '';
+CREATE INDEX item_session ON item (flow, session) WHERE session <> '';
+CREATE TABLE label (
+    item BIGINT NOT NULL, reviewer TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL, body BLOB,
+    PRIMARY KEY (item, reviewer)
+) WITHOUT ROWID;
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, kind TEXT NOT NULL, failure BIGINT NOT NULL,
+    trace TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX change_key ON change (key) WHERE state <> 'withdrawn';
+CREATE INDEX change_state ON change (state, id);
+CREATE INDEX change_trace ON change (trace) WHERE trace <> '';
+CREATE INDEX change_failure ON change (failure, id) WHERE failure > 0;
+INSERT INTO meta (key, value) VALUES ('mined', 0);
+"""

@@ -1,0 +1,66 @@
+"""Review: what people are asked to look at, and what each says of it. Plain data.
+
+An item is one request, frozen as it was; each reviewer's label is kept apart from those of the others, so that who
+comes second does not see what the first one said.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gatewatch.core.case import Expected
+
+Queue = Literal["failures", "calibration"]
+"""Why an item is there: it was mined, or somebody sent it; or chance drew it, with a known probability."""
+ItemState = Literal["waiting", "disputed", "settled"]
+"""Labels are missing; reviewers disagree, so that somebody has to settle it; there are labels enough, or one that
+settles it."""
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A request to be labelled.
+
+    `scorer` is on whose scale it is to be labelled: "" asks whether the answer is right. `failure` is the number of the
+    failure that it was mined with, 0 for none; `signs` are what it was found by. `representative` says that it is
+    typical of its failure, rather than at its edge. `pi` is the probability with which it was drawn, of those that
+    chance drew (queue "calibration"), and None for all others: their labels say nothing of the traffic. `judged` is what
+    the judge said, which is not shown before the label is there. `needed` is how many reviewers must label it.
+    """
+
+    id: int = 0
+    queue: Queue
+    flow: str
+    trace: str
+    seq: int = 0
+    scorer: str = ""
+    failure: int = 0
+    signs: tuple[str, ...] = ()
+    severity: float = 0.0
+    representative: bool = True
+    pi: float | None = None
+    judged: float | None = None
+    slice: str = ""
+    session: str = ""
+    user: str = ""
+    needed: int = 1
+    state: ItemState = "waiting"
+    added: float
+
+
+class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one reviewer says of an item.
+
+    `value` is on the one scale, 0..1, where 1 is good; None with `skipped`, which leaves it to others. `expected` is
+    the right answer, or what is expected of it. `settles` marks the word of who decided where reviewers disagreed.
+    `seconds` is how long the item was open before them.
+    """
+
+    item: int
+    by: str
+    at: float
+    value: float | None = None
+    expected: str | Expected | None = None
+    comment: str = ""
+    skipped: bool = False
+    settles: bool = False
+    seconds: float | None = None
