@@ -57,7 +57,7 @@ def print_pinned(out: "Console", project: "Project") -> None:
 # A gate's report: the one that `gatewatch gate` prints, with less in it.
 
 
-def print_gate(out: "Console", task: str, gated: "Gated", about: str) -> None:
+def print_gate(out: "Console", task: str, gated: "Gated", about: str, *, again: bool = False) -> None:
     """The report of a gate, with less in it."""
     from rich.text import Text
 
@@ -66,7 +66,7 @@ def print_gate(out: "Console", task: str, gated: "Gated", about: str) -> None:
     from gatewatch.offline.reports.terminal import STYLES, renderables
     from gatewatch.offline.reports.words import plain
 
-    titled(out, f"gatewatch gate {SUITE} --task {task}", about)
+    titled(out, f"gatewatch gate {SUITE} --task {task}{', again' if again else ''}", about)
     out.print()
     verdict = _shorter(gated.verdict)
     marks = not sys.stdout.isatty()

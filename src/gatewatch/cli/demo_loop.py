@@ -46,7 +46,7 @@ def loop(out: "Console", project: "Project", store: "Store") -> str:
     )
     _typed("rebaseline", SUITE, "--reason", _WHY)
     gated = gate_suite(project, SUITE, task=NEW, label=f"{NEW} again")
-    print_gate(out, NEW, gated, "The same change as before. This time the gate knows.")
+    print_gate(out, NEW, gated, "The same change as before. This time the gate knows.", again=True)
     if cases:
         titled(out, f"gatewatch show {cases[0]}", "Where a case comes from: each step from the request to the verdict.")
         _typed("show", cases[0])
