@@ -1,5 +1,5 @@
-"""What every store holds to for the loop: failures are kept whole, items are given to as many reviewers as they need and
-settled by labels, a change is proposed once.
+"""What every store holds to for the loop: what was mined is kept whole, an item goes to as many reviewers as it needs
+and settled by their labels, a change is proposed once.
 """
 
 from collections.abc import Callable
@@ -141,6 +141,8 @@ def puts_items_up_once(store: Store) -> None:
     )
     assert [each.id for each in first] == [1, 2, 3, 1], f"they have the numbers {[each.id for each in first]}"
     assert put(store, item("b", flow="g"), item("a"))[1] == first[0], "one that is there came back as another"
+    (again,) = put(store, item("a", queue="calibration", pi=0.75, judged=0.5))
+    assert again == store.item(3) and (again.pi, again.judged) == (0.75, 0.5), f"one that was drawn again is {again}"
     for which, numbers in (
         ({"queue": "calibration"}, [3]),
         ({"flow": "g"}, [4]),

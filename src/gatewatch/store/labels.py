@@ -1,7 +1,7 @@
 """What reviewers say of items, and which item is whose for a while.
 
 `label` has a row for each reviewer of an item: one with a body is a label, one whose `until` is ahead is a claim. A row
-`counts` when it says on which side of 0.5 its reviewer is: one that was skipped does not.
+`counts` when it says on which side its reviewer is: one that was skipped does not.
 """
 
 import zlib
@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.review import Item, ItemState, Label, Queue
+from gatewatch.core.review import Item, ItemState, Label, Queue, is_right
 from gatewatch.store.database import Database
 from gatewatch.store.looping import Claim
 from gatewatch.store.reviews import fitting, item, item_of, write
 from gatewatch.store.units import micros
-
-_MIDDLE = 0.5
 
 
 def claim(
@@ -131,7 +129,7 @@ def state_of(needed: int, said: Iterable[Label]) -> ItemState:
     every = [each for each in said if not each.skipped]
     if any(each.settles for each in every):
         return "settled"
-    sides = [each.value >= _MIDDLE for each in every if each.value is not None]
+    sides = [is_right(each.value) for each in every if each.value is not None]
     if len(sides) < max(needed, 1):
         return "waiting"
     return "settled" if len(set(sides)) == 1 else "disputed"

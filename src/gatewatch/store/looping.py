@@ -78,8 +78,9 @@ class Looping(Protocol):
 
     def add_items(self, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
         """Put requests up to be labelled, each with its trace (JSON); one that is there, in the same queue and on the
-        same scale, is not put there again, and one of somebody who was erased is not kept. Gives all of them as they
-        are there, in the same order: with their numbers, 0 for what is not kept."""
+        same scale, is not put there again; it becomes what `core.review.drawn_again` says. One of somebody who was
+        erased is not kept. Gives all of them as they are then, in the same order: with their numbers, 0 for what is not
+        kept."""
         ...
 
     def items(
@@ -137,7 +138,7 @@ class Looping(Protocol):
         there is no such item. It ends the reviewer's claim.
 
         The item is settled with one that `settles`, or when as many as it needs have labelled it and agree (all on the
-        same side of 0.5); it is disputed when they do not. Skipped ones do not count."""
+        same side, see `core.review.is_right`); it is disputed when they do not. Skipped ones do not count."""
         ...
 
     def withdraw_label(self, item: int, by: str) -> Item | None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.erasure import Subject, Whose, base_of
-from gatewatch.core.review import Item, ItemState, Queue
+from gatewatch.core.review import Item, ItemState, Queue, drawn_again
 from gatewatch.store import tombstones
 from gatewatch.store.database import Database
 from gatewatch.store.units import MICRO
@@ -27,11 +27,13 @@ def item_of(number: int, body: bytes) -> Item:
 
 
 def put(db: Database, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
-    """Put requests up to be labelled; within the caller's transaction. One that is there moves to the failure it is
-    given with, if any; one of somebody who was erased is not kept, and has no number."""
+    """Put requests up to be labelled; within the caller's transaction. One that is there moves to the failure that it
+    is given with, if any; one of somebody who was erased is not kept, and has no number."""
     buried = tombstones.buried(db, (mark for item, _ in items for mark in _whose(item).marks))
     return [
-        replace(item, id=0) if _whose(item).request_gone(buried) else _moved(db, item) or _new(db, item, trace, now)
+        replace(item, id=0)
+        if _whose(item).request_gone(buried)
+        else _brought_up(db, item) or _new(db, item, trace, now)
         for item, trace in items
     ]
 
@@ -40,13 +42,14 @@ def _whose(item: Item) -> Whose:
     return Whose(base_of(item.trace), item.user, item.session, item.flow)
 
 
-def _moved(db: Database, item: Item) -> Item | None:
-    """The item that is there of a request, moved to another failure."""
+def _brought_up(db: Database, item: Item) -> Item | None:
+    """The item that is there of a request, as it is once it was put up again."""
     found = db.execute(f"{_ITEM} WHERE trace = ? AND queue = ? AND scorer = ?", *(item.trace, item.queue, item.scorer))
     if not found:
         return None
     there = item_of(*found[0])
-    return write(db, replace(there, failure=item.failure)) if item.failure not in (0, there.failure) else there
+    again = replace(drawn_again(there, item), failure=item.failure or there.failure)
+    return there if again == there else write(db, again)
 
 
 def _new(db: Database, item: Item, trace: bytes, now: float) -> Item:
