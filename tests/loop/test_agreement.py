@@ -6,24 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewatch.core.review import Item, Label
+from gatewatch.core.review import Item, Label, Queue
 from gatewatch.loop.agreement import JUDGE, PEOPLE, agreement
 from gatewatch.stats.agreement import cohen_kappa, krippendorff_alpha
 from gatewatch.stats.intervals import wilson
 
 
 def item(number: int, judged: float | None = None, pi: float | None = None, session: str = "") -> Item:
-    queue = "failures" if pi is None else "calibration"
-    return Item(
-        id=number,
-        queue=queue,
-        flow="f",
-        trace=f"t{number}",
-        pi=pi,
-        judged=judged,
-        session=session,
-        added=0.0,  # type: ignore[arg-type]
-    )
+    queue: Queue = "failures" if pi is None else "calibration"
+    return Item(id=number, queue=queue, flow="f", trace=f"t{number}", pi=pi, judged=judged, session=session, added=0.0)
 
 
 def said(number: int, by: str, value: float | None, **more: object) -> Label:

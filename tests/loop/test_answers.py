@@ -54,7 +54,11 @@ def test_choices_have_words_and_what_cannot_be_judged_has_no_value() -> None:
 
 def test_a_scorer_without_a_rubric_has_tenths() -> None:
     asked = answers("closeness")
-    assert [asked.value(text) for text in ("7", "0.25", "y", "n", "1", "0")] == [0.7, 0.25, 1.0, 0.0, 0.1, 0.0]
+    assert [asked.value(text) for text in ("0.7", "0.25", "y", "n", "1", "0")] == [0.7, 0.25, 1.0, 0.0, 1.0, 0.0]
+    assert [asked.keys[key].value for key in "y19n"] == [1.0, 0.1, 0.9, 0.0]
+    assert asked.told == "y (good), n (bad), or a number in 0..1, such as 0.5"
+    with pytest.raises(ValueError):
+        asked.value("7")  # a key, and no number in 0..1
     assert asked.line_value(0.25) == 0.25
 
 

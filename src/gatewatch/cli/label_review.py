@@ -13,7 +13,7 @@ from gatewatch.cli.terminal import counted, shown, who
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
     from gatewatch.core.case import Expected
-    from gatewatch.core.review import Item, Label, Queue
+    from gatewatch.core.review import Item, ItemState, Label, Queue
     from gatewatch.loop.answers import Answers
     from gatewatch.loop.label import Part
     from gatewatch.store.base import Store
@@ -89,16 +89,16 @@ class _Screen:
 
     def value(self, pressed: str) -> "tuple[bool, float | None]":
         """Whether a key is an answer, and which; one that cannot be judged has none."""
-        if pressed == "v":
-            pressed = click.prompt("value", default="", show_default=False)
-            if not pressed.strip():
-                return False, None
-        elif pressed not in {each.key for each in self.asked.choices if each.key}:
+        if pressed in self.asked.keys:
+            return True, self.asked.keys[pressed].value
+        if pressed != "v":
             return False, None
+        typed = click.prompt("value", default="", show_default=False)
         try:
-            return True, self.asked.value(pressed)
+            return bool(typed.strip()), self.asked.value(typed) if typed.strip() else None
         except ValueError as error:
-            self._complain(str(error))
+            self._complain(f"{error}\nany key goes on")
+            key()
             return False, None
 
     def ask_expected(self) -> None:
@@ -127,7 +127,8 @@ class _Screen:
             try:
                 written = click.edit(text, extension=".json" if text.startswith("{") else ".txt")
             except click.ClickException as error:
-                self._complain(error.message)
+                self._complain(f"{error.message}\nany key goes on")
+                key()
                 return self.draft.expected
             if written is None:
                 return self.draft.expected
@@ -269,7 +270,8 @@ class Settling:
 
     def run(self, number: int = 0) -> None:
         """Settle one item, or all that are disputed, one after the other."""
-        items = [self.store.item(number)] if number else self.store.items(states=("disputed",))
+        disputed: tuple[ItemState, ...] = ("disputed",)
+        items = [self.store.item(number)] if number else self.store.items(states=disputed)
         settled = 0
         try:
             for item in items:

@@ -69,11 +69,10 @@ def draw_question(asked: "Answers", progress: str) -> None:
     out = console(100)
     out.print()
     line = Text(shown(asked.question), "bold")
-    for choice in asked.choices:
-        if choice.key:
-            line.append(f"  {choice.key}", "bold green")
-            if choice.word != choice.key:
-                line.append(f" {shown(choice.word)}", "default not bold")
+    for choice in asked.keys.values():
+        line.append(f"  {choice.key}", "bold green")
+        if choice.word != choice.key:
+            line.append(f" {shown(choice.word)}", "default not bold")
     out.print(line)
     out.print(Text(shown(f"e expected  c comment  s skip  u undo  o all  ? keys  q quit    {progress}"), "dim"))
 
@@ -83,7 +82,7 @@ def draw_keys(asked: "Answers") -> None:
     from rich.text import Text
 
     out = console(100)
-    for key, word in {**{each.key: each.word for each in asked.choices if each.key}, **KEYS}.items():
+    for key, word in {**{name: each.word for name, each in asked.keys.items()}, **KEYS}.items():
         out.print(Text(f"  {key}", "bold green").append(f"  {shown(word)}", "default not bold"))
     out.print(Text(shown(f"  v takes {asked.told}"), "dim"))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _OURS = ("random", "mined")
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]
 
 
 class Exported(Struct, frozen=True):
@@ -77,8 +77,9 @@ def export(
 
 
 def key_of(line: LabelLine) -> _Key:
-    """Whose word it is, on what, and on which scale."""
-    return line.trace, line.scorer, line.by
+    """Whose word it is, on what, on which scale, and why they were asked: of what was both mined and drawn by chance
+    there are two lines."""
+    return line.trace, line.scorer, line.by, line.source
 
 
 def _is_of(item: Item, scorer: str) -> bool:

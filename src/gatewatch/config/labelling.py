@@ -134,7 +134,7 @@ def draw_items(
         if row.seq in payloads:  # else it was erased, or thinned, this moment
             items.append((item, payloads[row.seq]))
     newest = max((each.id for each in every_item(store, queue="calibration", flow=flow)), default=0)
-    kept = store.add_items(items, now)
+    kept = [item for item in store.add_items(items, now) if item.id]  # the others are of somebody who was erased
     return Draw(tuple(kept), sum(item.id > newest for item in kept), found)
 
 

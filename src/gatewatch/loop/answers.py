@@ -28,7 +28,7 @@ class Answers(Struct, frozen=True):
     numbers: bool = True
 
     def value(self, text: str) -> float | None:
-        """What a key, a word or a number stands for; None for a choice that says that it cannot be judged.
+        """What a word or a number that is typed stands for; None for a choice that says that it cannot be judged.
 
         A whole number is a grade where there are grades; with a point in it, it is in 0..1.
 
@@ -37,7 +37,7 @@ class Answers(Struct, frozen=True):
         """
         given = text.strip()
         for each in self.choices:
-            if given in (each.key, each.word):
+            if given == each.word or (given == each.key and self.scale is not None):  # a typed 1 is no tenth
                 return each.value
         if given.lower() in ("y", "yes", "n", "no") and not self._of_choices:
             return float(given.lower().startswith("y"))
@@ -50,9 +50,15 @@ class Answers(Struct, frozen=True):
         return number
 
     @property
+    def keys(self) -> dict[str, Choice]:
+        """The choices that have a key, by it."""
+        return {each.key: each for each in self.choices if each.key}
+
+    @property
     def told(self) -> str:
         """What may be given, in words."""
-        named = ", ".join(f"{each.key} ({each.word})" if each.key else each.word for each in self.choices)
+        typed = [each for each in self.choices if self.scale is not None or not each.key.isdecimal()]
+        named = ", ".join(f"{each.key} ({each.word})" if each.key else each.word for each in typed)
         if self.scale is not None and self.scale.kind == "graded" and not self.choices:
             named = f"a grade in {self.scale.low}..{self.scale.high}"
         return f"{named}, or a number in 0..1, such as 0.5" if self.numbers else named
