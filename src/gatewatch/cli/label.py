@@ -7,7 +7,7 @@ import click
 from gatewatch.cli.label_lines import draw, export
 from gatewatch.cli.label_told import agreement, show, status
 from gatewatch.cli.opened import opened
-from gatewatch.cli.reviewer import explanation, item_named, keep, named, settling
+from gatewatch.cli.reviewer import hidden, item_named, keep, named, settling
 from gatewatch.cli.terminal import print_json, shown
 
 if TYPE_CHECKING:
@@ -101,8 +101,7 @@ def put(*, name: str, value: str, expected: str, comment: str, skip: bool, by: s
             skipped=skip,
         )
         kept = keep(store, label, now)
-        others = [each for each in store.labels([item.id]) if each.by != reviewer]
-        why = explanation(store, item)
+        others, why = hidden(store, item, reviewer)
     _tell(kept, label, others, why, as_json=as_json)
 
 
@@ -132,8 +131,7 @@ def settle(*, name: str, value: str, expected: str, comment: str, by: str, as_js
         item = item_named(store, name)
         found = settling(store, item, reviewer, _value(project, item, value), _expected(expected), comment.strip())
         kept = keep(store, found, found.at)
-        others = [each for each in store.labels([item.id]) if each.by != reviewer]
-        why = explanation(store, item)
+        others, why = hidden(store, item, reviewer)
     _tell(kept, found, others, why, as_json=as_json)
 
 

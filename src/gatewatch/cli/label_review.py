@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 from msgspec import Struct
 
-from gatewatch.cli.label_screen import draw_item, draw_keys, draw_question, key
-from gatewatch.cli.reviewer import explanation, keep, settling
+from gatewatch.cli.label_screen import Keyboard, draw_item, draw_keys, draw_question
+from gatewatch.cli.reviewer import hidden, keep, settling
 from gatewatch.cli.terminal import counted, shown, who
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ class _Draft:
 class _Screen:
     """An item in a terminal, and what is typed of it."""
 
-    def __init__(self, project: "Project", store: "Store", item: "Item", trace: bytes) -> None:
+    def __init__(self, project: "Project", keys: Keyboard, item: "Item", trace: bytes) -> None:
         from gatewatch.config.labelling import answers_for
         from gatewatch.core import codec
         from gatewatch.core.trace import Trace
         from gatewatch.loop.label import parts_of
 
-        self.store, self.item = store, item
+        self.keys, self.item = keys, item
         self.trace = codec.decode(trace, Trace)
         self.parts: list[Part] = parts_of(self.trace)
         self.asked: Answers = answers_for(project, item.scorer)
@@ -81,10 +81,10 @@ class _Screen:
         if pressed == "e":
             self.draft.expected = self._expected()
         elif pressed == "c":
-            self.draft.comment = click.prompt("comment", default="", show_default=False).strip()
+            self.draft.comment = self.keys.line("comment")
         elif pressed == "?":
             draw_keys(self.asked)
-            key()
+            self.keys.key()
         return pressed in ("e", "c", "?")
 
     def value(self, pressed: str) -> "tuple[bool, float | None]":
@@ -93,12 +93,11 @@ class _Screen:
             return True, self.asked.keys[pressed].value
         if pressed != "v":
             return False, None
-        typed = click.prompt("value", default="", show_default=False)
+        typed = self.keys.line("value")
         try:
-            return bool(typed.strip()), self.asked.value(typed) if typed.strip() else None
+            return bool(typed), self.asked.value(typed) if typed else None
         except ValueError as error:
             self._complain(f"{error}\nany key goes on")
-            key()
             return False, None
 
     def ask_expected(self) -> None:
@@ -107,13 +106,11 @@ class _Screen:
         from gatewatch.loop.label import expected_of
 
         while self.draft.expected is None:
-            typed = click.prompt(
-                "what would be right (Enter: nothing, e: in the editor)", default="", show_default=False
-            )
-            if not typed.strip():
+            typed = self.keys.line("what would be right (Enter: nothing, e: in the editor)")
+            if not typed:
                 return
             try:
-                self.draft.expected = self._expected() if typed.strip() == "e" else expected_of(typed)
+                self.draft.expected = self._expected() if typed == "e" else expected_of(typed)
             except InputError as error:
                 click.echo(shown(error))
 
@@ -125,10 +122,10 @@ class _Screen:
         text = expected_text(self.draft.expected) or suggested(self.trace)
         while True:
             try:
-                written = click.edit(text, extension=".json" if text.startswith("{") else ".txt")
+                with self.keys.away():
+                    written = click.edit(text, extension=".json" if text.startswith("{") else ".txt")
             except click.ClickException as error:
                 self._complain(f"{error.message}\nany key goes on")
-                key()
                 return self.draft.expected
             if written is None:
                 return self.draft.expected
@@ -136,12 +133,13 @@ class _Screen:
                 return expected_of(written)
             except InputError as error:
                 text = written
-                self._complain(f"{error}\nany key: back to the editor, q: leave it")
-                if key() in _QUIT:
+                if self._complain(f"{error}\nany key: back to the editor, q: leave it") in _QUIT:
                     return self.draft.expected
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str) -> str:
+        """Say what is wrong, and give the key that was pressed then."""
         click.echo(shown(text))
+        return self.keys.key()
 
 
 class Reviewing:
@@ -165,12 +163,13 @@ class Reviewing:
     def run(self) -> None:
         """Go on until there is nothing left, or the reviewer leaves."""
         try:
-            while claim := self._next():
-                if not self._review(claim):
-                    break
-            else:
-                click.clear()
-                click.echo("nothing waits for you here" if not self.done else "nothing more waits for you here")
+            with Keyboard() as keys:
+                while claim := self._next():
+                    if not self._review(claim, keys):
+                        break
+                else:
+                    click.clear()
+                    click.echo("nothing waits for you here" if not self.done else "nothing more waits for you here")
         except (KeyboardInterrupt, EOFError, click.Abort):
             click.echo()
         click.echo(f"{counted(len(self.done), 'item')} done by {shown(self.by)}")
@@ -187,17 +186,17 @@ class Reviewing:
             return None if wanted.item in self.done else self.store.claim(self.by, now, until, item=wanted.item)
         return self.store.claim(self.by, now, until, queue=wanted.queue, flow=wanted.flow, failure=wanted.failure)
 
-    def _review(self, claim: "Claim") -> bool:
+    def _review(self, claim: "Claim", keys: Keyboard) -> bool:
         """Show an item until something is said of it, and say whether to go on."""
         from gatewatch.core.clock import wall
 
         began, full = wall(), False
-        screen = _Screen(self.project, self.store, claim.item, claim.trace)
+        screen = _Screen(self.project, keys, claim.item, claim.trace)
         self.store.note(began, who(), "read", claim.item.trace)
         try:
             while True:
                 screen.draw(f"{len(self.done)} done", full=full)
-                pressed = key()
+                pressed = keys.key()
                 full = pressed == "o"
                 if pressed in _QUIT:
                     return False
@@ -234,23 +233,21 @@ class Reviewing:
         self.done.append(kept.id)
         if label.skipped:
             return True
-        pressed = self._reveal(kept, label)
+        pressed = self._reveal(kept, label, screen.keys)
         if pressed == "u":
             self._undo()
         return pressed not in _QUIT
 
-    def _reveal(self, item: "Item", label: "Label") -> str:
-        """Show what was hidden, with a note of it in the audit, and give the key that was pressed then."""
-        from gatewatch.core.clock import wall
+    def _reveal(self, item: "Item", label: "Label", keys: Keyboard) -> str:
+        """Show what was hidden, and give the key that was pressed then."""
         from gatewatch.loop.label import item_name, revealed
 
-        others = [each for each in self.store.labels([item.id]) if each.by != self.by]
-        self.store.note(wall(), who(), "reveal", item_name(item.id))
+        others, why = hidden(self.store, item, self.by)
         click.echo()
-        for line in revealed(item, label, others, explanation(self.store, item)):
+        for line in revealed(item, label, others, why):
             click.echo(shown(line))
         click.echo(f"{item_name(item.id)} is {item.state}.  any key next  u undo  q quit")
-        return key()
+        return keys.key()
 
     def _undo(self) -> None:
         """Take the last label back, and show its item again."""
@@ -274,29 +271,29 @@ class Settling:
         items = [self.store.item(number)] if number else self.store.items(states=disputed)
         settled = 0
         try:
-            for item in items:
-                outcome = "quit" if item is None else self._settle(item)
-                settled += outcome == "settled"
-                if outcome == "quit":
-                    break
+            with Keyboard() as keys:
+                for item in items:
+                    outcome = "quit" if item is None else self._settle(item, keys)
+                    settled += outcome == "settled"
+                    if outcome == "quit":
+                        break
         except (KeyboardInterrupt, EOFError, click.Abort):
             click.echo()
         click.echo(f"{counted(settled, 'item')} settled by {shown(self.by)}" if items else "nothing is disputed")
 
-    def _settle(self, item: "Item") -> Literal["settled", "skipped", "quit"]:
-        from gatewatch.core.clock import wall
+    def _settle(self, item: "Item", keys: Keyboard) -> Literal["settled", "skipped", "quit"]:
         from gatewatch.core.review import is_right
-        from gatewatch.loop.label import item_name, said_by
+        from gatewatch.loop.label import said_by
 
-        screen = _Screen(self.project, self.store, item, self.store.item_trace(item.id) or b"{}")
-        self.store.note(wall(), who(), "reveal", item_name(item.id))
-        sides = [f"{label.by} said {said_by(label)}" for label in self.store.labels([item.id])]
+        screen = _Screen(self.project, keys, item, self.store.item_trace(item.id) or b"{}")
+        labels, why = hidden(self.store, item, "")
+        sides = [f"{label.by} said {said_by(label)}" for label in labels]
         if item.judged is not None:
-            sides.append(f"the judge said {item.judged:.3g} {explanation(self.store, item)}".rstrip())
+            sides.append(f"the judge said {item.judged:.3g} {why}".rstrip())
         full = False
         while True:
             screen.draw("what you say settles it", full=full, above=sides)
-            pressed = key()
+            pressed = keys.key()
             full = pressed == "o"
             if pressed in _QUIT:
                 return "quit"

@@ -61,6 +61,16 @@ def explanation(store: "Store", item: "Item") -> str:
     return mine[-1].explanation if mine else ""
 
 
+def hidden(store: "Store", item: "Item", by: str) -> "tuple[list[Label], str]":
+    """What is hidden from a reviewer until their label is there, with a note of it in the audit: what others said, and
+    why the judge said what it did."""
+    from gatewatch.core.clock import wall
+    from gatewatch.loop.label import item_name
+
+    store.note(wall(), who(), "reveal", item_name(item.id))
+    return [each for each in store.labels([item.id]) if each.by != by], explanation(store, item)
+
+
 def item_named(store: "Store", name: str) -> "Item":
     """An item by its name.
 
