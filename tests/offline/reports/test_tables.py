@@ -29,7 +29,21 @@ from offline.reports.making import (
 KEYS = (
     *("kind", "version", "verdict", "reasons", "rule", "suite", "baseline", "candidate", "changed", "attribution"),
     *("remarks", "layers", "mde", "scorers", "slices", "explore", "cost", "latency_s", "ceilings", "accepted"),
-    *("open", "rows", "new", "removed", "altered", "paired", "identical", "reruns", "seed", "stopped", "reach", "next", "exit_code"),
+    *(
+        "open",
+        "rows",
+        "new",
+        "removed",
+        "altered",
+        "paired",
+        "identical",
+        "reruns",
+        "seed",
+        "stopped",
+        "reach",
+        "next",
+        "exit_code",
+    ),
 )
 
 
