@@ -21,7 +21,7 @@ def judged(
     """The gate's verdict on some cases, of which those named x... are open."""
     opened = {case: until for case in after if case.startswith("x")}
     past = about.pop("history", {})
-    one = baseline(before or GOOD, history=past)  # type: ignore[arg-type]
+    one = baseline(before or GOOD, history=past)
     return decided(one, side(after, open_cases=opened), exceptions=NOW, **about)  # type: ignore[arg-type]
 
 
@@ -29,11 +29,10 @@ class TestWhileItIsOpen:
     def test_it_is_reported_and_does_not_block(self) -> None:
         verdict = judged({**GOOD, "x1": 0.0, "x2": 1.0, "x3": SKIPPED})
         assert verdict.verdict == "PASS"
-        until = {"until": "2026-06-01", "owner": "mia"}
         assert verdict.open == (
-            OpenCase(id="x2", passes=True, tries=1, **until),
-            OpenCase(id="x1", passes=False, tries=1, **until),
-            OpenCase(id="x3", passes=None, tries=0, **until),
+            OpenCase(id="x2", until="2026-06-01", owner="mia", passes=True, tries=1),
+            OpenCase(id="x1", until="2026-06-01", owner="mia", passes=False, tries=1),
+            OpenCase(id="x3", until="2026-06-01", owner="mia", passes=None, tries=0),
         )
 
     def test_must_pass_beside_it_waits_for_the_fix(self) -> None:
