@@ -129,6 +129,8 @@ def test_what_is_expected_may_lie_in_a_file_and_a_grade_is_on_its_scale(
 ) -> None:
     (here / "right.json").write_text('{"answer": "14 days", "criteria": ["is short"]}')
     waiting(here, asked(1), scorer="helpful")
+    _, out, _ = run(capsys, "label", "show", "I1", "--json")
+    assert json.loads(out)["guide"] == "How helpful is it?"
     assert run(capsys, "label", "put", "I1", "--value", "2", "--expected", "@right.json")[0] == 0
     with the_store(here) as store:
         (label,) = store.labels([1])

@@ -63,10 +63,12 @@ def draw_item(item: "Item", parts: "Sequence[Part]", height: int, *, full: bool,
 
 
 def _rooms(lengths: Sequence[int], room: int) -> list[int]:
-    """How many lines each part gets: an equal part of them, and the last, the answer, what the others leave."""
-    each = max(_LEAST, room // max(1, len(lengths)))
-    rooms = [min(length, each) for length in lengths[:-1]]
-    return [*rooms, max(_LEAST, room - sum(rooms))]
+    """How many lines each part gets: an equal part of the room, and of what shorter ones leave."""
+    rooms = [0] * len(lengths)
+    for done, place in enumerate(sorted(range(len(lengths)), key=lambda each: lengths[each])):
+        rooms[place] = min(lengths[place], max(_LEAST, room // (len(lengths) - done)))
+        room -= rooms[place]
+    return rooms
 
 
 def _lines(text: str, width: int) -> Iterator[str]:
@@ -90,13 +92,15 @@ def draw_question(asked: "Answers", progress: str) -> None:
 
 
 def draw_keys(asked: "Answers") -> None:
-    """Draw every key, and what may be typed."""
+    """Draw every key, what may be typed, and by what to judge."""
     from rich.text import Text
 
     out = console(100)
     for key, word in {**{name: each.word for name, each in asked.keys.items()}, **KEYS}.items():
         out.print(Text(f"  {key}", "bold green").append(f"  {shown(word)}", "default not bold"))
     out.print(Text(shown(f"  v takes {asked.told}"), "dim"))
+    if asked.guide:
+        out.print(Text(f"\n{shown(asked.guide)}"))
 
 
 class Keyboard:

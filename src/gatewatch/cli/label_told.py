@@ -39,7 +39,8 @@ def show(*, name: str, as_json: bool) -> None:
         asked = answers_for(project, item.scorer)
     if as_json:
         seen = {"item": item_name(item.id), "flow": item.flow, "slice": item.slice, "trace": item.trace}
-        told = {"state": item.state, "question": asked.question, "answers": asked.told, "parts": parts}
+        how = {"question": asked.question, "answers": asked.told, "guide": asked.guide}
+        told = {"state": item.state, **how, "parts": parts}
         print_json({"kind": "gatewatch.item", "version": 1, **seen, **told})
         return
     click.echo(shown(f"{item_name(item.id)}  {item.flow}  {item.slice}".rstrip()))
@@ -47,6 +48,8 @@ def show(*, name: str, as_json: bool) -> None:
         click.echo(f"\n{shown(part.heading)}")
         click.echo("\n".join(f"  {line}" for line in shown(part.text).split("\n")))
     click.echo(shown(f"\n{asked.question} {asked.told}"))
+    if asked.guide:
+        click.echo(shown(asked.guide))
 
 
 @click.command(name="status")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.config import units
 from gatewatch.config.calibrate import pass_mark
@@ -53,9 +54,10 @@ def answers_for(project: Project, scorer: str) -> Answers:
         found = None
     rubric = None if found is None else rubric_of(found)
     try:
-        return answers(scorer, None if rubric is None else rubric.scale, binary=found is not None and found.binary)
+        said = answers(scorer, None if rubric is None else rubric.scale, binary=found is not None and found.binary)
     except ValueError as error:
         raise InputError(Problem(scorer, str(error))) from None
+    return said if rubric is None else replace(said, guide=rubric.text)
 
 
 # What is there

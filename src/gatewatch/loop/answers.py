@@ -20,12 +20,14 @@ class Choice(Struct, frozen=True):
 
 
 class Answers(Struct, frozen=True):
-    """What a reviewer is asked, and the keys by which it is answered; `numbers` says that any number in 0..1 is one."""
+    """What a reviewer is asked, and the keys by which it is answered; `numbers` says that any number in 0..1 is one.
+    `guide` is by what to judge: the text that the judge goes by."""
 
     question: str
     choices: tuple[Choice, ...]
     scale: Scale | None = None
     numbers: bool = True
+    guide: str = ""
 
     def value(self, text: str) -> float | None:
         """What a word or a number that is typed stands for; None for a choice that says that it cannot be judged.
