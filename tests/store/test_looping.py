@@ -12,7 +12,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewatch.checks.looping import TRACE, change, failure, item, label, put
@@ -152,6 +152,7 @@ values = st.one_of(st.none(), st.floats(0, 1))
 said = st.builds(label, st.just(1), st.sampled_from("abc"), values, skipped=st.booleans(), settles=st.booleans())
 
 
+@settings(deadline=None)
 @given(needed=st.integers(1, 3), given_=st.lists(said, max_size=4, unique_by=lambda each: each.by))
 def test_labels_settle_an_item_in_whatever_order(needed: int, given_: list[Label]) -> None:
     state = state_of(needed, given_)
