@@ -1,5 +1,5 @@
 """What every store holds to for the loop: what was mined is kept whole, an item goes to as many reviewers as it needs
-and settled by their labels, a change is proposed once.
+and is settled by their labels, a change is proposed once.
 """
 
 from collections.abc import Callable
@@ -94,6 +94,25 @@ def keeps_what_was_mined(store: Store) -> None:
     assert late is None and store.items(trace="late") == [], "what was mined is kept though others were quicker"
     assert (len(store.failures()), store.mined_at()) == (len(HOSTILE), 1), "it was kept in part"
     assert store.failure(99) is None and store.item(99) is None and store.item_trace(99) is None, "there is a 99th"
+
+
+def keeps_all_or_nothing(store: Store) -> None:
+    """When it raises, nothing of what it was given is kept."""
+    raised = 0
+    good, bad = (item("a"), TRACE), (replace(item("b"), severity=object()), TRACE)
+    attempts: list[Callable[[], object]] = [
+        lambda: store.keep_mined([Mined(failure=failure(), items=[good, bad])], NOW, read_at=0),
+        lambda: store.add_items([good, bad], NOW),
+        lambda: store.propose([change("a"), change("b", body={"case": object()})], NOW),
+    ]
+    for attempt in attempts:
+        try:
+            attempt()
+        except Exception:  # whichever error a backend has for it: the check is of what is left behind
+            raised += 1
+    assert raised == len(attempts), "it kept what cannot be kept"
+    left = (store.failures(), store.items(), store.changes(), store.mined_at())
+    assert left == ([], [], [], 0), f"what raised left something behind: {left}"
 
 
 def keeps_what_people_made_of_a_failure(store: Store) -> None:
@@ -366,6 +385,7 @@ def knows_whose_items_are(store: Store) -> None:
 
 LOOPING: tuple[Callable[[Store], None], ...] = (
     keeps_what_was_mined,
+    keeps_all_or_nothing,
     keeps_what_people_made_of_a_failure,
     turns_failures,
     puts_items_up_once,
