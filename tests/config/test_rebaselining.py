@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from config.building import one, opened, problems, suite, write
+from config.building import gatewatch, one, opened, problems, suite, write
 from gatewatch.config.baselines import pin
 from gatewatch.config.gates import gate_suite
 from gatewatch.config.monitors import store_of
@@ -35,6 +35,21 @@ def answer(question):
     asked = len(COUNT.read_text()) if COUNT.exists() else 0
     COUNT.write_text("x" * (asked + 1))
     return question if asked % 3 < 2 else "no"
+"""
+
+KILLED = """
+import os
+from pathlib import Path
+COUNT = Path(__file__).with_name("count")
+
+def answer(question):
+    if "please" not in question:
+        return question.upper()
+    asked = len(COUNT.read_text()) if COUNT.exists() else 0
+    COUNT.write_text("x" * (asked + 1))
+    if asked == 1:
+        os.kill(os.getpid(), 9)
+    return question
 """
 
 
@@ -268,3 +283,14 @@ class TestAgain:
         found = made(folder, run=run)
         assert "open" in case(folder)
         assert any("cannot be tried three times" in note for note in found.notes)
+
+    def test_killed_while_it_tries_again(self, tmp_path: Path) -> None:
+        folder = version(project(tmp_path), KILLED)
+        failing(folder)
+        words = ("rebaseline", "main", "--reason", "fixed", "--by", "mia", "--plain")
+        assert gatewatch(folder, *words).returncode == -9
+        assert "open" in case(folder)
+        done = gatewatch(folder, *words)
+        assert done.returncode == 0, done.stderr
+        assert (case(folder)["must_pass"], state(folder)) == (True, ("fixed", True))
+        assert read_baseline(folder / "baselines" / "main.jsonl").cases["x1"].must_pass

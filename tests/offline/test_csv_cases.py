@@ -147,3 +147,11 @@ def test_deep_nesting_in_a_cell_is_a_bad_line_and_no_crash() -> None:
     assert said.startswith("d.csv:2: input: not JSON: maximum recursion depth exceeded")
     (said,) = problems(lambda: opened('input\n"{""a"": ' + "[" * 200 + "]" * 200 + '}"\n'))
     assert said.startswith("d.csv:2: nested more than 100 deep, or a cycle, at $.input.a[0]")
+
+
+def test_an_open_case(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.csv", "id,input,open", 'x1,q,"{""until"": ""2999-01-01"", ""owner"": ""mia""}"', "c1,r,")
+    one, other = open_dataset(path)
+    assert (one.open, other.open) == (Open(date(2999, 1, 1), "mia"), None)
+    path = write(tmp_path / "e.csv", "id,input,open", "x1,q,soon")
+    assert problems(lambda: open_dataset(path)) == [f"{path}:2: open: expected object, got text"]
