@@ -1,8 +1,9 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from gatewatch.core.case import Expected
+from gatewatch.core.case import Expected, Open
 from gatewatch.offline.dataset import Dataset, open_dataset
 from offline.making import problems
 
@@ -149,9 +150,8 @@ def test_deep_nesting_in_a_cell_is_a_bad_line_and_no_crash() -> None:
     assert said.startswith("d.csv:2: nested more than 100 deep, or a cycle, at $.input.a[0]")
 
 
-def test_an_open_case(tmp_path: Path) -> None:
-    path = write(tmp_path / "d.csv", "id,input,open", 'x1,q,"{""until"": ""2999-01-01"", ""owner"": ""mia""}"', "c1,r,")
-    one, other = open_dataset(path)
+def test_an_open_case() -> None:
+    one, other = opened('id,input,open\nx1,q,"{""until"": ""2999-01-01"", ""owner"": ""mia""}"\nc1,r,\n')
     assert (one.open, other.open) == (Open(date(2999, 1, 1), "mia"), None)
-    path = write(tmp_path / "e.csv", "id,input,open", "x1,q,soon")
-    assert problems(lambda: open_dataset(path)) == [f"{path}:2: open: expected object, got text"]
+    (problem,) = problems(lambda: opened("id,input,open\nx1,q,soon\n"))
+    assert problem.startswith("d.csv:2: open: ")
