@@ -11,8 +11,10 @@ from gatewatch.config.baselines import pin
 from gatewatch.config.gates import gate_suite
 from gatewatch.config.monitors import store_of
 from gatewatch.config.rebaselining import Ask, Rebaselined, rebaseline
+from gatewatch.core.change import Change
 from gatewatch.core.failure import Failure, FailureState
-from gatewatch.offline.baseline import _header, read_baseline
+from gatewatch.loop.pull import apply
+from gatewatch.offline.baseline import header_of, read_baseline
 from gatewatch.offline.dataset import open_dataset
 from gatewatch.offline.verdict import Verdict
 from gatewatch.store.looping import Mined
@@ -84,7 +86,7 @@ def case(folder: Path, name: str = "x1") -> dict[str, Any]:
 def said(folder: Path) -> str:
     """The reason that the baseline has."""
     path = folder / "baselines" / "main.jsonl"
-    return _header(path, path.read_bytes().partition(b"\n")[0]).reason
+    return header_of(path, path.read_bytes()).reason
 
 
 def failing(folder: Path, state: FailureState = "promoted") -> None:
@@ -214,6 +216,42 @@ class TestRuns:
         found = made(folder)
         assert found.pinned is not None
         assert len(found.pinned.lines) == 151
+
+
+class TestOutbox:
+    def test_the_files_stay_until_it_is_pulled_and_the_baseline_locks(self, tmp_path: Path) -> None:
+        folder = version(project(tmp_path), FIX)
+        failing(folder)
+        was = (folder / "baselines" / "main.jsonl").read_bytes(), (folder / "cases.jsonl").read_bytes()
+        found = made(folder, outbox=True)
+        assert (found.refused, found.locked, found.failures) == ("", {"x1": ""}, (1,))
+        assert ((folder / "baselines" / "main.jsonl").read_bytes(), (folder / "cases.jsonl").read_bytes()) == was
+        assert found.change is not None
+        assert (found.change.kind, found.change.path, found.change.state) == (
+            "baseline",
+            "baselines/main.jsonl",
+            "pending",
+        )
+        assert apply(found.change, folder).what == "changed"
+        assert apply(found.change, folder).what == "there"
+        baseline = read_baseline(folder / "baselines" / "main.jsonl")
+        assert (baseline.run, baseline.dataset.version) == (
+            found.run,
+            open_dataset(folder / "cases.jsonl").version,
+        )
+        again = gated(version(folder, BUG))
+        assert again.reasons == ("must-pass case x1 failed three times of three (exact)",)
+
+    def test_a_failure_of_which_a_case_waits_stays_promoted(self, tmp_path: Path) -> None:
+        folder = version(project(tmp_path), FIX)
+        failing(folder)
+        store = store_of(opened(folder))
+        body = {"case": {"id": "x2", "input": "other"}, "into": ""}
+        change = Change(key="k", kind="case", path="cases.jsonl", body=body, failure=1, by="jon", at=7.0)
+        store.propose([change], 7.0)
+        store.close()
+        assert made(folder).failures == ()
+        assert state(folder) == ("promoted", False)
 
 
 class TestRefused:

@@ -82,6 +82,7 @@ def command(
 
 def as_object(suite: str, reason: str, found: "Rebaselined") -> dict[str, Any]:
     """What came of it, in the form that `rebaseline --json` prints (see the reference)."""
+    from gatewatch.core.change import change_name
     from gatewatch.core.failure import failure_name
     from gatewatch.offline.reports.tables import as_json
 
@@ -100,7 +101,7 @@ def as_object(suite: str, reason: str, found: "Rebaselined") -> dict[str, Any]:
         "locked": [{"id": case, "place": place} for case, place in found.locked.items()],
         "open": list(found.waiting),
         "fixed": [failure_name(number) for number in found.failures],
-        "change": None if found.change is None else f"C{found.change.id}",
+        "change": None if found.change is None else change_name(found.change.id),
         "cost": {"task": found.cost.total, "judge": found.judge_cost.total},
         "notes": list(found.notes),
     }
@@ -119,10 +120,12 @@ def _print(suite: str, found: "Rebaselined") -> None:
 
 
 def _print_pinned(suite: str, found: "Rebaselined", pinned: "Pinned") -> None:
+    from gatewatch.core.change import change_name
     from gatewatch.core.failure import failure_name
 
     cases = len({line.case for line in pinned.lines})
-    click.echo(shown(f"{suite}: {pinned.header.run} is the baseline, {counted(cases, 'case')} of it"))
+    stands = "is the baseline" if found.change is None else "is to be the baseline"
+    click.echo(shown(f"{suite}: {pinned.header.run} {stands}, {counted(cases, 'case')} of it"))
     click.echo(shown(f"  reason    {pinned.header.reason}"))
     for case, place in found.locked.items():
         where = f" ({place})" if place else ""
@@ -137,7 +140,7 @@ def _print_pinned(suite: str, found: "Rebaselined", pinned: "Pinned") -> None:
     judged = found.judge_cost.amount or found.judge_cost.unknown
     click.echo(f"  cost      task {found.cost}" + (f" · judge {found.judge_cost}" if judged else ""))
     if found.change is not None:
-        click.echo(f"C{found.change.id} waits in the outbox: `gatewatch pull` writes it into a checkout.")
+        click.echo(f"{change_name(found.change.id)} waits in the outbox: `gatewatch pull` writes it into a checkout.")
     else:
         files = [str(pinned.path), *dict.fromkeys(place.rpartition(":")[0] for place in found.locked.values() if place)]
         click.echo(shown(f"Have it reviewed, and commit it: {' '.join(files)}"))

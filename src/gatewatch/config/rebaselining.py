@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.config.baselines import Pinned, more_trials, pinned_of, prepare_more, whole_run
 from gatewatch.config.candidates import Execute, Maker
@@ -18,11 +19,12 @@ from gatewatch.config.runs import Part
 from gatewatch.config.sides import side_named
 from gatewatch.core import codec
 from gatewatch.core.case import Case, in_tier
-from gatewatch.core.change import Change, ChangeState
+from gatewatch.core.change import Change, ChangeState, change_name
 from gatewatch.core.clock import now, wall
 from gatewatch.core.errors import DatasetError, InputError, StoreError
 from gatewatch.core.failure import FailureState, failure_name
 from gatewatch.core.money import Cost
+from gatewatch.loop.pull import baseline_change
 from gatewatch.loop.rebaseline import (
     confirmed,
     failures_fixed,
@@ -153,6 +155,7 @@ class _Rebaselining:
             if given is None or side_named(project, "baseline", self.suite).run != given.run:
                 run = "" if given is None else str(given.path)
                 gated = gate_by(self.maker, task=ask.task, run=run, undecided="warn", whole=True, even_so=ask.even_so)
+                gated.verdict = replace(gated.verdict, next=())  # which would be to re-baseline
                 return gated, gated.after
             self.notes.append(f"{given.run} is pinned already: it is not held against itself")
         if given is not None:
@@ -225,9 +228,6 @@ class _Rebaselining:
 
     def _proposed(self, pinned: Pinned) -> Change:
         """The baseline, put into the outbox."""
-        from gatewatch.core.change import change_name
-        from gatewatch.loop.pull import baseline_change
-
         path = baseline_path(self.project.root, self.suite)
         data = b"".join(codec.encode(each) + b"\n" for each in (pinned.header, *pinned.lines))
         before = path.read_bytes() if path.is_file() else b""

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from gatewatch.core.case import Case
-from gatewatch.core.change import Change
+from gatewatch.core.change import Change, change_name
 from gatewatch.core.clock import stamp
 from gatewatch.core.failure import Failure, failure_name
 from gatewatch.core.marks import names
 from gatewatch.core.review import Item, Label
+from gatewatch.loop.label import item_name
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes
 from gatewatch.store.audit import Audited
 from gatewatch.store.rows import KeptScore, Row
@@ -58,10 +59,10 @@ def of_failure(failure: Failure) -> Link:
 
 def of_item(item: Item, labels: Sequence[Label]) -> Iterator[Link]:
     """What was put up to be labelled, and what people said of it."""
-    yield Link("item", f"I{item.id}", _moment(item.added), "", f"{item.trace} · {', '.join(item.signs)} · {item.state}")
+    yield Link("item", item_name(item.id), _moment(item.added), "", f"{item.trace} · {', '.join(item.signs)} · {item.state}")
     for label in labels:
         said = "skipped" if label.value is None else f"{label.value:.3g}" + (", settles it" if label.settles else "")
-        yield Link("label", f"I{item.id}", _moment(label.at), label.by, said)
+        yield Link("label", item_name(item.id), _moment(label.at), label.by, said)
 
 
 def of_change(change: Change) -> Link:
@@ -69,7 +70,7 @@ def of_change(change: Change) -> Link:
     moved = f" since {_moment(change.moved)}" if change.moved else ""
     where = f" by {change.where}" if change.where else ""
     said = f"{change.kind} for {change.path}: {change.state}{moved}{where}"
-    return Link("change", f"C{change.id}", _moment(change.at), change.by, said)
+    return Link("change", change_name(change.id), _moment(change.at), change.by, said)
 
 
 def of_case(case: Case, place: str) -> Link:
