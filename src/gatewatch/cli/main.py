@@ -38,6 +38,7 @@ COMMANDS = {
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",
+    "rebaseline": "Run the grown dataset, lock what is fixed, and pin: the gate guards it from then on.",
     "rescore": "Score a run's stored outputs again, without calling the application.",
     "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",
     "run": "Run a suite's task over its dataset and score every row.",
