@@ -36,6 +36,8 @@ COMMANDS = {
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
+    "promote": "Make cases of what went wrong live: from failures, items, or requests.",
+    "pull": "Write what was promoted, accepted or pinned elsewhere into the files of this checkout.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",
     "rescore": "Score a run's stored outputs again, without calling the application.",
     "rubric": "Try a rubric on a few traces: what a judge says of them, and what that costs.",

@@ -131,7 +131,9 @@ def _print(found: "Outcome", *, dry: bool) -> None:
     if dry and found.promoted:
         click.echo(shown(f"nothing was written: this is what would become of it in {found.path}"))
     elif any(each.applied and each.applied.what != "there" for each in found.promoted):
-        click.echo(shown(f"Have {found.path} reviewed, and commit it. Once it passes: `gatewatch rebaseline {found.suite}`"))
+        click.echo(
+            shown(f"Have {found.path} reviewed, and commit it. Once it passes: `gatewatch rebaseline {found.suite}`")
+        )
 
 
 def _name(each: "Promoted") -> str:

@@ -18,9 +18,10 @@ from gatewatch.config.promotable import Asked, sources
 from gatewatch.config.runs import suite_settings
 from gatewatch.core import codec
 from gatewatch.core.case import Case
-from gatewatch.core.change import Change, change_name
+from gatewatch.core.change import Change, ChangeState, change_name
 from gatewatch.core.clock import now as today
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
+from gatewatch.core.failure import FailureState
 from gatewatch.core.spots import replaced
 from gatewatch.loop.guard import guarded
 from gatewatch.loop.promote import Source, Terms, change_of, made_case
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _EVERY = 1000
+_PROPOSED: tuple[ChangeState, ...] = ("pending", "pulled", "merged")
+_BEFORE: tuple[FailureState, ...] = ("new", "in_review", "regressed", "ignored", "fixed")
 
 
 class Planned(Struct, frozen=True):
@@ -210,10 +213,8 @@ def _there(store: "Store", path: Path, dataset: str, asked: Asked) -> list[There
 
 
 def _changes(store: "Store", dataset: str, every: bool) -> Iterator[Change]:
-    after = 0
-    while some := store.changes(
-        ("pending", "pulled", "merged") if every else ("pending",), kind="case", after=after, most=_EVERY
-    ):
+    after, states = 0, _PROPOSED if every else _PROPOSED[:1]
+    while some := store.changes(states, kind="case", after=after, most=_EVERY):
         yield from (each for each in some if each.path == dataset)
         after = some[-1].id
 
@@ -284,6 +285,8 @@ def _finished(
     change, meant = changes
     found = Promoted(planned=planned, change=change, notes=planned.notes)
     if change is not None:
+        if not change.id:
+            raise InputError(Problem(planned.source.trace.id, "was erased: nothing is made of it"))
         if change.state in ("pulled", "merged") and planned.decision.kind == "new" and not asked.outbox:
             said = f"{change_name(change.id)} brought it before, and it was taken out of the file: it is there again"
             change, found = replace(change, body=meant.body), replace(found, notes=(*found.notes, said))
@@ -292,10 +295,9 @@ def _finished(
         what = f"{planned.source.trace.id} {change_name(change.id)} case {planned.decision.case.id} of {meant.path}"
         store.note(now, asked.by, "promote", what)
     if planned.source.failure is not None:
-        others = ("new", "in_review", "regressed", "ignored", "fixed")
         reason = f"case {planned.decision.case.id} of {meant.path}"
         number = planned.source.failure.id
-        store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=others)
+        store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=_BEFORE)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from gatewatch.core import codec
 from gatewatch.core.case import Case, Expected
@@ -26,11 +26,15 @@ Way = Literal["", "merge", "separate"]
 
 
 class There(Struct, frozen=True):
-    """A case that is in the dataset, in some line, or in a change that waits (its number)."""
+    """A case that is in the dataset, in some line, or in a change that waits (its number). `query` is what it asks."""
 
     case: Case
     line: int = 0
     change: int = 0
+    query: tuple[str, str] = ("", "")
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "query", query_of(self.case))
 
 
 class Decision(Struct, frozen=True):
@@ -71,11 +75,11 @@ def decided(case: Case, there: Sequence[There], path: str, way: Way = "") -> Dec
         InputError: one does, and nothing says what to do.
     """
     query = query_of(case)
-    same = next((each for each in there if query_of(each.case) == query), None)
+    same = next((each for each in there if each.query == query), None)
     if same is not None:
         return _same(case, same, path, way)
     if way != "separate":
-        near = nearest(query[0], [query_of(each.case)[0] for each in there])
+        near = nearest(query[0], [each.query[0] for each in there])
         if near is not None:
             found, likeness = there[near[0]], near[1]
             if way == "merge":
