@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -124,10 +123,7 @@ class TestAFailure:
 
     def test_reviewers_who_disagree_and_one_who_settles(self, tmp_path: Path, store: Store) -> None:
         path = a_project(tmp_path)
-        arrive(store, trace(1))
-        from loop.failing import mined as mined_
-
-        mined_(store, trace(1))
+        mined(store, trace(1))
         (item,) = store.items()
         assert item.needed == 1
         said(store, 1, 0.0, "Yes, 60 days.")
@@ -241,9 +237,7 @@ class TestWhatGuards:
         a_project(tmp_path, TOML.replace('["exact"]', '["valid_json"]'))
         arrive(store, trace(1))
         (found,) = promoted(tmp_path, store, f"{1:032x}", expected="x").promoted
-        assert found.notes == (
-            "no scorer of suite support looks at what is expected: only valid_json guard it",
-        )
+        assert found.notes == ("no scorer of suite support looks at what is expected: only valid_json guard it",)
 
     def test_an_agent_takes_the_calls_that_are_right(self, tmp_path: Path, store: Store) -> None:
         path = a_project(tmp_path, TOML.replace('["exact"]', '["tool_calls"]'))
@@ -332,7 +326,7 @@ class TestOthersAtOnce:
         arrive(store, trace(1))
         (found,) = promoted(tmp_path, store, f"{1:032x}", expected="Yes.").promoted
         assert found.applied is not None
-        assert [problem.where.rpartition(":")[0] for problem in found.applied.broken][0].endswith("support.jsonl:2")
+        assert "support.jsonl:2" in found.applied.broken[0].where
         assert path.read_text().startswith(DATASET + "<<<<<<< ours\n{")
 
     def test_one_erased_meanwhile_is_not_promoted(
@@ -415,7 +409,7 @@ class TestWhere:
         (told,) = problems(lambda: promoted(tmp_path, store, f"{2:032x}", expected="x", dry=True))
         assert told == "--suite: which suite is meant for search is not known (give one of support, other)"
         (told,) = problems(lambda: promoted(tmp_path, store, f"{2:032x}", expected="x", suite="suport"))
-        assert told == '--suite: there is no suite \'suport\' (did you mean "support"?)'
+        assert told == "--suite: there is no suite 'suport' (did you mean \"support\"?)"
         assert problems(lambda: promoted(tmp_path, store, f"{2:032x}", expected="x", suite="other"), tmp_path) == [
             "DIR/datasets/other.jsonl: no such file (make it with a first case, or give another --suite)"
         ]
@@ -476,7 +470,7 @@ def test_killed_half_way_nothing_is_lost_and_nothing_doubled(tmp_path: Path, whe
     failure = store.failure(1)
     assert failure is not None
     assert failure.state == "promoted"
-    assert sorted(os.listdir(path.parent)) == ["support.jsonl"]
+    assert [each.name for each in path.parent.iterdir()] == ["support.jsonl"]
     store.close()
 
 

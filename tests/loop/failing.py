@@ -1,4 +1,4 @@
-"""Requests that went wrong, for tests of what becomes of them: a project, and a store with requests, items and labels."""
+"""Requests that went wrong, for tests of what becomes of them: a project, and a store with items and labels."""
 
 import json
 from collections.abc import Sequence

@@ -31,7 +31,9 @@ def became(new: Case, *cases: Case, way: Any = "") -> Decision:
 
 
 class TestTheSameQuery:
-    @pytest.mark.parametrize("asked", ["can i  return SHOES", " Can I return shoes?\n", {"question": "Can I return shoes?"}])
+    @pytest.mark.parametrize(
+        "asked", ["can i  return SHOES", " Can I return shoes?\n", {"question": "Can I return shoes?"}]
+    )
     def test_case_spacing_and_marks_make_no_other(self, asked: Any) -> None:
         other = case(asked, provenance=origin("t2"))
         assert became(other, case()).kind == "there"
@@ -70,7 +72,6 @@ class TestTheSameQuery:
 
 
 class TestNearCopies:
-
     def test_one_is_refused_with_how_near_it_is(self) -> None:
         near = case("Can I return these shoes after thirty days of use?", provenance=origin("t2"))
         old = case("Can I return those shoes after thirty days of use?", id="old")

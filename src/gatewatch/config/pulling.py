@@ -71,7 +71,7 @@ def withdraw(outbox: Outbox, name: str, now: float, who: str) -> Change:
     known = None if number is None else next(iter(outbox.changes(after=number - 1, most=1)), None)
     if known is None or known.id != number:
         raise InputError(Problem(name, "there is no such change", "`gatewatch pull --list` lists them"))
-    found = outbox.turn_change(known.id, "withdrawn", now, where=who)
+    found = known if known.state != "pending" else outbox.turn_change(known.id, "withdrawn", now, where=who)
     if found is None or found.state != "withdrawn":
         what = f"is {known.state if found is None else found.state}: it is in somebody's files"
         raise InputError(Problem(change_name(known.id), what, "take it out of the file, and commit that"))
