@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ __all__ = ["backend"]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return a_store(tmp_path / "store") if (tmp_path / "store").mkdir() is None else None
+    (tmp_path / "store").mkdir()
+    return a_store(tmp_path / "store")
 
 
 def audited(store: Store) -> list[tuple[str, str, str]]:
@@ -212,7 +214,7 @@ class TestARequest:
         a_project(tmp_path)
         arrive(store, trace(1, cut={"input": 90_000}), trace(2, ""))
         for number, what in ((1, "was too long to be kept whole (input had 90,000 bytes)"), (2, "has no input that")):
-            (told,) = problems(lambda number=number: promoted(tmp_path, store, f"{number:032x}", expected="x"))
+            (told,) = problems(partial(promoted, tmp_path, store, f"{number:032x}", expected="x"))
             assert told.startswith(f"{number:032x}: {what}")
 
 
@@ -260,7 +262,7 @@ class TestOthersAtOnce:
         said(one, 2, expected="Yes.")
         for rounds in range(5):
             path.write_text(DATASET)
-            for change in one.changes(("pulled",)):
+            for change in one.changes(["pulled"]):
                 one.turn_change(change.id, "merged", NOW)
             failed: list[BaseException] = []
             start = threading.Barrier(4)
@@ -308,7 +310,8 @@ class TestOthersAtOnce:
         path = a_project(tmp_path)
         mined(store, trace(1))
         said(store, 1, expected="Yes.")
-        real, written = dataset_edit._written, []
+        real = dataset_edit._written
+        written: list[int] = []
 
         def meanwhile(*given: Any) -> Any:
             if not written:

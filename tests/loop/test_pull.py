@@ -118,7 +118,9 @@ class TestOthers:
         assert (root / "accepted.toml").read_text() == text
         (said,) = problems(lambda: apply(msgspec.structs.replace(made, path="x.toml"), root))
         assert said.startswith("C4: x.toml: is not where exceptions are kept")
-        assert "C4: until: missing" in problems(lambda: apply(msgspec.structs.replace(made, body={"reason": "x"}), root))
+        assert "C4: until: missing" in problems(
+            lambda: apply(msgspec.structs.replace(made, body={"reason": "x"}), root)
+        )
 
     def test_a_baseline_over_the_one_that_it_was_made_after(self, root: Path) -> None:
         path, old, new = "baselines/support.jsonl", baseline(), baseline("20260102-000000-bbbb")

@@ -321,7 +321,7 @@ def _written(project: Project, store: "Store", found: Promoted, asked: Asked, wh
     if asked.outbox:
         return replace(found, waits="as --outbox says") if change.state == "pending" else found
     try:
-        applied = apply(change, project.root, (change.path,))
+        applied = apply(change, shortest(project.root), (change.path,))
     except NotWritable as error:
         return replace(found, waits=error.problems[0].what)
     turned = store.turn_change(change.id, "pulled", now, where=where)
