@@ -37,6 +37,8 @@ COMMANDS = {
     "label": "Say of live requests whether they were answered right, blind first; draw some by chance.",
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
+    "promote": "Make cases of what went wrong live: from failures, items, or requests.",
+    "pull": "Write what was promoted, accepted or pinned elsewhere into the files of this checkout.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",
     "rebaseline": "Run the grown dataset, lock what is fixed, and pin: the gate guards it from then on.",
     "rescore": "Score a run's stored outputs again, without calling the application.",
