@@ -35,6 +35,7 @@ COMMANDS = {
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
+    "mine": "What goes wrong live, grouped into failures, ranked, and put up to be labelled.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",
     "rescore": "Score a run's stored outputs again, without calling the application.",

@@ -22,7 +22,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Row
 from gatewatch.store.values import BEGIN, Talk
 
-QUIET = 20_000
+QUIET = 10_000
 """Of so many requests, at the most, of which nothing bad is known, it is looked at what they ask: those with the
 smallest `u`, so that chance alone chose them."""
 
@@ -103,7 +103,8 @@ def gather(
     for talk in _talks(store, flow, since, until):
         units += 1
         traffic += 1.0 / talk.turns[0].share
-        looked.update({told.scorer for told in _every(talk)} | {name for names in talk.split.values() for name in names})
+        for name in {told.scorer for each in talk.told.values() for told in each}.union(*talk.split.values()):
+            looked[name] += 1
         unit = talk.turns[0].session or talk.turns[0].id
         for row in talk.turns:
             signs = signs_of(
@@ -120,8 +121,9 @@ def gather(
     for trace, evidence in shown.items():  # what alerts rest on may be older than the window
         old = store.find(trace)
         if old is not None and old.flow == flow and old.id == trace:
-            signs = signs_of(old, (), pass_at=pass_at, alerts=evidence)
-            found += _weighed(old, old.session or old.id, signs)
+            every = signs_of(old, (), pass_at=pass_at, alerts=evidence)
+            shows = tuple(sign for sign in every if sign.name.startswith("alert:"))
+            found += _weighed(old, old.session or old.id, shows)
     return Gathered(units, traffic, looked, tuple(_read(store, found)), tuple(_quiet(store, rest, quiet, golden)))
 
 
@@ -131,11 +133,6 @@ def _talks(store: Store, flow: str, since: float, until: float) -> Iterator[Talk
     while page.after is not None:
         page = store.talks(flow, since, until, after=page.after, most=_PAGE)
         yield from page.talks
-
-
-def _every(talk: Talk) -> Iterator[Any]:
-    for told in talk.told.values():
-        yield from told
 
 
 def _weighed(row: Row, unit: str, signs: tuple[Sign, ...]) -> list[Found]:

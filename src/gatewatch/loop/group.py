@@ -4,7 +4,7 @@ The same requests make the same groups, in whatever order they came.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from zlib import crc32
 
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from gatewatch.core.failure import Failure
 from gatewatch.loop.gather import Found
-from gatewatch.loop.likeness import copies
+from gatewatch.loop.likeness import NEAR, likeness
 from gatewatch.loop.space import Space, Vectors, unit
 
 _MOST_GROUPS = 40
-_LEAST_SHARE = 200  # a group is at least one 200th of its sign
+_LEAST_SHARE = 100  # a group is at least one 100th of its sign
 _LEAST = 2
-_PIVOTS = 3000
-_MOST_FOLDED = 3000
+_PIVOTS = 2000
+_MOST_FOLDED = 2000
 _ROWS = 2000
+_COPIES = 0.7  # how alike texts are, at the least, that may be near copies
 
 ALONE = "other"
 """How the name of what stands alone begins."""
@@ -78,21 +79,36 @@ class Group(Struct, frozen=True):
         return [each for some in self.folds for each in some.found]
 
 
-def fold(found: Iterable[Found]) -> list[Fold]:
-    """Requests that ask the same but for numbers, or nearly so, as one; by their keys."""
+def fold(found: Iterable[Found], space: Space) -> tuple[list[Fold], Vectors]:
+    """Requests that ask the same but for numbers, or nearly so, as one; by their keys. And the vector of each."""
     by_key: defaultdict[str, list[Found]] = defaultdict(list)
     for each in found:
         by_key[each.key].append(each)
     keys = sorted(by_key, key=lambda key: (-len(by_key[key]), key))
+    oldest = {key: min(by_key[key], key=lambda each: (each.at, each.trace)) for key in keys}
+    vectors = space.vectors([oldest[key].text for key in keys])
     into = list(range(len(keys)))  # the place of a key that has more, of which it is a copy
-    compared = [place for place, key in enumerate(keys) if key][:_MOST_FOLDED]
-    for one, other, _ in copies([keys[place] for place in compared]):
-        a, b = sorted((_root(into, compared[one]), _root(into, compared[other])))
+    for one, other in _copies(keys[:_MOST_FOLDED], vectors):
+        a, b = sorted((_root(into, one), _root(into, other)))
         into[b] = a
-    merged: defaultdict[str, list[Found]] = defaultdict(list)
+    merged: defaultdict[int, list[Found]] = defaultdict(list)
     for place, key in enumerate(keys):
-        merged[keys[_root(into, place)]] += by_key[key]
-    return [Fold(key, tuple(sorted(merged[key], key=lambda each: (each.at, each.trace)))) for key in sorted(merged)]
+        merged[_root(into, place)] += by_key[key]
+    places = sorted(merged, key=keys.__getitem__)
+    folds = [
+        Fold(keys[place], tuple(sorted(merged[place], key=lambda each: (each.at, each.trace)))) for place in places
+    ]
+    return folds, vectors[places]
+
+
+def _copies(keys: Sequence[str], vectors: Vectors) -> Iterator[tuple[int, int]]:
+    """Pairs of near copies, the smaller place first, among those that are about the same thing."""
+    for start in range(0, len(keys), _ROWS):
+        alike = vectors[start : start + _ROWS] @ vectors[: len(keys)].T >= _COPIES
+        for at, place in np.argwhere(np.triu(alike, start + 1)):
+            one, other = start + int(at), int(place)
+            if likeness(keys[one], keys[other]) >= NEAR:
+                yield one, other
 
 
 def _root(into: list[int], place: int) -> int:
@@ -112,14 +128,13 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
         by_form: defaultdict[str, list[Found]] = defaultdict(list)
         for each in found:
             by_form[each.form].append(each)
-        folds = [each for form in sorted(by_form) for each in fold(by_form[form])]
-    else:
-        folds = fold(found)
-    vectors = space.vectors([each.text for each in folds])
-    if formal:
+        parts = [fold(by_form[form], space) for form in sorted(by_form)]
+        folds = [each for part, _ in parts for each in part]
+        vectors = np.concatenate([part for _, part in parts]) if parts else space.vectors([])
         homes = _by_form(folds, modes)
         new = _new_forms(folds, homes)
     else:
+        folds, vectors = fold(found, space)
         homes = _by_theme(folds, vectors, modes, space)
         new = _new_themes(folds, vectors, homes, space.near)
     made = []
@@ -225,26 +240,40 @@ def _new_themes(folds: Sequence[Fold], vectors: Vectors, homes: Places, near: fl
         return []
     least = _least(folds)
     mine, units = vectors[left], np.array([folds[place].units for place in left], np.float32)
-    pivots = sorted(range(len(left)), key=lambda at: (-units[at], crc32(folds[left[at]].key.encode("utf-8", "replace"))))
-    middles = [_middle(mine[some], units[some]) for some in _around(mine, units, sorted(pivots[:_PIVOTS]), near, least)]
+    by_hash = [crc32(folds[place].key.encode("utf-8", "replace")) for place in left]
+    pivots = sorted(sorted(range(len(left)), key=lambda at: (-units[at], by_hash[at]))[:_PIVOTS])
+    part = float(units[pivots].sum() / units.sum())
+    around = _around(mine, units, pivots, near, max(_LEAST, least * part))
+    middles = _merged([_middle(mine[some], units[some]) for some in around], (1.0 + near) / 2)
     if not middles:
         return []
     alike = mine @ np.stack(middles).T
     nearest, near_enough = alike.argmax(axis=1), alike.max(axis=1) >= near
-    groups = [[left[int(at)] for at in np.flatnonzero((nearest == number) & near_enough)] for number in range(len(middles))]
+    groups = [
+        [left[int(at)] for at in np.flatnonzero((nearest == number) & near_enough)] for number in range(len(middles))
+    ]
     return [each for each in groups if sum(folds[place].units for place in each) >= least]
 
 
-def _around(vectors: Vectors, units: Vectors, pivots: list[int], near: float, least: int) -> list[list[int]]:
+def _merged(middles: list[Vectors], alike: float) -> list[Vectors]:
+    """Middles without those that are very much like one of a larger group."""
+    found: list[Vectors] = []
+    for middle in middles:
+        if all(float(middle @ other) < alike for other in found):
+            found.append(middle)
+    return found
+
+
+def _around(vectors: Vectors, units: Vectors, pivots: list[int], near: float, least: float) -> list[list[int]]:
     mine, weights = vectors[pivots], units[pivots].copy()
-    neighbours = mine @ mine.T >= near
+    neighbours = (mine @ mine.T >= near).astype(np.float32)
     reach = neighbours @ weights
-    found = []
+    found: list[list[int]] = []
     while len(found) < _MOST_GROUPS:
         best = int(reach.argmax())
         if reach[best] < least:
             break
-        members = np.flatnonzero(neighbours[best] & (weights > 0))
+        members = np.flatnonzero((neighbours[best] > 0) & (weights > 0))
         if not len(members):
             break
         found.append([pivots[int(at)] for at in members])

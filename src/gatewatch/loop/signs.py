@@ -8,12 +8,12 @@
 | `disagreement:NAME` | two sources, rulers or votes fall on different sides of the pass mark | 0.5 |
 | `score:NAME` | a value under the pass mark | 0.5 just under it to 0.8 at 0; 0.1 more where a person said it |
 | `alert:NAME` | an alert that is not resolved rests on it | page 0.8, ticket 0.6, info 0.4 |
-| `unlike:malformed`, `unlike:language`, `unlike:length`, `unlike:topic` | nothing bad is known of it (see `loop.unlike`) | 0.2 |
+| `unlike:malformed`, `:language`, `:length`, `:topic` | nothing bad is known of it (see `loop.unlike`) | 0.2 |
 
 A request is counted once, under the first of its signs in this order; its severity is that of the gravest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gatewatch.core import marks
@@ -58,7 +58,7 @@ def signs_of(
     split: Sequence[str] = (),
     *,
     pass_at: Mapping[str, float],
-    alerts: Iterable[Alert] = (),
+    alerts: Sequence[Alert] = (),
 ) -> tuple[Sign, ...]:
     """What is wrong with a request, by all that is known of it; the sign that it counts under first.
 
@@ -69,6 +69,10 @@ def signs_of(
         pass_at: pass marks by scorer; 0.5 where there is none.
         alerts: the alerts that rest on it.
     """
+    if not (row.error or row.marks or row.late or split or alerts) and all(
+        each.value >= pass_at.get(each.scorer, PASS_AT) for each in told
+    ):
+        return ()  # as most are
     found = [*_known_of_all(row), *(Sign(f"alert:{each.name}", _BY_ALERT[each.severity], row.share) for each in alerts)]
     if not row.error:  # the scores of what gave no answer say nothing more
         found += _scored(row, told, split, pass_at)
@@ -100,7 +104,9 @@ def _scored(row: Row, told: Sequence[Told], split: Sequence[str], pass_at: Mappi
         contradicted = liked and any(each.source == "judge" for each in low)
         if name in split or (low and len(low) < len(values)) or contradicted:
             pi = min(each.pi for each in values)
-            yield Sign(f"disagreement:{name}", _DISAGREEMENT, pi, name, values[0].value if worst is None else worst.value)
+            yield Sign(
+                f"disagreement:{name}", _DISAGREEMENT, pi, name, values[0].value if worst is None else worst.value
+            )
     for name in split:
         if name not in by_scorer:  # as many for as against: there is no value
             yield Sign(f"disagreement:{name}", _DISAGREEMENT, row.share, name)
