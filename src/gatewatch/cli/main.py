@@ -36,6 +36,7 @@ COMMANDS = {
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
     "label": "Say of live requests whether they were answered right, blind first; draw some by chance.",
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
+    "mine": "What goes wrong live, grouped into failures, ranked, and put up to be labelled.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "promote": "Make cases of what went wrong live: from failures, items, or requests.",
     "pull": "Write what was promoted, accepted or pinned elsewhere into the files of this checkout.",

@@ -41,11 +41,15 @@ class Space(Protocol):
 
 
 class Words:
-    """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency)."""
+    """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency).
+
+    With `least` above 1, a term counts for nothing that fewer texts of the corpus have: no two have it in common.
+    """
 
     near = 0.35
 
-    def __init__(self, corpus: Iterable[str]) -> None:
+    def __init__(self, corpus: Iterable[str], *, least: int = 1) -> None:
+        self._least = least
         counts: Counter[str] = Counter()
         self._total = 1
         for text in corpus:
@@ -56,6 +60,8 @@ class Words:
 
     def weight(self, term: str) -> float:
         """How much a term tells: much where it is rare, 0 where every text has it."""
+        if self._least > 1 and self._counts[term] < self._least:
+            return 0.0
         return log((1 + self._total) / (1 + self._counts[term]))
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
@@ -85,8 +91,12 @@ def unit(rows: Vectors) -> Vectors:
 def terms(text: str) -> list[str]:
     """The words of a text as they are compared: case folded, their ends cut off; of scripts without spaces, pairs of
     letters."""
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
+    words = _WORD.findall(folded)
+    if not _UNSPACED.search(folded):
+        return [word[:_STEM] for word in words[:_MOST_TERMS]]
     found: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()):
+    for word in words:
         if _UNSPACED.search(word):
             found += [word[place : place + 2] for place in range(max(1, len(word) - 1))]
         else:
