@@ -1,4 +1,4 @@
-"""`gatewatch demo`: a support bot of our own goes through the loop, from a gate that cannot see a fault to one that can."""
+"""`gatewatch demo`: a support bot of our own goes through the loop, until the gate sees what it did not see."""
 
 import shlex
 import shutil
@@ -58,7 +58,9 @@ def command(folder: Path, *, fresh: bool) -> None:
         print_gate(out, BROKEN, gated, "A rewrite. Its author tried three questions and found nothing wrong.")
         fallen = worst_first(gated.verdict)
         gated = gate_suite(project, SUITE, task=SHIPPED, label=SHIPPED)
-        print_gate(out, SHIPPED, gated, "Another change: the bot, made quicker. No case of the dataset is answered otherwise.")
+        print_gate(
+            out, SHIPPED, gated, "Another change: the bot, made quicker. No case of the dataset is answered otherwise."
+        )
         promoted = ""
         if gated.verdict.verdict == "PASS":
             store = store_of(project)

@@ -41,6 +41,7 @@ def print_run(out: "Console", project: "Project") -> None:
 
 
 def print_pinned(out: "Console", project: "Project") -> None:
+    """Pin the version in use, with several answers to each case."""
     from rich.text import Text
 
     from gatewatch.config.baselines import pin

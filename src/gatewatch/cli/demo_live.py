@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gatewatch.cli.terminal import counted, titled
@@ -36,7 +37,9 @@ def live(out: "Console", project: "Project", store: "Store") -> None:
     titled(out, f"python live.py --version {NEW}", "It is deployed. Customers ask as they did in the days before.")
     done = _pass(project, store)
     said = f"{counted(done.ingested.said, 'piece')} of feedback"
-    out.print(Text(f"{_DAYS - 1} days with the version before, and one with this: {done.ingested.traces:,} requests, {said}."))
+    out.print(
+        Text(f"{_DAYS - 1} days with the version before, and one with this: {done.ingested.traces:,} requests, {said}.")
+    )
     out.print(Text(f"`gatewatch work` ran beside it, and scored what it was to: {done.scored:,} scores."))
     titled(
         out,
@@ -67,6 +70,6 @@ def _pass(project: "Project", store: "Store") -> "Done":
         begin, until = (end - each * _DAY_S / _PASSES for each in (left, left - 1))
         customers.come(luck, OLD if left > _PASSES else NEW, begin, until)
         gatewatch.flush()
-        worker = worker_of(project, store, owner="demo", clock=lambda now=until: now)
+        worker = worker_of(project, store, owner="demo", clock=partial(float, until))
         total += asyncio.run(worker.run(asyncio.Event(), once=True))
     return total

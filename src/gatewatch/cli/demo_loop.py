@@ -26,7 +26,11 @@ def loop(out: "Console", project: "Project", store: "Store") -> str:
     the command over it. Gives the id of a case that was promoted, "" where there is none."""
     from gatewatch.config.gates import gate_suite
 
-    titled(out, f"gatewatch mine {FLOW} --days 1", "What failed since, grouped by how it did, and held against the dataset.")
+    titled(
+        out,
+        f"gatewatch mine {FLOW} --days 1",
+        "What failed since, grouped by how it did, and held against the dataset.",
+    )
     _typed("mine", FLOW, "--days", "1")
     failures = [each for each in store.failures(FLOW) if each.sign == "score:on_topic"]
     if not failures:
@@ -36,7 +40,9 @@ def loop(out: "Console", project: "Project", store: "Store") -> str:
     items = store.items(failure=worst.id)
     titled(out, f"gatewatch label {name}", "A person looks at some of them, and says what would have been right.")
     _label(out, project, store, items)
-    titled(out, f"gatewatch promote {name}", "What they found wrong becomes cases, which may fail until they are mended.")
+    titled(
+        out, f"gatewatch promote {name}", "What they found wrong becomes cases, which may fail until they are mended."
+    )
     _typed("promote", name, "--owner", _REVIEWER)
     cases = [each.body["case"]["id"] for each in store.changes(kind="case", failure=worst.id)]
     titled(
@@ -73,9 +79,22 @@ def _label(out: "Console", project: "Project", store: "Store", items: "list[Item
         if done < _SHOWN_LABELS:
             out.print(Text(f"  asked     {codec.text_of(trace.input)}"))
             out.print(Text(f"  answered  {codec.text_of(trace.output)}"))
-            out.print(Text(f"  {_REVIEWER} says  wrong; right would be {orders[order]['day']}, by order_status({order})"))
+            out.print(
+                Text(f"  {_REVIEWER} says  wrong; right would be {orders[order]['day']}, by order_status({order})")
+            )
             out.print()
-        _typed("label", "put", f"I{item.id}", "--value", "n", "--expected", json.dumps(expected), "--by", _REVIEWER, quiet=True)
+        _typed(
+            "label",
+            "put",
+            f"I{item.id}",
+            "--value",
+            "n",
+            "--expected",
+            json.dumps(expected),
+            "--by",
+            _REVIEWER,
+            quiet=True,
+        )
         done += 1
     out.print(Text(f"{done} labelled by {_REVIEWER}, one after another: `gatewatch label status`"))
 

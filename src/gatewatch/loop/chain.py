@@ -59,7 +59,9 @@ def of_failure(failure: Failure) -> Link:
 
 def of_item(item: Item, labels: Sequence[Label]) -> Iterator[Link]:
     """What was put up to be labelled, and what people said of it."""
-    yield Link("item", item_name(item.id), _moment(item.added), "", f"{item.trace} · {', '.join(item.signs)} · {item.state}")
+    yield Link(
+        "item", item_name(item.id), _moment(item.added), "", f"{item.trace} · {', '.join(item.signs)} · {item.state}"
+    )
     for label in labels:
         said = "skipped" if label.value is None else f"{label.value:.3g}" + (", settles it" if label.settles else "")
         yield Link("label", item_name(item.id), _moment(label.at), label.by, said)

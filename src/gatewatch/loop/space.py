@@ -22,7 +22,8 @@ SIZE = 1024
 _LONGEST = 4000
 _STEM = 6  # letters of a word: "return", "returns" and "returned" are one
 _MOST_TERMS = 300
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"(?:[^\W_]|#)+")
+_DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NOWHERE = (0, 0.0)
 
@@ -89,9 +90,9 @@ def unit(rows: Vectors) -> Vectors:
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text as they are compared: case folded, their ends cut off; of scripts without spaces, pairs of
-    letters."""
-    folded = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
+    """The words of a text as they are compared: case folded, digits as "#" (what matters of an order's number is its
+    form), their ends cut off; of scripts without spaces, pairs of letters."""
+    folded = _DIGIT.sub("#", unicodedata.normalize("NFKC", text[:_LONGEST]).casefold())
     words = _WORD.findall(folded)
     if not _UNSPACED.search(folded):
         return [word[:_STEM] for word in words[:_MOST_TERMS]]

@@ -3,10 +3,9 @@
 It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits
 best. There is no model in it: it needs no key and no network.
 
-Five versions stand side by side here. "good" is the one in use. The others would like to replace it:
+Four versions stand side by side here. "good" is the one in use. The others would like to replace it:
 
 - "worse" is a rewrite that was meant to make the bot simpler. Its author tried three questions and found nothing wrong.
-- "tidied" is the version in use with its code tidied up. Every answer ought to be the same, to the letter.
 - "quicker" is the version in use with its patterns compiled and its searches remembered. Since October orders have
   numbers of six digits, and its author did not know that.
 - "reworded" finds the same and puts it into words of its own, as a model would: anew each time that it is asked, so
@@ -340,58 +339,6 @@ def answer_worse(asked):
     return quote(*best_sentence(question, articles, worse_search))
 
 
-# The version in use, tidied up: a row for each tool, and one function for all of them.
-
-
-class Tool(NamedTuple):
-    """A table of the shop's database that can be asked: by which number, and how it is said what is in there."""
-
-    name: str
-    argument: str
-    prefix: str
-    digits: str
-    table: str
-    say: Callable
-
-
-TOOLS = [
-    Tool("order_status", "order_id", "QM", "5,6", "orders", say_order),
-    Tool("gift_card_balance", "card", "GC", "4", "gift_cards", say_balance),
-]
-
-
-def use(tool, question):
-    """What a tool says about each of its numbers in a question."""
-    said = []
-    for number in re.findall(rf"\b{tool.prefix}[- ]?(\d{{{tool.digits}}})\b", question, re.IGNORECASE):
-        key = f"{tool.prefix}-{number}"
-        with span(tool.name, kind="tool", input={tool.argument: key}) as step:
-            step.output = look_up(tool.table, key)
-        said.append(tool.say(key, step.output))
-    return said
-
-
-def find(question):
-    """The articles that fit a question well enough, the best first."""
-    with span("search", kind="retrieval", input=question) as step:
-        articles = good_search(question, most=3)
-        step.output = found_in(articles)
-    note(context=[" ".join(article["sentences"]) for article in articles])
-    return articles if articles and articles[0]["score"] >= 2.0 else []
-
-
-def answer_tidied(asked):
-    """The version in use, put together from these parts."""
-    *earlier, question = asked
-    said = [sentence for tool in TOOLS for sentence in use(tool, question)]
-    if said:
-        return " ".join(said)
-    if earlier and len(terms_of(question)) < 4:
-        question = f"{earlier[-1]} {question}"
-    articles = find(question)
-    return quote(*best_sentence(question, articles, good_search)) if articles else WORDING.refusal
-
-
 # The version in use, made quicker.
 
 
@@ -427,7 +374,6 @@ def answer_quicker(asked):
 VERSIONS = {
     "good": answer_well,
     "worse": answer_worse,
-    "tidied": answer_tidied,
     "quicker": answer_quicker,
     "reworded": answer_reworded,
 }
