@@ -75,7 +75,7 @@ BAD_LINES: dict[str, tuple[str | bytes, list[str]]] = {
         '{"input": "x", "expectd": "y", "zzz": 1}',
         [
             'd.jsonl:1: expectd: unknown field (did you mean "expected"?)',
-            "d.jsonl:1: zzz: unknown field (known: cluster, context, expected, id, input, meta, must_pass, "
+            "d.jsonl:1: zzz: unknown field (known: cluster, context, expected, id, input, meta, must_pass, open, "
             "provenance, retired, scorers, slice, tags, tier)",
         ],
     ),

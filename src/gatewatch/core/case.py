@@ -50,9 +50,9 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     `input` is text, an object of the task's arguments, or a conversation `{"messages": [...], "assistant": ...}`.
     `open`, of a case that was promoted from a failure, says that it may fail until a day: `gatewatch rebaseline` takes
-    that out, and sets `must_pass`, once it passes. `assistant` says what becomes of assistant turns in the conversation: "fixed" (the default: the task is called once,
-    with all messages as they stand) or "regenerated" (the task is called after every user turn, with its own
-    earlier answers in place of the recorded ones).
+    that out, and sets `must_pass`, once it passes. `assistant` says what becomes of assistant turns in the
+    conversation: "fixed" (the default: the task is called once, with all messages as they stand) or "regenerated" (the
+    task is called after every user turn, with its own earlier answers in place of the recorded ones).
     """
 
     id: str = ""

@@ -7,6 +7,7 @@ comes second does not see what the first one said.
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.core.case import Expected
 
@@ -23,8 +24,9 @@ class Item(Struct, frozen=True, kw_only=True):
     `scorer` is on whose scale it is to be labelled: "" asks whether the answer is right. `failure` is the number of the
     failure that it was mined with, 0 for none; `signs` are what it was found by. `representative` says that it is
     typical of its failure, rather than at its edge. `pi` is the probability with which it was drawn, of those that
-    chance drew (queue "calibration"), and None for all others: their labels say nothing of the traffic. `judged` is what
-    the judge said, which is not shown before the label is there. `needed` is how many reviewers must label it.
+    chance drew (queue "calibration"), and None for all others, which cannot have one: their labels say nothing of the
+    traffic. `judged` is what the judge said, which is not shown before the label is there, and `fingerprint` which
+    version of it. `needed` is how many reviewers must label it.
     """
 
     id: int = 0
@@ -39,6 +41,7 @@ class Item(Struct, frozen=True, kw_only=True):
     representative: bool = True
     pi: float | None = None
     judged: float | None = None
+    fingerprint: str = ""
     slice: str = ""
     session: str = ""
     user: str = ""
@@ -46,13 +49,33 @@ class Item(Struct, frozen=True, kw_only=True):
     state: ItemState = "waiting"
     added: float
 
+    def __post_init__(self) -> None:
+        if (self.pi is not None) != (self.queue == "calibration"):
+            raise ValueError('an item has a pi if chance drew it, in the queue "calibration", and only then')
+        if self.pi is not None and not 0 < self.pi <= 1:
+            raise ValueError(f"pi must be a probability above 0, got {self.pi}")
+
+
+def drawn_again(there: Item, new: Item) -> Item:
+    """An item that is there, once it was drawn again: by the same version of the judge its probability is the greater of
+    the two, as the smaller draw is part of the larger; by another, it is judged and drawn as the new one is."""
+    if there.pi is None or new.pi is None:
+        return there
+    pi = max(there.pi, new.pi) if there.fingerprint == new.fingerprint else new.pi
+    return replace(there, judged=new.judged, fingerprint=new.fingerprint, pi=pi)
+
+
+def is_right(value: float) -> bool:
+    """On which side a value is, by which reviewers agree or do not: whether it is 0.5 or more."""
+    return value >= 0.5
+
 
 class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one reviewer says of an item.
 
     `value` is on the one scale, 0..1, where 1 is good; None with `skipped`, which leaves it to others. `expected` is
-    the right answer, or what is expected of it. `settles` marks the word of who decided where reviewers disagreed.
-    `seconds` is how long the item was open before them.
+    the right answer, or what is expected of it. `settles` marks the word of who decided where reviewers disagreed, and
+    `first` is what they had said of it by themselves, if they had. `seconds` is how long the item was open before them.
     """
 
     item: int
@@ -63,4 +86,5 @@ class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
     comment: str = ""
     skipped: bool = False
     settles: bool = False
+    first: float | None = None
     seconds: float | None = None

@@ -22,7 +22,7 @@ from gatewatch.core.case import ID_LENGTH, Case, derived_id
 from gatewatch.core.errors import DatasetError, Problem
 from gatewatch.offline.csv_cases import read_csv
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -163,11 +163,11 @@ def _read_lines(file: Path, index: _Lines) -> Iterator[tuple[int, Case | list[Pr
                 if problem is not None:
                     yield number, [problem]
                     return
-                if line.startswith(_BOM):
-                    line, start = line[len(_BOM) :], start + len(_BOM)
+                if line.startswith(BOM):
+                    line, start = line[len(BOM) :], start + len(BOM)
             if not line.strip():
                 continue
-            case = _parse(line, f"{file}:{number}", start)
+            case = case_in(line, f"{file}:{number}", start)
             if isinstance(case, Case):
                 index.add(start, len(line))
             yield number, case
@@ -179,8 +179,8 @@ def _not_utf8(file: Path, line: bytes) -> Problem | None:
     return None
 
 
-def _parse(line: bytes, where: str, offset: int) -> Case | list[Problem]:
-    """One line as a case, or all that is wrong with it."""
+def case_in(line: bytes, where: str, offset: int = 0) -> Case | list[Problem]:
+    """One line as a case, or all that is wrong with it. `offset` is at which byte of its file it begins."""
     value: Any
     try:
         try:

@@ -76,7 +76,8 @@ class Looping(Protocol):
 
     def add_items(self, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
         """Put requests up to be labelled, each with its trace (JSON); one that is there, in the same queue and on the
-        same scale, is not put there again. Gives all of them with their numbers, in the same order."""
+        same scale, is not put there again; it becomes what `core.review.drawn_again` says. Gives all of them with their
+        numbers, as they are then, in the same order."""
         ...
 
     def items(
@@ -127,7 +128,7 @@ class Looping(Protocol):
         there is no such item. It ends the reviewer's claim.
 
         The item is settled with one that `settles`, or when as many as it needs have labelled it and agree (all on the
-        same side of 0.5); it is disputed when they do not. Skipped ones do not count."""
+        same side, see `core.review.is_right`); it is disputed when they do not. Skipped ones do not count."""
         ...
 
     def withdraw_label(self, item: int, by: str) -> Item | None:
