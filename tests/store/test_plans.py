@@ -48,6 +48,8 @@ MAY_SCAN = (
     "SELECT mark, kind, at FROM tombstone ORDER BY",
     "SELECT DISTINCT person FROM trace",
     "SELECT DISTINCT author FROM score",
+    "SELECT DISTINCT person FROM item",
+    "SELECT DISTINCT flow, session FROM item",
     "SELECT flow, id FROM session",
     "DELETE FROM series WHERE id NOT IN",
     "DELETE FROM changed WHERE seq IN",

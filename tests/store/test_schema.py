@@ -38,10 +38,10 @@ def test_an_older_file_is_refused_until_it_is_migrated(tmp_path: Path) -> None:
     take(store, request("a"))
     store.close()
     db = open_database(tmp_path / "gatewatch.db")
-    with pytest.raises(StoreError, match=r"older version \(schema 3; this one needs 4\): run `gatewatch db migrate`"):
+    with pytest.raises(StoreError, match=r"older version \(schema 4; this one needs 5\): run `gatewatch db migrate`"):
         schema.ready(db, MORE)
-    assert schema.status(db, MORE) == schema.Status(3, MORE[3:])
-    assert schema.migrate(db, MORE) == MORE[3:]
+    assert schema.status(db, MORE) == schema.Status(4, MORE[4:])
+    assert schema.migrate(db, MORE) == MORE[4:]
     assert schema.migrate(db, MORE) == ()
     schema.ready(db, MORE)
     assert db.execute("SELECT count(*), max(note) FROM trace LEFT JOIN work ON note <> ''") == [(1, None)]
@@ -52,7 +52,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     db = open_database(tmp_path / "gatewatch.db")
     with pytest.raises(StoreError, match="syntax error"):
         schema.migrate(db, BROKEN)
-    assert schema.status(db, BROKEN).version == 3
+    assert schema.status(db, BROKEN).version == 4
     assert db.execute("SELECT name FROM sqlite_schema WHERE name = 'fine'") == []
 
 
@@ -76,7 +76,7 @@ def test_a_store_of_the_second_version_is_brought_up_with_all_that_is_in_it(
 ) -> None:
     db = make(tmp_path / "old.db")
     schema.migrate(db, schema.STEPS[:2])
-    with pytest.raises(StoreError, match=r"schema 2; this one needs 3"):
+    with pytest.raises(StoreError, match=r"schema 2; this one needs 4"):
         schema.ready(db)
     with db.transaction():
         db.execute(OLD_TRACE)

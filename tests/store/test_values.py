@@ -73,6 +73,20 @@ def test_all_that_was_said_comes_with_it(tmp_path: Path) -> None:
     assert [told.value for told in found["c"]] == [1.0]
 
 
+def test_judges_whose_votes_differed_come_with_it_whatever_came_of_them(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    take(store, request("a"), request("b"), request("c"))
+    said = {
+        "a": judged(0.5, why="[x: good, y: bad] because"),
+        "b": judged(None, why="the votes are split: x: good, y: bad"),
+        "c": judged(1.0, why="[x: good, y: good] because"),
+    }
+    for each in lease(store, planned(store)):
+        store.settle([Settled(each.task, each.attempt, said[each.row.id])], NOW)
+    found = {talk.turns[0].id: list(talk.split.values()) for talk in read(store)}
+    assert found == {"a": [("helpful",)], "b": [("helpful",)], "c": []}
+
+
 def test_a_session_that_goes_on_while_pages_are_read_comes_once(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     take(store, *(request(f"{n}", session=f"s{n}") for n in range(4)))

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gatewatch.checks.backfill import FILLING
 from gatewatch.checks.erasing import ERASING
 from gatewatch.checks.hostile import HOSTILE
+from gatewatch.checks.looping import LOOPING
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.talking import TALKING
@@ -387,5 +388,6 @@ CHECKS: tuple[Check, ...] = (
     *ERASING,
     *TALKING,
     *WATCHING,
+    *LOOPING,
 )
 """Every check, in order."""

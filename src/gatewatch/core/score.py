@@ -1,5 +1,6 @@
 """A score: what anyone says about a trace, whether a rule, a judge, a user or a reviewer."""
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -10,6 +11,8 @@ from gatewatch.core.trace import Usage
 
 Source = Literal["rule", "judge", "feedback", "signal", "human"]
 Status = Literal["scored", "task_error", "timeout", "scorer_error", "skipped"]
+_VOTES = re.compile(r"(?:the votes (?:on \S+ )?are split: |\[)([^\]]+)")
+_VOTE = re.compile(r"[^:;,]+: ([^:;,]+)")
 STATUSES: tuple[Status, ...] = ("scored", "task_error", "timeout", "scorer_error", "skipped")
 
 
@@ -69,3 +72,13 @@ def _by_name(texts: Iterable[str]) -> dict[str, set[str]]:
         for name, model in models_named(text).items():
             found.setdefault(name, set()).add(model)
     return found
+
+
+def split(explanation: str) -> bool:
+    """Whether the votes that a score was made of are told of in its explanation, and are not all the same.
+
+    They stand there as `scorers.votes` writes them: "[cheap: good, strong: bad] ...", "the votes are split: ...".
+    """
+    told = _VOTES.match(explanation)
+    votes = [] if told is None else [_VOTE.fullmatch(each.strip()) for each in re.split("[,;]", told[1])]
+    return len({vote[1] for vote in votes if vote}) > 1

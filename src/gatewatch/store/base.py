@@ -13,6 +13,7 @@ from gatewatch.core.score import Source
 from gatewatch.store.audit import Audited
 from gatewatch.store.canaries import Canaries
 from gatewatch.store.filling import Filling, Heard
+from gatewatch.store.looping import Looping
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
@@ -42,7 +43,7 @@ from gatewatch.store.waiting import Waiting
 from gatewatch.store.watching import Watching
 
 
-class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Protocol):
+class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Looping, Protocol):
     """Where live traffic is kept. Safe to use from several processes at once, each with a store of its own."""
 
     # Arriving

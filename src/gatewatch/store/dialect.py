@@ -30,6 +30,10 @@ _UNSAMPLED = {
     "shown": ("trace",),
     "notice": ("body", "reason"),
     "canary": ("body",),
+    "failure": ("body",),
+    "item": ("trace", "person", "session", "body", "payload"),
+    "label": ("body",),
+    "change": ("key", "trace", "body"),
 }
 """Columns by table of which no values are put into the server's statistics, from where nobody could erase them."""
 _TYPES = (

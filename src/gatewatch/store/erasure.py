@@ -14,7 +14,7 @@ import msgspec
 from gatewatch.core import codec
 from gatewatch.core.erasure import Kind, Subject, Tombstone, Whose, mark_of
 from gatewatch.core.trace import Trace
-from gatewatch.store import alerts, receipts, staging, streams, tasks, tombstones, uploads
+from gatewatch.store import alerts, leaving, receipts, reviews, staging, streams, tasks, tombstones, uploads
 from gatewatch.store.canary import erase_canaries, whose_canaries
 from gatewatch.store.database import Database
 from gatewatch.store.housekeeping import delete_requests
@@ -158,6 +158,8 @@ def resolved(db: Database, stones: Iterable[Tombstone]) -> list[Subject]:
         frozen = whose_canaries(db)
         people |= {each.user for each in frozen}
         sessions = {*db.execute("SELECT flow, id FROM session"), *((each.flow, each.session) for each in frozen)}
+        reviewed = reviews.everybody(db)
+        people, sessions = people | reviewed[0], sessions | reviewed[1]
     found = tuple(sorted(name for name in people if mark_of("user", name) in marks))
     every = [Subject("user", found)] if found else []
     everywhere = {name for _, name in sessions if mark_of("session", name) in marks}
@@ -210,6 +212,7 @@ def _remove(
     done.parts["spans"] += _drop_pieces(db, traces)
     done.parts["canaries"] += streams.forget(db, seqs)
     alerts.forget(db, [row[1] for row in rows])
+    done.parts.update(leaving.forget(db, [row[1] for row in rows]))
     for (flow, session), turns in turned.items():
         _shorten(db, flow, session, turns, now, rollup, done)
 
@@ -316,6 +319,7 @@ def _let_go_of_the_rest(db: Database, name: str, subject: Subject, now: float) -
         db.among("DELETE FROM parked WHERE id IN {}", parked)
         done.parts["spans"] += _drop_pieces(db, traces)
         done.parts["canaries"] += erase_canaries(db)
+        done.parts.update(leaving.forget_of(db, subject, now))
         uploads.let_go(db, micros(now) + 1)  # whoever pushes them begins anew
         db.execute(
             "DELETE FROM series WHERE id NOT IN (SELECT series FROM signal_cell)"

@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from gatewatch.core.change import Change, ChangeKind, ChangeState
+from gatewatch.core.erasure import Subject
 from gatewatch.core.failure import Failure, FailureState
 from gatewatch.core.review import Item, ItemState, Label, Queue
 
@@ -13,7 +14,8 @@ from gatewatch.core.review import Item, ItemState, Label, Queue
 class Mined(Struct, frozen=True, kw_only=True):
     """What mining found of one failure: the failure (its number 0 where it is new), and requests to be labelled, each
     with its trace (JSON). Of a failure that is there, `id`, `opened`, `state`, `owner`, `who`, `reason` and `fixed`
-    stay what they are, except that `came_back` turns one that was fixed to "regressed"."""
+    stay what they are, except that `came_back` turns one that was fixed to "regressed"; `updated` is when it is kept,
+    and so is `opened` of a new one."""
 
     failure: Failure
     items: Sequence[tuple[Item, bytes]] = ()
@@ -76,8 +78,9 @@ class Looping(Protocol):
 
     def add_items(self, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
         """Put requests up to be labelled, each with its trace (JSON); one that is there, in the same queue and on the
-        same scale, is not put there again; it becomes what `core.review.drawn_again` says. Gives all of them with their
-        numbers, as they are then, in the same order."""
+        same scale, is not put there again; it becomes what `core.review.drawn_again` says. One of somebody who was
+        erased is not kept. Gives all of them as they are then, in the same order: with their numbers, 0 for what is not
+        kept."""
         ...
 
     def items(
@@ -102,6 +105,10 @@ class Looping(Protocol):
         """The trace (JSON) of an item."""
         ...
 
+    def items_of(self, subject: Subject) -> list[Item]:
+        """Items of somebody, by number: the requests of some may be long gone by their age."""
+        ...
+
     def claim(
         self,
         by: str,
@@ -114,9 +121,12 @@ class Looping(Protocol):
         item: int = 0,
         besides: Collection[int] = (),
     ) -> Claim | None:
-        """The next item that needs this reviewer, theirs until a time, or the one named: one that they already have,
-        else the gravest (then the oldest) whose labels and live claims are together fewer than it needs. Not one that
-        they labelled or skipped, nor `besides` some. None where there is none."""
+        """The next item that needs this reviewer, theirs until a time: one that they already have, else the gravest
+        (then the oldest) whose labels and live claims are together fewer than it needs. Not one that they labelled or
+        skipped, nor `besides` some. None where there is none.
+
+        Or the `item` that is named, whatever else is given, and also to be labelled anew or settled: None where others
+        have it, or labelled it as often as it needs while it waits."""
         ...
 
     def let_go_of(self, item: int, by: str) -> None:
@@ -143,7 +153,8 @@ class Looping(Protocol):
 
     def propose(self, changes: Sequence[Change], now: float) -> list[tuple[Change, bool]]:
         """Put changes into the outbox, all or none, and give each as it is there, and whether it is new: one whose key
-        is there already (and not withdrawn) is not put there again."""
+        is there already (and not withdrawn) is not put there again; one of a request that was erased is not kept, and
+        has the number 0. An erasure finds the changes of a request whose age is over by its item."""
         ...
 
     def changes(

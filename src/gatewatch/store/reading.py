@@ -69,10 +69,11 @@ def find(db: Database, name: str) -> Row | None:
 
 
 def user_keys(db: Database) -> set[str]:
-    """Tags of the keys that ids of users were hashed with, of requests and of what was said: a look for each tag."""
+    """Tags of the keys that ids of users were hashed with, of requests, items and feedback: a look for each tag."""
     found = set()
     for lookup in (
         "SELECT min(person) FROM trace WHERE person <> '' AND person > ? AND person < 'l'",
+        "SELECT min(person) FROM item WHERE person <> '' AND person > ? AND person < 'l'",
         "SELECT min(author) FROM score WHERE source = 'feedback' AND author <> '' AND author > ? AND author < 'l'",
     ):
         after = "k"

@@ -27,6 +27,7 @@ from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.canary import SQLCanaries
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
+from gatewatch.store.loops import SQLLooping
 from gatewatch.store.rows import (
     Arrivals,
     Counts,
@@ -57,7 +58,7 @@ from gatewatch.store.waiting import ROOM
 from gatewatch.store.watches import SQLWatching
 
 
-class SQLStore(SQLFilling, SQLTalking, SQLWatching, SQLCanaries):
+class SQLStore(SQLFilling, SQLTalking, SQLWatching, SQLCanaries, SQLLooping):
     """A `Store` in a database; threads may share it."""
 
     def __init__(self, db: Database) -> None:

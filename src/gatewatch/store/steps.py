@@ -314,15 +314,16 @@ CREATE TABLE item (
     needed BIGINT NOT NULL, rank BIGINT NOT NULL, body BLOB NOT NULL, payload BLOB NOT NULL,
     UNIQUE (trace, queue, scorer)
 );
-CREATE INDEX item_waiting ON item (rank, id) WHERE state = 'waiting';
+CREATE INDEX item_state ON item (state, rank, id);
 CREATE INDEX item_failure ON item (failure, id) WHERE failure > 0;
 CREATE INDEX item_flow ON item (flow, id);
 CREATE INDEX item_person ON item (person) WHERE person <> '';
-CREATE INDEX item_session ON item (flow, session) WHERE session <> '';
+CREATE INDEX item_session ON item (session, flow) WHERE session <> '';
 CREATE TABLE label (
-    item BIGINT NOT NULL, reviewer TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL, body BLOB,
-    PRIMARY KEY (item, reviewer)
+    item BIGINT NOT NULL, reviewer TEXT NOT NULL, at BIGINT NOT NULL, until BIGINT NOT NULL, counts SMALLINT NOT NULL,
+    body BLOB, PRIMARY KEY (item, reviewer)
 ) WITHOUT ROWID;
+CREATE INDEX label_claim ON label (reviewer, item) WHERE until > 0;
 CREATE TABLE change (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, kind TEXT NOT NULL, failure BIGINT NOT NULL,
     trace TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL

@@ -4,13 +4,14 @@ A conversation is a session, or a request without one. They come a page at a tim
 grow with the window; none comes twice, whatever arrives meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from gatewatch.core import codec
-from gatewatch.core.score import Source
+from gatewatch.core.score import Source, split
 from gatewatch.store import scores
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, row_of
@@ -31,10 +32,12 @@ class Told(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """A conversation: its turns in the order in which they happened, and what was said of each, by its number."""
+    """A conversation: its turns in the order in which they happened, and what was said of each, by its number.
+    `split` are the judges whose votes on a turn differed, whether there is a value all the same or not."""
 
     turns: tuple[Row, ...]
     told: Mapping[int, tuple[Told, ...]]
+    split: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 
 class Page(Struct, frozen=True):
@@ -59,6 +62,10 @@ BEGIN = Place()
 
 class _Detail(Struct):
     label: str = ""
+    explanation: str = ""
+
+
+_NOTHING = _Detail()
 
 
 class Talking(Protocol):
@@ -111,8 +118,7 @@ def _alone(db: Database, flow: str, since: int, until: int, after: Place, most: 
             *(flow, max(since, after.at), until, after.at, after.seq, most),
         )
     ]
-    told = _told(db, [row.seq for row in found])
-    talks = tuple(Talk((row,), {row.seq: told.get(row.seq, ())}) for row in found)
+    talks = _said_of(db, [(row,) for row in found])
     if len(found) < most:
         return Page(talks, Place(sessions=True))
     return Page(talks, Place(micros(found[-1].at), found[-1].seq))
@@ -134,18 +140,30 @@ def _sessions(db: Database, flow: str, since: int, until: int, after: Place, mos
     for rows in by_session.values():
         rows.sort(key=lambda row: (row.at, row.seq))
         if since <= micros(rows[0].at) < until:
-            talks.append(rows)
-    told = _told(db, [row.seq for rows in talks for row in rows])
-    made = tuple(Talk(tuple(rows), {row.seq: told.get(row.seq, ()) for row in rows}) for rows in talks)
-    return Page(made, Place(sessions=True, session=found[-1][0]) if len(found) == most else None)
+            talks.append(tuple(rows))
+    return Page(_said_of(db, talks), Place(sessions=True, session=found[-1][0]) if len(found) == most else None)
 
 
-def _told(db: Database, seqs: list[int]) -> dict[int, tuple[Told, ...]]:
-    found: dict[int, list[Told]] = {}
+def _said_of(db: Database, talks: Sequence[tuple[Row, ...]]) -> tuple[Talk, ...]:
+    """Conversations with all that was said of them."""
+    told: dict[int, list[Told]] = {}
+    votes: dict[int, list[str]] = {}
     for seq, scorer, fingerprint, source, value, pi, detail in db.among(
-        "SELECT seq, name, fingerprint, source, value, pi, detail FROM score WHERE value IS NOT NULL AND seq IN {}",
-        seqs,
+        "SELECT seq, name, fingerprint, source, value, pi, detail FROM score"
+        " WHERE (value IS NOT NULL OR source = 'judge') AND seq IN {}",
+        [row.seq for rows in talks for row in rows],
     ):
-        label = codec.decode(detail, _Detail).label if source == "feedback" else ""
-        found.setdefault(seq, []).append(Told(scorer, fingerprint, source, value, pi, label))
-    return {seq: tuple(each) for seq, each in found.items()}
+        found = codec.decode(detail, _Detail) if source in ("feedback", "judge") else _NOTHING
+        if value is not None:
+            label = found.label if source == "feedback" else ""
+            told.setdefault(seq, []).append(Told(scorer, fingerprint, source, value, pi, label))
+        if source == "judge" and split(found.explanation):
+            votes.setdefault(seq, []).append(scorer)
+    return tuple(
+        Talk(
+            rows,
+            {row.seq: tuple(told.get(row.seq, ())) for row in rows},
+            {row.seq: tuple(votes[row.seq]) for row in rows if row.seq in votes},
+        )
+        for rows in talks
+    )

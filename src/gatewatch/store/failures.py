@@ -1,0 +1,126 @@
+"""Failures: kept as mining found them, with what people made of each; beside each stands what it is looked up by."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from gatewatch.core import codec
+from gatewatch.core.failure import Failure, FailureState
+from gatewatch.store import reviews
+from gatewatch.store.database import Database
+from gatewatch.store.looping import Mined
+
+_FAILURE = "SELECT id, body FROM failure"
+
+
+def _failure(number: int, body: bytes) -> Failure:
+    return replace(codec.decode(body, Failure), id=number)
+
+
+def _write(db: Database, failure: Failure) -> Failure:
+    """Keep a failure as it is now: a new one where it has no number."""
+    values = failure.state, codec.encode(replace(failure, id=0))
+    if failure.id:
+        db.execute("UPDATE failure SET state = ?, body = ? WHERE id = ?", *values, failure.id)
+        return failure
+    found = db.execute("INSERT INTO failure (flow, state, body) VALUES (?, ?, ?) RETURNING id", failure.flow, *values)
+    return replace(failure, id=found[0][0])
+
+
+def keep_mined(db: Database, found: Sequence[Mined], now: float, *, read_at: int) -> list[Failure] | None:
+    """Keep what mining found, unless others kept theirs since (see `Looping.keep_mined`)."""
+    with db.transaction():
+        if mined_at(db) != read_at:
+            return None
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'mined'")
+        kept = [_write(db, _brought_up(db, each, now)) for each in found]
+        items = [
+            (replace(item, failure=failure.id), trace)
+            for failure, each in zip(kept, found, strict=True)
+            for item, trace in each.items
+        ]
+        reviews.put(db, items, now)
+    return kept
+
+
+def _brought_up(db: Database, mined: Mined, now: float) -> Failure:
+    """A failure as it is to be kept: what people made of one that is there stays."""
+    new = mined.failure
+    old = failure(db, new.id) if new.id else None
+    if old is None:
+        return replace(new, id=0, opened=now, updated=now)
+    return replace(
+        new,
+        flow=old.flow,
+        state="regressed" if mined.came_back and old.state == "fixed" else old.state,
+        owner=old.owner,
+        who=old.who,
+        reason=old.reason,
+        fixed=old.fixed,
+        opened=old.opened,
+        updated=now,
+    )
+
+
+def mined_at(db: Database) -> int:
+    """How often anything was kept by `keep_mined`."""
+    return int(db.execute("SELECT value FROM meta WHERE key = 'mined'")[0][0])
+
+
+def failures(db: Database, flow: str, states: Collection[FailureState]) -> list[Failure]:
+    """Failures of a flow or of all, in some states or in any, by number."""
+    conditions, values = ["id > 0"], list[Any]()
+    if flow:
+        conditions.append("flow = ?")
+        values.append(flow)
+    if states:
+        conditions.append(f"state IN ({', '.join('?' * len(states))})")
+        values += states
+    found = db.execute(f"{_FAILURE} WHERE {' AND '.join(conditions)} ORDER BY id", *values)
+    return [_failure(*row) for row in found]
+
+
+def failure(db: Database, number: int) -> Failure | None:
+    """A failure by its number."""
+    found = db.execute(f"{_FAILURE} WHERE id = ?", number)
+    return _failure(*found[0]) if found else None
+
+
+def turn(
+    db: Database,
+    number: int,
+    state: FailureState,
+    *,
+    who: str,
+    reason: str,
+    now: float,
+    among: Collection[FailureState],
+    owner: str | None,
+) -> Failure | None:
+    """Turn a failure's state (see `Looping.turn_failure`)."""
+    with db.transaction():
+        there = failure(db, number)
+        if there is None or (among and there.state not in among):
+            return there
+        return _write(
+            db,
+            replace(
+                there,
+                state=state,
+                owner=there.owner if owner is None else owner,
+                who=who,
+                reason=reason,
+                fixed=now if state == "fixed" else there.fixed,
+                updated=now,
+            ),
+        )
+
+
+def forget(db: Database, numbers: Iterable[int]) -> None:
+    """Take the names from those of some failures that have no item any more: their terms are of those who were erased;
+    within the caller's transaction. What is mined next names them anew."""
+    for number in sorted(set(numbers)):
+        there = failure(db, number)
+        if there and not db.execute("SELECT 1 FROM item WHERE failure = ? AND failure > 0 LIMIT 1", number):
+            _write(db, replace(there, name="(erased)", named_by=""))
