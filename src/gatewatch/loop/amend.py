@@ -53,7 +53,9 @@ def _edit(lines: Sequence[Line], proposed: Mapping[str, Proposed]) -> Edit:
         change = None if case is None else proposed.get(case.id)
         if case is None or change is None or case.retired:
             continue
-        after = replace(case, retired=change.retired) if change.retired else replace(case, tier=change.tier or case.tier)
+        after = (
+            replace(case, retired=change.retired) if change.retired else replace(case, tier=change.tier or case.tier)
+        )
         if after != case:
             found[line.number] = after
     return Edit(instead=found)
@@ -61,7 +63,7 @@ def _edit(lines: Sequence[Line], proposed: Mapping[str, Proposed]) -> Edit:
 
 def _diff(before: bytes, after: bytes, name: str) -> bytes:
     """A unified diff of two files that differ in lines only that stand at the same place in both."""
-    one, other = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    one, other = _split(before), _split(after)
     changed = [place for place, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1]]
     if not changed:
         return b""
@@ -72,6 +74,11 @@ def _diff(before: bytes, after: bytes, name: str) -> bytes:
             hunk.append(changed.pop(0))
         parts += _hunk(one, other, hunk)
     return b"".join(parts)
+
+
+def _split(data: bytes) -> list[bytes]:
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + [part for part in parts[-1:] if part]
 
 
 def _hunk(one: Sequence[bytes], other: Sequence[bytes], places: Sequence[int]) -> list[bytes]:

@@ -51,7 +51,7 @@ class Beside(Struct, frozen=True, kw_only=True):
 
 
 class Count(Struct, frozen=True):
-    """How much one check found: findings, the cases that they are about first of all, and their share of those in use."""
+    """How much one check found: findings, the cases that these are about, and their share of all that are in use."""
 
     findings: int
     cases: int
@@ -99,7 +99,7 @@ def audit(dataset: Dataset, beside: Beside, suite: str = "") -> Audit:
     every = [looked(place, dataset.place(place), case) for place, case in enumerate(dataset)]
     cases = [each for each in every if not each.case.retired]
     known: History = {} if isinstance(beside.baseline, Unknown) else history(beside.baseline, cases)
-    unchecked = dict(_unchecked(cases, beside, known))
+    unchecked = dict(_unchecked(beside, known))
     findings = [each for each in _found(cases, beside, known) if each.check not in unchecked or each.check == "suspect"]
     order = {check: place for place, check in enumerate(CHECKS)}
     findings.sort(key=lambda each: (order[each.check], -each.weight, _line(each)))
@@ -142,7 +142,7 @@ def _found(cases: Sequence[Looked], beside: Beside, known: History) -> Iterator[
             yield from missing_slices([beside.slice_of(each) for each in cases], beside.live)
 
 
-def _unchecked(cases: Sequence[Looked], beside: Beside, known: History) -> Iterator[tuple[str, str]]:
+def _unchecked(beside: Beside, known: History) -> Iterator[tuple[str, str]]:
     """Which checks cannot be made, and why; of suspects, what of them cannot."""
     by_history = ("must_pass_flaky", "flaky", "saturated")
     if isinstance(beside.baseline, Unknown):

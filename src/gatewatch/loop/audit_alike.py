@@ -101,7 +101,7 @@ def _duplicate(one: Looked, other: Looked, likeness: float, number: int, when: s
         check="duplicate" if exact else "near_duplicate",
         cases=(one.id, other.id),
         where=(one.where, other.where),
-        why=why if settled else f"{why}; what they expect is worded otherwise",
+        why=why if settled else f"{why}; what they expect differs",
         figures=(Figure("likeness", round(likeness, 4)), Figure("alike", number)),
         do=f"retire {one.id}" if settled else "settle what is to be expected, and retire one of the two",
         proposed=(Proposed(one.id, retired=reason),) if settled else (),

@@ -1,6 +1,7 @@
 """Cases by how they did: those that always pass, and those that pass and fail by turns."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.loop.finding import Figure, Finding, Looked, Proposed
@@ -64,7 +65,7 @@ def flaky(cases: Sequence[Looked], known: History) -> Iterator[Finding]:
 def _flaky(each: Looked, scorer: str, passes: tuple[bool, ...], n: int, passed: int) -> Finding:
     bounds = clopper_pearson(passed, n)
     rate = f"passed {passed} of {n} times under {scorer} [{bounds.low:.0%}, {bounds.high:.0%}]"
-    turns = sum(one != other for one, other in zip(passes, passes[1:], strict=False))
+    turns = sum(one != other for one, other in pairwise(passes))
     once = turns == 1 and passes[-1]
     must = each.case.must_pass
     if must:
@@ -78,6 +79,8 @@ def _flaky(each: Looked, scorer: str, passes: tuple[bool, ...], n: int, passed: 
         where=(each.where,),
         why=why,
         figures=(Figure("passes", round(passed / n, 4), round(bounds.low, 4), round(bounds.high, 4), n),),
-        do="make it steady, or take must_pass out" if must else "make the application or the scorer steady, or run more trials",
+        do="make it steady, or take must_pass out"
+        if must
+        else "make the application or the scorer steady, or run more trials",
         weight=(turns / n if not once else 0.0) + 0.25 - (passed / n - 0.5) ** 2,
     )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-import numpy as np
 from msgspec import Struct
 
 from gatewatch.loop.finding import Figure, Finding, Looked, Proposed
@@ -18,7 +17,7 @@ FEW = 5
 
 _SMALLEST = 0.02
 _BLOCK = 512
-_DAY_S = 86_400.0
+_ENOUGH = 0.9
 
 
 class Asked(Struct, frozen=True):
@@ -39,34 +38,33 @@ class Part(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True, kw_only=True):
-    """What is known of live traffic: of `flow` from `since` to `until`, of which the last `days` are looked at."""
+    """What is known of the last `days` of a flow, of which traffic is known for `known_days`."""
 
     flow: str
-    until: float
     days: float
+    known_days: float
     asked: Sequence[Asked]
     parts: Sequence[Part]
+
+    @property
+    def effective(self) -> float:
+        """How many equally weighted requests would tell as much of what is asked (Kish's effective size)."""
+        squares = sum(each.weight**2 for each in self.asked)
+        return sum(each.weight for each in self.asked) ** 2 / squares if squares else 0.0
 
 
 def unknown_stale(live: Live) -> str:
     """Why it cannot be said which cases are stale; "" where it can."""
-    effective = _effective(_lately(live))
-    if effective >= LEAST:
+    if live.known_days < _ENOUGH * live.days:
+        return (
+            f"traffic of {live.flow} is known for {max(0.0, live.known_days):.1f} days, not for {live.days:g} (--days)"
+        )
+    if live.effective >= LEAST:
         return ""
     return (
         f"needs {LEAST} requests of {live.flow} of the last {live.days:g} days whose text is kept,"
-        f" and there are {len(_lately(live))}, which count as {effective:.0f}"
+        f" and there are {len(live.asked)}, which count as {live.effective:.0f}"
     )
-
-
-def _lately(live: Live) -> list[Asked]:
-    return [each for each in live.asked if each.at >= live.until - live.days * _DAY_S]
-
-
-def _effective(some: Sequence[Asked]) -> float:
-    """How many equally weighted requests would tell as much (Kish's effective size)."""
-    squares = sum(each.weight**2 for each in some)
-    return sum(each.weight for each in some) ** 2 / squares if squares else 0.0
 
 
 def stale(cases: Sequence[Looked], live: Live, when: str, space: Space | None = None) -> Iterator[Finding]:
@@ -74,46 +72,38 @@ def stale(cases: Sequence[Looked], live: Live, when: str, space: Space | None = 
 
     Source of the bound: 0 of n requests, by Clopper and Pearson, where n is Kish's effective size of those looked at.
     """
-    lately = _lately(live)
-    n = _effective(lately)
-    most = clopper_pearson(0, n).high
-    newest = {}
-    for each in live.asked:
-        newest[each.text] = max(each.at, newest.get(each.text, 0.0))
-    texts, at = list(newest), np.array([*newest.values()])
-    # Words are weighed by how rare they are live: what every case has, and nobody says, must not tie them together.
+    most = clopper_pearson(0, live.effective).high
+    texts = list(dict.fromkeys(each.text for each in live.asked))
+    there = set(texts)
+    # Words are weighed by how rare they are on both sides: what all cases have, and nobody says, ties none together.
     space = space or Words([*texts, *(each.query for each in cases)])
-    there = space.vectors(texts)
-    since = live.until - live.days * _DAY_S
+    seen = space.vectors(texts)
     for start in range(0, len(cases), _BLOCK):
-        block = cases[start : start + _BLOCK]
-        alike = space.vectors([each.query for each in block]) @ there.T
-        for each, row in zip(block, alike, strict=True):
-            if not each.query or each.query in newest and newest[each.query] >= since:
-                continue
-            near = row >= space.near
-            last = float(at[near].max()) if near.any() else None
-            if last is None or last < since:
-                best = float(row[at >= since].max())
-                yield _stale(each, live, last, best, most, len(lately), when)
+        block = [each for each in cases[start : start + _BLOCK] if each.query and each.query not in there]
+        if not block:
+            continue
+        nearest = (space.vectors([each.query for each in block]) @ seen.T).max(axis=1)
+        for each, best in zip(block, nearest, strict=True):
+            if best < space.near:
+                yield _stale(each, live, float(best), most, when)
 
 
-def _stale(
-    each: Looked, live: Live, last: float | None, best: float, most: float, number: int, when: str
-) -> Finding:
-    kept = each.case.must_pass or each.promoted
-    ago = "" if last is None else f"; last seen {(live.until - last) / _DAY_S:.0f} days ago"
+def _stale(each: Looked, live: Live, best: float, most: float, when: str) -> Finding:
+    guards = each.case.must_pass or each.promoted
+    number = len(live.asked)
     return Finding(
         check="stale",
         cases=(each.id,),
         where=(each.where,),
         why=(
             f"none of {number:,} requests of {live.days:g} days is like it (nearest {best:.2f}):"
-            f" at most {most:.2%} of {live.flow}{ago}"
+            f" at most {most:.2%} of {live.flow}"
         ),
         figures=(Figure("share", 0.0, 0.0, round(most, 6), number), Figure("nearest", round(best, 4))),
-        do="it guards against a failure: look whether that can still happen" if kept else f"retire {each.id}",
-        proposed=() if kept else (Proposed(each.id, retired=f"stale: {live.days:g} days without its like (audit {when})"),),
+        do="it guards against a failure: look whether that can still happen" if guards else f"retire {each.id}",
+        proposed=()
+        if guards
+        else (Proposed(each.id, retired=f"stale: nothing like it in {live.days:g} days (audit {when})"),),
         weight=1.0 - best,
     )
 

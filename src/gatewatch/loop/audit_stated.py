@@ -35,7 +35,9 @@ def _has_what_it_needs(case: Case, scorer: Scorer) -> bool:
     if not scorer.reference_based:
         return True
     return all(
-        name in scorer.optional or name not in ("expected", "case", "other", "criteria") or getter(Trace(), case) is not MISSING
+        name in scorer.optional
+        or name not in ("expected", "case", "other", "criteria")
+        or getter(Trace(), case) is not MISSING
         for name, getter in scorer.getters
     )
 

@@ -11,14 +11,13 @@ from gatewatch.loop.likeness import normal
 from gatewatch.loop.opposed import amounts
 from gatewatch.loop.space import Space, Words
 from gatewatch.offline.outcomes import Outcomes
-from gatewatch.scorers.labels import Label
-from gatewatch.scorers.suspects import Suspect, suspects
+from gatewatch.scorers.suspects import Suspect
 from gatewatch.stats.intervals import clopper_pearson, wilson
 
 _LEAST = 3
 _NEIGHBOURS = 5
 _LIKE = 0.5
-_MOST_ALIKE = 500
+_BLOCK = 512
 
 
 class Tally(Struct):
@@ -58,25 +57,20 @@ def tallies(versions: Sequence[Outcomes], cases: Sequence[Looked]) -> dict[str, 
 
 def always_failing(cases: Sequence[Looked], found: Mapping[str, Tally]) -> Iterator[Finding]:
     """Cases that no known version passes, while a judge, or cases that ask much the same, say otherwise."""
-    failing = [each for each in cases if not each.case.open and found[each.id].n >= _LEAST and not found[each.id].passed]
-    places = {each.id: each for each in failing}
-    judged = [(_label(each.id, found[each.id]), False) for each in failing if found[each.id].judged]
-    against = {each.id for each in suspects(judged, bool, ranked=False)}
-    for id_ in places:
-        if id_ in against:
-            tally = found[id_]
-            yield _suspect(places[id_], tally, "a judge", tally.judged_good, tally.judged)
-    rest = [each for each in failing if each.id not in against][:_MOST_ALIKE]
+    failing = [
+        each for each in cases if not each.case.open and found[each.id].n >= _LEAST and not found[each.id].passed
+    ]
+    rest: list[Looked] = []
+    for each in failing:
+        tally = found[each.id]
+        if tally.judged >= _LEAST and wilson(tally.judged_good, tally.judged).low > 0.5:
+            yield _suspect(each, tally, "a judge", tally.judged_good, tally.judged)
+        else:
+            rest.append(each)
     if rest:
         space = Words(each.query for each in cases)
         for each, good, n in _neighbours(rest, cases, found, space):
             yield _suspect(each, found[each.id], "cases that ask much the same", good, n)
-
-
-def _label(id_: str, tally: Tally) -> Label:
-    """What the rules say (that it is bad), beside what judges say where it is clear."""
-    sure = wilson(tally.judged_good, tally.judged)
-    return Label(id=id_, people=(False,), verdict=sure.low > 0.5 if tally.judged >= _LEAST else None)
 
 
 def _neighbours(
@@ -84,14 +78,17 @@ def _neighbours(
 ) -> Iterator[tuple[Looked, int, int]]:
     """Failing cases with those that are most like them and known: how often these pass, of how many times."""
     known = [each for each in cases if found[each.id].n >= _LEAST]
-    near = space.vectors([each.query for each in failing]) @ space.vectors([each.query for each in known]).T
-    for row, each in zip(near, failing, strict=True):
-        order = np.argsort(-row, kind="stable")[: _NEIGHBOURS + 1]
-        like = [known[place] for place in order if row[place] >= _LIKE and known[place].id != each.id][:_NEIGHBOURS]
-        tallied = [found[other.id] for other in like]
-        good, n = sum(tally.passed for tally in tallied), sum(tally.n for tally in tallied)
-        if len(like) >= _LEAST and wilson(good, n).low > 0.5:
-            yield each, good, n
+    there = space.vectors([each.query for each in known])
+    for start in range(0, len(failing), _BLOCK):
+        block = failing[start : start + _BLOCK]
+        near = space.vectors([each.query for each in block]) @ there.T
+        for row, each in zip(near, block, strict=True):
+            places = np.flatnonzero(row >= _LIKE)
+            nearest = [known[place] for place in places[np.argsort(-row[places], kind="stable")]]
+            like = [other for other in nearest[: _NEIGHBOURS + 1] if other.id != each.id][:_NEIGHBOURS]
+            good, n = sum(found[other.id].passed for other in like), sum(found[other.id].n for other in like)
+            if len(like) >= _LEAST and wilson(good, n).low > 0.5:
+                yield each, good, n
 
 
 def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding:

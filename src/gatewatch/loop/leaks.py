@@ -34,9 +34,10 @@ class _Place(Struct, frozen=True, gc=False):
 
 
 def leaked(cases: Sequence[Looked], sources: Sequence[Source]) -> Iterator[Finding]:
-    """Cases of which a passage of eight words, or all of a text of five and more, stands in a source.
+    """Cases of which a passage of eight words, or all of a query of five and more, stands in a source.
 
-    What more than three cases have in common is how they are written, and no leak.
+    What more than three cases have in common is how they are written, and no leak. Nor is a short answer, which may be
+    what the application says to many.
     """
     book = _Book(sources)
     if not book.places:
@@ -50,9 +51,9 @@ def leaked(cases: Sequence[Looked], sources: Sequence[Source]) -> Iterator[Findi
 
 
 def _texts(case: Case) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for what, text in (("its input", asked(case.input)), ("what it expects", answer_of(case))):
+    for what, text, least in (("its input", asked(case.input), _WHOLE), ("what it expects", answer_of(case), RUN)):
         words = words_of(text)[:_LONGEST]
-        if len(words) >= _WHOLE:
+        if len(words) >= least:
             yield what, words
 
 
@@ -80,7 +81,10 @@ class _Book:
         least = min(RUN, len(words))
         start = 0
         while start + least <= len(words):
-            best = max((self._run(words, start, place) for place in self.places.get(words[start : start + _WHOLE], ())), default=None)
+            best = max(
+                (self._run(words, start, place) for place in self.places.get(words[start : start + _WHOLE], ())),
+                default=None,
+            )
             if best is None or best[0] < least:
                 start += 1
                 continue

@@ -13,11 +13,12 @@ from gatewatch.loop.space import terms
 _POLAR = {"yes": True, "no": False, "true": True, "false": False, "correct": True, "incorrect": False}
 _NOT = {"not", "no", "never", "cannot", "without", "t", "isn", "don", "doesn", "won", "can", "wasn", "aren", "none"}
 _NEGATED = {"not", "never", "cannot", "no", "t", "none"}
-_SMALL = set(
-    "a an and any are at be can could d did do does for from get give have hello hey hi how i if in is it its just ll m me"
-    " my of on or our please pls re s so some tell thank thanks that the their them there these they this those to us ve"
-    " was we were what which will with would you your".split()
-)
+_LITTLE = """
+a an and any are at be can could d did do does for get give have hello hey hi i in is it its just ll m me my of on or
+our please pls re s so some tell thank thanks that the their them there these they this those to us ve was we were will
+with would you your
+"""
+_SMALL = frozenset(_LITTLE.split())
 _FEW = 4
 _SHORT = 6
 _LONG = 20
@@ -83,24 +84,25 @@ def _negated(one: Counter[str], other: Counter[str]) -> bool:
     more, fewer = one - other, other - one
     rest = {*more, *fewer} - _SMALL
     within = bool(rest & _NEGATED) and rest <= _NOT
-    return within and bool(one.keys() & other.keys() - _SMALL) and bool(more.keys() & _NEGATED) != bool(
-        fewer.keys() & _NEGATED
+    return (
+        within
+        and bool(one.keys() & other.keys() - _SMALL)
+        and bool(more.keys() & _NEGATED) != bool(fewer.keys() & _NEGATED)
     )
 
 
 def same_query(one: str, other: str) -> bool:
-    """Whether two near copies ask the same: only small words differ, or of a long text fewer than one in twenty.
+    """Whether two near copies ask the same: only small words differ, or one word is misspelt, or one of two long texts
+    says a little more than the other.
 
     "How do I return an opened tent?" is no copy of "How do I return an unopened tent?", however alike the letters are.
     """
     a, b = Counter(terms(one)), Counter(terms(other))
-    apart = max(_telling(a - b), _telling(b - a))
-    if not apart:
-        return True
-    longest = max(sum(a.values()), sum(b.values()))
     if {*(a - b), *(b - a)} & _NEGATED:
         return False
-    return longest >= _LONG and apart * _LONG <= longest or _misspelt(a - b, b - a)
+    more, fewer = sorted((_telling(a - b), _telling(b - a)), reverse=True)
+    longest = max(sum(a.values()), sum(b.values()))
+    return not more or (not fewer and more * _LONG <= longest) or _misspelt(a - b, b - a)
 
 
 def _telling(words: Counter[str]) -> int:
