@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from gatewatch.core.case import Open
 from gatewatch.core.run import DatasetRef, ScorerRef
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.compare import Comparison
@@ -45,6 +46,7 @@ def side(
     slices: Mapping[str, str] | None = None,
     clusters: Mapping[str, str] | None = None,
     must_pass: Collection[str] = (),
+    open_cases: Mapping[str, Open] | None = None,
     history: int | Mapping[str, Sequence[float]] = 0,
     outputs: str = "",
     dataset: DatasetRef | None = None,
@@ -64,6 +66,7 @@ def side(
         slices: of the cases that are in one.
         clusters: of the cases that are in one.
         must_pass: which cases must pass.
+        open_cases: of the cases that may fail, until when.
         history: past outcomes under `scorer`; a number: the first value so many times.
         outputs: the beginning of every output's digest; empty: the run's name, so that no two runs agree.
         dataset: the dataset; None: one version with these cases, all of which were run.
@@ -91,6 +94,7 @@ def side(
             (clusters or {}).get(case, ""),
             case in must_pass,
             trials,
+            open=(open_cases or {}).get(case),
         )
         found.rows += len(trials)
         found.trials = max(found.trials, len(trials))

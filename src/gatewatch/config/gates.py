@@ -131,7 +131,7 @@ class _Gating:
         for index in plan.chosen:
             case = plan.dataset[index]
             part = case.slice or slice_name(plan.slice_of, case)
-            after.cases[case.id] = CaseOutcome(case.hash, part, case.cluster, case.must_pass, [])
+            after.cases[case.id] = CaseOutcome(case.hash, part, case.cluster, case.must_pass, [], open=case.open)
         verdict = decide(Comparison(before, after), self.rule, exceptions=self.exceptions)
         if verdict.verdict != "NOT_COMPARABLE":
             return None
@@ -284,6 +284,9 @@ def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
                 found.append(f"gatewatch accept {' '.join(words)}")
     if verdict.verdict == "UNDECIDED" and suite:
         found.append(f"gatewatch plan {suite}")
-    if verdict.verdict == "PASS" and not after.stopped:
+    fixed = suite and any(each.passes and each.state != "locked" for each in verdict.open)
+    if verdict.verdict in ("PASS", "UNDECIDED") and fixed:
+        found.append(f'gatewatch rebaseline {quote(suite)} --run {run} --reason "..."')
+    elif verdict.verdict == "PASS" and not after.stopped:
         found.append(f"gatewatch baseline pin {run}")
     return found

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gatewatch.core.case import Expected, Tier
+from gatewatch.core.case import Expected, Open, Tier
 from gatewatch.core.score import Score
 from gatewatch.core.trace import Trace
 
@@ -89,6 +89,7 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     slice: str = ""
     cluster: str = ""
     must_pass: bool = False
+    open: Open | None = None
     expected: str | Expected | None = None
     trace: Trace | None = None
     scores: dict[str, Score] = {}

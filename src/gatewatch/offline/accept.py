@@ -12,7 +12,7 @@ What is accepted does not block and stays listed. On the day after `until` the g
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from msgspec import Struct
 
 from gatewatch.core import shape, toml
+from gatewatch.core.case import Open
 from gatewatch.core.clock import now
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.verdict import Accepted, RowDiff
@@ -55,10 +56,17 @@ class _File(Struct, frozen=True):
 
 
 class Exceptions:
-    """The exceptions that a gate takes account of."""
+    """The exceptions that a gate takes account of; the cases of the dataset that are open are excepted like them."""
 
-    def __init__(self, entries: Iterable[tuple[str, Entry]] = (), *, today: date | None = None) -> None:
+    def __init__(
+        self,
+        entries: Iterable[tuple[str, Entry]] = (),
+        *,
+        today: date | None = None,
+        open_cases: Mapping[str, Open] | None = None,
+    ) -> None:
         self.today = today or now().date()
+        self.open = open_cases or {}
         # Of entries for one and the same thing the last one holds: that is how one is renewed.
         last = {(entry.case, entry.scorer, entry.suite): (where, entry) for where, entry in entries}
         self.entries = tuple(last.values())
@@ -67,20 +75,26 @@ class Exceptions:
         for entry in self._live:
             self._by_case.setdefault(entry.case, []).append(entry)
 
+    def with_open(self, cases: Mapping[str, Open]) -> "Exceptions":
+        """The same exceptions, and some cases that are open."""
+        return Exceptions(self.entries, today=self.today, open_cases=cases) if cases else self
+
     def of_scorer(self, name: str) -> Entry | None:
         """The exception for a whole scorer, if there is one."""
         return next((entry for entry in self._live if entry.scorer == name and not entry.case), None)
 
     def under(self, scorer: str) -> frozenset[str]:
         """The cases that are accepted under a scorer."""
-        return frozenset(entry.case for entry in self._live if entry.case and entry.scorer in ("", scorer))
+        accepted = (entry.case for entry in self._live if entry.case and entry.scorer in ("", scorer))
+        return frozenset((*accepted, *self.open))
 
     def reason(self, case: str, scorer: str) -> str:
         """Why a case is accepted under a scorer, or nothing."""
         for entry in (*self._by_case.get("", ()), *self._by_case.get(case, ())):
             if entry.scorer in ("", scorer):
                 return f"{entry.reason} (until {entry.until}, {entry.owner})"
-        return ""
+        found = self.open.get(case)
+        return "" if found is None else f"open (until {found.until}{f', {found.owner}' if found.owner else ''})"
 
     def expired_reasons(self) -> list[str]:
         """Why the gate fails for exceptions that have expired."""

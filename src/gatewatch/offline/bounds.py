@@ -4,6 +4,7 @@ A mean that lies a little under its floor in forty cases says nothing yet: as a 
 floor blocks when the upper bound of the mean lies under it, and a ceiling when the lower bound lies above it.
 """
 
+from collections.abc import Collection
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,15 @@ class Floors(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def floors(after: "Outcomes", limits: dict[str, float]) -> Floors:
-    """Hold the candidate's means, over all of its cases, against their floors."""
+def floors(after: "Outcomes", limits: dict[str, float], *, besides: Collection[str] = ()) -> Floors:
+    """Hold the candidate's means, over all of its cases `besides` those that may fail yet, against their floors."""
     blocks, unseen, notes = [], [], []
     for name, floor in limits.items():
-        found = after.estimate(name, confidence=_ONE_SIDED_95)
-        lost = sum(outcome.lost(name) for outcome in after.cases.values())
+        found = after.estimate(name, confidence=_ONE_SIDED_95, besides=besides)
+        lost = sum(outcome.lost(name) for case, outcome in after.cases.items() if case not in besides)
         if found.mean is None:
             unseen.append(f"{name}: the floor of {floor:g} could not be looked at, there is no value")
-        elif lost > LOST_SHARE * len(after.cases):
+        elif lost > LOST_SHARE * (len(after.cases) - len(besides)):
             unseen.append(f"{name}: the floor of {floor:g} could not be looked at, too many scores were lost")
         elif found.mean < floor:
             high = found.interval.high if found.interval else 1.0

@@ -20,6 +20,7 @@ from gatewatch.offline.bounds import ceilings, floors
 from gatewatch.offline.cells import PASS_LEVEL, Cells, concluded, explore, refused
 from gatewatch.offline.compare import COMMIT, Comparison, Pairs
 from gatewatch.offline.flips import LEAST_HISTORY, TRIES, Again, chances, failed_tries, flips, to_try
+from gatewatch.offline.open_cases import OpenCases
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.offline.rows import moved_rows
 from gatewatch.offline.rule import Rule
@@ -75,7 +76,7 @@ class _Gate:
         self.reruns = 0
         self.rerun_cost = Cost()
         self.marks: dict[str, float] = {}
-        self.must_pass = sorted(case for case, outcome in self.after.cases.items() if outcome.must_pass)
+        self.must_pass: list[str] = []
 
     def verdict(self) -> Verdict:
         comparison, rule = self.comparison, self.rule
@@ -137,8 +138,11 @@ class _Gate:
     def _judged(self, shell: Verdict, gating: list[str]) -> Verdict:
         comparison, rule = self.comparison, self.rule
         every = {name: comparison.pairs(name) for name in comparison.scorers}
-        pairs = {name: comparison.without(each, self.exceptions.under(name)) for name, each in every.items()}
         self.marks = self._marks(every)
+        opened = OpenCases(comparison, self.marks, self.exceptions.today)
+        self.exceptions = self.exceptions.with_open(opened.open)
+        self.must_pass = sorted(case for case, outcome in self.after.cases.items() if outcome.must_pass)
+        pairs = {name: comparison.without(each, self.exceptions.under(name)) for name, each in every.items()}
         found = {name: self._chances(pairs[name]) for name in gating}
         self._try_again(found)
         contract = self._contract()
@@ -155,10 +159,12 @@ class _Gate:
                     if failed_tries(self.after.cases[case], name, self.marks[name]) == TRIES:
                         why.setdefault((case, name), "B")
         open_flips = self._open_flips(found, flip)
-        floor = floors(self.after, {name: at for name, at in rule.floors.items() if not self._excepted(name)})
+        least = {name: at for name, at in rule.floors.items() if not self._excepted(name)}
+        floor = floors(self.after, least, besides=opened.open)
         limits = ceilings(self.after, rule.max_cost, rule.max_latency)
         blocks = [
             *self.exceptions.expired_reasons(),
+            *opened.expired_reasons(),
             *contract.blocks,
             *(said for each in cells.values() if each.gating and each.verdict == "REGRESSED" for said in each.reasons),
             *floor.blocks,
@@ -185,6 +191,7 @@ class _Gate:
             rows=tuple(rows),
             ceilings=tuple(limits),
             accepted=self.exceptions.used(rows),
+            open=opened.told(),
             reruns=self.reruns,
             rerun_cost=self.rerun_cost if self.reruns else None,
             identical=comparison.identical,

@@ -6,7 +6,7 @@ kept. The texts that a report shows are read again from where they lie.
 
 import gc
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from math import fsum
 from operator import attrgetter
@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gatewatch.core import codec
+from gatewatch.core.case import Open
 from gatewatch.core.money import Cost
 from gatewatch.core.run import DatasetRef, Purpose, RunHeader, ScorerRef
 from gatewatch.core.score import Status
@@ -57,6 +58,7 @@ class Trial(Struct, gc=False):
     slice: str = ""
     cluster: str = ""
     must_pass: bool = False
+    open: Open | None = None
     trace: Answer | None = None
     scores: dict[str, Mark] = {}
     awaits: tuple[str, ...] = ()
@@ -68,7 +70,8 @@ class CaseOutcome(Struct, gc=False):
     """A case: its trials in the order in which they were made, and, from a baseline, its past outcomes by scorer.
 
     `tries` has every trial in that order, those of a single case that was tried again among them; empty where there
-    are none of those. Means are over `trials` alone: what is tried again was chosen for having failed.
+    are none of those. Means are over `trials` alone: what is tried again was chosen for having failed. `open` is of a
+    candidate's case that may fail yet.
     """
 
     hash: str
@@ -78,6 +81,7 @@ class CaseOutcome(Struct, gc=False):
     trials: list[Trial]
     history: dict[str, tuple[float, ...]] = {}
     tries: list[Trial] = []
+    open: Open | None = None
 
     def value(self, scorer: str) -> float | None:
         """The mean over the trials that have a value, or None when none has."""
@@ -203,12 +207,12 @@ class Outcomes:
         values = [value for outcome in self.cases.values() for value in outcome.values(scorer)]
         return 1.0 if values and all(value in (0.0, 1.0) for value in values) else None
 
-    def estimate(self, scorer: str, *, confidence: float = 0.95) -> Estimate:
-        """The mean over all cases that have a value, with its interval."""
+    def estimate(self, scorer: str, *, confidence: float = 0.95, besides: Collection[str] = ()) -> Estimate:
+        """The mean over all cases that have a value, `besides` some, with its interval."""
         found = MeanEstimate()
-        for outcome in self.cases.values():
+        for case, outcome in self.cases.items():
             value = outcome.value(scorer)
-            if value is not None:
+            if value is not None and case not in besides:
                 found.add(value, outcome.cluster)
         return found.result(confidence=confidence)
 
@@ -235,7 +239,9 @@ class Outcomes:
         """Take in a trial and what is known of its answer."""
         outcome = self.cases.get(trial.case)
         if outcome is None:
-            self.cases[trial.case] = CaseOutcome(trial.hash, trial.slice, trial.cluster, trial.must_pass, [trial])
+            self.cases[trial.case] = CaseOutcome(
+                trial.hash, trial.slice, trial.cluster, trial.must_pass, [trial], open=trial.open
+            )
         else:
             outcome.trials.append(trial)
         self.rows += 1

@@ -137,7 +137,7 @@ def pool_earlier(after: Outcomes, earlier: Sequence[Outcomes]) -> int:
 
 
 def _together(case: str, outcome: CaseOutcome, runs: Sequence[Outcomes]) -> CaseOutcome:
-    found = CaseOutcome(outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, [])
+    found = CaseOutcome(outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, [], open=outcome.open)
     for run in runs:
         other = run.cases.get(case)
         if other is None or other.hash != outcome.hash:

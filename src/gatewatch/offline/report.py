@@ -201,6 +201,9 @@ def _facts(summary: Summary) -> "Iterator[Text]":
     judged = any(ref.source == "judge" for ref in summary.header.scorers.values())
     yield Text(f"cost     task {summary.task_cost}" + (f" · judge {summary.judge_cost}" if judged else ""))
     yield Text(f"tokens   task {_tokens(summary.task_tokens)}" + _judge_tokens(summary))
+    if summary.open:
+        cases = "1 case" if summary.open == 1 else f"{summary.open:,} cases"
+        yield Text(f"open     {cases} may fail until a fix is there; what they were given is in the means")
     pace = summary.end.pace if summary.end else {}
     for model, state in pace.items():
         settled = f"{state['rate']:.3g} requests/s" if state.get("rate") else f"{state.get('limit')} at once"
@@ -310,6 +313,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "cases": header.dataset.cases,
         "trials": header.trials,
         "row_count": summary.rows,
+        "open": summary.open,
         "states": summary.states,
         "scorers": {name: _scorer_json(header, name, scorer) for name, scorer in summary.scorers.items()},
         "cost": {

@@ -37,16 +37,23 @@ def moved_rows(
     for case, name in reasons:
         if (case, name) not in seen:
             found.append(_standing(comparison, case, name))
-    if reasons or (exceptions is not None and exceptions.entries):
+    if reasons or (exceptions is not None and (exceptions.entries or exceptions.open)):
         found = [
             msgspec.structs.replace(
                 row,
                 why=reasons.get((row.id, row.scorer), ""),
-                accepted="" if exceptions is None else exceptions.reason(row.id, row.scorer),
+                accepted=_accepted(row, exceptions),
             )
             for row in found
         ]
     return sorted(found, key=_gravity)
+
+
+def _accepted(row: RowDiff, exceptions: Exceptions | None) -> str:
+    """Why a row is accepted; that an open case rose needs no reason."""
+    if exceptions is None or (row.effect == "win" and row.id in exceptions.open):
+        return ""
+    return exceptions.reason(row.id, row.scorer)
 
 
 def _row(

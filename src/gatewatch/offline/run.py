@@ -348,6 +348,7 @@ class Runner:
             slice=case.slice or slice_name(self.plan.slice_of, case),
             cluster=case.cluster,
             must_pass=case.must_pass,
+            open=case.open,
             expected=case.expected,
             trace=trace,
             scores=scores,

@@ -121,7 +121,9 @@ def _of(run: Outcomes, trials: Mapping[str, list[Trial]]) -> Outcomes:
     for case, each in trials.items():
         outcome = run.cases[case]
         bare = [Trial(case, number, scores=trial.scores) for number, trial in enumerate(each)]
-        found.cases[case] = CaseOutcome(outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, bare)
+        found.cases[case] = CaseOutcome(
+            outcome.hash, outcome.slice, outcome.cluster, outcome.must_pass, bare, open=outcome.open
+        )
         found.rows += len(bare)
     found.planned = True  # it stands for a whole run, whatever part of one it is
     return found

@@ -79,7 +79,7 @@ class Stopping:
         self._values: dict[str, dict[str, float]] = {}
         for name in alphas:
             excepted = frozenset[str]() if exceptions is None else exceptions.under(name)
-            looked_at = [case for case in cases if not case.must_pass and case.id not in excepted]
+            looked_at = [case for case in cases if not _apart(case) and case.id not in excepted]
             known = {case.id: _value(before, case, name) for case in looked_at}
             self._values[name] = {case: value for case, value in known.items() if value is not None}
         self._alphas = alphas
@@ -128,10 +128,15 @@ def _value(before: Outcomes, case: Case, scorer: str) -> float | None:
     return None if outcome is None or outcome.hash != case.hash else outcome.value(scorer)
 
 
+def _apart(case: Case) -> bool:
+    """Whether a case is in no mean's test: it was chosen, to pass or to be seen to."""
+    return case.must_pass or case.open is not None
+
+
 def fair_order(chosen: Sequence[int], cases: Sequence[Case], seed: int) -> list[int]:
     """Positions in the order in which a run that may stop should take them.
 
-    What must pass comes first; then every slice in even portions, at random within it.
+    What must pass comes first, and what is open; then every slice in even portions, at random within it.
 
     Args:
         chosen: positions in a dataset.
@@ -139,10 +144,10 @@ def fair_order(chosen: Sequence[int], cases: Sequence[Case], seed: int) -> list[
         seed: of the order.
     """
     random = Random(seed)
-    first = [place for place, case in zip(chosen, cases, strict=True) if case.must_pass]
+    first = [place for place, case in zip(chosen, cases, strict=True) if _apart(case)]
     slices: dict[str, list[int]] = {}
     for place, case in zip(chosen, cases, strict=True):
-        if not case.must_pass:
+        if not _apart(case):
             slices.setdefault(case.slice, []).append(place)
     keyed: list[tuple[float, int]] = []
     for members in slices.values():

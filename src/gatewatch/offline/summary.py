@@ -69,7 +69,7 @@ class Tokens(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """A run, counted. `failed` counts the rows whose task gave no answer."""
+    """A run, counted. `failed` counts the rows whose task gave no answer, `open` the cases that may fail yet."""
 
     header: RunHeader
     end: RunEnd | None
@@ -89,6 +89,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     notes: dict[str, int]
     damaged: int = 0
     failed: int = 0
+    open: int = 0
     running: bool = False
 
     @property
@@ -212,6 +213,7 @@ class Tally:
         self._task_tokens, self._judge_tokens = _TokenSum(), _TokenSum()
         self._errors, self._scorer_errors = _Kinds(), _Kinds()
         self._notes: Counter[str] = Counter()
+        self._open: set[str] = set()
         self._models: dict[str, set[str]] = {}
         self._orders: dict[str, Counter[str]] = {}
 
@@ -220,6 +222,8 @@ class Tally:
         trace = row.trace
         assert trace is not None
         self.rows += 1
+        if row.open is not None:
+            self._open.add(row.case)
         if row.slice:
             self._slice_rows[row.slice] += 1
             if self.header.trials > 1:
@@ -304,6 +308,7 @@ class Tally:
             damaged=damaged,
             running=running,
             failed=self._errors.count,
+            open=len(self._open),
         )
 
 

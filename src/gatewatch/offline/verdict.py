@@ -147,6 +147,21 @@ class Accepted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: Literal["holds", "expired", "idle"] = "holds"
 
 
+class OpenCase(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A case that was promoted before its fix was there, and what became of it.
+
+    `state` is "open" until its day, "expired" after it, and "locked" where the baseline shows its fix: it must pass
+    then. `passes` says whether all of its `tries` passed; None: no scorer with a pass mark has a value for it.
+    """
+
+    id: str
+    until: str
+    owner: str = ""
+    state: Literal["open", "expired", "locked"] = "open"
+    passes: bool | None = None
+    tries: int = 0
+
+
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the gate says of a candidate beside a baseline, with all that it rests on."""
 
@@ -170,6 +185,7 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     paired: int = 0
     ceilings: tuple[Ceiling, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    open: tuple[OpenCase, ...] = ()
     reach: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
     reruns: int = 0

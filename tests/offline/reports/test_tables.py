@@ -28,8 +28,22 @@ from offline.reports.making import (
 
 KEYS = (
     *("kind", "version", "verdict", "reasons", "rule", "suite", "baseline", "candidate", "changed", "attribution"),
-    *("remarks", "layers", "mde", "scorers", "slices", "explore", "cost", "latency_s", "ceilings", "accepted", "rows"),
-    *("new", "removed", "altered", "paired", "identical", "reruns", "seed", "stopped", "reach", "next", "exit_code"),
+    *("remarks", "layers", "mde", "scorers", "slices", "explore", "cost", "latency_s", "ceilings", "accepted"),
+    *(
+        "open",
+        "rows",
+        "new",
+        "removed",
+        "altered",
+        "paired",
+        "identical",
+        "reruns",
+        "seed",
+        "stopped",
+        "reach",
+        "next",
+        "exit_code",
+    ),
 )
 
 

@@ -7,8 +7,8 @@ from gatewatch.offline.report import number
 from gatewatch.offline.reports.moves import by_case, change, notes, outcomes
 from gatewatch.offline.reports.texts import RowTexts
 from gatewatch.offline.reports.worddiff import as_lines, condensed, word_diff
-from gatewatch.offline.reports.words import headline, move, plain, pp, says
-from gatewatch.offline.verdict import Figures, RowDiff, Verdict
+from gatewatch.offline.reports.words import headline, move, open_case, plain, pp, says
+from gatewatch.offline.verdict import Figures, OpenCase, RowDiff, Verdict
 
 IN_DETAIL = 200
 """How many cases, the gravest first, have their texts in the file."""
@@ -19,13 +19,18 @@ _KINDS = ("failure", "error", "skipped")
 def as_junit(verdict: Verdict, texts: Mapping[str, RowTexts] | None = None) -> str:
     """The report as JUnit XML.
 
-    The suite "gate" has one test case, the verdict. Each scorer's suite has one for the scorer as a whole and one for
-    each row that moved. What blocks is a failure, what has no verdict is skipped, everything else passes.
+    The suite "gate" has one test case, the verdict; the suite "open" one for each open case, if there are any. Each
+    scorer's suite has one for the scorer as a whole and one for each row that moved. What blocks is a failure, what has
+    no verdict or is open is skipped, everything else passes.
     """
     known = texts or {}
     detailed = {case.id for case in by_case(verdict.rows)[:IN_DETAIL] if case.id in known}
     root = Xml.Element("testsuites", name=_line(f"gatewatch {verdict.suite}"))
     _gate(Xml.SubElement(root, "testsuite", name="gate"), verdict)
+    if verdict.open:
+        suite = Xml.SubElement(root, "testsuite", name="open")
+        for each in verdict.open:
+            _open(suite, each)
     for scorer in dict.fromkeys([*verdict.scorers, *(row.scorer for row in verdict.rows)]):
         suite = Xml.SubElement(root, "testsuite", name=_line(scorer) or "(no name)")
         figures = verdict.scorers.get(scorer)
@@ -77,6 +82,14 @@ def _gate(suite: Xml.Element, verdict: Verdict) -> None:
     elif verdict.verdict != "PASS":
         _outcome(case, "skipped", message, said)
     Xml.SubElement(case, "system-out").text = _lines(f"{message}\n{said}")
+
+
+def _open(suite: Xml.Element, each: OpenCase) -> None:
+    about = {"state": each.state, "until": each.until, "owner": each.owner}
+    case = _case(suite, each.id, "open", about)
+    if each.passes or each.state == "locked":  # what is locked and fails is a failure of the scorer's suite
+        return
+    _outcome(case, "failure" if each.state == "expired" else "skipped", open_case(each))
 
 
 def _scorer(suite: Xml.Element, scorer: str, figures: Figures) -> None:

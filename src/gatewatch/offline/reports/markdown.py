@@ -32,6 +32,7 @@ from gatewatch.offline.reports.words import (
     headline,
     interval,
     move,
+    opened,
     pairs,
     plain,
     pp,
@@ -119,6 +120,9 @@ def _head(verdict: Verdict, most: int) -> Iterator[str]:
     measures = [(label, lines) for label, lines in facts(verdict) if label in _MEASURES]
     if measures:
         yield "\n".join(f"- **{label}** {md(' · '.join(lines))}" for label, lines in measures)
+    if verdict.open:
+        yield "**open**"
+        yield from _list(opened(verdict), most)
     blocked = ids_of(blocking(verdict))
     if blocked:
         more = f" ... and {len(blocked) - 10 * most:,} more" if len(blocked) > 10 * most else ""
@@ -266,7 +270,7 @@ def _tail(verdict: Verdict, most: int) -> Iterator[str]:
         yield f"<details><summary>{len(found):,} slices moved</summary>"
         yield _table("slice · scorer · n", rows, scale, len(found) - len(shown))
         yield "</details>"
-    rest = [(label, line) for label, lines in facts(verdict) if label not in _MEASURES for line in lines]
+    rest = [(label, line) for label, lines in facts(verdict) if label not in (*_MEASURES, "open") for line in lines]
     if rest:
         yield "<details><summary>Layers, power, cases</summary>"
         lines = [f"- **{label}** {md(line)}" for label, line in rest[:most]]

@@ -79,6 +79,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         },
         "ceilings": [_fields(ceiling) for ceiling in verdict.ceilings],
         "accepted": [_fields(accepted) for accepted in verdict.accepted],
+        "open": [_fields(each) for each in verdict.open],
         "rows": [_fields(row) for row in verdict.rows],
         "new": list(verdict.new),
         "removed": list(verdict.removed),

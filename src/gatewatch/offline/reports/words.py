@@ -6,13 +6,22 @@ from typing import Literal
 
 from gatewatch.core.money import Cost, dollars
 from gatewatch.offline.report import number, pulled_apart, seconds
-from gatewatch.offline.verdict import Accepted, Figures, Side, Verdict
+from gatewatch.offline.verdict import Accepted, Figures, OpenCase, Side, Verdict
 
 MINUS = "\u2212"
 GLYPHS = {"PASS": "✓", "REGRESSED": "✕", "UNDECIDED": "~", "NOT_COMPARABLE": "≠"}
 LAYERS = {"A": "contract", "B": "flips", "C": "mean"}
 _SHOWN_IDS = 5
 _SHOWN = 60
+_OPEN_SHOWN = 20
+_BECAME = {
+    True: (
+        "passes now (locks at the next `gatewatch rebaseline`)",
+        "pass now (they lock at the next `gatewatch rebaseline`)",
+    ),
+    False: ("fails", "fail"),
+    None: ("is not judged", "are not judged"),
+}
 _STEERING = re.compile(r"[^ -~]+")
 
 Direction = Literal["fell", "slid", "maybe", "rose", "noise", "none"]
@@ -230,7 +239,8 @@ def changes(verdict: Verdict) -> list[str]:
 
 
 def facts(verdict: Verdict) -> list[tuple[str, list[str]]]:
-    """What stands beside the figures, by label: layers, power, cost, latency, errors, ceilings, exceptions, cases."""
+    """What stands beside the figures, by label: layers, power, cost, latency, errors, open cases, ceilings, exceptions,
+    cases."""
     before, after = verdict.baseline, verdict.candidate
     found = [
         ("layers", [f"{plain(e.name)} {'on' if e.on else 'off'}: {plain(e.said)}" for e in verdict.layers]),
@@ -243,6 +253,7 @@ def facts(verdict: Verdict) -> list[tuple[str, list[str]]]:
             ("errors", [f"{_failed(before)} → {_failed(after)} rows without an answer"]),
         ]
     found += [
+        ("open", opened(verdict)),
         ("ceilings", [("✕ " if each.blocks else "") + plain(each.said or each.name) for each in verdict.ceilings]),
         ("accepted", [_accepted(each) for each in verdict.accepted]),
         ("cases", _cases(verdict)),
@@ -312,6 +323,32 @@ def _failed(side: Side) -> str:
 def _accepted(each: Accepted) -> str:
     state = {"holds": "", "expired": "EXPIRED: ", "idle": "not needed any more: "}[each.state]
     return plain(f"{state}{each.what}: {each.reason} (until {each.until}, {each.owner}; {each.where})")
+
+
+def opened(verdict: Verdict) -> list[str]:
+    """What became of open cases: in all, then each, and those that are locked."""
+    may = [each for each in verdict.open if each.state != "locked"]
+    locked = tuple(each.id for each in verdict.open if each.state == "locked")
+    found = []
+    if may:
+        counts = [(sum(each.passes is passes for each in may), words) for passes, words in _BECAME.items()]
+        said = ", ".join(f"{count:,} {words[count > 1]}" for count, words in counts if count)
+        found.append(f"{counted(len(may), 'promoted case')} that may fail: {said}")
+        found += [open_case(each) for each in may[:_OPEN_SHOWN]]
+        found += [f"... and {len(may) - _OPEN_SHOWN:,} more"] if len(may) > _OPEN_SHOWN else []
+    if locked:
+        found.append(f"{len(locked):,} fixed, must pass from now on: {listed(locked)}")
+    return found
+
+
+def open_case(each: OpenCase) -> str:
+    """An open case in a line."""
+    said = {True: "passes", False: "fails", None: "no scorer has a value for it"}[each.passes]
+    tried = f", {each.tries} tries" if each.tries > 1 else ""
+    until = f"{'was open' if each.state == 'expired' else 'open'} until {each.until}"
+    whose = f", {plain(each.owner, _SHOWN)}" if each.owner else ""
+    sign = "✕ " if each.state == "expired" and not each.passes else ""
+    return f"{sign}{plain(each.id, _SHOWN)}: {said}{tried} ({until}{whose})"
 
 
 def _cases(verdict: Verdict) -> list[str]:
