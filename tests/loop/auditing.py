@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from gatewatch.core.score import Status
 from gatewatch.core.run import ScorerRef
+from gatewatch.core.score import Status
 from gatewatch.loop.audit import Audit, Beside, Unknown, audit
 from gatewatch.loop.audit_live import Asked, Live, Part
 from gatewatch.offline.dataset import Dataset, from_cases

@@ -112,7 +112,7 @@ def test_planted_duplicates_among_real_queries(tmp_path: Path) -> None:
     near_gone = {pair[0] for pair in result["near_duplicate"]} | gone
     caught = sum(each["id"] in near_gone for each in near)
     assert caught / len(near) >= 0.95, f"{caught} of {len(near)}"
-    others = [pair for pair in (*own.get("duplicate", []), *own.get("near_duplicate", []))]
+    others = [*own.get("duplicate", []), *own.get("near_duplicate", [])]
     assert len(others) / len(queries) <= 0.02, others
 
 
