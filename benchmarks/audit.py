@@ -94,10 +94,8 @@ def _gatewatch(folder: Path, *words: str) -> None:
 def main() -> None:
     """Measure and print."""
     report = Report()
-    for name, frame in (
-        ("", "{}"),
-        (", each in one and the same frame", "Translate what follows into French, briefly: {}"),
-    ):
+    framed = "Translate what follows into French, briefly: {}"
+    for name, frame in (("", "{}"), (", each in one and the same frame", framed)):
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             project(folder, random.Random(8), frame=frame)

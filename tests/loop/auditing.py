@@ -1,6 +1,6 @@
 """What tests of audits start from: a dataset at hand, and what it is looked at beside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -38,7 +38,7 @@ def retired(result: Audit) -> dict[str, str]:
 
 def outcomes(
     of: Dataset,
-    values: dict[str, dict[str, Sequence[float]]],
+    values: Mapping[str, Mapping[str, Sequence[float]]],
     *,
     run: str = "run-1",
     sources: dict[str, str] | None = None,

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewatch.core.errors import DatasetError
@@ -48,6 +48,7 @@ def test_a_proposal_is_taken_by_git_and_comes_to_what_is_applied(
     assert cases["c7"].tier == "nightly"
 
 
+@settings(deadline=None)
 @given(chosen=st.sets(st.integers(0, 39)), again=st.booleans())
 def test_all_else_stays_byte_for_byte(tmp_path_factory: pytest.TempPathFactory, chosen: set[int], again: bool) -> None:
     path = written(tmp_path_factory.mktemp("d"), "\n".join(LINES))

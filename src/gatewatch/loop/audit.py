@@ -13,11 +13,11 @@ from msgspec import Struct
 from gatewatch.loop.audit_alike import alike
 from gatewatch.loop.audit_history import History, flaky, history, saturated
 from gatewatch.loop.audit_live import Live, missing_slices, stale, unknown_slices, unknown_stale
+from gatewatch.loop.audit_space import Lying
 from gatewatch.loop.audit_stated import open_cases, unlabelled
 from gatewatch.loop.audit_suspects import always_failing, by_people, contradicts_context, disagreed, tallies
 from gatewatch.loop.finding import CHECKS, Finding, Looked, Proposed, looked
 from gatewatch.loop.leaks import Source, leaked
-from gatewatch.loop.space import Space
 from gatewatch.offline.dataset import Dataset
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.scorers.base import Scorer
@@ -35,8 +35,7 @@ class Beside(Struct, frozen=True, kw_only=True):
 
     `baseline` and `versions` are of its suite: what is pinned, and every stored run of it. `scorers` are the suite's,
     `sources` what the application and its judges are given, `people` by judge the labels that its calibration doubts.
-    `slice_of` tells the slice of a case that states none. `space` is where texts lie; by their words where there is
-    none.
+    `slice_of` tells the slice of a case.
     """
 
     today: date
@@ -47,7 +46,6 @@ class Beside(Struct, frozen=True, kw_only=True):
     live: Live | Unknown
     people: Mapping[str, Sequence[Suspect]] = {}
     slice_of: Callable[[Looked], str] = lambda each: each.case.slice
-    space: Space | None = None
 
 
 class Count(Struct, frozen=True):
@@ -122,6 +120,8 @@ def _line(finding: Finding) -> tuple[str, int]:
 
 def _found(cases: Sequence[Looked], beside: Beside, known: History) -> Iterator[Finding]:
     when = beside.today.isoformat()
+    live = () if isinstance(beside.live, Unknown) else beside.live.asked
+    lying = Lying(cases, list(dict.fromkeys(each.text for each in live)))
     yield from alike(cases, {id_: max(map(len, of.values()), default=0) for id_, of in known.items()}, when)
     yield from disagreed(cases)
     yield from contradicts_context(cases)
@@ -130,14 +130,14 @@ def _found(cases: Sequence[Looked], beside: Beside, known: History) -> Iterator[
     yield from saturated(cases, known)
     yield from flaky(cases, known)
     if beside.versions:
-        yield from always_failing(cases, tallies(beside.versions, cases))
+        yield from always_failing(cases, tallies(beside.versions, cases), lying)
     if not isinstance(beside.scorers, Unknown):
         yield from unlabelled(cases, beside.scorers)
     if not isinstance(beside.sources, Unknown):
         yield from leaked(cases, beside.sources)
     if not isinstance(beside.live, Unknown):
         if not unknown_stale(beside.live):
-            yield from stale(cases, beside.live, when, beside.space)
+            yield from stale(cases, beside.live, when, lying)
         if not unknown_slices(beside.live):
             yield from missing_slices([beside.slice_of(each) for each in cases], beside.live)
 

@@ -1,13 +1,14 @@
 """Cases by how they did: those that always pass, and those that pass and fail by turns."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 
 from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.loop.finding import Figure, Finding, Looked, Proposed
 from gatewatch.offline.flips import history_of
 from gatewatch.offline.outcomes import Outcomes
-from gatewatch.stats.intervals import clopper_pearson
+from gatewatch.stats.intervals import Interval, clopper_pearson
 
 History = Mapping[str, Mapping[str, tuple[bool, ...]]]
 """By case and scorer, whether each of its last outcomes was a pass, the newest last."""
@@ -39,7 +40,7 @@ def saturated(cases: Sequence[Looked], known: History) -> Iterator[Finding]:
         fewest = min(map(len, found.values()))
         if fewest < MOST_OUTCOMES or not all(all(passes) for passes in found.values()):
             continue
-        most = clopper_pearson(0, fewest).high
+        most = _bounds(0, fewest).high
         scorers = f"{len(found)} scorers" if len(found) > 1 else next(iter(found))
         yield Finding(
             check="saturated",
@@ -50,6 +51,11 @@ def saturated(cases: Sequence[Looked], known: History) -> Iterator[Finding]:
             do="move it to the nightly tier",
             proposed=(Proposed(each.id, tier="nightly"),),
         )
+
+
+@cache
+def _bounds(passed: int, n: int) -> Interval:
+    return clopper_pearson(passed, n)
 
 
 def flaky(cases: Sequence[Looked], known: History) -> Iterator[Finding]:
@@ -63,7 +69,7 @@ def flaky(cases: Sequence[Looked], known: History) -> Iterator[Finding]:
 
 
 def _flaky(each: Looked, scorer: str, passes: tuple[bool, ...], n: int, passed: int) -> Finding:
-    bounds = clopper_pearson(passed, n)
+    bounds = _bounds(passed, n)
     rate = f"passed {passed} of {n} times under {scorer} [{bounds.low:.0%}, {bounds.high:.0%}]"
     turns = sum(one != other for one, other in pairwise(passes))
     once = turns == 1 and passes[-1]

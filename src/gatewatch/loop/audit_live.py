@@ -5,8 +5,8 @@ from math import ceil
 
 from msgspec import Struct
 
+from gatewatch.loop.audit_space import Lying
 from gatewatch.loop.finding import Figure, Finding, Looked, Proposed
-from gatewatch.loop.space import Space, Words
 from gatewatch.stats.intervals import clopper_pearson
 from gatewatch.stats.weighting import weighted_mean
 
@@ -67,24 +67,18 @@ def unknown_stale(live: Live) -> str:
     )
 
 
-def stale(cases: Sequence[Looked], live: Live, when: str, space: Space | None = None) -> Iterator[Finding]:
+def stale(cases: Sequence[Looked], live: Live, when: str, lying: Lying) -> Iterator[Finding]:
     """Cases that nothing like was asked for in the last days.
 
     Source of the bound: 0 of n requests, by Clopper and Pearson, where n is Kish's effective size of those looked at.
     """
     most = clopper_pearson(0, live.effective).high
     texts = list(dict.fromkeys(each.text for each in live.asked))
-    there = set(texts)
-    # Words are weighed by how rare they are on both sides: what all cases have, and nobody says, ties none together.
-    space = space or Words([*texts, *(each.query for each in cases)])
-    seen = space.vectors(texts)
+    there, seen = set(texts), lying.space.vectors(texts).T
     for start in range(0, len(cases), _BLOCK):
-        block = [each for each in cases[start : start + _BLOCK] if each.query and each.query not in there]
-        if not block:
-            continue
-        nearest = (space.vectors([each.query for each in block]) @ seen.T).max(axis=1)
-        for each, best in zip(block, nearest, strict=True):
-            if best < space.near:
+        nearest = (lying.vectors[start : start + _BLOCK] @ seen).max(axis=1)
+        for each, best in zip(cases[start : start + _BLOCK], nearest, strict=True):
+            if best < lying.space.near and each.query and each.query not in there:
                 yield _stale(each, live, float(best), most, when)
 
 

@@ -2,14 +2,15 @@
 expected although its own context says otherwise."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from msgspec import Struct
 
+from gatewatch.loop.audit_space import Lying
 from gatewatch.loop.finding import Figure, Finding, Looked, plain
 from gatewatch.loop.likeness import normal
 from gatewatch.loop.opposed import amounts
-from gatewatch.loop.space import Space, Words
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.scorers.suspects import Suspect
 from gatewatch.stats.intervals import clopper_pearson, wilson
@@ -55,40 +56,36 @@ def tallies(versions: Sequence[Outcomes], cases: Sequence[Looked]) -> dict[str, 
     return found
 
 
-def always_failing(cases: Sequence[Looked], found: Mapping[str, Tally]) -> Iterator[Finding]:
+def always_failing(cases: Sequence[Looked], found: Mapping[str, Tally], lying: Lying) -> Iterator[Finding]:
     """Cases that no known version passes, while a judge, or cases that ask much the same, say otherwise."""
-    failing = [
-        each for each in cases if not each.case.open and found[each.id].n >= _LEAST and not found[each.id].passed
-    ]
-    rest: list[Looked] = []
-    for each in failing:
+    rest: list[int] = []
+    for place, each in enumerate(cases):
         tally = found[each.id]
+        if each.case.open or tally.n < _LEAST or tally.passed:
+            continue
         if tally.judged >= _LEAST and wilson(tally.judged_good, tally.judged).low > 0.5:
             yield _suspect(each, tally, "a judge", tally.judged_good, tally.judged)
         else:
-            rest.append(each)
-    if rest:
-        space = Words(each.query for each in cases)
-        for each, good, n in _neighbours(rest, cases, found, space):
-            yield _suspect(each, found[each.id], "cases that ask much the same", good, n)
+            rest.append(place)
+    for place, good, n in _neighbours(rest, cases, found, lying):
+        yield _suspect(cases[place], found[cases[place].id], "cases that ask much the same", good, n)
 
 
 def _neighbours(
-    failing: Sequence[Looked], cases: Sequence[Looked], found: Mapping[str, Tally], space: Space
-) -> Iterator[tuple[Looked, int, int]]:
-    """Failing cases with those that are most like them and known: how often these pass, of how many times."""
-    known = [each for each in cases if found[each.id].n >= _LEAST]
-    there = space.vectors([each.query for each in known])
+    failing: Sequence[int], cases: Sequence[Looked], found: Mapping[str, Tally], lying: Lying
+) -> Iterator[tuple[int, int, int]]:
+    """Failing cases, by place, with how often the known ones that are most like them pass, of how many times."""
     for start in range(0, len(failing), _BLOCK):
         block = failing[start : start + _BLOCK]
-        near = space.vectors([each.query for each in block]) @ there.T
-        for row, each in zip(near, block, strict=True):
-            places = np.flatnonzero(row >= _LIKE)
-            nearest = [known[place] for place in places[np.argsort(-row[places], kind="stable")]]
-            like = [other for other in nearest[: _NEIGHBOURS + 1] if other.id != each.id][:_NEIGHBOURS]
-            good, n = sum(found[other.id].passed for other in like), sum(found[other.id].n for other in like)
+        near = lying.vectors[block] @ lying.vectors.T
+        for row, place in zip(near, block, strict=True):
+            alike = np.flatnonzero(row >= _LIKE)
+            order = (int(other) for other in alike[np.argsort(-row[alike], kind="stable")] if other != place)
+            known = (found[cases[other].id] for other in order)
+            like = list(islice((tally for tally in known if tally.n >= _LEAST), _NEIGHBOURS))
+            good, n = sum(tally.passed for tally in like), sum(tally.n for tally in like)
             if len(like) >= _LEAST and wilson(good, n).low > 0.5:
-                yield each, good, n
+                yield place, good, n
 
 
 def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding:

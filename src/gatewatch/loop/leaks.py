@@ -16,7 +16,8 @@ RUN = 8
 _WHOLE = 5
 _LONGEST = 2000
 _COMMON = 3
-_MOST_PLACES = 20
+_MOST_PLACES = 8
+_NOWHERE = (0, 0, 0)
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 
@@ -81,14 +82,11 @@ class _Book:
         least = min(RUN, len(words))
         start = 0
         while start + least <= len(words):
-            best = max(
-                (self._run(words, start, place) for place in self.places.get(words[start : start + _WHOLE], ())),
-                default=None,
-            )
-            if best is None or best[0] < least:
+            there = self.places.get(words[start : start + _WHOLE])
+            length, source, word = max(self._run(words, start, place) for place in there) if there else _NOWHERE
+            if length < least:
                 start += 1
                 continue
-            length, source, word = best
             found.append((words[start : start + least], (source, word, length)))
             start += length
         return found

@@ -71,12 +71,10 @@ def _begins(store: Store, flow: str, rows: list[Row]) -> float:
 
 def _asked(store: Store, rows: list[Row]) -> list[Asked]:
     found = []
+    payloads = store.payloads([row.seq for row in rows])
     for row in rows:
-        payload = store.payload(row.seq)
-        if not payload:
-            continue
         try:
-            trace = codec.decode(payload, Trace)
+            trace = codec.decode(payloads.get(row.seq, b""), Trace)
         except (msgspec.MsgspecError, ValueError):  # it cannot be read: it says nothing of what is asked
             continue
         text = normal(asked(trace.input))
