@@ -142,6 +142,7 @@ def test_every_variable_of_capture_is_documented() -> None:
         ("[monitors.NAME]", settings.AlertSettings),
         ("[monitors.NAME]", settings.RuleSettings),
         ("[alerts]", settings.AlertsSettings),
+        ("[loop]", settings.LoopSettings),
     ],
 )
 def test_every_key_is_documented(table: str, struct: type[msgspec.Struct]) -> None:

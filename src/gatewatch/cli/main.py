@@ -34,6 +34,7 @@ COMMANDS = {
     "export": "Give out all that is kept of a user, as JSON lines.",
     "gate": "Did it get worse? Run a candidate and hold it against the baseline.",
     "init": "Start a project here: a suite, a rubric, a monitor, a dataset.",
+    "label": "Say of live requests whether they were answered right, blind first; draw some by chance.",
     "mark": "Note that something was changed (a deploy), so that alerts can name it.",
     "plan": "What a suite's gate can see, and what seeing more would cost.",
     "push": "Send a run's journal to a server, which keeps it beside live data.",

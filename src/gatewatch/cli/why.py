@@ -10,6 +10,7 @@ from gatewatch.cli.terminal import print_json, who
 _SHOWN = 600
 
 if TYPE_CHECKING:
+    from gatewatch.core.review import Item, Label
     from gatewatch.core.trace import Trace
     from gatewatch.online.ledger import Entry, Ledger
 
@@ -39,16 +40,23 @@ def command(trace: str, *, as_json: bool) -> None:
         store.note(wall(), who(), "read", row.id)
         found = ledger(store, row)
         payload = store.payload(row.seq)
+        items = {item.id: item for item in store.items(trace=row.id)}
+        labels = [(items[label.item], label) for label in store.labels(items)]
     finally:
         store.close()
     from gatewatch.offline.report import clean
 
     trace_told = codec.decode(payload, Trace) if payload else None
     if as_json:
-        print_json({"kind": "gatewatch.why", "version": 1, **_plain(found), "trace": trace_told})
+        from gatewatch.loop.label import label_plain
+
+        people = [label_plain(*each) for each in labels]
+        print_json({"kind": "gatewatch.why", "version": 1, **_plain(found), "labels": people, "trace": trace_told})
         return
     for line in lines_of(found, trace_told):
         click.echo(clean(line))  # one line each: a comment cannot make another
+    for line in _of_people(labels):
+        click.echo(clean(line))
 
 
 def _plain(found: "Ledger") -> dict[str, Any]:
@@ -106,6 +114,15 @@ def lines_of(found: "Ledger", trace: "Trace | None" = None) -> Iterator[str]:
         value = "" if score.value is None else f" {score.value:.3g}"
         more = " ".join(filter(None, (score.label, score.explanation[:200])))
         yield f"  {score.source} {score.name}{value}  {more}".rstrip()
+
+
+def _of_people(labels: "list[tuple[Item, Label]]") -> Iterator[str]:
+    """What reviewers said of a request."""
+    from gatewatch.loop.label import item_name, said_by, score_of
+
+    for item, label in labels:
+        score = score_of(item, label)
+        yield f"  {score.source} {score.name} {said_by(label)}  {label.by}, {item_name(item.id)} ({item.queue})"
 
 
 def _content(trace: "Trace") -> Iterator[str]:

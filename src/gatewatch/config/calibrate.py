@@ -89,7 +89,7 @@ def calibrate_scorer(
     marked_by: tuple[str, ...] = ()
     good = good or speak.good
     if pass_at is None and not good:
-        pass_at, marked_by = _mark(project, name)
+        pass_at, marked_by = pass_mark(project, name)
     said = _values(lines, speak, str(labels))
     try:  # before anything is paid for
         what_is_good([each.value for each in said], good=good, pass_at=pass_at)
@@ -176,7 +176,7 @@ def _meant(project: Project, reference: str) -> Scorer:
     return scorer
 
 
-def _mark(project: Project, name: str) -> tuple[float | None, tuple[str, ...]]:
+def pass_mark(project: Project, name: str) -> tuple[float | None, tuple[str, ...]]:
     """The pass mark of a scorer in the suites that name it, where they all have the same, and those suites."""
     suites = {each: suite for each, suite in project.settings.suites.items() if name in suite.scorers}
     marks = {suite.pass_at.get(name) for suite in suites.values()}

@@ -57,8 +57,8 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 def drawn_again(there: Item, new: Item) -> Item:
-    """An item that is there, once it was drawn again: by the same version of the judge its probability is the greater of
-    the two, as the smaller draw is part of the larger; by another, it is judged and drawn as the new one is."""
+    """An item that is there, once it was drawn again: by the same version of the judge its probability is the greater
+    of the two, as the smaller draw is part of the larger; by another, it is judged and drawn as the new one is."""
     if there.pi is None or new.pi is None:
         return there
     pi = max(there.pi, new.pi) if there.fingerprint == new.fingerprint else new.pi
