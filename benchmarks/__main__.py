@@ -11,6 +11,7 @@ BENCHMARKS = {
     "startup": "what importing and `--help` cost",
     "runner": "CPU and memory per case, and the wall time beside bare asyncio",
     "gate": "the row diff and the full gate of two runs of 100,000 cases",
+    "audit": "an audit of 10,000 cases beside runs, live traffic and prompts",
     "scorers": "microseconds a kilobyte of every deterministic scorer, its worst case, and what the heuristics catch",
     "capture": "a live request's cost to its caller, in a tight loop and paced, beside the OpenTelemetry SDK",
     "store": "a million stored requests: taking in, trends, the latest, the next work",

@@ -22,6 +22,7 @@ COMMANDS = {
     "ab": "Which variant of a flow is better, looked at as often as one likes.",
     "accept": "Accept a case or a scorer for a while, with a reason and an owner.",
     "alerts": "What is wrong with live traffic: list, acknowledge, resolve; try channels.",
+    "audit": "What in a dataset tests nothing, tests twice, or is not so, and what it lacks.",
     "backfill": "Score requests that are stored with a new or changed scorer, at a forecast cost.",
     "baseline": "Pin a run as what later ones are held against, or show what is pinned.",
     "calibrate": "How far a judge may be trusted: hold its verdicts against people's labels.",

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from math import ceil
 from typing import Any
 
@@ -103,20 +104,28 @@ def copies(texts: Sequence[str], *, least: float = NEAR) -> Iterator[tuple[int, 
 def _within(
     group: Sequence[int], texts: Sequence[str], words: Sequence[set[str]], common: Counter[str], least: float
 ) -> Iterator[tuple[int, int, float]]:
+    import numpy as np
+    from rapidfuzz.distance import Indel
+    from rapidfuzz.process import cdist
+
     by_word: defaultdict[str, list[int]] = defaultdict(list)
+    cut = {place: texts[place][:_LONGEST] for place in group}
+    sizes = {place: len(text) for place, text in cut.items()}
+    shortest = least / (2.0 - least)  # of two copies, as a part of the longer one: with less too few letters agree
     for place in group:
+        fewest, most = shortest * sizes[place], sizes[place] / shortest
         mine = sorted(words[place], key=lambda word: (common[word], word))
         rarest = mine[: len(mine) - ceil(_SHARED * len(mine)) + 1] or [""]
-        looked: set[int] = set()
-        for word in rarest:
-            for other in reversed(by_word[word]):
-                if len(looked) >= _MOST_LOOKS:
-                    break
-                if other in looked:
-                    continue
-                looked.add(other)
-                found = 1.0 if texts[other] == texts[place] else _ratio(texts[other], texts[place])
-                if found >= least:
-                    yield other, place, found
+        sharing = chain.from_iterable(islice(reversed(by_word[word]), _MOST_LOOKS) for word in rarest)
+        looked = islice(dict.fromkeys(sharing), _MOST_LOOKS)
+        others = [other for other in looked if fewest <= sizes[other] <= most]
+        if others:
+            among = [cut[other] for other in others]
+            alike = cdist(
+                [cut[place]], among, scorer=Indel.normalized_similarity, score_cutoff=least, dtype=np.float64
+            )[0]
+            for at in np.flatnonzero(alike >= least):
+                same = texts[others[at]] == texts[place]
+                yield others[at], place, 1.0 if same else float(alike[at])
         for word in rarest:
             by_word[word].append(place)
