@@ -50,7 +50,7 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         share=estimate.mean,
         low=estimate.interval.low if estimate.interval else None,
         high=estimate.interval.high if estimate.interval else None,
-        severity=sum(each.severity for each in found) / len(found),
+        severity=round(sum(each.severity for each in found) / len(found), 6),
         novelty=stands.novelty,
         nearest=stands.nearest,
         likeness=stands.likeness,
@@ -83,10 +83,10 @@ def share_of(found: Sequence[Found], sign: str, gathered: Gathered) -> Estimate:
     cells = [Cell(pi, n, float(n), float(n)) for pi, n in sorted(Counter(chances.values()).items())]
     weight = sum(cell.n / cell.pi for cell in cells)
     scorer = _sign(found[0], sign).scorer if found else ""
-    others = gathered.looked.get(scorer, gathered.units) - len(chances)
     rest = gathered.traffic - weight
-    if others > 0 and rest > 0:
-        cells.append(Cell(min(1.0, others / rest), others, 0.0, 0.0))
+    others = min(gathered.looked.get(scorer, gathered.units) - len(chances), int(rest))
+    if others > 0:
+        cells.append(Cell(others / rest, others, 0.0, 0.0))
     return weighted_rate(cells)
 
 

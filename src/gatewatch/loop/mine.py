@@ -12,6 +12,7 @@ from gatewatch.loop.gather import Found, gather
 from gatewatch.loop.golden import Golden, Placed
 from gatewatch.loop.group import ALONE, Group, grouped
 from gatewatch.loop.known import Before
+from gatewatch.loop.likeness import template
 from gatewatch.loop.naming import by_terms
 from gatewatch.loop.pick import EACH, picked
 from gatewatch.loop.signs import formal
@@ -26,6 +27,7 @@ _TRIES = 5
 _MOST_ALERTS = 1000
 _FAR = 0.5  # of the likeness from which on texts are about the same thing
 _LONGEST_NAME = 60
+_FLOOR = 0.7
 _SHARED = 2  # texts that must have a word, for it to say what they are about
 _RANK: Mapping[Novelty, float] = {"new": 1.0, "near": 0.75, "covered": 0.5}
 
@@ -81,8 +83,8 @@ def mine(
     """
     alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
     gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
-    seen = [one.text for one in (*gathered.found, *gathered.quiet) if one.text]
-    words = Words([*golden.texts, *seen], least=_SHARED)
+    keys = {one.key for one in (*gathered.found, *gathered.quiet)}  # what is asked often is one text
+    words = Words([*map(template, golden.normal), *keys], least=_SHARED, floor=_FLOOR)
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
@@ -95,7 +97,7 @@ def mine(
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
-            back = came_back(failure, group.found, markers)
+            back = group.failure is not None and came_back(group.failure, group.found, markers)
             items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
             mined.append(Mined(failure=failure, items=items, came_back=back))
         there = {one.failure.id for one in mined}

@@ -33,13 +33,15 @@ Reply with what the requests have in common, in two to six words, on one line, a
 
 def by_terms(texts: Sequence[str], words: Words) -> str:
     """The terms that some texts have more often than the rest of the traffic, joined by commas; "" where there are
-    none. Each is weighed by the share of the texts that have it times the logarithm of how much more often that is."""
+    none. Each is weighed by the share of the texts that have it, times the logarithm of how much more often that is,
+    times its letters, as long words tell more."""
     some = texts[:_MOST_READ]
     counts = Counter(term for text in some for term in set(terms(text)) if not term.isdecimal() and len(term) > 1)
     gains = {}
     for term, number in counts.items():
         part = number / len(some)
-        gains[term] = part * (log(part) + words.weight(term)) if part >= _LEAST_PART else 0.0
+        more = log(part) + words.weight(term)
+        gains[term] = part * more * len(term) if part >= _LEAST_PART else 0.0
     best = [term for term in sorted(gains, key=lambda term: (-gains[term], term)) if gains[term] > 0.0][:_TERMS]
     return ", ".join(_spelled(best, some))
 

@@ -1,6 +1,6 @@
 """Picking requests of a failure that people are asked to label: typical ones, and some at its edge."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -22,10 +22,10 @@ def picked(
     requests are of this one now. One that is ignored gets none; one that came back gets them anew."""
     if failure.state == "ignored":
         return []
-    there = before.items[failure.id] if failure.id else []
-    counted = [item for item in there if not back or item.added > (failure.fixed or 0.0)]
-    known = {item.trace for item in there}
-    chosen = _chosen(group, known | before.home.keys(), each, counted)
+    since = failure.fixed or 0.0 if back else 0.0
+    counted = [item for item in (before.items[failure.id] if failure.id else ()) if item.added >= since]
+    taken = {item.trace for item in counted} if back else set(before.home)
+    chosen = _chosen(group, taken, each, counted, since)
     payloads = store.payloads([found.seq for found, _ in chosen])
     new = [
         (_item(found, failure, typical, reviewers), payloads[found.seq])
@@ -35,13 +35,16 @@ def picked(
     return new + _moved(store, group.found, failure, before)
 
 
-def _chosen(group: Group, taken: Iterable[str], each: int, there: Sequence[Item]) -> list[tuple[Found, bool]]:
-    """Requests, one of a fold and one of a conversation, and whether each is typical."""
-    taken, units, free = set(taken), set[str](), list[Found]()
+def _chosen(
+    group: Group, taken: Collection[str], each: int, there: Sequence[Item], since: float
+) -> list[tuple[Found, bool]]:
+    """Requests since a time, one of a fold and one of a conversation, and whether each is typical."""
+    units, free = set[str](), list[Found]()
     for fold in group.folds:
-        gravest = sorted(fold.found, key=lambda found: -found.severity)
-        one = next((found for found in gravest if found.read and found.trace not in taken), None)
-        if one is not None and one.unit not in units:
+        mine = [found for found in fold.found if found.read and found.at >= since]
+        gravest = sorted(mine, key=lambda found: -found.severity)
+        one = next(iter(gravest), None)
+        if one is not None and one.unit not in units and not any(found.trace in taken for found in fold.found):
             units.add(one.unit)
             free.append(one)
     wanted = max(0, each - sum(item.representative for item in there))

@@ -5,19 +5,22 @@
 | `error`, `timeout` | it gave no answer | 0.9, 0.8 |
 | `guardrail` | a guardrail stopped something | 0.8 |
 | `thumbs_down`, `escalated`, `abandoned`, `retried` | what its user did | 0.7, 0.6, 0.5, 0.4 |
-| `disagreement:NAME` | two sources, rulers or votes fall on different sides of the pass mark | 0.5 |
 | `score:NAME` | a value under the pass mark | 0.5 just under it to 0.8 at 0; 0.1 more where a person said it |
+| `disagreement:NAME` | two sources, rulers or votes fall on different sides of the pass mark | 0.5 |
 | `alert:NAME` | an alert that is not resolved rests on it | page 0.8, ticket 0.6, info 0.4 |
 | `unlike:malformed`, `:language`, `:length`, `:topic` | nothing bad is known of it (see `loop.unlike`) | 0.2 |
 
-A request is counted once, under the first of its signs in this order; its severity is that of the gravest.
+A request is counted once, under the first of its signs in this order, a score that is contradicted after all others;
+its severity is that of the gravest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gatewatch.core import marks
+from gatewatch.core.review import is_right
 from gatewatch.core.watch import Alert, Severity
+from gatewatch.loop.label import RIGHT
 from gatewatch.store.rows import Row
 from gatewatch.store.values import Told
 
@@ -29,7 +32,7 @@ UNLIKE = 0.2
 _BY_MARK = {"guardrail": 0.8, "thumbs_down": 0.7, "escalated": 0.6, "abandoned": 0.5, "retried": 0.4}
 _BY_ERROR = {"error": 0.9, "timeout": 0.8}
 _BY_ALERT: Mapping[Severity, float] = {"page": 0.8, "ticket": 0.6, "info": 0.4}
-_ORDER = ("error", "timeout", *_BY_MARK, "disagreement", "score", "alert", "unlike")
+_ORDER = ("error", "timeout", *_BY_MARK, "score", "disagreement", "alert", "unlike")
 _FORMAL = ("error", "timeout", "unlike:malformed", "unlike:language", "unlike:length")
 _DISAGREEMENT = 0.5
 _MARKED = frozenset({"thumbs", "retried", "abandoned", "escalated", "copied"})  # feedback that sets a mark, too
@@ -77,7 +80,8 @@ def signs_of(
     if not row.error:  # the scores of what gave no answer say nothing more
         found += _scored(row, told, split, pass_at)
     best = {sign.name: sign for sign in sorted(found, key=lambda sign: sign.severity)}
-    return tuple(sorted(best.values(), key=_place))
+    contested = {sign.scorer for sign in best.values() if sign.name.startswith("disagreement:")}
+    return tuple(sorted(best.values(), key=lambda sign: _place(sign, contested)))
 
 
 def _known_of_all(row: Row) -> Iterator[Sign]:
@@ -89,7 +93,9 @@ def _known_of_all(row: Row) -> Iterator[Sign]:
 
 
 def _scored(row: Row, told: Sequence[Told], split: Sequence[str], pass_at: Mapping[str, float]) -> Iterator[Sign]:
-    liked = bool((row.marks | row.late) & marks.bits(["thumbs_up"]))
+    liked = bool((row.marks | row.late) & marks.bits(["thumbs_up"])) or any(
+        each.source == "human" and each.scorer == RIGHT and is_right(each.value) for each in told
+    )
     by_scorer: dict[str, list[Told]] = {}
     for each in told:
         if each.source != "feedback" or each.scorer not in _MARKED:
@@ -112,5 +118,7 @@ def _scored(row: Row, told: Sequence[Told], split: Sequence[str], pass_at: Mappi
             yield Sign(f"disagreement:{name}", _DISAGREEMENT, row.share, name)
 
 
-def _place(sign: Sign) -> tuple[int, float, str]:
-    return _ORDER.index(sign.name.partition(":")[0]), -sign.severity, sign.name
+def _place(sign: Sign, contested: Collection[str]) -> tuple[bool, int, float, str]:
+    """Where a sign stands: a low score behind all others that somebody contradicts."""
+    late = sign.name.startswith("score:") and sign.scorer in contested
+    return late, _ORDER.index(sign.name.partition(":")[0]), -sign.severity, sign.name

@@ -45,12 +45,13 @@ class Words:
     """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency).
 
     With `least` above 1, a term counts for nothing that fewer texts of the corpus have: no two have it in common.
+    `floor` is what any other term weighs at the least, so that texts are alike that share what all of them have.
     """
 
     near = 0.35
 
-    def __init__(self, corpus: Iterable[str], *, least: int = 1) -> None:
-        self._least = least
+    def __init__(self, corpus: Iterable[str], *, least: int = 1, floor: float = 0.0) -> None:
+        self._least, self._floor = least, floor
         counts: Counter[str] = Counter()
         self._total = 1
         for text in corpus:
@@ -61,8 +62,6 @@ class Words:
 
     def weight(self, term: str) -> float:
         """How much a term tells: much where it is rare, 0 where every text has it."""
-        if self._least > 1 and self._counts[term] < self._least:
-            return 0.0
         return log((1 + self._total) / (1 + self._counts[term]))
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
@@ -76,7 +75,7 @@ class Words:
 
     def _placed(self, term: str) -> tuple[int, float]:
         hashed = crc32(term.encode("utf-8", "surrogatepass"))
-        weight = self.weight(term)
+        weight = max(self.weight(term), self._floor) if self._counts[term] >= self._least or self._least == 1 else 0.0
         found = hashed % SIZE, weight if hashed & 0x80000000 else -weight
         self._places[term] = found
         return found
