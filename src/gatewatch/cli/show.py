@@ -115,7 +115,7 @@ def _meant(what: str, kind: str | None) -> "Path | str":
 
 def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
     from gatewatch.cli.chain_text import as_object, lines_of
-    from gatewatch.cli.terminal import print_json
+    from gatewatch.cli.terminal import console, print_json
     from gatewatch.config.chains import chain_of
     from gatewatch.config.project import Project
     from gatewatch.offline.report import clean
@@ -124,7 +124,7 @@ def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
     if as_json:
         print_json(as_object(found))
         return
-    for line in lines_of(found):
+    for line in lines_of(found, console(100).width):
         click.echo(clean(line))
 
 
