@@ -97,9 +97,9 @@ def mine(
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
-            back = group.failure is not None and came_back(group.failure, group.found, markers)
+            back = came_back(group.failure, group.found, markers)
             items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
-            mined.append(Mined(failure=failure, items=items, came_back=back))
+            mined.append(Mined(failure=failure, items=items, came_back=bool(back)))
         there = {one.failure.id for one in mined}
         mined += [
             Mined(failure=unfound(failure, gathered)) for failure in before.failures.values() if failure.id not in there
