@@ -19,8 +19,7 @@ def picked(
     store: Store, group: Group, failure: Failure, before: Before, *, each: int, back: Sequence[Found], reviewers: int
 ) -> list[tuple[Item, bytes]]:
     """Items of a failure, each with its trace, as far as it has fewer than so many; and those of other failures whose
-    requests are of this one now. One that is ignored gets none; one that came back gets some of those it is in (`back`).
-    """
+    requests are of this one now. One that is ignored gets none; one that came `back` gets some of what it is in now."""
     if failure.state == "ignored":
         return []
     there = before.items[failure.id] if failure.id and not back else []
