@@ -12,7 +12,11 @@ from cli.building import run
 from cli.erasing import MIA, PLANTED, a_project, asked, bytes_found, other_files, pushed
 from cli.traffic import spooling
 from gatewatch import feedback
+from gatewatch.checks.looping import change, failure, item, label
+from gatewatch.checks.looping import mine as mined
+from gatewatch.checks.traffic import NOW
 from gatewatch.core.erasure import mark_of
+from gatewatch.store.looping import Mined
 from gatewatch.store.open import open_store
 from online.capturing import capturing
 
@@ -61,6 +65,41 @@ def test_afterwards_they_are_in_no_file(here: Path, capsys: pytest.CaptureFixtur
     store = open_store(here / ".gatewatch" / "gatewatch.db")
     assert {row.external_id for row in store.latest()} == {"m9", "m11"}
     assert store.find(other) is not None
+    store.close()
+
+
+def test_what_came_of_their_requests_goes_though_these_are_long_gone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with spooling(here):
+        mine, other = asked(0, MIA, planted=PLANTED), asked(1, "bob")
+    assert run(capsys, "work", "--once")[0] == 0
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    for name in (mine, other):
+        row = store.find(name)
+        assert row is not None
+        told = PLANTED if name == mine else "short"
+        found = (item(name, user=row.user, signs=(told,)), store.payload(row.seq) or b"")
+        (kept,) = mined(store, Mined(failure=failure(told), items=[found]))
+        store.label(label(kept.id, comment=told, expected=told), NOW)
+        store.propose([change(told, trace=name)], NOW)
+    store.expire(2**40, 0, 0)
+    store.close()
+    _, out, _ = run(capsys, "export", "--user", MIA, "--json")
+    path = Path(json.loads(out)["file"])
+    (line,) = map(json.loads, path.read_text().splitlines()[1:])
+    assert (line["item"]["trace"], line["trace"]["output"]) == (mine, f"yes please {PLANTED}")
+    assert [each["comment"] for each in line["labels"]] == [PLANTED]
+    (here / "cases.jsonl").write_text(json.dumps({"input": "?", "provenance": {"trace": mine}}) + "\n")
+    _, out, _ = run(capsys, "erase", "--user", MIA, "--dry-run")
+    assert out.splitlines()[0] == "would go from the store: 1 item"
+    said = receipt(capsys, "--user", MIA)
+    assert said["counts"] == {"items": 1, "changes": 1, "exports": 1}
+    assert [(each["file"], each["line"]) for each in said["look_at"]] == [("cases.jsonl", 1)]
+    assert bytes_found(here, PLANTED, MIA) == {}
+    store = open_store(here / ".gatewatch" / "gatewatch.db")
+    assert [each.trace for each in store.items()] == [each.trace for each in store.changes()] == [other]
+    assert [each.name for each in store.failures()] == ["(erased)", "short"]
     store.close()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gatewatch.checks.looping import item, put
 from gatewatch.checks.traffic import NOW, request, take, thumb
 from gatewatch.core.erasure import Subject, Tombstone, mark_of
 from gatewatch.online.blot import blot
@@ -40,17 +41,20 @@ def test_all_of_somebody_each_request_once(store: Store, monkeypatch: pytest.Mon
     found = list(belongings(store, MIA))
     assert [each.row.id if each.row else each.seq for each in found] == ["m0", "m1", "m2", 4]
     assert [[kept.author for kept in each.scores] for each in found] == [["u"], [], [], ["mia"]]
-    assert would_go(store, MIA) == {"requests": 3, "payloads": 3, "scores": 0, "feedback": 2, "feedback waiting": 1}
+    put(store, item("old", user="mia"))
+    counts = {"requests": 3, "payloads": 3, "scores": 0, "feedback": 2, "items": 1, "feedback waiting": 1}
+    assert would_go(store, MIA) == counts
 
 
 def test_an_export_goes_by_whom_it_is_of_and_by_what_is_in_it(store: Store, tmp_path: Path) -> None:
     folder, left = tmp_path / "exports", list[str]()
-    exported(store, folder, "mia", "bob", "eve")
+    put(store, item("o", user="kim"))
+    exported(store, folder, "mia", "bob", "eve", "kim")
     (folder / "notes.txt").write_text("mia\n")
     assert remove_exports(folder, MIA, store, left) == 2
-    assert sorted(path.name for path in folder.iterdir()) == ["eve.json", "notes.txt"] and left == []
-    store.bury([Tombstone(mark_of("turn", "e"), "turn", NOW)])  # what was erased before
-    assert remove_exports(folder, MIA, store, left) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["eve.json", "kim.json", "notes.txt"] and left == []
+    store.bury(Tombstone(mark_of("turn", name), "turn", NOW) for name in "eo")  # what was erased before
+    assert remove_exports(folder, MIA, store, left) == 2
 
 
 def test_an_export_that_cannot_be_removed_is_told(

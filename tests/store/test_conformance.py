@@ -10,8 +10,11 @@ from msgspec.structs import replace
 
 from gatewatch.checks.store import CHECKS, Check, check_store
 from gatewatch.checks.traffic import NOW
+from gatewatch.core.change import Change
+from gatewatch.core.failure import Failure
 from gatewatch.store.base import Store
 from gatewatch.store.filling import BackfillState
+from gatewatch.store.looping import Claim, Mined
 from gatewatch.store.rows import Arrivals, Leased, Plan, Settled, TakenIn, Thinned, Unplanned, Work
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
@@ -146,6 +149,30 @@ class TellsAgain(SQLStore):
         super().told(notice, now, retry_at=now if retry_at is None else retry_at, reason=reason)
 
 
+class MinesOverOthers(SQLStore):
+    """One that does not see that another miner was quicker."""
+
+    def keep_mined(self, found: Sequence[Mined], now: float, *, read_at: int) -> list[Failure] | None:
+        return super().keep_mined(found, now, read_at=self.mined_at())
+
+
+class ClaimsForAll(SQLStore):
+    """One that gives an item to whoever asks."""
+
+    def claim(self, by: str, now: float, until: float, **more: Any) -> Claim | None:
+        found = super().claim(by, now, now, **more)
+        return found and replace(found, until=until)
+
+
+class ProposesAgain(SQLStore):
+    """One that does not know its keys."""
+
+    def propose(self, changes: Sequence[Change], now: float) -> list[tuple[Change, bool]]:
+        for kept in self.changes(["pending", "pulled", "merged"]):
+            self.turn_change(kept.id, "withdrawn", now)
+        return super().propose(changes, now)
+
+
 class Raises(SQLStore):
     """One that cannot read what it keeps."""
 
@@ -168,6 +195,9 @@ BROKEN: Sequence[tuple[type[SQLStore], str]] = (
     (ThinsByOldMarks, "marks that it has no more"),
     (KeepsWhatIsLate, "out of date was kept"),
     (TellsAgain, "or quiet no more, is told"),
+    (MinesOverOthers, "though others were quicker"),
+    (ClaimsForAll, "is given another|two have the same item"),
+    (ProposesAgain, "a key is there twice"),
     (Raises, "keeps_what_arrives: it raised ValueError: no"),
 )
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gatewatch.checks.looping import change, failure, item, label, mine
 from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request, take, thumb, trends_agree_with_rows
 from gatewatch.core.errors import StoreBusy, StoreError
 from gatewatch.store import access, copying
 from gatewatch.store.database import Database
+from gatewatch.store.looping import Mined
 from gatewatch.store.rows import TIER_S, Settled, Thinned
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.sqlite_file import SQLiteDatabase
@@ -43,6 +45,11 @@ def fill(db: Database) -> SQLStore:
     store.reserve("day", 1.0, 0.5, first.task)
     store.settle([Settled(second.task, second.attempt, judged(0.25))], NOW)
     store.thin([Thinned(row.seq, row.marks, 0.5, gone=row.seq == 1) for row in store.held(NOW + 9, 3)])
+    mine(store, Mined(failure=failure("a\x00"), items=[(item("\ud800", user="\ud800", needed=2), b"\x00\xff" * 99)]))
+    store.label(label(1, "ana\x00"), NOW)
+    store.claim("bob", NOW, NOW + 60)
+    store.propose([change("k"), change("\ud800")], NOW)
+    store.turn_change(1, "withdrawn", NOW)
     return store
 
 
@@ -51,7 +58,17 @@ def everything(store: SQLStore) -> object:
     by_request = [(row, store.payload(row.seq), store.scores(row.seq), store.tasks(row.seq)) for row in rows]
     trends = [(store.signals(FLOW, tier, 0, NOW * 2), store.cells(FLOW, tier, 0, NOW * 2)) for tier in TIER_S]
     counts = store.counts()
-    return by_request, trends, store.works(), store.spent("day"), store.spend(0, NOW * 2), counts.tasks, counts.payloads
+    loop = store.failures(), store.items(), store.item_trace(1), store.labels([1]), store.changes(), store.mined_at()
+    return (
+        loop,
+        by_request,
+        trends,
+        store.works(),
+        store.spent("day"),
+        store.spend(0, NOW * 2),
+        counts.tasks,
+        counts.payloads,
+    )
 
 
 def test_a_copy_is_what_was_copied_and_goes_on_from_there(pair: tuple[Database, Database]) -> None:
@@ -62,6 +79,9 @@ def test_a_copy_is_what_was_copied_and_goes_on_from_there(pair: tuple[Database, 
     copy = SQLStore(target)
     assert everything(copy) == everything(store)
     assert (said["trace"], said["payload"], said["parked"], said["erasure"]) == (13, 12, 1, 0)
+    assert (said["failure"], said["item"], said["label"], said["change"]) == (1, 1, 2, 2)
+    assert copy.claim("eve", NOW + 59, NOW + 99) is None  # a claim goes with it
+    assert [kept.id for kept, _ in copy.propose([change("k")], NOW)] == [3]
     before = source.execute("SELECT max(id) FROM task")[0][0]
     planned(copy, "later")
     assert copy.latest()[0].seq == 14

@@ -33,7 +33,7 @@ ASKED = {"asked", "CONSTANT"}
 
 MAY_SCAN = (
     "SELECT count(*) FROM",  # `counts`
-    "SELECT state, count(*) FROM task",
+    "SELECT state, count(*) FROM",
     "SELECT flow FROM trace ORDER BY flow LIMIT 1",  # stops at the first
     "SELECT received FROM trace ORDER BY seq DESC LIMIT 1",
     "SELECT coalesce((SELECT min(seq) FROM trace), value + 1)",

@@ -31,6 +31,13 @@ LOOKUPS = [
     ("DELETE FROM entry WHERE seq IN (?, ?)", "entry_seq_stream_key"),
     ("DELETE FROM fresh WHERE seq IN (?, ?)", "fresh_seq"),
     ("SELECT work FROM fresh f WHERE number > ? ORDER BY f.number LIMIT 50", "fresh_pkey"),
+    ("SELECT id FROM item WHERE state = 'waiting' ORDER BY rank, id LIMIT 5", "item_state"),
+    ("SELECT id FROM item WHERE trace = ? AND queue = ? AND scorer = ?", "item_trace_queue_scorer_key"),
+    ("SELECT id FROM item WHERE person <> '' AND person IN (?, ?)", "item_person"),
+    ("SELECT body FROM label WHERE body IS NOT NULL AND item IN (?, ?)", "label_pkey"),
+    ("SELECT item FROM label WHERE reviewer = ? AND until > 0 AND until > ? AND body IS NULL", "label_claim"),
+    ("SELECT id FROM change WHERE key = ? AND state <> 'withdrawn'", "change_key"),
+    ("SELECT id FROM change WHERE trace <> '' AND trace IN (?, ?)", "change_trace"),
     (
         "SELECT trace FROM gathering WHERE settled >= moved AND root = ? AND moved < ? ORDER BY moved LIMIT 5",
         "gathering_made",
@@ -59,7 +66,18 @@ def large() -> Iterator[PostgresDatabase]:
 
 @pytest.mark.parametrize(("statement", "index"), LOOKUPS)
 def test_an_index_gives_what_is_wanted(large: PostgresDatabase, statement: str, index: str) -> None:
-    texts = {"flow": "support", "id": "x", "external_id": "m-3", "session": "s3"}
+    texts = {
+        "flow": "support",
+        "id": "x",
+        "trace": "x",
+        "queue": "x",
+        "scorer": "x",
+        "person": "x",
+        "reviewer": "x",
+        "key": "x",
+        "external_id": "m-3",
+        "session": "s3",
+    }
     names = re.findall(r"(\w+) (?:=|<|>|>=|<=) \?", statement.replace("IN (?", "= ?").replace(", ?", " = ?"))
     values = [texts.get(name, 3) for name in names]
     values += values[-1:] * (statement.count("?") - len(values))

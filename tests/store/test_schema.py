@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from gatewatch.checks.looping import TRACE, failure, item, mine
 from gatewatch.checks.traffic import NOW, request, take
+from gatewatch.checks.watching import alert, step
+from gatewatch.core import codec
 from gatewatch.core.errors import StoreError
 from gatewatch.store import schema
 from gatewatch.store.database import Database
+from gatewatch.store.looping import Mined
 from gatewatch.store.open import open_database
 from gatewatch.store.rows import TIER_S
 from gatewatch.store.sql import SQLStore
@@ -60,7 +64,11 @@ def test_steps_that_have_landed_never_change(tmp_path: Path) -> None:
     """What is in it made files that are out there: a change of the tables is a new step."""
     from gatewatch.core.codec import digest
 
-    assert [digest(each.statements, 12) for each in schema.STEPS[:2]] == ["b9e776d7d1d4", "57588d1408a1"]
+    assert [digest(each.statements, 12) for each in schema.STEPS[:3]] == [
+        "b9e776d7d1d4",
+        "57588d1408a1",
+        "2551f3c5b61d",
+    ]
 
 
 def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
@@ -104,4 +112,32 @@ def test_a_store_of_the_second_version_is_brought_up_with_all_that_is_in_it(
     assert sorted(number for (number,) in db.execute("SELECT id FROM series")) == [3, 7, 8]
     heard = [[turn.id for turn in each.turns] for each in store.unheard({"support": NOW + 1}, 9).settled]
     assert heard == [["t1"], ["new"]]
+    store.close()
+
+
+@pytest.mark.parametrize("make", [SQLiteDatabase.open, lambda path: a_database()], ids=["sqlite", "postgres"])
+def test_a_store_of_the_third_version_is_brought_up_with_all_that_is_in_it(
+    tmp_path: Path, make: Callable[[Path], Database]
+) -> None:
+    db = make(tmp_path / "old.db")
+    schema.migrate(db, schema.STEPS[:3])
+    with pytest.raises(StoreError, match=r"schema 3; this one needs 4"):
+        SQLStore(db)
+    db = make(tmp_path / "old.db") if isinstance(db, SQLiteDatabase) else db
+    with db.transaction():
+        db.execute(OLD_TRACE)
+        db.execute("UPDATE meta SET value = 7 WHERE key = 'steps'")
+        body = codec.encode(alert("fell"))
+        db.execute("INSERT INTO alert (key, flow, state, body) VALUES ('fell', 'support', 'open', ?)", body)
+        db.go_on_from({"alert": 5})
+    assert schema.migrate(db) == schema.STEPS[3:]
+    assert db.execute("SELECT value FROM meta WHERE key = 'steps'") == [(7,)]
+    store = SQLStore(db)
+    assert store.find("t1") is not None
+    assert store.mined_at() == 0
+    (kept,) = mine(store, Mined(failure=failure(), items=[(item("t1"), TRACE)]))
+    assert (kept.id, [each.trace for each in store.items(failure=1)]) == (1, ["t1"])
+    step(store, alerts=[alert("rose")])
+    assert [each.key for each in store.alerts()] == ["rose", "fell"]
+    assert store.alerts()[0].id == 6
     store.close()

@@ -18,6 +18,7 @@ from gatewatch.checks.backfill import FILLING
 from gatewatch.checks.erasing import ERASING
 from gatewatch.checks.hostile import HOSTILE
 from gatewatch.checks.looping import LOOPING
+from gatewatch.checks.reviewing import REVIEWING
 from gatewatch.checks.runs import OF_RUNS
 from gatewatch.checks.spans import amends_requests, gathers_spans
 from gatewatch.checks.talking import TALKING
@@ -389,5 +390,6 @@ CHECKS: tuple[Check, ...] = (
     *TALKING,
     *WATCHING,
     *LOOPING,
+    *REVIEWING,
 )
 """Every check, in order."""

@@ -1,10 +1,14 @@
 """`gatewatch db`: the store of live traffic, what is in it, and bringing it up to date."""
 
 from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import click
 
-from gatewatch.cli.terminal import print_json, shown, tell, who
+from gatewatch.cli.terminal import counted, print_json, shown, tell, who
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _JUST_NOW_S = 60.0
 
@@ -55,11 +59,17 @@ def status(*, as_json: bool) -> None:
         f"requests  {counts.traces:,}; {counts.payloads:,} have a payload ({counts.payload_bytes / 1e6:,.1f} MB)"
     )
     click.echo(f"scores    {counts.scores:,}")
-    tasks = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in sorted(counts.tasks.items()))
-    click.echo(f"tasks     {tasks or 'none'}")
+    click.echo(f"tasks     {_by_state(counts.tasks)}")
     click.echo(f"feedback  {counts.parked:,} without a request")
+    click.echo(f"failures  {counts.failures:,}")
+    click.echo(f"items     {_by_state(counts.items)}; {counted(counts.labels, 'label')}")
+    click.echo(f"changes   {_by_state(counts.changes)}")
     for reason, n in sorted(counts.losses.items()):
         click.echo(shown(f"lost      {n:,}: {reason}"))
+
+
+def _by_state(counts: "Mapping[str, int]") -> str:
+    return ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in sorted(counts.items())) or "none"
 
 
 @command.command(name="migrate")

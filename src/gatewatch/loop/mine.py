@@ -138,8 +138,12 @@ def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[
     return [
         (sign, group)
         for sign in sorted(by_sign)
-        for group in grouped(by_sign[sign], before.of(sign), space, formal=formal(sign))
+        for group in grouped(by_sign[sign], before.of(sign), space.among(_texts(by_sign[sign])), formal=formal(sign))
     ]
+
+
+def _texts(found: Sequence[Found]) -> list[str]:
+    return [each.text for each in found if each.text]
 
 
 def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str) -> list[tuple[str, str]]:

@@ -22,7 +22,8 @@ SIZE = 1024
 _LONGEST = 4000
 _STEM = 6  # letters of a word: "return", "returns" and "returned" are one
 _MOST_TERMS = 300
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"(?:[^\W_]|#)+")
+_DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NOWHERE = (0, 0.0)
 
@@ -37,6 +38,10 @@ class Space(Protocol):
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """A row of length 1 for each text; one of zeros for a text that says nothing."""
+        ...
+
+    def among(self, texts: Sequence[str]) -> "Space":
+        """The same, as it looks from some texts: what they have in common, and others have not, counts for more."""
         ...
 
 
@@ -57,11 +62,25 @@ class Words:
             self._total += 1
             counts.update(set(terms(text)))
         self._counts = counts
+        self._some: Counter[str] = Counter()
+        self._number = 0
         self._places: dict[str, tuple[int, float]] = {}
+
+    def among(self, texts: Sequence[str]) -> "Words":
+        """See `Space`. A term weighs what it adds to the divergence of these texts from the corpus (Kullback, Leibler
+        1951): the share p of these that have it, times log(p / q), with its share q of the corpus."""
+        found = Words((), least=self._least, floor=self._floor)
+        found._counts, found._total = self._counts, self._total
+        found._some, found._number = Counter(term for text in texts for term in set(terms(text))), len(texts)
+        return found
 
     def weight(self, term: str) -> float:
         """How much a term tells: much where it is rare, 0 where every text has it."""
-        return log((1 + self._total) / (1 + self._counts[term]))
+        q = (1 + self._counts[term]) / (1 + self._total)
+        if not self._number:
+            return -log(q)
+        p = (1 + self._some[term]) / (1 + self._number)
+        return max(p * log(p / q), 0.0)
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """See `Space`."""
@@ -88,9 +107,9 @@ def unit(rows: Vectors) -> Vectors:
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text as they are compared: case folded, their ends cut off; of scripts without spaces, pairs of
-    letters."""
-    folded = unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()
+    """The words of a text as they are compared: case folded, digits as "#" (what matters of an order's number is its
+    form), their ends cut off; of scripts without spaces, pairs of letters."""
+    folded = _DIGIT.sub("#", unicodedata.normalize("NFKC", text[:_LONGEST]).casefold())
     words = _WORD.findall(folded)
     if not _UNSPACED.search(folded):
         return [word[:_STEM] for word in words[:_MOST_TERMS]]

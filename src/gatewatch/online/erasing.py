@@ -54,6 +54,7 @@ def would_go(store: Store, subject: Subject) -> dict[str, int]:
         counts["payloads"] += each.row is not None and each.row.payload in ("held", "kept")
         for kept in each.scores:
             counts["feedback" if kept.score.source == "feedback" else "scores"] += 1
+    counts["items"] = len(store.items_of(subject))
     counts["feedback waiting"] = len(store.waiting(subject))
     return counts
 
@@ -119,17 +120,26 @@ class _Part(Struct, frozen=True):
     scores: tuple[_Said, ...] = ()
 
 
+class _Item(Struct, frozen=True):
+    trace: str = ""
+    user: str = ""
+    session: str = ""
+    flow: str = ""
+
+
 class _Exported(Struct, frozen=True):
     marks: tuple[str, ...] = ()
     request: _Part | None = None
+    item: _Item | None = None
     feedback: _Part | None = None
     scores: tuple[_Said, ...] = ()
 
     def all_marks(self) -> Iterator[str]:
         """Every tombstone that might be meant for what this line tells."""
         yield from self.marks
-        request, said = self.request or _Part(), self.feedback or _Part()
+        request, item, said = self.request or _Part(), self.item or _Item(), self.feedback or _Part()
         yield from Whose(base_of(request.id), request.user, request.session, request.flow).marks
+        yield from Whose(base_of(item.trace), item.user, item.session, item.flow).marks
         yield from Whose(base_of(said.trace), said.author).marks
         for each in (*self.scores, *said.scores):
             yield from Whose(user=each.author).marks

@@ -11,6 +11,7 @@ from gatewatch.core import codec, marks
 from gatewatch.core.clock import stamp
 from gatewatch.core.erasure import Subject
 from gatewatch.core.errors import InputError, Problem
+from gatewatch.core.review import Item
 from gatewatch.online.erasing import belongings
 from gatewatch.store.base import Store
 from gatewatch.store.rows import KeptScore, Row
@@ -44,7 +45,8 @@ def export(store: Store, subject: Subject, path: Path, *, who: str, now: float) 
 
 
 def lines(store: Store, subject: Subject, *, who: str, now: float) -> Iterator[dict[str, Any]]:
-    """The lines of an export: a head, each request with what was captured and said of it, and what else they said."""
+    """The lines of an export: a head, each request with what was captured and said of it, each that people were asked
+    to label, and what else they said."""
     from datetime import UTC, datetime
 
     at = stamp(datetime.fromtimestamp(now, UTC))
@@ -54,6 +56,8 @@ def lines(store: Store, subject: Subject, *, who: str, now: float) -> Iterator[d
             yield _request(store, each.row, each.scores)
         else:
             yield {"feedback": {"request": each.seq, "scores": [_plain(kept) for kept in each.scores]}}
+    for item in store.items_of(subject):
+        yield _item(store, item)
     for waiting in store.waiting(subject):
         yield {"feedback": {**msgspec.to_builtins(waiting), "marks": marks.names(waiting.marks)}}
 
@@ -64,6 +68,12 @@ def _request(store: Store, row: Row, scores: list[KeptScore]) -> dict[str, Any]:
     plain |= {"marks": marks.names(row.marks), "late": marks.names(row.late)}
     said = [_plain(kept) for kept in scores]
     return {"request": plain, "trace": codec.parse(payload) if payload else None, "scores": said}
+
+
+def _item(store: Store, item: Item) -> dict[str, Any]:
+    trace = store.item_trace(item.id)
+    said = [msgspec.to_builtins(each) for each in store.labels([item.id])]
+    return {"item": msgspec.to_builtins(item), "trace": codec.parse(trace) if trace else None, "labels": said}
 
 
 def _plain(kept: KeptScore) -> dict[str, Any]:

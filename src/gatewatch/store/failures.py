@@ -64,7 +64,7 @@ def _brought_up(db: Database, mined: Mined, now: float) -> Failure:
 
 
 def mined_at(db: Database) -> int:
-    """How often anything was kept by `keep_mined`."""
+    """A number that goes up with all that is mined and kept, and when requests are erased."""
     return int(db.execute("SELECT value FROM meta WHERE key = 'mined'")[0][0])
 
 

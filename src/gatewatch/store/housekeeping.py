@@ -216,9 +216,17 @@ def counts(db: Database) -> Counts:
             payloads=meta["payloads"],
             payload_bytes=meta["payload_bytes"],
             scores=db.execute("SELECT count(*) FROM score")[0][0],
-            tasks=dict(db.execute("SELECT state, count(*) FROM task GROUP BY state ORDER BY state")),
+            tasks=_by_state(db, "task"),
             parked=db.execute("SELECT count(*) FROM parked")[0][0],
+            failures=db.execute("SELECT count(*) FROM failure")[0][0],
+            items=_by_state(db, "item"),
+            labels=db.execute("SELECT count(*) FROM label WHERE body IS NOT NULL")[0][0],
+            changes=_by_state(db, "change"),
             losses=dict(db.execute("SELECT reason, n FROM loss ORDER BY reason")),
             file_bytes=db.size(),
             schema=meta["schema"],
         )
+
+
+def _by_state(db: Database, table: str) -> dict[str, int]:
+    return dict(db.execute(f"SELECT state, count(*) FROM {table} GROUP BY state ORDER BY state"))

@@ -12,6 +12,8 @@ def forget(db: Database, traces: Iterable[str]) -> Counter[str]:
     """Delete the items of some requests, with their labels and claims, and the changes that came of them; says how
     many, by part; within the caller's transaction."""
     names = set(traces)
+    if names:  # what a miner has read is out of date
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'mined'")
     found = db.among("SELECT id, failure FROM item WHERE trace IN {}", names)
     numbers = [number for number, _ in found]
     db.among("DELETE FROM label WHERE item IN {}", numbers)

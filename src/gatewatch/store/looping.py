@@ -43,12 +43,13 @@ class Looping(Protocol):
 
     def keep_mined(self, found: Sequence[Mined], now: float, *, read_at: int) -> list[Failure] | None:
         """Keep what mining found, whole, and give the failures with their numbers, in the same order; None, and nothing
-        kept, where others kept what they mined since `read_at` (see `mined_at`). A request that an item is of already,
-        in the same queue and on the same scale, gets no other, but the item moves to the failure given."""
+        kept, where others kept what they mined, or requests were erased, since `read_at` (see `mined_at`). A request
+        that an item is of already, in the same queue and on the same scale, gets no other, but the item moves to the
+        failure given."""
         ...
 
     def mined_at(self) -> int:
-        """How often anything was kept by `keep_mined`."""
+        """A number that goes up with all that `keep_mined` keeps, and when requests are erased."""
         ...
 
     def failures(self, flow: str = "", states: Collection[FailureState] = ()) -> list[Failure]:
