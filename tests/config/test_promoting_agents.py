@@ -87,7 +87,12 @@ def test_calls_of_functions(
 
 
 def _guards(
-    folder: Path, capsys: pytest.CaptureFixture[str], made: dict[str, str], wrong: dict[str, Any], right: dict[str, Any]
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    made: dict[str, str],
+    wrong: dict[str, Any],
+    right: dict[str, Any],
+    verdict: str = "PASS",
 ) -> None:
     """As long as cases are open, wrong calls do not block; once they must pass, they do, and right ones pass."""
     replays(folder / "right.jsonl", made, right)
@@ -106,7 +111,9 @@ def _guards(
     assert (code, told["verdict"]) == (1, "REGRESSED")
     assert all(any(name in reason for reason in told["reasons"]) for name in list(made)[:1]), told["reasons"]
     code, out, _ = run(capsys, "gate", "calls", "--task", "replay:right.jsonl", "--json")
-    assert (code, json.loads(out)["verdict"]) == (0, "PASS"), json.loads(out)["reasons"]
+    told = json.loads(out)
+    assert (code, told["verdict"]) == (0, verdict), told["reasons"]
+    assert not any("must-pass" in reason for reason in told["reasons"])
 
 
 def test_trials_of_an_airlines_agent(
@@ -148,7 +155,7 @@ def test_trials_of_an_airlines_agent(
         done = promoted(tmp_path, store, "F1")
     assert done.refused == ()
     made = {each.planned.decision.case.id: name for each, (name, _, _) in zip(done.promoted, rest, strict=True)}
-    _guards(tmp_path, capsys, made, wrong, right)
+    _guards(tmp_path, capsys, made, wrong, right, "UNDECIDED")  # all but one are of one failure: too few groups
 
 
 def _passes(output: Any, calls: tuple[ToolCall, ...], **options: Any) -> bool:
