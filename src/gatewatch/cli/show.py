@@ -115,7 +115,7 @@ def _meant(what: str, kind: str | None) -> "Path | str":
 
 def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
     from gatewatch.cli.chain_text import as_object, lines_of
-    from gatewatch.cli.terminal import print_json
+    from gatewatch.cli.terminal import console, print_json
     from gatewatch.config.chains import chain_of
     from gatewatch.config.project import Project
     from gatewatch.offline.report import clean
@@ -127,7 +127,7 @@ def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
     told = _failure(what)[1] if kind == "failure" else []
     for label, said in told:
         click.echo(clean(f"{label:<10} {said}"))
-    for line in lines_of(found, after="label" if told else ""):
+    for line in lines_of(found, console(100).width, after="label" if told else None):
         click.echo(clean(line))
 
 

@@ -94,20 +94,23 @@ def _sign(found: Found, name: str) -> Sign:
     return next(sign for sign in found.signs if sign.name == name)
 
 
-def came_back(failure: Failure, found: Iterable[Found], markers: Sequence[Marker]) -> bool:
-    """Whether a failure that was fixed is in requests that had the fix.
+def came_back(failure: Failure | None, found: Iterable[Found], markers: Sequence[Marker]) -> list[Found]:
+    """In which requests a failure that was fixed is, although they had the fix.
 
     They began after it was fixed, and are of a version that did not fail before: one that did is only not deployed yet.
     Where requests state no version, those count that began after the first marker somebody set since, if there is one.
     """
-    if failure.state != "fixed" or failure.fixed is None:
-        return False
+    if failure is None or failure.state != "fixed" or failure.fixed is None:
+        return []
     deployed = [marker.at for marker in markers if marker.at >= failure.fixed and not marker.seen]
     since = min(deployed, default=failure.fixed)
-    return any(
-        each.at >= failure.fixed and each.row.version not in failure.versions if each.row.version else each.at >= since
-        for each in found
-    )
+    return [each for each in found if _had_the_fix(each, failure, since)]
+
+
+def _had_the_fix(found: Found, failure: Failure, since: float) -> bool:
+    if not found.row.version:
+        return found.at >= since
+    return found.at >= (failure.fixed or 0.0) and found.row.version not in failure.versions
 
 
 def unfound(failure: Failure, gathered: Gathered) -> Failure:

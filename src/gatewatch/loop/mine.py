@@ -97,9 +97,9 @@ def mine(
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
-            back = group.failure is not None and came_back(group.failure, group.found, markers)
+            back = came_back(group.failure, group.found, markers)
             items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
-            mined.append(Mined(failure=failure, items=items, came_back=back))
+            mined.append(Mined(failure=failure, items=items, came_back=bool(back)))
         there = {one.failure.id for one in mined}
         mined += [
             Mined(failure=unfound(failure, gathered)) for failure in before.failures.values() if failure.id not in there
@@ -124,9 +124,11 @@ def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden
     if not len(golden) or not usual:
         return odd
     distinct = {each.key: each.text for each in usual}
-    likeness = placed.nearest(space.vectors(list(distinct.values())))
-    far = {key for key, alike in zip(distinct, likeness, strict=True) if alike < space.near * _FAR}
-    return odd + [each for each in usual if each.key in far]
+    vectors = space.vectors(list(distinct.values()))
+    telling = vectors.any(axis=1)  # what says nothing is about nothing else either
+    far = telling & (placed.nearest(vectors) < space.near * _FAR)
+    keys = {key for key, is_far in zip(distinct, far, strict=True) if is_far}
+    return odd + [each for each in usual if each.key in keys]
 
 
 def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[str, Group]]:

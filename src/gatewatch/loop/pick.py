@@ -16,16 +16,15 @@ EACH = 5
 
 
 def picked(
-    store: Store, group: Group, failure: Failure, before: Before, *, each: int, back: bool, reviewers: int
+    store: Store, group: Group, failure: Failure, before: Before, *, each: int, back: Sequence[Found], reviewers: int
 ) -> list[tuple[Item, bytes]]:
     """Items of a failure, each with its trace, as far as it has fewer than so many; and those of other failures whose
-    requests are of this one now. One that is ignored gets none; one that came back gets them anew."""
+    requests are of this one now. One that is ignored gets none; one that came `back` gets some of what it is in now."""
     if failure.state == "ignored":
         return []
-    since = failure.fixed or 0.0 if back else 0.0
-    counted = [item for item in (before.items[failure.id] if failure.id else ()) if item.added >= since]
-    taken = {item.trace for item in counted} if back else set(before.home)
-    chosen = _chosen(group, taken, each, counted, since)
+    there = before.items[failure.id] if failure.id and not back else []
+    among = {found.trace for found in back or group.found}
+    chosen = _chosen(group, among, before.home, each, there)
     payloads = store.payloads([found.seq for found, _ in chosen])
     new = [
         (_item(found, failure, typical, reviewers), payloads[found.seq])
@@ -36,15 +35,15 @@ def picked(
 
 
 def _chosen(
-    group: Group, taken: Collection[str], each: int, there: Sequence[Item], since: float
+    group: Group, among: Collection[str], taken: Collection[str], each: int, there: Sequence[Item]
 ) -> list[tuple[Found, bool]]:
-    """Requests since a time, one of a fold and one of a conversation, and whether each is typical."""
+    """Requests among some, one of a fold and one of a conversation, and whether each is typical."""
     units, free = set[str](), list[Found]()
     for fold in group.folds:
-        mine = [found for found in fold.found if found.read and found.at >= since]
+        mine = [found for found in fold.found if found.read and found.trace in among]
         gravest = sorted(mine, key=lambda found: -found.severity)
         one = next(iter(gravest), None)
-        if one is not None and one.unit not in units and not any(found.trace in taken for found in fold.found):
+        if one is not None and one.unit not in units and not any(found.trace in taken for found in mine):
             units.add(one.unit)
             free.append(one)
     wanted = max(0, each - sum(item.representative for item in there))
