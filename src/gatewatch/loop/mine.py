@@ -98,7 +98,7 @@ def mine(
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
             back = came_back(group.failure, group.found, markers)
-            items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
+            items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers, marks=pass_at)
             mined.append(Mined(failure=failure, items=items, came_back=bool(back)))
         there = {one.failure.id for one in mined}
         mined += [
