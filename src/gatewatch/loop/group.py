@@ -123,7 +123,7 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
     A request belongs to a known failure if it is one of its items, asks the same as one, or is about the same thing;
     where the sign is `formal`, if it has its form. What remains is grouped anew.
     """
-    modes = [each for each in known if not stands_alone(each.failure)]
+    modes = [each for each in known if not each.failure.rest]
     if formal:
         by_form: defaultdict[str, list[Found]] = defaultdict(list)
         for each in found:
@@ -146,14 +146,9 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
             made.append(_group(folds, vectors, members, failure, form=form))
     alone = _members(homes, _NOWHERE)
     if alone:
-        there = next((each.failure for each in known if stands_alone(each.failure)), None)
+        there = next((each.failure for each in known if each.failure.rest), None)
         made.append(_group(folds, vectors, alone, there, rest=True))
     return made
-
-
-def stands_alone(failure: Failure) -> bool:
-    """Whether a failure is what stands alone of its sign, rather than one mode."""
-    return failure.name == ALONE or failure.name.startswith(f"{ALONE}: ")
 
 
 def _members(homes: Places, home: int) -> list[int]:
@@ -233,12 +228,22 @@ def _new_forms(folds: Sequence[Fold], homes: Places) -> list[list[int]]:
 
 
 def _new_themes(folds: Sequence[Fold], vectors: Vectors, homes: Places, near: float) -> list[list[int]]:
-    """Groups of what is about the same thing: around those texts that most others are near to, one after the other
-    (Butina, J. Chem. Inf. Comput. Sci. 39, 1999), and then by the middle that each text is nearest to."""
+    """Groups of what is about the same thing, then what is in none and is asked often enough to be a group by itself:
+    it may have no word that tells what it is about."""
     left = [place for place in _members(homes, _NOWHERE) if folds[place].key]
     if not left:
         return []
     least = _least(folds)
+    groups = _themes(folds, vectors, left, near, least)
+    there = {place for each in groups for place in each}
+    alone = [place for place in left if place not in there and folds[place].units >= least]
+    alone.sort(key=lambda place: (-folds[place].units, folds[place].key))
+    return groups + [[place] for place in alone[: _MOST_GROUPS - len(groups)]]
+
+
+def _themes(folds: Sequence[Fold], vectors: Vectors, left: list[int], near: float, least: int) -> list[list[int]]:
+    """Groups around those texts that most others are near to, one after the other (Butina, J. Chem. Inf. Comput. Sci.
+    39, 1999), and then by the middle that each text is nearest to."""
     mine, units = vectors[left], np.array([folds[place].units for place in left], np.float32)
     by_hash = [crc32(folds[place].key.encode("utf-8", "replace")) for place in left]
     pivots = sorted(sorted(range(len(left)), key=lambda at: (-units[at], by_hash[at]))[:_PIVOTS])

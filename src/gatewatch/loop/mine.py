@@ -21,7 +21,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.looping import Mined
 
 ERASED = "(erased)"
-"""How a failure is called whose requests were all erased."""
+"""How a failure is called whose requests were all erased. Of these only what stands alone is known again."""
 
 _TRIES = 5
 _MOST_ALERTS = 1000
@@ -159,7 +159,7 @@ def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by:
 
 
 def _is_new(group: Group) -> bool:
-    return group.failure is None or group.failure.name == ERASED
+    return group.failure is None or (group.rest and group.failure.name == ERASED)
 
 
 def _own(group: Group, words: Words) -> tuple[str, str]:
