@@ -16,6 +16,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _STEM = 6
 _TERMS = 3
 _LEAST_PART = 0.15
+_LEAST_MORE = 0.3  # on a logarithmic scale: a third more often
 _LONGEST = 60
 _SHOWN = 8
 _LONGEST_SHOWN = 300
@@ -36,12 +37,12 @@ def by_terms(texts: Sequence[str], words: Words) -> str:
     none. Each is weighed by the share of the texts that have it, times the logarithm of how much more often that is,
     times its letters, as long words tell more."""
     some = texts[:_MOST_READ]
-    counts = Counter(term for text in some for term in set(terms(text)) if not term.isdecimal() and len(term) > 1)
+    counts = Counter(term for text in some for term in set(terms(text)) if "#" not in term and len(term) > 1)
     gains = {}
     for term, number in counts.items():
         part = number / len(some)
         more = log(part) + words.weight(term)
-        gains[term] = part * more * len(term) if part >= _LEAST_PART else 0.0
+        gains[term] = part * more * len(term) if part >= _LEAST_PART and more >= _LEAST_MORE else 0.0
     best = [term for term in sorted(gains, key=lambda term: (-gains[term], term)) if gains[term] > 0.0][:_TERMS]
     return ", ".join(_spelled(best, some))
 
