@@ -29,7 +29,7 @@ def test_what_it_says(tmp_path: Path) -> None:
     assert "1 promoted case that may fail: 1 passes now (locks at the next `gatewatch rebaseline`)" in out
     assert "is the baseline, 21 cases of it" in out
     assert "  reason    low voices\n" in out
-    assert "  fixed     x1 (cases.jsonl:21): passed three times of three, must pass from now on\n" in out
+    assert "  fixed     x1  cases.jsonl:21: 3 of 3 passed, must pass from now on\n" in out
     assert "  closed    F1: all of its cases pass; if it comes back live it is opened again\n" in out
     assert "Have it reviewed, and commit it: baselines/main.jsonl cases.jsonl\n" in out
     assert "1 open case passed: it is tried again" in err
@@ -111,6 +111,11 @@ class TestShow:
         found = json.loads(out)
         assert (code, found["kind"], found["of"], found["name"]) == (0, "gatewatch.chain", "failure", "F1")
         assert set(found["links"][0]) == {"step", "name", "at", "by", "said"}
+        assert (found["failure"]["failure"], found["failure"]["sign"]) == ("F1", "thumbs_down")
+        code, out, _ = run(capsys, "show", "f1")
+        lines = out.splitlines()
+        assert (code, lines[0].split()[0], lines[1].split()[:2]) == (0, "F1", ["state", "promoted,"])
+        assert next(line.split()[0] for line in lines if line.startswith("  ")) == "case"
 
     def test_a_run_goes_first_and_that_is_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

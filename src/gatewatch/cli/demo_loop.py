@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from gatewatch.cli.demo_gate import SUITE, print_gate
@@ -24,6 +25,8 @@ _WHY = "order numbers of six digits are guarded; release 42 was rolled back"
 def loop(out: "Console", project: "Project", store: "Store") -> str:
     """Mine what failed, label it as a person would, promote it, renew the baseline, gate the change again. Each step is
     the command over it. Gives the id of a case that was promoted, "" where there is none."""
+    from rich.text import Text
+
     from gatewatch.config.gates import gate_suite
 
     titled(
@@ -43,14 +46,14 @@ def loop(out: "Console", project: "Project", store: "Store") -> str:
     titled(
         out, f"gatewatch promote {name}", "What they found wrong becomes cases, which may fail until they are mended."
     )
-    _typed("promote", name, "--owner", _REVIEWER)
+    out.print(Text(_said("promote", name, "--owner", _REVIEWER).rstrip()))
     cases = [each.body["case"]["id"] for each in store.changes(kind="case", failure=worst.id)]
     titled(
         out,
         f"gatewatch rebaseline {SUITE} --reason ...",
         "The change is rolled back: the version before passes the new cases, which from now on must pass.",
     )
-    _typed("rebaseline", SUITE, "--reason", _WHY)
+    out.print(Text(_said("rebaseline", SUITE, "--plain", "--reason", _WHY).rpartition("\n\n")[2].rstrip()))
     gated = gate_suite(project, SUITE, task=NEW, label=f"{NEW} again")
     print_gate(out, NEW, gated, "The same change as before. This time the gate knows.", again=True)
     if cases:
@@ -83,28 +86,23 @@ def _label(out: "Console", project: "Project", store: "Store", items: "list[Item
                 Text(f"  {_REVIEWER} says  wrong; right would be {orders[order]['day']}, by order_status({order})")
             )
             out.print()
-        _typed(
-            "label",
-            "put",
-            f"I{item.id}",
-            "--value",
-            "n",
-            "--expected",
-            json.dumps(expected),
-            "--by",
-            _REVIEWER,
-            quiet=True,
-        )
+        _said("label", "put", f"I{item.id}", "--value", "n", "--expected", json.dumps(expected), "--by", _REVIEWER)
         done += 1
     out.print(Text(f"{done} labelled by {_REVIEWER}, one after another: `gatewatch label status`"))
 
 
-def _typed(*words: str, quiet: bool = False) -> None:
+def _typed(*words: str) -> None:
     """Do what a command does, and print what it prints."""
-    import io
-    from contextlib import nullcontext, redirect_stdout
-
     from gatewatch.cli.main import gatewatch
 
-    with redirect_stdout(io.StringIO()) if quiet else nullcontext():
-        gatewatch.main(list(words), prog_name="gatewatch", standalone_mode=False)
+    gatewatch.main(list(words), prog_name="gatewatch", standalone_mode=False)
+
+
+def _said(*words: str) -> str:
+    """Do what a command does, and give what it prints."""
+    from contextlib import redirect_stderr, redirect_stdout
+
+    said = StringIO()
+    with redirect_stdout(said), redirect_stderr(StringIO()):
+        _typed(*words)
+    return said.getvalue()

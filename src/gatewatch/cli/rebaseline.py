@@ -128,8 +128,8 @@ def _print_pinned(suite: str, found: "Rebaselined", pinned: "Pinned") -> None:
     click.echo(shown(f"{suite}: {pinned.header.run} {stands}, {counted(cases, 'case')} of it"))
     click.echo(shown(f"  reason    {pinned.header.reason}"))
     for case, place in found.locked.items():
-        where = f" ({place})" if place else ""
-        click.echo(shown(f"  fixed     {case}{where}: passed three times of three, must pass from now on"))
+        where = f"  {place}" if place else ""
+        click.echo(shown(f"  fixed     {case}{where}: 3 of 3 passed, must pass from now on"))
     if found.waiting:
         some = ", ".join(found.waiting[:5]) + (" ..." if len(found.waiting) > 5 else "")
         click.echo(shown(f"  open      {counted(len(found.waiting), 'case')} may fail yet: {some}"))

@@ -103,9 +103,9 @@ def _values(run: Outcomes, outcome: CaseOutcome) -> str:
     told = []
     for name in run.scorers:
         values = outcome.history.get(name) or outcome.values(name)
-        shown = " ".join(f"{value:.3g}" for value in values) or "no value"
-        told.append(f"{name} {shown}")
-    return ", ".join(told)
+        if values:
+            told.append(f"{name} {' '.join(f'{value:.3g}' for value in values)}")
+    return ", ".join(told) or "no scores"
 
 
 def of_verdict(verdict: Mapping[str, Any], run: str, case: str, at: str) -> Link:
