@@ -17,6 +17,7 @@ _DIGITS = re.compile(r"\d+")
 _STEM = 6
 _TERMS = 3
 _LEAST_PART = 0.15
+_LEAST_MORE = 0.3  # on a logarithmic scale: a third more often
 _LONGEST = 60
 _SHOWN = 8
 _LONGEST_SHOWN = 300
@@ -42,7 +43,7 @@ def by_terms(texts: Sequence[str], words: Words) -> str:
     for term, number in counts.items():
         part = number / len(some)
         more = log(part) + words.weight(term)
-        gains[term] = part * more * len(term) if part >= _LEAST_PART else 0.0
+        gains[term] = part * more * len(term) if part >= _LEAST_PART and more >= _LEAST_MORE else 0.0
     best = [term for term in sorted(gains, key=lambda term: (-gains[term], term)) if gains[term] > 0.0][:_TERMS]
     return ", ".join(_spelled(best, some))[:_LONGEST] if counts else _digits(some)
 
