@@ -103,9 +103,9 @@ def _sign(found: Found, name: str) -> Sign:
 def came_back(failure: Failure | None, found: Sequence[Found], markers: Sequence[Marker]) -> list[Found]:
     """In which requests a failure that was fixed is, although they had the fix.
 
-    They began after it was fixed, and are of a version that did not fail before, as far as was
-    mined then or is found now: one that did is only not deployed yet. Where requests state no version, those count that
-    began after the first marker somebody set since, if there is one.
+    They began after it was fixed, and are of a version that did not fail before, as far as was mined then or is found
+    now: one that did is only not deployed yet. Where requests state no version, those count that began after the first
+    marker somebody set since, if there is one.
     """
     if failure is None or failure.state != "fixed" or failure.fixed is None:
         return []

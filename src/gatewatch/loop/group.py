@@ -231,22 +231,12 @@ def _new_forms(folds: Sequence[Fold], homes: Places) -> list[list[int]]:
 
 
 def _new_themes(folds: Sequence[Fold], vectors: Vectors, homes: Places, near: float) -> list[list[int]]:
-    """Groups of what is about the same thing, then what is in none and is asked often enough to be a group by itself:
-    it may have no word that tells what it is about."""
+    """Groups of what is about the same thing: around those texts that most others are near to, one after the other
+    (Butina, J. Chem. Inf. Comput. Sci. 39, 1999), and then by the middle that each text is nearest to."""
     left = [place for place in _members(homes, _NOWHERE) if folds[place].key]
     if not left:
         return []
     least = _least(folds)
-    groups = _themes(folds, vectors, left, near, least)
-    there = {place for each in groups for place in each}
-    alone = [place for place in left if place not in there and folds[place].units >= least]
-    alone.sort(key=lambda place: (-folds[place].units, folds[place].key))
-    return groups + [[place] for place in alone[: _MOST_GROUPS - len(groups)]]
-
-
-def _themes(folds: Sequence[Fold], vectors: Vectors, left: list[int], near: float, least: int) -> list[list[int]]:
-    """Groups around those texts that most others are near to, one after the other (Butina, J. Chem. Inf. Comput. Sci.
-    39, 1999), and then by the middle that each text is nearest to."""
     mine, units = vectors[left], np.array([folds[place].units for place in left], np.float32)
     by_hash = [crc32(folds[place].key.encode("utf-8", "replace")) for place in left]
     pivots = sorted(sorted(range(len(left)), key=lambda at: (-units[at], by_hash[at]))[:_PIVOTS])
