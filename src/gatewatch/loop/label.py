@@ -167,7 +167,7 @@ def together(labels: Iterable[Label], mark: float = 0.5) -> Together | None:
 
 def score_of(item: Item, label: Label) -> Score:
     """A label as a score: a person's word, on the one scale."""
-    status = "skipped" if label.skipped else "scored"
+    status = "skipped" if label.value is None else "scored"
     return Score(label.value, explanation=label.comment, status=status, name=item.scorer or RIGHT, source="human")  # type: ignore[arg-type]
 
 
