@@ -10,12 +10,16 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from gatewatch.core import codec
+from gatewatch.core.failure import FailureState
 from gatewatch.core.review import Item, ItemState, Label, Queue, is_right
 from gatewatch.store import failures
 from gatewatch.store.database import Database
 from gatewatch.store.looping import Claim
 from gatewatch.store.reviews import fitting, item, item_of, write
 from gatewatch.store.units import micros
+
+
+_NEW: tuple[FailureState, ...] = ("new",)
 
 
 def claim(
@@ -107,7 +111,7 @@ def _looked_at(db: Database, number: int, by: str, now: float) -> None:
     """A failure that nobody looked at is in review once somebody takes one of its items."""
     found = item(db, number)
     if found is not None and found.failure:
-        failures.turn(db, found.failure, "in_review", who=by, reason="", now=now, among=("new",), owner=None)
+        failures.turn(db, found.failure, "in_review", who=by, reason="", now=now, among=_NEW, owner=None)
 
 
 def withdraw(db: Database, number: int, by: str) -> Item | None:
