@@ -21,7 +21,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.looping import Mined
 
 ERASED = "(erased)"
-"""How a failure is called whose requests were all erased. Of these only what stands alone is known again."""
+"""How a failure is called of which a request was erased. It is named anew when it is found again."""
 
 _TRIES = 5
 _MOST_ALERTS = 1000
@@ -92,7 +92,8 @@ def mine(
         before = Before(store, flow)
         groups = _groups(found, before, space)
         names = _named([group for _, group in groups], words, namer, named_by)
-        markers = store.markers(flow, since)
+        fixes = [each.fixed for each in before.failures.values() if each.fixed is not None]
+        markers = store.markers(flow, min([since, *fixes]))
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
@@ -163,7 +164,7 @@ def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by:
 
 
 def _is_new(group: Group) -> bool:
-    return group.failure is None or (group.rest and group.failure.name == ERASED)
+    return group.failure is None or group.failure.name == ERASED
 
 
 def _own(group: Group, words: Words) -> tuple[str, str]:
