@@ -103,8 +103,11 @@ def fold(found: Iterable[Found], space: Space) -> tuple[list[Fold], Vectors]:
 
 def _copies(keys: Sequence[str], vectors: Vectors) -> Iterator[tuple[int, int]]:
     """Pairs of near copies, the smaller place first, among those that are about the same thing."""
+    lengths = np.array([len(key) for key in keys], np.float32)
     for start in range(0, len(keys), _ROWS):
         alike = vectors[start : start + _ROWS] @ vectors[: len(keys)].T >= _COPIES
+        mine = lengths[start : start + _ROWS, None]
+        alike &= 2.0 * np.minimum(mine, lengths) >= NEAR * (mine + lengths)  # no others can be that near
         for at, place in np.argwhere(np.triu(alike, start + 1)):
             one, other = start + int(at), int(place)
             if likeness(keys[one], keys[other]) >= NEAR:
@@ -123,7 +126,7 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
     A request belongs to a known failure if it is one of its items, asks the same as one, or is about the same thing;
     where the sign is `formal`, if it has its form. What remains is grouped anew.
     """
-    modes = [each for each in known if not stands_alone(each.failure)]
+    modes = [each for each in known if not each.failure.rest]
     if formal:
         by_form: defaultdict[str, list[Found]] = defaultdict(list)
         for each in found:
@@ -146,14 +149,9 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
             made.append(_group(folds, vectors, members, failure, form=form))
     alone = _members(homes, _NOWHERE)
     if alone:
-        there = next((each.failure for each in known if stands_alone(each.failure)), None)
+        there = next((each.failure for each in known if each.failure.rest), None)
         made.append(_group(folds, vectors, alone, there, rest=True))
     return made
-
-
-def stands_alone(failure: Failure) -> bool:
-    """Whether a failure is what stands alone of its sign, rather than one mode."""
-    return failure.name == ALONE or failure.name.startswith(f"{ALONE}: ")
 
 
 def _members(homes: Places, home: int) -> list[int]:
@@ -245,14 +243,21 @@ def _new_themes(folds: Sequence[Fold], vectors: Vectors, homes: Places, near: fl
     part = float(units[pivots].sum() / units.sum())
     around = _around(mine, units, pivots, near, max(_LEAST, least * part))
     middles = _merged([_middle(mine[some], units[some]) for some in around], (1.0 + near) / 2)
+    groups = _nearest(mine, middles, near)
+    placed = {at for some in groups for at in some}
+    groups += [[at] for at in range(len(left)) if at not in placed]  # asked so often, it is a group by itself
+    sizes = [float(units[some].sum()) for some in groups]
+    order = sorted((number for number, size in enumerate(sizes) if size >= least), key=lambda number: -sizes[number])
+    return [[left[at] for at in groups[number]] for number in order[:_MOST_GROUPS]]
+
+
+def _nearest(vectors: Vectors, middles: list[Vectors], near: float) -> list[list[int]]:
+    """What is near enough to each middle, and to no other nearer."""
     if not middles:
         return []
-    alike = mine @ np.stack(middles).T
-    nearest, near_enough = alike.argmax(axis=1), alike.max(axis=1) >= near
-    groups = [
-        [left[int(at)] for at in np.flatnonzero((nearest == number) & near_enough)] for number in range(len(middles))
-    ]
-    return [each for each in groups if sum(folds[place].units for place in each) >= least]
+    alike = vectors @ np.stack(middles).T
+    nearest, enough = alike.argmax(axis=1), alike.max(axis=1) >= near
+    return [[int(at) for at in np.flatnonzero((nearest == number) & enough)] for number in range(len(middles))]
 
 
 def _merged(middles: list[Vectors], alike: float) -> list[Vectors]:

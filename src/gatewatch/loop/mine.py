@@ -1,18 +1,18 @@
 """Mining: from a window of live traffic to failures, and requests of each that people are asked to label."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from gatewatch.core.errors import StoreBusy
 from gatewatch.core.failure import Failure, Novelty
 from gatewatch.loop.describe import came_back, described, unfound
-from gatewatch.loop.gather import Found, gather
+from gatewatch.loop.gather import Found, Gathered, gather
 from gatewatch.loop.golden import Golden, Placed
 from gatewatch.loop.group import ALONE, Group, grouped
 from gatewatch.loop.known import Before
-from gatewatch.loop.likeness import template
 from gatewatch.loop.naming import by_terms
 from gatewatch.loop.pick import EACH, picked
 from gatewatch.loop.signs import formal
@@ -21,7 +21,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.looping import Mined
 
 ERASED = "(erased)"
-"""How a failure is called whose requests were all erased."""
+"""How a failure is called whose requests were all erased. Of these only what stands alone is known again."""
 
 _TRIES = 5
 _MOST_ALERTS = 1000
@@ -83,8 +83,7 @@ def mine(
     """
     alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
     gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
-    keys = {one.key for one in (*gathered.found, *gathered.quiet)}  # what is asked often is one text
-    words = Words([*map(template, golden.normal), *keys], least=_SHARED, floor=_FLOOR)
+    words = Words([*golden.texts, *_corpus(gathered)], least=_SHARED, floor=_FLOOR)
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
@@ -117,6 +116,14 @@ def rank(failure: Failure) -> tuple[float, float, int]:
     return -failure.impact * _RANK[failure.novelty], -failure.severity * failure.n, failure.id
 
 
+def _corpus(gathered: Gathered) -> Iterable[str]:
+    """What is asked, each text once: what is asked often is no more of a theme."""
+    texts: dict[str, str] = {}
+    for each in (*gathered.found, *gathered.quiet):
+        texts[each.key] = min(each.text, texts.get(each.key, each.text))
+    return texts.values()
+
+
 def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
     """Of requests of which nothing bad is known those that are unlike every case."""
     odd = [each for each in quiet if each.signs[0].name != "unlike:topic"]
@@ -125,7 +132,8 @@ def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden
         return odd
     distinct = {each.key: each.text for each in usual}
     vectors = space.vectors(list(distinct.values()))
-    telling = vectors.any(axis=1)  # what says nothing is about nothing else either
+    often = Counter(each.key for each in usual)
+    telling = vectors.any(axis=1) | np.array([often[key] > 1 for key in distinct])  # others say nothing
     far = telling & (placed.nearest(vectors) < space.near * _FAR)
     keys = {key for key, is_far in zip(distinct, far, strict=True) if is_far}
     return odd + [each for each in usual if each.key in keys]
@@ -138,12 +146,8 @@ def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[
     return [
         (sign, group)
         for sign in sorted(by_sign)
-        for group in grouped(by_sign[sign], before.of(sign), space.among(_texts(by_sign[sign])), formal=formal(sign))
+        for group in grouped(by_sign[sign], before.of(sign), space, formal=formal(sign))
     ]
-
-
-def _texts(found: Sequence[Found]) -> list[str]:
-    return [each.text for each in found if each.text]
 
 
 def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str) -> list[tuple[str, str]]:
@@ -159,7 +163,7 @@ def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by:
 
 
 def _is_new(group: Group) -> bool:
-    return group.failure is None or group.failure.name == ERASED
+    return group.failure is None or (group.rest and group.failure.name == ERASED)
 
 
 def _own(group: Group, words: Words) -> tuple[str, str]:
