@@ -13,6 +13,7 @@ from gatewatch.loop.gather import Found, Gathered, gather
 from gatewatch.loop.golden import Golden, Placed
 from gatewatch.loop.group import ALONE, Group, grouped
 from gatewatch.loop.known import Before
+from gatewatch.loop.likeness import template
 from gatewatch.loop.naming import by_terms
 from gatewatch.loop.pick import EACH, picked
 from gatewatch.loop.signs import formal
@@ -128,7 +129,8 @@ def _corpus(gathered: Gathered) -> Iterable[str]:
 def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
     """Of requests of which nothing bad is known those that are unlike every case."""
     odd = [each for each in quiet if each.signs[0].name != "unlike:topic"]
-    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key]
+    cases = {*map(template, golden.normal), ""}  # what differs from one in numbers only is like it
+    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key not in cases]
     if not len(golden) or not usual:
         return odd
     distinct = {each.key: each.text for each in usual}
