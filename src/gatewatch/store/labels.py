@@ -18,7 +18,6 @@ from gatewatch.store.looping import Claim
 from gatewatch.store.reviews import fitting, item, item_of, write
 from gatewatch.store.units import micros
 
-
 _NEW: tuple[FailureState, ...] = ("new",)
 
 
