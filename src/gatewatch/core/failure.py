@@ -55,8 +55,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     @property
     def impact(self) -> float:
-        """By what failures are ranked: the share of traffic times severity, 0..1; by its number where no share is
-        known."""
+        """By what failures are ranked: the share of traffic times severity, 0..1; 0 where no share is known."""
         return self.severity * (self.share if self.share is not None else 0.0)
 
 

@@ -50,7 +50,7 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         share=estimate.mean,
         low=estimate.interval.low if estimate.interval else None,
         high=estimate.interval.high if estimate.interval else None,
-        severity=round(sum(each.severity for each in found) / len(found), 6),
+        severity=round(_severity(found, sign), 6),
         novelty=stands.novelty,
         nearest=stands.nearest,
         likeness=stands.likeness,
@@ -59,7 +59,7 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         slices=dict(Counter(each.row.slice for each in found).most_common(_MOST_COUNTED)),
         versions=dict(versions.most_common(_MOST_COUNTED)),
         fixed=there.fixed if there else None,
-        rest=group.rest,
+        rest=group.rest or (there is not None and there.rest),
         opened=first,
         updated=last,
     )
@@ -94,6 +94,12 @@ def share_of(found: Sequence[Found], sign: str, gathered: Gathered) -> Estimate:
         others = max(1, min(looked - len(drawn), gathered.units - len(chances), int(rest)))
         cells.append(Cell(others / rest, others, 0.0, 0.0))
     return weighted_rate(cells)
+
+
+def _severity(found: Sequence[Found], sign: str) -> float:
+    """The mean severity of what some requests stand for: each counts 1 / pi."""
+    weights = [1.0 / _sign(each, sign).pi for each in found]
+    return sum(each.severity * weight for each, weight in zip(found, weights, strict=True)) / sum(weights)
 
 
 def _sign(found: Found, name: str) -> Sign:

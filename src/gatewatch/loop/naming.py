@@ -90,4 +90,4 @@ async def _asked(model: Model, texts: Sequence[str]) -> tuple[str, Cost]:
 def tidy(text: str) -> str:
     """A name as a model gave it, if it can be one: one line of at most 60 characters that can be printed."""
     line = text.strip().strip("\"'`*.").strip()
-    return line if 0 < len(line) <= _LONGEST and line.isprintable() and ":" not in line else ""
+    return line if 0 < len(line) <= _LONGEST and line.isprintable() and ":" not in line and line[0] != "(" else ""
