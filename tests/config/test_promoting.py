@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -462,7 +463,8 @@ def test_killed_half_way_nothing_is_lost_and_nothing_doubled(tmp_path: Path, whe
     store = store_of(Project.open(tmp_path))
     mined(store, trace(1))
     said(store, 1, expected="Yes.")
-    killed = subprocess.run([sys.executable, "-c", KILLED, where, step, str(tmp_path)], timeout=60, check=False)
+    words = [sys.executable, "-c", KILLED, where, step, str(tmp_path)]
+    killed = subprocess.run(words, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(cases(path)) in (1, 2)
     outcome = promoted(tmp_path, store, "F1")

@@ -78,7 +78,8 @@ def test_what_came_back() -> None:
     fixed = replace(FAILURE, state="fixed", fixed=100.0, versions={"prompt=1": 3, "": 1})
     some = [
         found("old", 1.0, at=150.0, version="prompt=1"),
-        found("before", 1.0, at=90.0, version="prompt=2"),
+        found("before", 1.0, at=90.0, version="prompt=3"),
+        found("not out yet", 1.0, at=150.0, version="prompt=3"),
         found("new", 1.0, at=150.0, version="prompt=2"),
         found("unknown", 1.0, at=150.0),
     ]

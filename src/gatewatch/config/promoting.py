@@ -294,7 +294,7 @@ def _finished(
         found = _written(project, store, replace(found, change=change), asked, where, now)
         what = f"{planned.source.trace.id} {change_name(change.id)} case {planned.decision.case.id} of {meant.path}"
         store.note(now, asked.by, "promote", what)
-    if planned.source.failure is not None:
+    if planned.source.failure is not None and change is not None:  # else nothing was made that could guard it anew
         reason = f"case {planned.decision.case.id} of {meant.path}"
         number = planned.source.failure.id
         store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=_BEFORE)

@@ -13,6 +13,7 @@ from gatewatch.loop.gather import Found, gather
 from gatewatch.loop.golden import Golden, Placed
 from gatewatch.loop.group import ALONE, Group, grouped
 from gatewatch.loop.known import Before
+from gatewatch.loop.likeness import template
 from gatewatch.loop.naming import by_terms
 from gatewatch.loop.pick import EACH, picked
 from gatewatch.loop.signs import formal
@@ -21,7 +22,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.looping import Mined
 
 ERASED = "(erased)"
-"""How a failure is called whose requests were all erased."""
+"""How a failure is called of which a request was erased. It is named anew when it is found again."""
 
 _TRIES = 5
 _MOST_ALERTS = 1000
@@ -92,7 +93,8 @@ def mine(
         before = Before(store, flow)
         groups = _groups(found, before, space)
         names = _named([group for _, group in groups], words, namer, named_by)
-        markers = store.markers(flow, since)
+        fixes = [each.fixed for each in before.failures.values() if each.fixed is not None]
+        markers = store.markers(flow, min([since, *fixes]))
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
@@ -127,7 +129,8 @@ def _distinct(found: Iterable[Found]) -> dict[str, str]:
 def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
     """Of requests of which nothing bad is known those that are unlike every case."""
     odd = [each for each in quiet if each.signs[0].name != "unlike:topic"]
-    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key]
+    cases = {*map(template, golden.normal), ""}  # what differs from one in numbers only is like it
+    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key not in cases]
     if not len(golden) or not usual:
         return odd
     distinct = _distinct(usual)

@@ -118,9 +118,9 @@ def turn(
 
 
 def forget(db: Database, numbers: Iterable[int]) -> None:
-    """Take the names from those of some failures that have no item any more: their terms are of those who were erased;
-    within the caller's transaction. What is mined next names them anew."""
+    """Take the names from some failures of which an item was erased: their terms may be of those who were; within the
+    caller's transaction. What is mined next names anew those that it finds again."""
     for number in sorted(set(numbers)):
         there = failure(db, number)
-        if there and not db.execute("SELECT 1 FROM item WHERE failure = ? AND failure > 0 LIMIT 1", number):
+        if there:
             _write(db, replace(there, name="(erased)", named_by=""))
