@@ -98,23 +98,22 @@ def turn(
     among: Collection[FailureState],
     owner: str | None,
 ) -> Failure | None:
-    """Turn a failure's state (see `Looping.turn_failure`)."""
-    with db.transaction():
-        there = failure(db, number)
-        if there is None or (among and there.state not in among):
-            return there
-        return _write(
-            db,
-            replace(
-                there,
-                state=state,
-                owner=there.owner if owner is None else owner,
-                who=who,
-                reason=reason,
-                fixed=now if state == "fixed" else there.fixed,
-                updated=now,
-            ),
-        )
+    """Turn a failure's state, within the caller's transaction (see `Looping.turn_failure`)."""
+    there = failure(db, number)
+    if there is None or (among and there.state not in among):
+        return there
+    return _write(
+        db,
+        replace(
+            there,
+            state=state,
+            owner=there.owner if owner is None else owner,
+            who=who,
+            reason=reason,
+            fixed=now if state == "fixed" else there.fixed,
+            updated=now,
+        ),
+    )
 
 
 def forget(db: Database, numbers: Iterable[int]) -> None:
