@@ -9,7 +9,7 @@ from msgspec import Struct
 from gatewatch.core.errors import StoreBusy
 from gatewatch.core.failure import Failure, Novelty
 from gatewatch.loop.describe import came_back, described, unfound
-from gatewatch.loop.gather import Found, Gathered, gather
+from gatewatch.loop.gather import Found, gather
 from gatewatch.loop.golden import Golden, Placed
 from gatewatch.loop.group import ALONE, Group, grouped
 from gatewatch.loop.known import Before
@@ -84,7 +84,7 @@ def mine(
     """
     alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
     gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
-    words = Words([*golden.texts, *_corpus(gathered)], least=_SHARED, floor=_FLOOR)
+    words = Words([*golden.texts, *_distinct((*gathered.found, *gathered.quiet)).values()], least=_SHARED, floor=_FLOOR)
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
@@ -118,12 +118,12 @@ def rank(failure: Failure) -> tuple[float, float, int]:
     return -failure.impact * _RANK[failure.novelty], -failure.severity * failure.n, failure.id
 
 
-def _corpus(gathered: Gathered) -> Iterable[str]:
-    """What is asked, each text once: what is asked often is no more of a theme."""
+def _distinct(found: Iterable[Found]) -> dict[str, str]:
+    """What is asked, each text once, by its key: what is asked often is no more of a theme."""
     texts: dict[str, str] = {}
-    for each in (*gathered.found, *gathered.quiet):
+    for each in found:
         texts[each.key] = min(each.text, texts.get(each.key, each.text))
-    return texts.values()
+    return texts
 
 
 def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
@@ -133,7 +133,7 @@ def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden
     usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key not in cases]
     if not len(golden) or not usual:
         return odd
-    distinct = {each.key: each.text for each in usual}
+    distinct = _distinct(usual)
     vectors = space.vectors(list(distinct.values()))
     often = Counter(each.key for each in usual)
     telling = vectors.any(axis=1) | np.array([often[key] > 1 for key in distinct])  # others say nothing
