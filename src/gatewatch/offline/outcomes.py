@@ -251,13 +251,11 @@ class Outcomes:
             self.latencies.append(answer.latency_s)
         if answer.cost is None:
             self.unpriced += 1
-        elif answer.cost.unknown:
+        elif answer.cost.unknown or trial.open is not None:
             self.unpriced += answer.cost.unknown
             self.paid += answer.cost.amount
-        elif trial.open is None:
-            self.costs.append(answer.cost.amount)
         else:
-            self.paid += answer.cost.amount
+            self.costs.append(answer.cost.amount)
         if answer.versions:
             self._state(answer.versions)
 

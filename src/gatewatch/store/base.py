@@ -12,11 +12,11 @@ from gatewatch.core.rates import Epoch
 from gatewatch.core.score import Source
 from gatewatch.store.audit import Audited
 from gatewatch.store.canaries import Canaries
+from gatewatch.store.counts import Counts
 from gatewatch.store.filling import Filling, Heard
 from gatewatch.store.looping import Looping
 from gatewatch.store.rows import (
     Arrivals,
-    Counts,
     Expired,
     KeptScore,
     Leased,

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from gatewatch.core import codec
 from gatewatch.store import tasks
+from gatewatch.store.counts import Counts
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
 from gatewatch.store.payloads import GONE, HELD, KEPT, add_payloads, lose
 from gatewatch.store.reading import ROW, all_flows, row_of
-from gatewatch.store.rows import TIER_S, Counts, Expired, Row, Thinned
+from gatewatch.store.rows import TIER_S, Expired, Row, Thinned
 from gatewatch.store.units import MICRO, from_micros, micros
 
 _STEP = 1000  # requests deleted at once: a tenth of a second, for which others wait

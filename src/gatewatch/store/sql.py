@@ -25,12 +25,12 @@ from gatewatch.store import (
 from gatewatch.store.audit import Audited
 from gatewatch.store.backfill import SQLFilling
 from gatewatch.store.canary import SQLCanaries
+from gatewatch.store.counts import Counts
 from gatewatch.store.database import Database
 from gatewatch.store.filling import Heard
 from gatewatch.store.loops import SQLLooping
 from gatewatch.store.rows import (
     Arrivals,
-    Counts,
     Expired,
     Gathered,
     KeptScore,

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from gatewatch.core.clock import monotonic, wall
 from gatewatch.core.errors import StoreError, StoreVersion
-from gatewatch.store.rows import Counts
+from gatewatch.store.counts import Counts
 from gatewatch.web.host import Host, Served
 from gatewatch.web.refusals import LATER_S, Refused, as_json
 
