@@ -109,9 +109,12 @@ def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding
 
 
 def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
-    """Promoted cases whose reviewers did not agree."""
+    """Promoted cases whose reviewers did not agree, and nobody settled it."""
     for each in cases:
         agreement = each.case.provenance.get("agreement")
+        labels = each.case.provenance.get("labels")
+        if isinstance(labels, list) and any(isinstance(label, dict) and label.get("settles") for label in labels):
+            continue
         if isinstance(agreement, bool) or not isinstance(agreement, int | float) or not agreement < 1:
             continue
         yield Finding(
