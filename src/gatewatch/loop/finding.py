@@ -79,8 +79,8 @@ class Looked(Struct, frozen=True, gc=False):
 
     @property
     def promoted(self) -> bool:
-        """Whether the case was made of a live failure."""
-        return self.case.open is not None or "failure" in self.case.provenance
+        """Whether the case was made of a live request."""
+        return self.case.open is not None or "trace" in self.case.provenance
 
 
 def looked(place: int, where: str, case: Case) -> Looked:
