@@ -21,6 +21,7 @@ BENCHMARKS = {
     "otlp": "OTLP from the bytes of a request to where a trace can be asked for",
     "drift": "microseconds a value of a drift detector",
     "watch": "a monitor's step for each score, behind a million of them, and a back-test of these",
+    "mine": "mining 100,000 scored requests of a week, and once more when all failures are known",
     "server": "spans a second that a server accepts over HTTP and makes queryable",
     "server --postgres": "the same on a PostgreSQL",
     "attack": "how long an honest client waits while a server is attacked",

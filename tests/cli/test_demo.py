@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -26,7 +27,14 @@ sys.addaudithook(refuse)
 from gatewatch.cli.main import main
 main()
 """
-VERDICTS = {"rewrite": ("REGRESSED", 1), "tidied": ("PASS", 0), "reworded": ("UNDECIDED", 0)}
+VERDICTS = {
+    "rewrite": ("REGRESSED", 1),
+    "reworded": ("UNDECIDED", 0),
+    "quicker": ("REGRESSED", 1),
+}
+"""Of the candidates when the story is over."""
+TOLD = {"rewrite": ("REGRESSED", 1), "quicker": ("PASS", 0)}
+"""Of those that are gated at its beginning."""
 
 
 def gatewatch(cwd: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -95,33 +103,37 @@ def copy(here: Path, shown: str, tmp_path: Path) -> Path:
 
 def test_the_story_is_told(shown: str) -> None:
     told = sections(shown)
-    titles = [each if not each.startswith("gatewatch why") else "gatewatch why ..." for each in told]
+    titles = [re.sub(r"show [0-9a-f]{12}|F[0-9]+|show [0-9]+", "...", each) for each in told]
     assert titles == [
         "",
         "gatewatch run support",
         "gatewatch baseline pin support --trials 5",
         "gatewatch gate support --task rewrite",
-        "gatewatch gate support --task tidied",
-        "gatewatch gate support --task reworded",
-        "python live.py",
-        "gatewatch work --once",
-        "gatewatch trends support --days 0.05",
-        "gatewatch why ...",
+        "gatewatch gate support --task quicker",
+        "python live.py --version quicker",
+        "gatewatch trends support --days 3",
+        "gatewatch alerts ...",
+        "gatewatch mine support --days 1",
+        "gatewatch label ...",
+        "gatewatch promote ...",
+        "gatewatch rebaseline support --reason ...",
+        "gatewatch gate support --task quicker, again",
+        "gatewatch ...",
         "Next",
     ]
-    assert "Its project is in gatewatch-demo, 7 files were written there." in told[""]
+    assert "Its project is in gatewatch-demo, 8 files were written there." in told[""]
     assert "122 cases of datasets/support.jsonl@" in told["gatewatch run support"]
     assert "All of it is in baselines/support.jsonl" in told["gatewatch baseline pin support --trials 5"]
     assert "  cd gatewatch-demo" in told["Next"].split("\n")
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 210
+    assert len(lines) <= 260
     assert shown.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("task", VERDICTS)
+@pytest.mark.parametrize("task", TOLD)
 def test_each_candidate_gets_its_verdict_and_its_exit_code(shown: str, task: str) -> None:
-    word, code = VERDICTS[task]
+    word, code = TOLD[task]
     told = sections(shown)[f"gatewatch gate support --task {task}"].split("\n")
     (verdict,) = [line for line in told if line[2:].startswith(("REGRESSED  ", "PASS  ", "UNDECIDED  "))]
     assert verdict[2:].startswith(f"{word}  ")
@@ -133,22 +145,11 @@ def test_each_candidate_gets_its_verdict_and_its_exit_code(shown: str, task: str
 def test_the_rewrite_is_shown_by_rows(shown: str) -> None:
     told = sections(shown)["gatewatch gate support --task rewrite"]
     assert "  · ... and 5 more like these\n  · states_answer: 42 cases that always passed have now failed" in told
-    assert "3 of the 47 cases that fell\n✕ ord-06 · must-pass · blocks (contract)" in told
-    assert "\n✕ ret-08 · " in told and "\n✕ ord-01 · " in told
+    assert "1 of the 47 cases that fell\n✕ ord-06 · must-pass · blocks (contract)" in told
     assert "  error     │ AttributeError: 'NoneType' object has no attribute 'items'" in told
-    assert "  answer    │ [-" in told and "+}" in told
     blocking = told.split("\nblocking  ")[1].split("\n\n")[0]
     assert blocking.startswith("ord-01, ord-06, "), "what must pass comes first"
     assert " ... and 3" in blocking
-
-
-def test_undecided_says_what_it_can_tell_and_what_would_decide(shown: str) -> None:
-    told = sections(shown)["gatewatch gate support --task reworded"]
-    assert "detects   states_answer: a fall of " in told
-    assert "cases would decide" in told
-    assert "\nto decide 122 cases x 1 trial: a fall of " in told
-    assert "8 cases that moved are flaky" in told
-    assert "✕✓ 1 of 2 failed, flaky" in told
 
 
 def test_the_gate_says_the_same(copy: Path) -> None:
@@ -156,8 +157,7 @@ def test_the_gate_says_the_same(copy: Path) -> None:
     for task, (word, code) in VERDICTS.items():
         done = gatewatch(copy, "gate", "support", "--task", task, "--json")
         found[task] = json.loads(done.stdout)
-        assert (done.returncode, found[task]["verdict"], found[task]["exit_code"]) == (code, word, code)
-    assert found["tidied"]["identical"] is True
+        assert (done.returncode, found[task]["verdict"], found[task]["exit_code"]) == (code, word, code), task
     blocked = {row["id"] for row in found["rewrite"]["rows"] if row.get("why")}
     assert {"ord-06", "ret-08", "ord-01", "acc-03"} <= blocked
     words = found["reworded"]["scorers"]["states_answer"]
@@ -165,7 +165,6 @@ def test_the_gate_says_the_same(copy: Path) -> None:
     assert (words["flips"]["flipped"], words["flips"]["confirmed"]) == (8, 0)
     assert words["lower"] < -0.05 and words["p"] > 0.1
     rows = found["reworded"]["rows"]
-    assert not any(row.get("must_pass") for row in rows)
     assert {row["scorer"] for row in rows} == {"states_answer"}
 
 
@@ -228,7 +227,7 @@ def test_answers_do_not_depend_on_the_hash_seed(here: Path, shown: str, tmp_path
     assert gatewatch(tmp_path, "demo", PYTHONHASHSEED="2").returncode == 0
     said = answers(tmp_path / "gatewatch-demo")
     assert said == answers(here / "gatewatch-demo")
-    assert Counter(task for task, _ in said) == {"bot:answer": 122, "rewrite": 122, "tidied": 122, "reworded": 122}
+    assert Counter(task for task, _ in said) == {"bot:answer": 122, "rewrite": 122, "quicker": 124, "reworded": 122}
     varied = [task for (task, _), outputs in said.items() if len(outputs) > 1]
     assert Counter(varied) == {"reworded": 8}  # what fell was asked again
 
@@ -277,7 +276,7 @@ def test_what_is_not_the_demo_is_left_alone(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("[tasks.tidied]", "[tasks.mine]", "no longer has [tasks.tidied]"),
+        ("[tasks.quicker]", "[tasks.mine]", "no longer has [tasks.quicker]"),
         ("concurrency = 4", 'matrix = { version = ["good", "worse"] }\n', "suites.support has a matrix now, and the "),
         ("[suites.support]", "[suites.mine]", "there is no [suites.support]"),
     ],

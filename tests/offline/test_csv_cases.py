@@ -1,8 +1,9 @@
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from gatewatch.core.case import Expected
+from gatewatch.core.case import Expected, Open
 from gatewatch.offline.dataset import Dataset, open_dataset
 from offline.making import problems
 
@@ -147,3 +148,10 @@ def test_deep_nesting_in_a_cell_is_a_bad_line_and_no_crash() -> None:
     assert said.startswith("d.csv:2: input: not JSON: maximum recursion depth exceeded")
     (said,) = problems(lambda: opened('input\n"{""a"": ' + "[" * 200 + "]" * 200 + '}"\n'))
     assert said.startswith("d.csv:2: nested more than 100 deep, or a cycle, at $.input.a[0]")
+
+
+def test_an_open_case() -> None:
+    one, other = opened('id,input,open\nx1,q,"{""until"": ""2999-01-01"", ""owner"": ""mia""}"\nc1,r,\n')
+    assert (one.open, other.open) == (Open(date(2999, 1, 1), "mia"), None)
+    (problem,) = problems(lambda: opened("id,input,open\nx1,q,soon\n"))
+    assert problem.startswith("d.csv:2: open: ")

@@ -58,17 +58,24 @@ def command(context: click.Context, *, every: bool, flow: str, limit: int, as_js
 @_as_json
 def show(*, number: int, as_json: bool) -> None:
     """Show all that is known of alert N: how much, since when, where, what was changed near it, what to do."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from gatewatch.offline.report import clean
-    from gatewatch.online.alert_text import facts, headline, told
+    from gatewatch.online.alert_text import told
 
     with opened() as (_, store):
         found = _known(store, number, store.alert(number))
     if as_json:
         print_json({"kind": "gatewatch.alert", "version": 1, "alert": told(found)})
         return
+    print_alert(found)
+
+
+def print_alert(found: "Alert") -> None:
+    """Print all that is known of an alert."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from gatewatch.offline.report import clean
+    from gatewatch.online.alert_text import facts, headline
+
     out = console(100)
     out.print(Text(clean(headline(found)), _STYLES[found.severity]))
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -1,56 +1,75 @@
-"""The second half of `gatewatch demo`: the bot answers customers, and a worker scores what it said."""
+"""What `gatewatch demo` shows of the online half: some days of customers, and what a monitor finds in them."""
 
 import asyncio
-import subprocess
-import sys
+import random
+from functools import partial
 from typing import TYPE_CHECKING
 
-from gatewatch.cli.terminal import titled
+from gatewatch.cli.terminal import counted, titled
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gatewatch.config.project import Project
+    from gatewatch.online.worker import Done
+    from gatewatch.store.base import Store
 
 FLOW = "support"
-DAYS = 0.05
+OLD, NEW = "good", "quicker"
+_DAYS = 9
+_PASSES = 6
+"""How often a day the worker looks here, which in earnest it does all the time."""
+_DAY_S = 86_400.0
+_SHOWN_DAYS = 3
+_SEED = 7
 
 
-def print_live(out: "Console", project: "Project") -> None:
-    """Capture, score and show live traffic, as the commands do that are named."""
+def live(out: "Console", project: "Project", store: "Store") -> None:
+    """Let customers come for some days, with a worker beside, and show what it found. The last day is answered by
+    another version than those before. All days pass in a few seconds, for requests and worker alike."""
     from rich.text import Text
 
+    from gatewatch.cli.alerts import print_alert
     from gatewatch.cli.trend_text import print_trend
-    from gatewatch.cli.why import lines_of
-    from gatewatch.config.monitors import store_of, worker_of
     from gatewatch.core.clock import wall
-    from gatewatch.offline.report import clean
-    from gatewatch.online.ledger import ledger
     from gatewatch.online.trends import trend
 
-    titled(out, "python live.py", "The bot answers 400 customers; what it says is captured on its way.")
-    said = subprocess.run([sys.executable, "live.py"], capture_output=True, text=True, check=True)
-    disliked = said.stdout.strip()
-    titled(out, "gatewatch work --once", "A worker takes it in, samples it, scores it. It would run beside the bot.")
-    store = store_of(project)
-    try:
-        worker = worker_of(project, store, owner="demo")
-        done = asyncio.run(worker.run(asyncio.Event(), once=True))
-        out.print(
-            Text(f"took in {done.ingested.traces} requests and {done.ingested.said} thumbs, made {done.scored} scores")
-        )
-        titled(
-            out,
-            f"gatewatch trends {FLOW} --days {DAYS}",
-            "Of all requests, though most were not scored: each mean is weighted, and has its interval.",
-        )
+    titled(out, f"python live.py --version {NEW}", "It is deployed. Customers ask as they did in the days before.")
+    done = _pass(project, store)
+    said = f"{counted(done.ingested.said, 'piece')} of feedback"
+    out.print(
+        Text(f"{_DAYS - 1} days with the version before, and one with this: {done.ingested.traces:,} requests, {said}.")
+    )
+    out.print(Text(f"`gatewatch work` ran beside it, and scored what it was to: {done.scored:,} scores."))
+    titled(
+        out,
+        f"gatewatch trends {FLOW} --days {_SHOWN_DAYS}",
+        "Of all requests, though not all were scored: each mean is weighted, and has its interval.",
+    )
+    out.print()
+    until = wall() + 1
+    print_trend(trend(store, FLOW, since=until - _SHOWN_DAYS * _DAY_S, until=until))
+    for each in store.alerts(flow=FLOW):
+        titled(out, f"gatewatch alerts show {each.id}", "The monitor had learnt what was usual, and says what is not.")
         out.print()
-        print_trend(trend(store, FLOW, since=wall() - DAYS * 86_400, until=wall() + 1))
-        row = store.find(disliked)
-        assert row is not None
-        titled(out, f"gatewatch why {disliked}", "What became of one request, which its customer did not like.")
-        out.print()
-        for line in lines_of(ledger(store, row)):
-            out.print(Text(clean(line)))
-    finally:
-        store.close()
+        print_alert(each)
+
+
+def _pass(project: "Project", store: "Store") -> "Done":
+    """Let the days pass, and say what the worker did."""
+    import gatewatch
+    from gatewatch.config.imports import import_module
+    from gatewatch.config.monitors import worker_of
+    from gatewatch.core.clock import wall
+    from gatewatch.online.worker import Done
+
+    customers = import_module(project.root, "live.py", "live.py")
+    gatewatch.configure(spool=project.root / project.settings.online.spool)
+    luck, end, total = random.Random(_SEED), wall(), Done()
+    for left in range(_DAYS * _PASSES, 0, -1):
+        begin, until = (end - each * _DAY_S / _PASSES for each in (left, left - 1))
+        customers.come(luck, OLD if left > _PASSES else NEW, begin, until)
+        gatewatch.flush()
+        worker = worker_of(project, store, owner="demo", clock=partial(float, until))
+        total += asyncio.run(worker.run(asyncio.Event(), once=True))
+    return total

@@ -68,7 +68,7 @@ def command(
                 label=name,
                 changes={"trials": trials, "budget": budget},
                 undecided=undecided,
-                make=_Making(project, plain=plain or as_json),
+                make=Making(project, plain=plain or as_json),
                 tell=tell,
             )
     if selftest:
@@ -83,7 +83,7 @@ def command(
     return gated.verdict.exit_code
 
 
-class _Making:
+class Making:
     """Makes runs with a display, each with its forecast before it."""
 
     def __init__(self, project: "Project", *, plain: bool) -> None:
@@ -91,6 +91,7 @@ class _Making:
         self._plain = plain
 
     def __call__(self, ready: "Prepared", **hooks: Any) -> "RunResult":
+        """Make one."""
         from gatewatch.cli.run import shown_run
         from gatewatch.config.forecast import forecast
 

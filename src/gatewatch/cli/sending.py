@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 30.0
 
 
-def client_to(address: str, token_env: str) -> "httpx.Client":
-    """A client with a server's address (`--to`) and the token that a variable has, if it has one.
+def client_to(address: str, token_env: str, option: str = "--to") -> "httpx.Client":
+    """A client with a server's address, which `option` gave, and the token that a variable has, if it has one.
 
     Raises:
         click.BadParameter: the address is none.
@@ -24,7 +24,7 @@ def client_to(address: str, token_env: str) -> "httpx.Client":
     from gatewatch.core.http import header_flaw, url_flaw
 
     if flaw := url_flaw(address):
-        raise click.BadParameter(flaw, param_hint="--to")
+        raise click.BadParameter(flaw, param_hint=option)
     token = os.environ.get(token_env, "")
     if token and (flaw := header_flaw("authorization", f"Bearer {token}")):
         raise InputError(Problem(token_env, flaw))

@@ -1,42 +1,62 @@
-"""`gatewatch show`: a run's summary, its rows, or one case in full."""
+"""`gatewatch show`: a run's summary, its rows, or one case in full; or the chain of what was promoted."""
 
 import csv
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
 
 import click
 
 if TYPE_CHECKING:
+    from gatewatch.config.chains import Kind
     from gatewatch.core.run import Row, ScorerRef
     from gatewatch.offline.result import RunResult
 
 _SHOWN_VALUE = 4000
+_KINDS = ["run", "failure", "item", "change", "case"]
 
 
 @click.command(name="show")
-@click.argument("run", default="latest")
+@click.argument("what", default="latest")
 @click.option("--rows", "show_rows", is_flag=True, help="List the rows, the worst first.")
 @click.option("--failed", is_flag=True, help="List only rows with an error, a score of 0, or one under its pass mark.")
 @click.option("--case", "case_id", default="", help="Show every trial of this case in full.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many rows to list.")
+@click.option("--as", "kind", type=click.Choice(_KINDS), help="What WHAT is, where it could be several things.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every row (or every failed one) as CSV.")
 def command(
-    run: str, *, show_rows: bool, failed: bool, case_id: str, limit: int, as_json: bool, as_csv: bool
+    what: str,
+    *,
+    show_rows: bool,
+    failed: bool,
+    case_id: str,
+    limit: int,
+    kind: str | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> int | None:
-    """Show a RUN: its id, the start of it, its name, a file, or "latest" (the default)."""
+    """Show WHAT: a run (its id, the start of it, its name, a file, or "latest"); or the chain of what was promoted.
+
+    A failure (F3), an item of review (I7), a change (C3) or a case (its id) is shown link by link: request, scores,
+    failure, labels, case, runs, verdicts. A name that is a run's, too, shows the run.
+    """
     from gatewatch.cli.people import as_people_would, told
     from gatewatch.cli.rows import print_rows
     from gatewatch.cli.terminal import print_json, print_summary
-    from gatewatch.config.project import runs_of
     from gatewatch.core.errors import InputError, Problem, nearest
     from gatewatch.offline.report import as_json as to_json
-    from gatewatch.offline.result import RunResult, find_run
+    from gatewatch.offline.result import RunResult
 
-    result = RunResult(find_run(runs_of(Path.cwd()), run))
+    if isinstance(path := _meant(what, kind), str):
+        if show_rows or failed or case_id or as_csv:
+            raise click.UsageError("--rows, --failed, --case and --csv are of runs")
+        _show_chain(what, cast("Kind", path), as_json=as_json)
+        return None
+    result = RunResult(path)
     scorers = list(result.summary.header.scorers)
     case_id = normalize("NFC", case_id)  # as a dataset's ids are
     if case_id and not any(row.case == case_id for row in result.rows()):
@@ -62,6 +82,50 @@ def command(
         print_summary(result.summary)
         as_people_would(result)
     return None
+
+
+def _meant(what: str, kind: str | None) -> "Path | str":
+    """The run that is meant, or as what else a name is to be shown.
+
+    Raises:
+        InputError: nothing is called so.
+    """
+    from gatewatch.cli.terminal import tell
+    from gatewatch.config.chains import kind_of
+    from gatewatch.config.load import find
+    from gatewatch.config.project import Project, runs_of
+    from gatewatch.core.errors import InputError
+    from gatewatch.offline.result import find_run
+
+    if kind is not None and kind != "run":
+        return kind
+    here = Path.cwd()
+    try:
+        path = find_run(runs_of(here), what)
+    except InputError:
+        other = kind_of(Project.open(), what) if kind is None and find(here) is not None else None
+        if other is None:
+            raise
+        return other
+    with suppress(InputError):  # a run is shown, whatever the project's settings look like
+        if kind is None and what not in ("latest", path.stem) and (other := kind_of(Project.open(), what)) is not None:
+            tell(f"! {what} is a {other}, too: --as {other} shows that")
+    return path
+
+
+def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
+    from gatewatch.cli.chain_text import as_object, lines_of
+    from gatewatch.cli.terminal import console, print_json
+    from gatewatch.config.chains import chain_of
+    from gatewatch.config.project import Project
+    from gatewatch.offline.report import clean
+
+    found = chain_of(Project.open(), what, kind)
+    if as_json:
+        print_json(as_object(found))
+        return
+    for line in lines_of(found, console(100).width):
+        click.echo(clean(line))
 
 
 def _chosen(result: "RunResult", *, failed: bool, case_id: str) -> "Iterator[Row]":

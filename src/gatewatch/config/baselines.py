@@ -1,6 +1,6 @@
 """Pinning a baseline from a run that is whole, with more trials if asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from gatewatch.offline.result import Prepared, execute, find_run
 
 
 class Pinned(Struct, frozen=True):
-    """A baseline that was written: where, what it says, and what was noticed on the way."""
+    """A baseline: where it lies, what it says, and what was noticed on the way."""
 
     path: Path
     header: BaselineHeader
@@ -111,35 +111,70 @@ def pin(
         InputError: when the run cannot be a baseline, or cannot be given more trials.
     """
     run = whole_run(find_run(project.runs, reference))
-    name = baseline_name(run)
+    baseline_name(run)
     if said_of(project, run.run) == "REGRESSED" and not reason:
         hint = "say with --reason why it is accepted, or name another run"
         raise InputError(Problem(run.run, "was judged REGRESSED by a gate", hint))
-    notes: list[str] = []
+    more = more_trials(project, run, trials, make=make, forecast=forecast)
+    pinned = pinned_of(project, run, more=more, reason=reason)
+    write_baseline(pinned.path, pinned.header, pinned.lines)
+    return pinned
+
+
+def more_trials(
+    project: Project, run: Outcomes, trials: int | None, *, make: Execute, forecast: Callable[[Prepared], None]
+) -> list[Outcomes]:
+    """The runs that give a run more trials: those that were made, and one that is made now for what lacks.
+
+    Raises:
+        InputError: as `pin` does.
+    """
     more = trials_of(project.runs, run)
     have = min(len(outcome.trials) for outcome in run.cases.values()) + sum(each.trials for each in more)
     if trials is not None and trials > MOST_OUTCOMES:
         raise InputError(Problem("--trials", f"at most {MOST_OUTCOMES} are kept of a case, got {trials}"))
-    if trials is not None and trials > have:
-        if run.suite not in project.settings.suites:
-            raise ConfigError(Problem(run.run, "is of no suite of gatewatch.toml: it cannot be given more trials"))
-        fresh = project.anew()
-        ready = prepare_more(fresh, run, trials - have)
-        forecast(ready)
-        made = make(ready, closing=fresh.close)
-        if made.summary.state != "complete":
-            why = made.summary.end.reason if made.summary.end else "it was cut off"
-            raise InputError(Problem(made.id, f"is not complete: {why}", "nothing was pinned"))
-        more.append(read_run(made.path))
-    past = runs_of_version(project.runs, run, besides=[each.run for each in more])
-    path = baseline_path(project.root, name)
-    previous = None
+    if trials is None or trials <= have:
+        return more
+    if run.suite not in project.settings.suites:
+        raise ConfigError(Problem(run.run, "is of no suite of gatewatch.toml: it cannot be given more trials"))
+    fresh = project.anew()
+    ready = prepare_more(fresh, run, trials - have)
+    forecast(ready)
+    made = make(ready, closing=fresh.close)
+    if made.summary.state != "complete":
+        why = made.summary.end.reason if made.summary.end else "it was cut off"
+        raise InputError(Problem(made.id, f"is not complete: {why}", "nothing was pinned"))
+    return [*more, read_run(made.path)]
+
+
+def pinned_of(
+    project: Project,
+    run: Outcomes,
+    *,
+    more: Sequence[Outcomes] = (),
+    tried: Sequence[Outcomes] = (),
+    reason: str = "",
+    version: str = "",
+) -> Pinned:
+    """The baseline that a run makes, not written yet.
+
+    Args:
+        project: the project.
+        run: the run, whole.
+        more: runs that give it more trials of every case.
+        tried: runs in which some of its cases were tried again: they are outcomes, and in no mean.
+        reason: why it is pinned.
+        version: that of the dataset, where it is another than that of the run.
+    """
+    path = baseline_path(project.root, baseline_name(run))
+    previous, notes = None, []
     if path.is_file():
         try:
             previous = read_baseline(path)
         except InputError as error:
             notes.append(f"the baseline so far cannot be read and is written over, its history is lost: {error}")
-    header, lines = make_baseline(run, more=more, past=past, previous=previous, reason=reason)
-    header = replace(header, dataset=replace(header.dataset, path=_from_root(project.root, header.dataset.path)))
-    write_baseline(path, header, lines)
-    return Pinned(shortest(path), header, lines, tuple(notes))
+    past = runs_of_version(project.runs, run, besides=[each.run for each in more])
+    header, lines = make_baseline(run, more=more, past=[*past, *tried], previous=previous, reason=reason)
+    where = _from_root(project.root, header.dataset.path)
+    dataset = replace(header.dataset, path=where, version=version or header.dataset.version)
+    return Pinned(shortest(path), replace(header, dataset=dataset), lines, tuple(notes))

@@ -12,7 +12,15 @@ from gatewatch.offline.dataset import open_dataset
 
 
 def accept(
-    project: Project, what: str, *, reason: str, until: date, owner: str, suite: str = "", scorer: str = ""
+    project: Project,
+    what: str,
+    *,
+    reason: str,
+    until: date,
+    owner: str,
+    suite: str = "",
+    scorer: str = "",
+    write: bool = True,
 ) -> tuple[Entry, Path]:
     """Write an exception for a case or a scorer to the project's accepted.toml; the entry, and the file.
 
@@ -24,6 +32,7 @@ def accept(
         owner: who will look again.
         suite: only in this suite.
         scorer: the case under this scorer alone.
+        write: whether to write it; otherwise it is only made.
 
     Raises:
         InputError: when there is no such case or scorer, the day has passed, or the file is wrong or cannot be written.
@@ -57,5 +66,6 @@ def accept(
         until=until,
         owner=owner,
     )
-    write_entry(path, entry)
+    if write:
+        write_entry(path, entry)
     return entry, shortest(path)

@@ -63,9 +63,28 @@ def gate_suite(
         RunBroken: when a run could not go on.
     """
     maker = Maker(project, name, changes=changes or {}, make=make, tell=tell)
-    gated = _Gating(maker, undecided).gate(task=task, run=run, against=against, label=label)
+    return gate_by(maker, task=task, run=run, against=against, label=label, undecided=undecided)
+
+
+def gate_by(
+    maker: Maker,
+    *,
+    task: str = "",
+    run: str = "",
+    against: str = "baseline",
+    label: str = "",
+    undecided: str | None = None,
+    whole: bool = False,
+    even_so: bool = False,
+) -> Gated:
+    """As `gate_suite`, with what makes the runs. The candidate's run never ends early where it is to be `whole`, and is
+    made `even_so` where it cannot be compared."""
+    gating = _Gating(maker, undecided)
+    gating.early_stop = gating.early_stop and not whole
+    gating.even_so = even_so
+    gated = gating.gate(task=task, run=run, against=against, label=label)
     if against == "baseline":
-        keep_verdict(project, gated.verdict)
+        keep_verdict(maker.project, gated.verdict)
     return gated
 
 
@@ -77,6 +96,7 @@ class _Gating:
         rule = rule_of(settings, suite.scorers, f"{FILE}: suites.{self.name}.gate")
         self.rule = replace(rule, seed=suite.seed)
         self.early_stop = settings.early_stop
+        self.even_so = False
         self.calibrated = settings.require_calibrated
         self.exceptions = exceptions_of(self.project, self.name)
         self.notes = maker.notes
@@ -89,7 +109,7 @@ class _Gating:
         ready = self.maker.prepared(task, label)
         if self.calibrated:
             require_calibrated(self.project.root, ready.header.scorers, {})
-        early = self._before_it_is_run(before, ready)
+        early = None if self.even_so else self._before_it_is_run(before, ready)
         if early is not None:
             return self._gated(self._offering(early, before), before, Outcomes.of(ready.header))
         stopping = None

@@ -201,6 +201,21 @@ def store_of(project: Project) -> "Store":
     return open_store(store_address(project), project=name_of(project))
 
 
+def store_there(project: Project) -> "Store | None":
+    """The project's store, if it has one yet: none is made.
+
+    Raises:
+        ConfigError: for an address that no store is known for.
+        StoreError: when it cannot be opened.
+    """
+    from gatewatch.store.open import SQLITE, is_postgres
+
+    address = store_address(project)
+    if not is_postgres(address) and not Path(address.removeprefix(SQLITE)).is_file():
+        return None
+    return store_of(project)
+
+
 def base_of(project: Project) -> "Database":
     """The base of the project's store: where projects and tokens are.
 

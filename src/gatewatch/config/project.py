@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from gatewatch.config.composites import COMPOSITES, composite, composites_last
 from gatewatch.config.imports import import_module
 from gatewatch.config.load import FILE, find, load, shortest
@@ -93,15 +95,20 @@ class Project:
     # Models
 
     def model_settings(self, name: str) -> "ModelSettings":
-        """The settings of the model configured under a name.
+        """The settings of the model configured under a name, with its address taken from the environment where it is
+        `$NAME`.
 
         Raises:
-            ConfigError: when none is.
+            ConfigError: when none is, or that variable is not set.
         """
-        settings = self.settings.models.get(name)
+        settings, where = self.settings.models.get(name), f"{FILE}: models.{name}"
         if settings is None:
-            hint = did_you_mean(name, self.settings.models)
-            raise ConfigError(Problem(f"{FILE}: models.{name}", "is named, but not configured", hint))
+            raise ConfigError(Problem(where, "is named, but not configured", did_you_mean(name, self.settings.models)))
+        if settings.base_url.startswith("$"):
+            address = os.environ.get(settings.base_url[1:], "").strip()
+            if not address:
+                raise ConfigError(Problem(f"{where}.base_url", f"{settings.base_url[1:]} is not set", "export it"))
+            return replace(settings, base_url=address)
         return settings
 
     def model(self, name: str) -> "OpenAIClient":

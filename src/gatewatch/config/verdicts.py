@@ -1,6 +1,7 @@
 """Verdicts as they are kept, beside the runs that they are about: for who pins a run, and for later."""
 
 from pathlib import Path
+from typing import Any
 
 from gatewatch.config.project import Project
 from gatewatch.core import codec
@@ -25,13 +26,18 @@ def keep_verdict(project: Project, verdict: Verdict) -> None:
         return
 
 
-def said_of(project: Project, run: str) -> str:
-    """The word that a gate last said of a run, or nothing."""
+def verdict_of(project: Project, run: str) -> dict[str, Any]:
+    """The verdict that a gate last gave on a run, as `gate --json` printed it; empty where there is none."""
     try:
         found = codec.parse(_path(project, run).read_bytes())
     except (OSError, ValueError, RecursionError):
-        return ""
-    return str(found.get("verdict", "")) if isinstance(found, dict) else ""
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def said_of(project: Project, run: str) -> str:
+    """The word that a gate last said of a run, or nothing."""
+    return str(verdict_of(project, run).get("verdict", ""))
 
 
 def _path(project: Project, run: str) -> Path:

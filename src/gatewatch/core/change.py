@@ -33,3 +33,8 @@ class Change(Struct, frozen=True, kw_only=True):
     state: ChangeState = "pending"
     moved: float = 0.0
     where: str = ""
+
+
+def change_name(number: int) -> str:
+    """What people call a change by its number: C3."""
+    return f"C{number}"

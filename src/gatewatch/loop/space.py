@@ -22,7 +22,8 @@ SIZE = 1024
 _LONGEST = 4000
 _STEM = 6  # letters of a word: "return", "returns" and "returned" are one
 _MOST_TERMS = 300
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"(?:[^\W_]|#)+")
+_DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NOWHERE = (0, 0.0)
 
@@ -39,24 +40,47 @@ class Space(Protocol):
         """A row of length 1 for each text; one of zeros for a text that says nothing."""
         ...
 
+    def among(self, texts: Sequence[str]) -> "Space":
+        """The same, as it looks from some texts: what they have in common, and others have not, counts for more."""
+        ...
+
 
 class Words:
-    """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency)."""
+    """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency).
+
+    With `least` above 1, a term counts for nothing that fewer texts of the corpus have: no two have it in common.
+    `floor` is what any other term weighs at the least, so that texts are alike that share what all of them have.
+    """
 
     near = 0.35
 
-    def __init__(self, corpus: Iterable[str]) -> None:
+    def __init__(self, corpus: Iterable[str], *, least: int = 1, floor: float = 0.0) -> None:
+        self._least, self._floor = least, floor
         counts: Counter[str] = Counter()
         self._total = 1
         for text in corpus:
             self._total += 1
             counts.update(set(terms(text)))
         self._counts = counts
+        self._some: Counter[str] = Counter()
+        self._number = 0
         self._places: dict[str, tuple[int, float]] = {}
+
+    def among(self, texts: Sequence[str]) -> "Words":
+        """See `Space`. A term weighs what it adds to the divergence of these texts from the corpus (Kullback, Leibler
+        1951): the share p of these that have it, times log(p / q), with its share q of the corpus."""
+        found = Words((), least=self._least, floor=self._floor)
+        found._counts, found._total = self._counts, self._total
+        found._some, found._number = Counter(term for text in texts for term in set(terms(text))), len(texts)
+        return found
 
     def weight(self, term: str) -> float:
         """How much a term tells: much where it is rare, 0 where every text has it."""
-        return log((1 + self._total) / (1 + self._counts[term]))
+        q = (1 + self._counts[term]) / (1 + self._total)
+        if not self._number:
+            return -log(q)
+        p = (1 + self._some[term]) / (1 + self._number)
+        return max(p * log(p / q), 0.0)
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """See `Space`."""
@@ -69,7 +93,7 @@ class Words:
 
     def _placed(self, term: str) -> tuple[int, float]:
         hashed = crc32(term.encode("utf-8", "surrogatepass"))
-        weight = self.weight(term)
+        weight = max(self.weight(term), self._floor) if self._counts[term] >= self._least or self._least == 1 else 0.0
         found = hashed % SIZE, weight if hashed & 0x80000000 else -weight
         self._places[term] = found
         return found
@@ -83,10 +107,14 @@ def unit(rows: Vectors) -> Vectors:
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text as they are compared: case folded, their ends cut off; of scripts without spaces, pairs of
-    letters."""
+    """The words of a text as they are compared: case folded, digits as "#" (what matters of an order's number is its
+    form), their ends cut off; of scripts without spaces, pairs of letters."""
+    folded = _DIGIT.sub("#", unicodedata.normalize("NFKC", text[:_LONGEST]).casefold())
+    words = _WORD.findall(folded)
+    if not _UNSPACED.search(folded):
+        return [word[:_STEM] for word in words[:_MOST_TERMS]]
     found: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text[:_LONGEST]).casefold()):
+    for word in words:
         if _UNSPACED.search(word):
             found += [word[place : place + 2] for place in range(max(1, len(word) - 1))]
         else:

@@ -11,7 +11,7 @@ class ModelSettings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         model: the provider's name of the model.
         path: in the place of a provider, the folder of a sentence embedder on this machine.
-        base_url: what `/chat/completions` is appended to.
+        base_url: what `/chat/completions` is appended to; `$NAME` is taken from the environment variable NAME.
         key_env: the environment variable that holds the key; empty when the provider wants none.
         headers: further headers; a value `$NAME` is taken from the environment variable NAME.
         rpm: requests a minute that may be sent at most; None: no limit of our own.

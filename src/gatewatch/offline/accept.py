@@ -10,7 +10,7 @@
 What is accepted does not block and stays listed. On the day after `until` the gate fails until somebody looks again.
 """
 
-import os
+import fcntl
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -174,8 +174,18 @@ def _flaws(raw: dict[str, Any], lines: list[int], shown: str) -> Iterable[Proble
         yield Problem(shown, "write each exception as a table of its own", "[[accepted]] on a line by itself")
 
 
-def write_entry(path: Path, entry: Entry) -> None:
-    """Put an exception at the end of the file, which is made if there is none; the rest of it is left as it is.
+def entries_in(data: bytes) -> tuple[Entry, ...]:
+    """The exceptions in the bytes of a file; none where it cannot be read."""
+    try:
+        found = shape.convert(toml.parse(data.decode("utf-8-sig")), _File)
+    except ValueError:
+        return ()
+    return found.accepted if isinstance(found, _File) else ()
+
+
+def write_entry(path: Path, entry: Entry) -> bool:
+    """Put an exception at the end of the file, which is made if there is none; the rest of it is left as it is. False
+    where the very same one is there and holds, and nothing was written.
 
     Raises:
         InputError: when it cannot be written.
@@ -189,12 +199,18 @@ def write_entry(path: Path, entry: Entry) -> None:
     ]
     try:
         with path.open("ab+") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 1))
-            gap = _HEAD if not size else "" if file.read(1) == b"\n" else "\n"
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            there = file.read()
+            about = (entry.case, entry.scorer, entry.suite)
+            same = [each for each in entries_in(there) if (each.case, each.scorer, each.suite) == about]
+            if same and same[-1] == entry:
+                return False
+            gap = _HEAD if not there else "" if there.endswith(b"\n") else "\n"
             file.write(f"{gap}\n[[accepted]]\n{''.join(lines)}".encode())
     except OSError as error:
         raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
+    return True
 
 
 def _quoted(text: str) -> str:

@@ -163,19 +163,34 @@ def write_baseline(path: Path, header: BaselineHeader, lines: Iterable[BaselineL
     Raises:
         InputError: when it cannot be written.
     """
+    _put(path, (codec.encode(each) + b"\n" for each in (header, *lines)))
+
+
+def put_baseline(path: Path, data: bytes) -> None:
+    """Write a baseline that was made elsewhere, in one step, after a look at whether it is one.
+
+    Raises:
+        InputError: with all that is wrong in it; or it cannot be written.
+    """
+    _put(path, (data,), look=True)
+
+
+def _put(path: Path, parts: Iterable[bytes], *, look: bool = False) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
-            file.write(codec.encode(header) + b"\n")
-            file.writelines(codec.encode(line) + b"\n" for line in lines)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        if look:
+            read_baseline(beside)
         beside.replace(path)
     except OSError as error:
+        raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
+    finally:
         with suppress(OSError):
             beside.unlink()
-        raise InputError(Problem(str(path), f"cannot be written: {error.strerror}")) from None
 
 
 # Reading
@@ -198,7 +213,7 @@ def read_baseline(path: Path) -> Outcomes:
     ]
     if conflicts:
         raise InputError(conflicts)
-    header = _header(path, raw[0])
+    header = header_of(path, raw[0])
     found = _empty(path, header)
     problems: list[Problem] = []
     places: dict[tuple[str, str], int] = {}
@@ -229,8 +244,13 @@ def read_baseline(path: Path) -> Outcomes:
     return found
 
 
-def _header(path: Path, line: bytes) -> BaselineHeader:
-    where = f"{path}:1"
+def header_of(path: Path, data: bytes) -> BaselineHeader:
+    """The header of a baseline, from its first line or all of it.
+
+    Raises:
+        InputError: it has none, or one that a newer Gatewatch wrote.
+    """
+    where, line = f"{path}:1", data.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
     try:
         stated = codec.decode(line, dict[str, Any])
     except (ValueError, RecursionError) as error:

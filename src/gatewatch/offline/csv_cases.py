@@ -18,7 +18,7 @@ from gatewatch.core.errors import Problem, did_you_mean
 
 _LONGEST_CELL = 2**31 - 1
 _LISTS = ("tags", "scorers")
-_JSON = ("input", "expected", "context", "provenance")
+_JSON = ("input", "expected", "context", "open", "provenance")
 _BOM = b"\xef\xbb\xbf"
 _TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.core.errors import InputError
+from gatewatch.core.run import Purpose
 from gatewatch.offline.compare import COMMIT, DIRTY
 from gatewatch.offline.journal import JournalReader
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes, read_run
@@ -78,9 +79,9 @@ def runs_of_version(folder: Path, run: Outcomes, *, besides: Sequence[str] = ())
     return found
 
 
-def trials_of(folder: Path, run: Outcomes) -> list[Outcomes]:
-    """The whole stored runs that were made to give a run more trials, the oldest first."""
-    mine = [each for each in _stored(folder) if each.purpose == "trials" and each.made_for == run.run]
+def trials_of(folder: Path, run: Outcomes, purpose: Purpose = "trials") -> list[Outcomes]:
+    """The whole stored runs that were made to give a run more trials, or to try some cases again, the oldest first."""
+    mine = [each for each in _stored(folder) if each.purpose == purpose and each.made_for == run.run]
     found = [read_run(each.path) for each in mine if each.path is not None]
     return [each for each in found if each.complete]
 

@@ -41,6 +41,7 @@ class Request(Recorder):
     `input`, `output` and `context` are text or JSON values, `usage` tokens, `cost` US dollars, `versions` the versions
     of components by name. `session`, `user` (a hash of it is kept), `external_id` (a message's, a ticket's), `variant`
     and `tags` say whose it is and what kind. `latency_s` and `first_token_s` are measured where they are not set.
+    `wall` is when it began, in seconds since the epoch: now, unless who captures after the fact sets it.
     """
 
     input: Any = ""

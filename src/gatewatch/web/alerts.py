@@ -8,28 +8,23 @@ POST /v1/marks         {"flow", "what", "at", "reason", "accepted"}: something w
 """
 
 import asyncio
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query
-from msgspec import Meta, Struct, ValidationError
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatewatch.core import codec
 from gatewatch.core.clock import wall
 from gatewatch.core.watch import Alert, AlertState, Marker
 from gatewatch.online.alert_text import plain, told
 from gatewatch.store.base import Store
 from gatewatch.web.described import refusals
+from gatewatch.web.desk import Desk, described
 from gatewatch.web.host import Host
-from gatewatch.web.ingest import of_type
 from gatewatch.web.refusals import Refused, as_json, known_parameters
-from gatewatch.web.visitors import Need, Visitor
+from gatewatch.web.visitors import Visitor
 
-T = TypeVar("T", bound=Struct)
-
-_MOST_BYTES = 20_000
 _LATEST = 1e11
 _SKEW_S = 60.0
 _Words = Annotated[str, Meta(max_length=400)]
@@ -57,31 +52,15 @@ class Marked(Struct, frozen=True, forbid_unknown_fields=True):
     accepted: bool = False
 
 
-class _Desk:
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    async def enter(self, request: Request, need: Need) -> tuple[Store, Visitor]:
-        """The store that a request is about, and who asks."""
-        visitor = await self._host.visitors.who(request, need)
-        return (await self._host.served(visitor.project)).store, visitor
-
-    async def body(self, request: Request, visitor: Visitor, kind: type[T]) -> T:
-        """What a request says."""
-        of_type(request, "application/json")  # which no page of another origin can send unasked
-        async with self._host.bodies.read(request, bytes, project=visitor.project, most=_MOST_BYTES) as data:
-            return _decoded(data, kind)
-
-
 def router(host: Host) -> APIRouter:
     """The routes of alerts and markers."""
     routes = APIRouter(prefix="/v1", tags=["alerts"], dependencies=[Depends(known_parameters)])
-    _alerts(routes, _Desk(host))
-    _marks(routes, _Desk(host))
+    _alerts(routes, Desk(host))
+    _marks(routes, Desk(host))
     return routes
 
 
-def _alerts(routes: APIRouter, desk: _Desk) -> None:
+def _alerts(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/alerts")
     async def listed(
         request: Request,
@@ -104,7 +83,7 @@ def _alerts(routes: APIRouter, desk: _Desk) -> None:
         store, _ = await desk.enter(request, "read")
         return _reply(await asyncio.to_thread(store.alert, number))
 
-    @routes.post("/alerts/{number}", openapi_extra=_described(Turned), responses=refusals("408", "409", "413", "415"))
+    @routes.post("/alerts/{number}", openapi_extra=described(Turned), responses=refusals("408", "409", "413", "415"))
     async def turn(request: Request, number: _Number) -> Response:
         """Acknowledge an alert, snooze it, resolve it, or open it again. Who did it is noted."""
         store, visitor = await desk.enter(request, "review")
@@ -127,7 +106,7 @@ def _alerts(routes: APIRouter, desk: _Desk) -> None:
         return _reply(found)
 
 
-def _marks(routes: APIRouter, desk: _Desk) -> None:
+def _marks(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/marks")
     async def marks(
         request: Request,
@@ -140,7 +119,7 @@ def _marks(routes: APIRouter, desk: _Desk) -> None:
         found = await asyncio.to_thread(lambda: store.markers(flow, since=since, most=limit))
         return as_json({"kind": "gatewatch.marks", "version": 1, "marks": found})
 
-    @routes.post("/marks", status_code=201, openapi_extra=_described(Marked), responses=refusals("408", "413", "415"))
+    @routes.post("/marks", status_code=201, openapi_extra=described(Marked), responses=refusals("408", "413", "415"))
     async def mark(request: Request) -> Response:
         """Note that something was changed, such as a deploy. To have what comes after accepted takes a reviewer."""
         store, visitor = await desk.enter(request, "push")
@@ -186,19 +165,3 @@ def _reply(found: Alert | None) -> Response:
 
 def _name(visitor: Visitor) -> str:
     return f"token {visitor.token}" if visitor.token else ""
-
-
-def _decoded(data: bytes, kind: type[T]) -> T:
-    try:
-        return codec.decode(data, kind)
-    except ValidationError as error:
-        what, _, at = str(error).partition(" - at `$")
-        raise Refused(422, what, where=f"body{at.rstrip('`')}") from None
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, f"the body is not JSON: {str(error)[:200]}", where="body") from None
-
-
-def _described(kind: type[Struct]) -> dict[str, Any]:
-    """A body's shape, for the OpenAPI document."""
-    schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, feedback, ingest, ops, otlp, reading, runs
+from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import LATER_S, Refused, refusal
@@ -46,8 +46,8 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
-    for router in (reading.router(host), runs.router(host), alerts.router(host), ops.router(host)):
-        app.include_router(router)
+    for room in (reading, runs, alerts, changes, ops):
+        app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
 
     def openapi() -> dict[str, Any]:

@@ -3,10 +3,11 @@
 It looks up orders and gift cards, and answers everything else with the sentence of the help centre (kb.md) that fits
 best. There is no model in it: it needs no key and no network.
 
-Four versions stand side by side here. "good" is the one in use. The other three would like to replace it:
+Four versions stand side by side here. "good" is the one in use. The others would like to replace it:
 
 - "worse" is a rewrite that was meant to make the bot simpler. Its author tried three questions and found nothing wrong.
-- "tidied" is the version in use with its code tidied up. Every answer ought to be the same, to the letter.
+- "quicker" is the version in use with its patterns compiled and its searches remembered. Since October orders have
+  numbers of six digits, and its author did not know that.
 - "reworded" finds the same and puts it into words of its own, as a model would: anew each time that it is asked, so
   that a fact may get lost or come in. The others answer the same question always in the same way.
 
@@ -20,6 +21,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -299,7 +301,7 @@ def found_in(articles):
 def answer_well(asked, wording=WORDING):
     """The version that is in use."""
     question = asked[-1]
-    orders = [f"QM-{number}" for number in re.findall(r"\bQM[- ]?(\d{5})\b", question, re.IGNORECASE)]
+    orders = [f"QM-{number}" for number in re.findall(r"\bQM[- ]?(\d{5,6})\b", question, re.IGNORECASE)]
     cards = [f"GC-{number}" for number in re.findall(r"\bGC[- ]?(\d{4})\b", question, re.IGNORECASE)]
     if orders or cards:
         said = [wording.order(order, order_status(order)) for order in orders]
@@ -323,7 +325,7 @@ def answer_reworded(asked):
 def answer_worse(asked):
     """The rewrite: the best article is enough, and a database record says it all."""
     question = asked[-1]
-    order = re.search(r"QM-\d{5}", question)
+    order = re.search(r"QM-\d{5,6}", question)
     if order:
         record = order_status(order[0])
         return f"Order {order[0]}: " + ", ".join(f"{key} {value}" for key, value in record.items())
@@ -337,56 +339,41 @@ def answer_worse(asked):
     return quote(*best_sentence(question, articles, worse_search))
 
 
-# The version in use, tidied up: a row for each tool, and one function for all of them.
+# The version in use, made quicker.
 
 
-class Tool(NamedTuple):
-    """A table of the shop's database that can be asked: by which number, and how it is said what is in there."""
-
-    name: str
-    argument: str
-    prefix: str
-    digits: int
-    table: str
-    say: Callable
+ORDER = re.compile(r"\bQM[- ]?(\d{5})\b", re.IGNORECASE)
+CARD = re.compile(r"\bGC[- ]?(\d{4})\b", re.IGNORECASE)
 
 
-TOOLS = [
-    Tool("order_status", "order_id", "QM", 5, "orders", say_order),
-    Tool("gift_card_balance", "card", "GC", 4, "gift_cards", say_balance),
-]
+@cache
+def remembered(question):
+    """What a search found, and what of it answers: looked for once."""
+    articles = good_search(question, most=3)
+    good_enough = articles and articles[0]["score"] >= 2.0
+    return articles, best_sentence(question, articles, good_search) if good_enough else None
 
 
-def use(tool, question):
-    """What a tool says about each of its numbers in a question."""
-    said = []
-    for number in re.findall(rf"\b{tool.prefix}[- ]?(\d{{{tool.digits}}})\b", question, re.IGNORECASE):
-        key = f"{tool.prefix}-{number}"
-        with span(tool.name, kind="tool", input={tool.argument: key}) as step:
-            step.output = look_up(tool.table, key)
-        said.append(tool.say(key, step.output))
-    return said
-
-
-def find(question):
-    """The articles that fit a question well enough, the best first."""
+def answer_quicker(asked):
+    """The version in use, with nothing done twice."""
+    question = asked[-1]
+    orders = [f"QM-{number}" for number in ORDER.findall(question)]
+    cards = [f"GC-{number}" for number in CARD.findall(question)]
+    if orders or cards:
+        said = [say_order(order, order_status(order)) for order in orders]
+        return " ".join(said + [say_balance(card, gift_card_balance(card)) for card in cards])
+    if len(asked) > 1 and len(terms_of(question)) < 4:
+        question = f"{asked[-2]} {question}"
     with span("search", kind="retrieval", input=question) as step:
-        articles = good_search(question, most=3)
+        articles, best = remembered(question)
         step.output = found_in(articles)
     note(context=[" ".join(article["sentences"]) for article in articles])
-    return articles if articles and articles[0]["score"] >= 2.0 else []
+    return quote(*best) if best else WORDING.refusal
 
 
-def answer_tidied(asked):
-    """The version in use, put together from these parts."""
-    *earlier, question = asked
-    said = [sentence for tool in TOOLS for sentence in use(tool, question)]
-    if said:
-        return " ".join(said)
-    if earlier and len(terms_of(question)) < 4:
-        question = f"{earlier[-1]} {question}"
-    articles = find(question)
-    return quote(*best_sentence(question, articles, good_search)) if articles else WORDING.refusal
-
-
-VERSIONS = {"good": answer_well, "worse": answer_worse, "tidied": answer_tidied, "reworded": answer_reworded}
+VERSIONS = {
+    "good": answer_well,
+    "worse": answer_worse,
+    "quicker": answer_quicker,
+    "reworded": answer_reworded,
+}

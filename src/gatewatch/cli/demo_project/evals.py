@@ -1,6 +1,9 @@
 """The project's own scorers: what "good" means for this bot, in Python."""
 
-from gatewatch import scorer
+import os
+import re
+
+from gatewatch import judge, scorer
 
 
 @scorer
@@ -17,3 +20,14 @@ def finds_article(trace, expected):
         return None
     found = {each["id"] for span in trace.spans if span.kind == "retrieval" for each in span.output or []}
     return len(found.intersection(relevant)) / len(relevant)
+
+
+if os.environ.get("OPENAI_API_KEY") and os.environ.get("OPENAI_BASE_URL"):
+    on_topic = judge("rubrics/on_topic.md", model="judge", name="on_topic")
+else:  # a judge without a model, for who has no key: it knows no meanings, but numbers
+
+    @scorer
+    def on_topic(input: str, output: str) -> bool:
+        """Whether the answer is about what was asked: the order or gift card that the customer named is in it."""
+        named = re.findall(r"\b(?:QM|GC)[- ]?(\d{4,})\b", input, re.IGNORECASE)
+        return all(number in output for number in named)

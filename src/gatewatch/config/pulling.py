@@ -1,0 +1,78 @@
+"""Pulling, composed: what waits in a project's outbox, or in a server's, is written into the files of this checkout."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from gatewatch.config.load import shortest
+from gatewatch.config.project import Project
+from gatewatch.core.change import Change, ChangeState, change_name
+from gatewatch.core.errors import InputError, Problem
+from gatewatch.core.failure import number_in
+from gatewatch.loop.pull import Applied, Branch, Outbox, apply, here, is_merged
+
+_EVERY = 1000
+
+
+class Pulled(Struct, frozen=True):
+    """What became of a change: it was applied, or, of one that was pulled before, is in the main branch by now
+    (`applied` is None); or why it could not be applied, so that it waits on."""
+
+    change: Change
+    applied: Applied | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def waiting(outbox: Outbox, states: Sequence[ChangeState] = ("pending",)) -> list[Change]:
+    """All changes in some states, by number."""
+    found: list[Change] = []
+    while some := outbox.changes(states, after=found[-1].id if found else 0, most=_EVERY):
+        found += some
+    return found
+
+
+def pull(project: Project, outbox: Outbox, now: float, *, dry: bool = False) -> tuple[list[Pulled], str]:
+    """Write what waits into the checkout's files, in order, each once; and look which of what was pulled is in the main
+    branch. What came of each, and that branch ("" where there is none).
+
+    One that cannot be applied waits on, and the others do not wait for it.
+
+    Args:
+        project: the project of the checkout.
+        outbox: where changes wait.
+        now: in seconds since the epoch.
+        dry: whether only to say what waits.
+    """
+    branch, where, done = Branch(project.root), here(project.root), []
+    datasets = {each.dataset for each in project.settings.suites.values()}
+    for change in waiting(outbox):
+        if dry:
+            done.append(Pulled(change))
+            continue
+        try:
+            applied = apply(change, shortest(project.root), datasets)
+            done.append(Pulled(outbox.turn_change(change.id, "pulled", now, where=where) or change, applied))
+        except InputError as error:
+            done.append(Pulled(change, problems=error.problems))
+    if branch.name and not dry:
+        for change in waiting(outbox, ("pulled",)):
+            if is_merged(change, branch.file):
+                done.append(Pulled(outbox.turn_change(change.id, "merged", now, where=where) or change))
+    return done, branch.name
+
+
+def withdraw(outbox: Outbox, name: str, now: float, who: str) -> Change:
+    """Take a change back that nobody has yet.
+
+    Raises:
+        InputError: there is none of that name, or somebody has it.
+    """
+    number = number_in(name, "C")
+    known = None if number is None else next(iter(outbox.changes(after=number - 1, most=1)), None)
+    if known is None or known.id != number:
+        raise InputError(Problem(name, "there is no such change", "`gatewatch pull --list` lists them"))
+    found = known if known.state != "pending" else outbox.turn_change(known.id, "withdrawn", now, where=who)
+    if found is None or found.state != "withdrawn":
+        what = f"is {known.state if found is None else found.state}: it is in somebody's files"
+        raise InputError(Problem(change_name(known.id), what, "take it out of the file, and commit that"))
+    return found

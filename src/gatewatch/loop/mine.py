@@ -1,0 +1,173 @@
+"""Mining: from a window of live traffic to failures, and requests of each that people are asked to label."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from gatewatch.core.errors import StoreBusy
+from gatewatch.core.failure import Failure, Novelty
+from gatewatch.loop.describe import came_back, described, unfound
+from gatewatch.loop.gather import Found, gather
+from gatewatch.loop.golden import Golden, Placed
+from gatewatch.loop.group import ALONE, Group, grouped
+from gatewatch.loop.known import Before
+from gatewatch.loop.likeness import template
+from gatewatch.loop.naming import by_terms
+from gatewatch.loop.pick import EACH, picked
+from gatewatch.loop.signs import formal
+from gatewatch.loop.space import Space, Words
+from gatewatch.store.base import Store
+from gatewatch.store.looping import Mined
+
+ERASED = "(erased)"
+"""How a failure is called whose requests were all erased."""
+
+_TRIES = 5
+_MOST_ALERTS = 1000
+_FAR = 0.5  # of the likeness from which on texts are about the same thing
+_LONGEST_NAME = 60
+_FLOOR = 0.7
+_SHARED = 2  # texts that must have a word, for it to say what they are about
+_RANK: Mapping[Novelty, float] = {"new": 1.0, "near": 0.75, "covered": 0.5}
+
+Namer = Callable[[Sequence[Sequence[str]]], Sequence[str]]
+"""Gives names to groups of texts; "" to one that it has none for."""
+
+
+class Mining(Struct, frozen=True):
+    """What was mined: failures, those that matter most first, without those that are ignored; how many these are; and
+    of how many conversations, which stand for so much `traffic`."""
+
+    flow: str
+    since: float
+    until: float
+    conversations: int
+    traffic: float
+    failures: tuple[Failure, ...]
+    ignored: int
+
+
+def mine(
+    store: Store,
+    flow: str,
+    *,
+    since: float,
+    until: float,
+    golden: Golden,
+    pass_at: Mapping[str, float],
+    space: Space | None = None,
+    namer: Namer | None = None,
+    named_by: str = "",
+    reviewers: int = 1,
+    each: int = EACH,
+) -> Mining:
+    """Find what goes wrong in a flow, keep it, and put requests up to be labelled.
+
+    Args:
+        store: where the traffic is, and where failures are kept.
+        flow: the flow.
+        since: when the window begins, in seconds since the epoch: conversations that began in it are looked at.
+        until: when it ends; it is taken for now.
+        golden: what the dataset asks.
+        pass_at: pass marks by scorer; 0.5 where there is none.
+        space: where requests are grouped; by their words if none is given.
+        namer: what names new failures; their terms do where it gives no name, or none is given.
+        named_by: the name of that model.
+        reviewers: how many people are to label each request.
+        each: how many typical requests of a failure are put up, and how many at its edge.
+
+    Raises:
+        ModelError: the model of the space gave no usable answer.
+        StoreBusy: others mined all the time.
+    """
+    alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
+    gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
+    keys = {one.key for one in (*gathered.found, *gathered.quiet)}  # what is asked often is one text
+    words = Words([*map(template, golden.normal), *keys], least=_SHARED, floor=_FLOOR)
+    space = space or words
+    placed = Placed(golden, space)
+    found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
+    for _ in range(_TRIES):
+        read_at = store.mined_at()
+        before = Before(store, flow)
+        groups = _groups(found, before, space)
+        names = _named([group for _, group in groups], words, namer, named_by)
+        markers = store.markers(flow, since)
+        mined = []
+        for (sign, group), name in zip(groups, names, strict=True):
+            failure = described(group, sign, name, gathered, placed, flow)
+            back = came_back(group.failure, group.found, markers)
+            items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
+            mined.append(Mined(failure=failure, items=items, came_back=bool(back)))
+        there = {one.failure.id for one in mined}
+        mined += [
+            Mined(failure=unfound(failure, gathered)) for failure in before.failures.values() if failure.id not in there
+        ]
+        kept = store.keep_mined(mined, until, read_at=read_at)
+        if kept is not None:
+            shown = sorted((failure for failure in kept if failure.state != "ignored"), key=rank)
+            counts = gathered.units, gathered.traffic
+            return Mining(flow, since, until, *counts, tuple(shown), len(kept) - len(shown))
+    raise StoreBusy("others keep what they mine all the time: try again")
+
+
+def rank(failure: Failure) -> tuple[float, float, int]:
+    """Sorts failures, those that matter most first: by impact, less where the dataset has something like it."""
+    return -failure.impact * _RANK[failure.novelty], -failure.severity * failure.n, failure.id
+
+
+def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
+    """Of requests of which nothing bad is known those that are unlike every case."""
+    odd = [each for each in quiet if each.signs[0].name != "unlike:topic"]
+    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key]
+    if not len(golden) or not usual:
+        return odd
+    distinct = {each.key: each.text for each in usual}
+    vectors = space.vectors(list(distinct.values()))
+    telling = vectors.any(axis=1)  # what says nothing is about nothing else either
+    far = telling & (placed.nearest(vectors) < space.near * _FAR)
+    keys = {key for key, is_far in zip(distinct, far, strict=True) if is_far}
+    return odd + [each for each in usual if each.key in keys]
+
+
+def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[str, Group]]:
+    by_sign: defaultdict[str, list[Found]] = defaultdict(list)
+    for each in found:
+        by_sign[before.sign_of(each)].append(each)
+    return [
+        (sign, group)
+        for sign in sorted(by_sign)
+        for group in grouped(by_sign[sign], before.of(sign), space.among(_texts(by_sign[sign])), formal=formal(sign))
+    ]
+
+
+def _texts(found: Sequence[Found]) -> list[str]:
+    return [each.text for each in found if each.text]
+
+
+def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str) -> list[tuple[str, str]]:
+    """What each group is called, and by which model: a failure that is known as before, a form by itself."""
+    found = [_own(group, words) for group in groups]
+    asked = [place for place, group in enumerate(groups) if _is_new(group) and not group.form and not group.rest]
+    if namer is not None and asked:
+        answers = namer([[fold.text for fold in groups[place].folds] for place in asked])
+        for place, name in zip(asked, answers, strict=True):
+            if name:
+                found[place] = name, named_by
+    return found
+
+
+def _is_new(group: Group) -> bool:
+    return group.failure is None or group.failure.name == ERASED
+
+
+def _own(group: Group, words: Words) -> tuple[str, str]:
+    if group.failure is not None and not _is_new(group):
+        return group.failure.name, group.failure.named_by
+    if group.form:
+        return group.form, ""
+    terms = by_terms([fold.text for fold in group.folds if fold.text], words)
+    if group.rest:
+        return f"{ALONE}: {terms}" if terms else ALONE, ""
+    return terms or " ".join(group.folds[0].text.split())[:_LONGEST_NAME] or ALONE, ""
