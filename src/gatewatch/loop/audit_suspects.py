@@ -35,7 +35,7 @@ def tallies(versions: Sequence[Outcomes], cases: Sequence[Looked]) -> dict[str, 
     """How cases did in all known versions, under each scorer that has a pass mark. A trial passes by the rules where
     all of them pass it."""
     found = {each.id: Tally() for each in cases}
-    hashes = {each.id: each.case.hash for each in cases}
+    hashes = {each.id: each.hash for each in cases}
     for version in versions:
         marks = {name: mark for name in version.scorers if (mark := version.mark(name)) is not None}
         judges = {name for name in marks if version.scorers[name].source == "judge"}
