@@ -175,9 +175,9 @@ def commands_next(shown: str) -> list[list[str]]:
 
 def test_what_comes_next_can_be_typed(copy: Path, shown: str) -> None:
     typed = commands_next(shown)
-    assert [words[0] for words in typed] == ["gate", "show", "accept", "gate", "plan", "gate", "init"]
+    assert [words[0] for words in typed] == ["show", "show", "accept", "gate", "plan", "gate", "init"]
     codes = [gatewatch(copy, *words).returncode for words in typed if "--selftest" not in words]
-    assert codes == [1, 0, 0, 1, 0, 0]  # asked five times each, the reworded bot is seen to fall
+    assert codes == [0, 0, 0, 1, 0, 0]  # asked five times each, the reworded bot is seen to fall
 
 
 @pytest.mark.slow
@@ -223,13 +223,15 @@ def test_the_dataset_has_cases_of_every_kind(here: Path, shown: str) -> None:
 
 
 def test_answers_do_not_depend_on_the_hash_seed(here: Path, shown: str, tmp_path: Path) -> None:
-    """Those of the reworded bot neither, which are others each time that it is asked."""
+    """Those to the dataset: which live requests are promoted depends on which were sampled."""
     assert gatewatch(tmp_path, "demo", PYTHONHASHSEED="2").returncode == 0
-    said = answers(tmp_path / "gatewatch-demo")
-    assert said == answers(here / "gatewatch-demo")
-    assert Counter(task for task, _ in said) == {"bot:answer": 122, "rewrite": 122, "quicker": 124, "reworded": 122}
-    varied = [task for (task, _), outputs in said.items() if len(outputs) > 1]
-    assert Counter(varied) == {"reworded": 8}  # what fell was asked again
+    said, before = (
+        {(task, case): told for (task, case), told in answers(folder / "gatewatch-demo").items() if "-" in case}
+        for folder in (tmp_path, here)
+    )
+    assert said == before
+    assert len(said) == 3 * 122
+    assert {task for task, _ in said} == {"bot:answer", "rewrite", "quicker"}
 
 
 def test_changes_are_kept_and_seen_and_can_be_undone(copy: Path) -> None:
@@ -241,7 +243,8 @@ def test_changes_are_kept_and_seen_and_can_be_undone(copy: Path) -> None:
     again = gatewatch(copy.parent, "demo", "--dir", str(copy))
     assert again.returncode == 0
     assert f"Its project is in {copy}, 1 file was written there." in again.stdout
-    assert "Kept as you changed them: kb.md (--fresh writes them anew)." in again.stdout
+    assert "Kept as you changed them: datasets/support.jsonl, kb.md (--fresh writes them anew)." in again.stdout
+    assert "It is stopped: the loop was gone through here before. --fresh begins anew." in again.stdout
     assert again.stdout.replace("\n", "").isprintable()
     assert [line for line in again.stdout.splitlines() if line.startswith("exit code")]
     assert (newest(copy, "bot:answer").summary.scorers["states_answer"].figure.mean or 1) < 0.9

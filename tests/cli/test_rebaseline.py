@@ -111,6 +111,11 @@ class TestShow:
         found = json.loads(out)
         assert (code, found["kind"], found["of"], found["name"]) == (0, "gatewatch.chain", "failure", "F1")
         assert set(found["links"][0]) == {"step", "name", "at", "by", "said"}
+        assert (found["failure"]["failure"], found["failure"]["sign"]) == ("F1", "thumbs_down")
+        code, out, _ = run(capsys, "show", "f1")
+        lines = out.splitlines()
+        assert (code, lines[0].split()[0], lines[1].split()[:2]) == (0, "F1", ["state", "promoted,"])
+        assert next(line.split()[0] for line in lines if line.startswith("  ")) == "case"
 
     def test_a_run_goes_first_and_that_is_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

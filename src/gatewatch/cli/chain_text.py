@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gatewatch.config.chains import Chain
+    from gatewatch.loop.chain import Step
 
 _BY, _LEAST = 20, 30
 
@@ -24,13 +25,18 @@ def as_object(found: "Chain") -> dict[str, Any]:
     }
 
 
-def lines_of(found: "Chain", width: int) -> Iterator[str]:
-    """A chain line by line: each link with when, by whom, its name and what it says, folded at a width. Print it
-    through `clean`."""
-    yield f"{found.kind} {found.name}"
-    people = min(_BY, max((len(link.by) for link in found.links), default=0))
+def lines_of(found: "Chain", width: int, *, after: "Step | None" = None) -> Iterator[str]:
+    """A chain line by line: each link with when, by whom, its name and what it says, folded at a width; only what comes
+    `after` a step, where the rest is told already. Print it through `clean`."""
+    from gatewatch.loop.chain import STEPS
+
+    before_it = () if after is None else STEPS[: STEPS.index(after) + 1]
+    links = [link for link in found.links if link.step not in before_it]
+    if after is None:
+        yield f"{found.kind} {found.name}"
+    people = min(_BY, max((len(link.by) for link in links), default=0))
     before = ""
-    for link in found.links:
+    for link in links:
         label = link.step if link.step != before else ""
         head = f"  {label:<9} {link.at.replace('T', ' ')[:16]:<16}  {link.by[:people]:<{people}}  "
         said = f"{link.name}  {link.said}" if link.said else link.name

@@ -39,8 +39,8 @@ def against(failure: "Failure") -> str:
 
 
 def lines_of(failure: "Failure", store: "Store") -> Iterator[tuple[str, str]]:
-    """All that is known of a failure, each with its label: what it is, its requests, what people said of them, and the
-    cases that were made of them. It holds texts of requests: print it through `clean`."""
+    """What is known of a failure, each with its label: what it is, its requests, and what people said of them. It holds
+    texts of requests: print it through `clean`."""
     from gatewatch.core.failure import failure_name
     from gatewatch.online.alert_text import moment
 
@@ -63,9 +63,6 @@ def lines_of(failure: "Failure", store: "Store") -> Iterator[tuple[str, str]]:
         yield "owner", failure.owner
     for item in store.items(failure=failure.id, queue="failures", most=_MOST):
         yield from _item(item, store)
-    for change in store.changes(failure=failure.id, most=_MOST):
-        case = str(change.body.get("id", "") or change.body.get("into", ""))
-        yield f"C{change.id}", f"{change.kind} {case} in {change.path}: {change.state}, by {change.by}"
 
 
 def _item(item: "Item", store: "Store") -> Iterator[tuple[str, str]]:

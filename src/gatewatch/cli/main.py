@@ -29,7 +29,7 @@ COMMANDS = {
     "compare": "Put runs side by side: what changed, how each scorer moved, row by row.",
     "costs": "What live traffic costs in a month: by flow, scorer, model, day.",
     "db": "The store of live traffic: what is in it, and bringing it up to date.",
-    "demo": "Run a small support bot, gate three changes of it, watch its traffic: no key, no network.",
+    "demo": "Take a small support bot through the whole loop: no key, no network.",
     "doctor": "Check the project: configuration, datasets, tasks, scorers, models.",
     "erase": "Erase a user or a session: store, spool, caches, labels, exports; with a receipt.",
     "export": "Give out all that is kept of a user, as JSON lines.",

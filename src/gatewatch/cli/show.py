@@ -122,10 +122,27 @@ def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
 
     found = chain_of(Project.open(), what, kind)
     if as_json:
-        print_json(as_object(found))
+        print_json(as_object(found) | ({"failure": _failure(what)[0]} if kind == "failure" else {}))
         return
-    for line in lines_of(found, console(100).width):
+    told = _failure(what)[1] if kind == "failure" else []
+    for label, said in told:
+        click.echo(clean(f"{label:<10} {said}"))
+    for line in lines_of(found, console(100).width, after="label" if told else None):
         click.echo(clean(line))
+
+
+def _failure(name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A failure for programs and for people, with what was asked and answered; that is noted in the audit."""
+    from gatewatch.cli.failure_text import as_json, lines_of
+    from gatewatch.cli.opened import opened
+    from gatewatch.cli.terminal import who
+    from gatewatch.core.clock import wall
+
+    with opened() as (_, store):
+        failure = store.failure(int(name[1:]))
+        assert failure is not None
+        store.note(wall(), who(), "read", name.upper())
+        return as_json(failure), list(lines_of(failure, store))
 
 
 def _chosen(result: "RunResult", *, failed: bool, case_id: str) -> "Iterator[Row]":

@@ -21,7 +21,7 @@ _LONGEST = 2000
 _SHARED = 0.6  # of the words of near copies
 _MOST_LOOKS = 200
 _ENDS = " \t\"'`.,;:!?…。！？¿¡"
-_NUMBERED = re.compile(r"\w*\d\w*")
+_NUMBERED = re.compile(r"\b[^\W\d]*+\d\w*")
 _WORD = re.compile(r"\w+")
 
 
@@ -77,12 +77,17 @@ def _numbers(text: str) -> tuple[str, ...]:
 
 def nearest(text: str, others: Sequence[str]) -> tuple[int, float] | None:
     """Which of some normal texts a normal text is most nearly a copy of, and how nearly; None where it is of none."""
-    best: tuple[int, float] | None = None
-    for place, other in enumerate(others):
-        found = likeness(text, other)
-        if found >= NEAR and (best is None or found > best[1]):
-            best = place, found
-    return best
+    from rapidfuzz import process
+    from rapidfuzz.distance import Indel
+
+    cut = [other[:_LONGEST] for other in others]
+    alike = process.extract(
+        text[:_LONGEST], cut, scorer=Indel.normalized_similarity, processor=None, score_cutoff=NEAR, limit=None
+    )
+    numbers = _numbers(text)
+    found = [(place, 1.0 if others[place] == text else float(score)) for _, score, place in alike]
+    near = [each for each in found if _numbers(others[each[0]]) == numbers]
+    return max(near, key=lambda each: (each[1], -each[0]), default=None)
 
 
 def copies(texts: Sequence[str], *, least: float = NEAR) -> Iterator[tuple[int, int, float]]:
