@@ -1,6 +1,8 @@
 """The story of `gatewatch demo`, turn by turn, by what it leaves behind: on the embedded store, and on PostgreSQL."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.test_demo import OFFLINE, gatewatch, sections
+from gatewatch.checks.provider import FakeProvider
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
 from gatewatch.offline.dataset import open_dataset
@@ -146,3 +149,23 @@ def test_the_chain_of_each_case_can_be_printed(told: Told) -> None:
         assert steps == expected
         verdicts = [link["said"] for link in chain["links"] if link["step"] == "verdict"]
         assert any(said.startswith("REGRESSED, blocked by it") for said in verdicts)
+
+
+def judged(request: Any) -> str:
+    """A judge's verdict: about an order or a gift card that was named, its number has to be in the answer."""
+    asked = request["messages"][-1]["content"]
+    named = re.findall(r"\b(?:QM|GC)[- ]?([0-9]{4,})\b", asked, re.IGNORECASE)
+    good = all(asked.count(number) > 1 for number in named)
+    return json.dumps({"explanation": "as far as it can be seen", "verdict": "pass" if good else "fail"})
+
+
+@pytest.mark.slow
+def test_with_a_key_a_model_judges(tmp_path: Path) -> None:
+    with FakeProvider(judged) as provider:
+        environment = {**os.environ, "OPENAI_BASE_URL": provider.base_url, "OPENAI_API_KEY": "k"}
+        words = [sys.executable, "-c", ANYWHERE, "demo"]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(provider.requests) > 100
+    assert "on_topic fell from " in done.stdout
+    assert "exit code 1: the change is stopped" in sections(done.stdout)["gatewatch gate support --task quicker, again"]

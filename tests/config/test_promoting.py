@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from gatewatch.core import codec
 from gatewatch.core.case import Expected, ToolCall, derived_id
 from gatewatch.core.erasure import Subject
 from gatewatch.core.trace import Span
+from gatewatch.loop.label import score_of
 from gatewatch.store.base import Store
 from loop.failing import (
     DATASET,
@@ -462,7 +464,8 @@ def test_killed_half_way_nothing_is_lost_and_nothing_doubled(tmp_path: Path, whe
     store = store_of(Project.open(tmp_path))
     mined(store, trace(1))
     said(store, 1, expected="Yes.")
-    killed = subprocess.run([sys.executable, "-c", KILLED, where, step, str(tmp_path)], timeout=60, check=False)
+    words = [sys.executable, "-c", KILLED, where, step, str(tmp_path)]
+    killed = subprocess.run(words, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(cases(path)) in (1, 2)
     outcome = promoted(tmp_path, store, "F1")
@@ -495,3 +498,15 @@ def test_an_erasure_finds_the_case_by_where_it_came_from(tmp_path: Path) -> None
     assert [change.trace for change in store.changes()] == [f"{1:032x}"]
     assert codec.encode(cases(path)[1].provenance).count(other.id.encode()) == 1
     store.close()
+
+
+def test_a_request_named_by_its_id_is_kept_so_that_an_erasure_finds_it(tmp_path: Path, store: Store) -> None:
+    a_project(tmp_path)
+    arrive(store, trace(1, user="u-7"))
+    for _ in range(2):
+        promoted(tmp_path, store, f"{1:032x}", expected="Yes.")
+    (item,) = store.items_of(Subject("user", ("u-7",)))
+    assert (item.trace, item.state, item.queue) == (f"{1:032x}", "settled", "failures")
+    assert store.claim("eve", NOW, NOW + 9) is None
+    (label,) = store.labels([item.id])
+    assert (label.value, label.expected, score_of(item, label).status) == (None, "Yes.", "skipped")

@@ -107,3 +107,10 @@ def test_figures_lie_within_their_intervals(rows: list[tuple[int, str, float, bo
         if figure is not None:
             assert -1 <= figure.low <= figure.value + 1e-9
             assert figure.value - 1e-9 <= figure.high <= 1
+
+
+def test_where_one_item_has_all_that_differs_nothing_is_known_of_alpha() -> None:
+    labels = [said(n, by, float(n == 30 and by == "bo")) for n in range(31) for by in ("ana", "bo")]
+    alpha = agreement([item(n) for n in range(31)], labels).alpha
+    assert alpha is not None
+    assert (alpha.low, alpha.high) == (-1.0, 1.0)

@@ -10,6 +10,7 @@ from gatewatch.core.errors import InputError
 from gatewatch.core.review import Item, Label, is_right
 from gatewatch.core.trace import Fault, Span, Trace
 from gatewatch.loop.label import expected_of, expected_text, parts_of, revealed, score_of, suggested, together
+from gatewatch.store.labels import state_of
 
 ITEM = Item(
     id=7, queue="failures", flow="f", trace="t", scorer="helpful", signs=("thumbs_down",), judged=0.9, added=0.0
@@ -137,3 +138,11 @@ def test_what_was_hidden_is_told_once_the_label_is_there() -> None:
         "you agreed with the judge: 0.9",
         "it was drawn by chance, with probability 0.125",
     ]
+
+
+def test_what_is_right_begins_at_the_mark_of_its_item() -> None:
+    both = [said("ana", 0.6), said("bo", 0.7)]
+    assert state_of(2, both, 0.65) == "disputed"
+    assert state_of(2, both) == "settled"
+    assert together(both, 0.65) is None
+    assert next(revealed(replace(ITEM, mark=0.75), both[0], ())).startswith("you disagreed with the judge: 0.9")

@@ -235,6 +235,18 @@ def test_a_fixed_failure_in_a_new_version_has_come_back(tmp_path: Path) -> None:
     assert {*range(30, 33)} <= {*items}
 
 
+def test_a_version_that_failed_after_the_last_mining_and_before_the_fix_did_not_have_it(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    arrive(store, about(REFUND, 0, 3, versions={"prompt": "1"}))
+    judge(store, low(0, 1, 2))
+    number = one(store).id
+    arrive(store, about(REFUND, 10, 3, at=NOW + 5, versions={"prompt": "2"}), now=NOW + 5)  # nobody mined it
+    store.turn_failure(number, "fixed", who="mia", reason="", now=NOW + 10)
+    judge(store, low(10, 11, 12))
+    assert again(store, 20, NOW + 20, {"prompt": "2"}).state == "fixed"
+    assert again(store, 30, NOW + 30, {"prompt": "3"}).state == "regressed"
+
+
 def test_without_versions_what_began_behind_the_deploy_has_come_back(tmp_path: Path) -> None:
     store, _ = fixed(tmp_path, {})
     store.mark(Marker(NOW + 50, FLOW, "the fix is out", who="mia"))
@@ -321,7 +333,7 @@ def test_what_is_unlike_every_case_is_found_though_nothing_bad_is_known(tmp_path
     assert names(found) == {
         "unlike:malformed empty": 2,
         "unlike:malformed JSON that breaks off": 2,
-        "unlike:language de": 3,
+        "unlike:language asked in de": 3,
         "unlike:length longer than any case": 2,
         f"unlike:topic {topic.name}": 4,
     }

@@ -84,33 +84,40 @@ def test_which_failure() -> None:
 
 
 class TestFailures:
-    def case(self, name: str, failure: str = "F1", **fields: object) -> Case:
-        found = {"must_pass": True, "provenance": {"failure": failure}, **fields}
+    def case(self, name: str, **fields: object) -> Case:
+        found = {"must_pass": True, **fields}
         return Case(id=name, input=name, **found)  # type: ignore[arg-type]
 
-    def fixed(self, *cases: Case, also: tuple[str, ...] = (), **values: Values) -> list[int]:
+    def fixed(
+        self, guards: dict[int, set[str]], *cases: Case, also: tuple[str, ...] = (), **values: Values
+    ) -> list[int]:
         run = side({case.id: values.get(case.id, 1.0) for case in cases}, hashes={each.id: each.hash for each in cases})
-        return failures_fixed(cases, run.cases, MARKS, also)
+        return failures_fixed(guards, {case.id: case for case in cases}, run.cases, MARKS, also)
 
     def test_all_have_to_pass(self) -> None:
-        one, two, other = self.case("a"), self.case("b"), self.case("c", "F2")
-        assert self.fixed(one, two, other) == [1, 2]
-        assert self.fixed(one, two, other, b=0.0) == [2]
-        assert self.fixed(one, two, other, b=[1.0, 0.0], c=SKIPPED) == []
+        cases, guards = [self.case("a"), self.case("b"), self.case("c")], {1: {"a", "b"}, 2: {"c"}}
+        assert self.fixed(guards, *cases) == [1, 2]
+        assert self.fixed(guards, *cases, b=0.0) == [2]
+        assert self.fixed(guards, *cases, b=[1.0, 0.0], c=SKIPPED) == []
+
+    def test_one_case_may_guard_several(self) -> None:
+        assert self.fixed({1: {"a"}, 2: {"a"}}, self.case("a")) == [1, 2]
 
     def test_open_ones_have_to_be_confirmed(self) -> None:
         case = self.case("a", open=UNTIL)
-        assert self.fixed(case) == []
-        assert self.fixed(case, also=("a",)) == [1]
+        assert self.fixed({1: {"a"}}, case) == []
+        assert self.fixed({1: {"a"}}, case, also=("a",)) == [1]
 
     def test_what_guards_nothing(self) -> None:
-        assert self.fixed(self.case("a", must_pass=False)) == []
-        assert self.fixed(self.case("a", retired="old")) == []
-        assert self.fixed(self.case("a"), self.case("b", retired="old"), b=0.0) == [1]
+        assert self.fixed({1: {"a"}}, self.case("a", must_pass=False)) == []
+        assert self.fixed({1: {"a"}}, self.case("a", retired="old")) == []
+        assert self.fixed({1: {"a", "b"}}, self.case("a"), self.case("b", retired="old"), b=0.0) == [1]
+        assert self.fixed({1: {"gone"}}, self.case("a")) == []
 
     def test_what_was_not_run_or_is_another_by_now(self) -> None:
-        assert failures_fixed([self.case("a")], {}, MARKS, ()) == []
-        assert failures_fixed([self.case("a")], {"a": outcome(1.0, "a")}, MARKS, ()) == []
+        case = self.case("a")
+        assert failures_fixed({1: {"a"}}, {"a": case}, {}, MARKS, ()) == []
+        assert failures_fixed({1: {"a"}}, {"a": case}, {"a": outcome(1.0, "a")}, MARKS, ()) == []
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewatch.core.case import Open
+from gatewatch.core.money import Cost
 from gatewatch.offline.accept import Exceptions
+from gatewatch.offline.outcomes import Answer, Trial
 from gatewatch.offline.verdict import OpenCase, Verdict
 from offline.pairs import LOST, SKIPPED, Retries, Values, baseline, decided, numbered, side, with_last
 
@@ -52,6 +54,21 @@ class TestWhileItIsOpen:
         assert (verdict.verdict, again.asked) == ("PASS", [])
         assert (verdict.scorers["exact"].n, verdict.scorers["exact"].losses) == (200, 0)
         assert len([row for row in verdict.rows if row.accepted == "open (until 2026-06-01, mia)"]) == 40
+
+    def test_a_change_does_not_open_what_must_pass(self) -> None:
+        before = baseline({**GOOD, "x1": 1.0})
+        before.cases["x1"].must_pass = True
+        verdict = decided(before, side({**GOOD, "x1": 0.0}, open_cases={"x1": LATER}), exceptions=NOW, again=Retries())
+        assert verdict.verdict == "REGRESSED"
+        assert [each.state for each in verdict.open] == ["locked"]
+
+    def test_it_is_under_no_ceiling(self) -> None:
+        found = side({**GOOD})
+        slow, dear = Answer(latency_s=99.0), Answer(cost=Cost(9.0))
+        for number, answer in enumerate([slow, dear]):
+            found.add(Trial(f"x{number}", open=LATER), answer)
+        assert (len(found.costs), max(found.latencies, default=0.0)) == (0, 0.0)
+        assert found.task_cost.amount == 9.0
 
     def test_it_is_under_no_floor(self) -> None:
         after: dict[str, Values] = {**GOOD, **{f"x{n}": 0.0 for n in range(45)}}

@@ -133,6 +133,19 @@ def keeps_what_people_made_of_a_failure(store: Store) -> None:
     assert store.item_trace(moved.id) == TRACE, "an item is not as it was when it was put there"
 
 
+def reviews_failures(store: Store) -> None:
+    """A failure that nobody looked at is in review once somebody claims or labels one of its items."""
+    once, said, fixed = mine(store, *(Mined(failure=failure(name), items=[(item(name), TRACE)]) for name in "abc"))
+    store.turn_failure(fixed.id, "fixed", who="ana", reason="v2", now=NOW)
+    assert store.claim("eve", NOW + 1, NOW + 9, failure=once.id) is not None, "its item cannot be claimed"
+    for each in (said, fixed):
+        (its,) = store.items(failure=each.id)
+        store.label(Label(item=its.id, by="eve", at=NOW, value=0.0), NOW + 1)
+    states = [(each.state, each.who) for each in store.failures()]
+    expected = [("in_review", "eve"), ("in_review", "eve"), ("fixed", "ana")]
+    assert states == expected, f"once their items were looked at they are {states}"
+
+
 def turns_failures(store: Store) -> None:
     """A failure's state is turned, or left where it is none of those named; since when it is fixed stays."""
     one, other = mine(store, Mined(failure=failure()), Mined(failure=failure("b", flow="g")))
@@ -224,7 +237,7 @@ def erases_items(store: Store) -> None:
     assert [each.item for each in store.labels(range(1, 9))] == [4], "a label outlived its item"
     assert [each.trace for each in store.changes()] == ["x"], "a change outlived its request"
     names = [each.name for each in store.failures()]
-    assert names == ["(erased)", "of two"], f"failures are called {names}"
+    assert names == ["(erased)", "(erased)"], f"failures are called {names}"
     parts = store.tally(name)[0]
     assert (parts["items"], parts["changes"]) == (4, 2), f"it says that {parts} went"
     stone = mark_of("trace", "m2")
@@ -267,6 +280,7 @@ LOOPING: tuple[Callable[[Store], None], ...] = (
     keeps_what_was_mined,
     keeps_all_or_nothing,
     keeps_what_people_made_of_a_failure,
+    reviews_failures,
     turns_failures,
     proposes_once,
     moves_changes_on,

@@ -122,7 +122,9 @@ def settle(*, name: str, value: str, expected: str, comment: str, by: str, as_js
     if value and not name:
         raise click.UsageError("say which ITEM the --value is of")
     if not value and (as_json or not at_terminal):
-        raise click.UsageError("give an ITEM and a --value: `gatewatch label status` lists what is disputed")
+        raise click.UsageError(
+            "give an ITEM and a --value: `gatewatch label status` lists what is disputed, `label show` its sides"
+        )
     with opened() as (project, store):
         reviewer = named(by)
         if not value:

@@ -83,6 +83,10 @@ def export(*, file: Path, scorer: str, queue: str | None, verdicts: Path | None,
     parts = f"{done.new} new, {done.changed} changed, {done.there} there already"
     click.echo(shown(f"{counted(done.drawn + done.mined, 'label')} in {file}: {parts}"))
     click.echo(f"{done.drawn} of what chance drew; {done.mined} of what was mined, which no calibration counts")
+    if done.withdrawn:
+        click.echo(f"{counted(done.withdrawn, 'line')} taken out: who wrote it took it back")
+    if done.unlabelled:
+        click.echo(f"! {counted(done.unlabelled, 'request')} drawn and not labelled yet: those that are stand for them")
     if done.outdated:
         click.echo(f"! {counted(done.outdated, 'verdict')} left out: another version of the scorer gave them")
     if done.verdicts and verdicts is not None:

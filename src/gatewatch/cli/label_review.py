@@ -216,7 +216,7 @@ class Reviewing:
         from gatewatch.core.clock import wall
         from gatewatch.core.review import Label, is_right
 
-        if value is not None and not is_right(value):
+        if value is not None and not is_right(value, screen.item.mark):
             screen.ask_expected()
         now, draft = wall(), screen.draft
         label = Label(
@@ -303,7 +303,7 @@ class Settling:
                 continue
             known, value = screen.value(pressed)
             if known and value is not None:
-                if not is_right(value):
+                if not is_right(value, item.mark):
                     screen.ask_expected()
                 label = settling(self.store, item, self.by, value, screen.draft.expected, screen.draft.comment)
                 keep(self.store, label, label.at)

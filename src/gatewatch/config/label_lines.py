@@ -1,7 +1,7 @@
 """People's labels as lines of files: those that `gatewatch calibrate` reads, and the verdicts to hold them against."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from gatewatch.core.errors import InputError, Problem
 from gatewatch.core.label import LabelLine, VerdictLine
 from gatewatch.core.review import Item, Label, Queue, is_right
 from gatewatch.loop.answers import Answers
+from gatewatch.loop.draw import labelled_pi
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
@@ -26,13 +27,16 @@ _Key = tuple[str, str, str, str]
 
 class Exported(Struct, frozen=True):
     """How many lines were written: new ones, ones that are another now, ones that were there; of what was `drawn` and
-    of what was `mined`. `verdicts` were written beside them; of `outdated` the judge that spoke was another version."""
+    of what was `mined`. Of what chance drew, `unlabelled` requests are labelled by nobody yet; `withdrawn` lines were
+    taken out. `verdicts` were written beside them; of `outdated` the judge that spoke was another version."""
 
     new: int
     changed: int
     there: int
     drawn: int
     mined: int
+    unlabelled: int = 0
+    withdrawn: int = 0
     verdicts: int = 0
     outdated: int = 0
 
@@ -42,8 +46,9 @@ def export(
 ) -> Exported:
     """Write what people said on a scorer's scale into a file of labels, and into another what the scorer said.
 
-    What chance drew has its probability; what was mined has none, so that no calibration counts it. Lines that are
-    there stay, but for those of the same person on the same request, which become what they say now.
+    What chance drew has its probability, to be drawn and labelled; what was mined has none, so that no calibration
+    counts it. Lines that are there stay, but for those that an export wrote of requests that are in the store: they
+    become what people say now, or leave where they took it back.
 
     Args:
         project: whose scorer it is.
@@ -63,8 +68,12 @@ def export(
         for label in labels_of(store, items.values())
         if label.value is not None and not label.skipped
     ]
-    lines = {key_of(line): line for line in (_line(item, label, said, scorer) for item, label in labelled)}
-    new, changed = _write_labels(path, lines)
+    chance = [item for item in items.values() if item.pi is not None]
+    pi = labelled_pi(chance, {item.id for item, _ in labelled})
+    lines = {key_of(line): line for line in (_line(item, label, said, scorer, pi) for item, label in labelled)}
+    new, changed, withdrawn = _write_labels(
+        path, lines, scorer, {(item.trace, _source(item)) for item in items.values()}
+    )
     drawn = {item.id: item for item, _ in labelled if item.pi is not None}
     told = outdated = 0
     if verdicts is not None:
@@ -73,7 +82,17 @@ def export(
         _write(verdicts, [codec.encode(_verdict(each, said)) for each in judged])
         told, outdated = len(judged), len(drawn) - len(judged)
     of_drawn = sum(line.pi is not None for line in lines.values())
-    return Exported(new, changed, len(lines) - new - changed, of_drawn, len(lines) - of_drawn, told, outdated)
+    return Exported(
+        new=new,
+        changed=changed,
+        there=len(lines) - new - changed,
+        drawn=of_drawn,
+        mined=len(lines) - of_drawn,
+        unlabelled=len(chance) - len(pi),
+        withdrawn=withdrawn,
+        verdicts=told,
+        outdated=outdated,
+    )
 
 
 def key_of(line: LabelLine) -> _Key:
@@ -86,7 +105,11 @@ def _is_of(item: Item, scorer: str) -> bool:
     return item.scorer == scorer or (item.queue == "failures" and not item.scorer)
 
 
-def _line(item: Item, label: Label, said: Answers, scorer: str) -> LabelLine:
+def _source(item: Item) -> str:
+    return "mined" if item.pi is None else "random"
+
+
+def _line(item: Item, label: Label, said: Answers, scorer: str, pi: Mapping[int, float]) -> LabelLine:
     assert label.value is not None
     return LabelLine(
         trace=item.trace,
@@ -94,8 +117,8 @@ def _line(item: Item, label: Label, said: Answers, scorer: str) -> LabelLine:
         value=said.line_value(label.value) if item.scorer else is_right(label.value),
         by=label.by,
         at=stamp(datetime.fromtimestamp(label.at, UTC)),
-        pi=item.pi,
-        source="mined" if item.pi is None else "random",
+        pi=pi.get(item.id),
+        source=_source(item),
         slice=item.slice,
         cluster=codec.digest(item.session, 12) if item.session else "",
         comment=label.comment,
@@ -113,19 +136,25 @@ def _fingerprint(store: "Store", scorer: str) -> str:
     return next((each.fingerprint for each in reversed(store.works()) if each.scorer == scorer), "")
 
 
-def _write_labels(path: Path, lines: Mapping[_Key, LabelLine]) -> tuple[int, int]:
-    """Write lines into a file beside those that are there, and say how many are new, and how many are another now."""
+def _write_labels(
+    path: Path, lines: Mapping[_Key, LabelLine], scorer: str, known: Collection[tuple[str, str]]
+) -> tuple[int, int, int]:
+    """Write lines into a file beside those that are there, and say how many are new, how many are another now, and how
+    many were taken out: those on the scorer's scale, of `known` requests, of which nobody says anything any more."""
     left = {key: codec.encode(line) for key, line in lines.items()}
     kept: list[bytes] = []
-    changed = 0
+    changed = withdrawn = 0
     for raw in _read(path):
         key = _ours(raw)
+        if key is not None and key not in lines and key[1] == scorer and (key[0], key[3]) in known:
+            withdrawn += 1
+            continue
         now = raw if key is None else left.pop(key, raw)
         changed += now != raw
         kept.append(now)
-    if left or changed:
+    if left or changed or withdrawn:
         _write(path, [*kept, *left.values()])
-    return len(left), changed
+    return len(left), changed, withdrawn
 
 
 def _ours(raw: bytes) -> _Key | None:
@@ -134,7 +163,7 @@ def _ours(raw: bytes) -> _Key | None:
         line = codec.decode(raw, LabelLine)
     except (ValueError, RecursionError):
         return None
-    return key_of(line) if line.trace and line.source in _OURS else None
+    return key_of(line) if line.trace and line.at and line.source in _OURS else None
 
 
 def _read(path: Path) -> list[bytes]:

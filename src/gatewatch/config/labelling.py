@@ -14,6 +14,7 @@ from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.review import Item, Label, Queue
 from gatewatch.loop.answers import Answers, answers
 from gatewatch.loop.draw import Scored, draw
+from gatewatch.loop.signs import PASS_AT
 from gatewatch.scorers.judge import rubric_of
 from gatewatch.store.values import BEGIN, Told
 
@@ -111,7 +112,7 @@ def draw_items(
     said = answers_for(project, scorer)
     _one_seed(store, flow, scorer, seed)
     found = pool(store, flow, scorer, now - days * _DAY_S, now)
-    mark = pass_mark(project, scorer)[0] if said.numbers else 1.0
+    mark = (pass_mark(project, scorer)[0] if said.numbers else 1.0) or PASS_AT
     drawn = draw(found.scored, most, scorer=scorer, seed=seed, mark=mark)
     payloads = store.payloads([each.scored.row.seq for each in drawn])
     items = []
@@ -123,10 +124,11 @@ def draw_items(
             trace=row.id,
             seq=row.seq,
             scorer=scorer,
-            signs=(f"{_SEED}{seed}",),
+            signs=(f"{_SEED}{seed}", f"draw {now:.6f}"),
             pi=each.pi,
             judged=each.scored.value,
             fingerprint=found.fingerprint,
+            mark=mark,
             slice=row.slice,
             session=row.session,
             user=row.user,

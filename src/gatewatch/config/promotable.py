@@ -73,7 +73,7 @@ def _of_failure(store: "Store", number: int, asked: Asked, left: list[str]) -> l
         source = _source(store, item, asked)
         if item.state != "settled" or source.said is None:
             labels[item.id] = 0
-        elif not is_right(source.said.value):
+        elif not is_right(source.said.value, item.mark):
             found.append(source)
     if labels:
         left.append(f"{len(labels)} of {len(items)} items of {name} are not settled yet: `gatewatch label {name}`")
@@ -103,7 +103,7 @@ def _check_said(name: str, item: Item, source: Source, asked: Asked) -> None:
         raise InputError(Problem(name, "its reviewers disagree", f"`gatewatch label settle I{item.id}`"))
     if item.state != "settled" or source.said is None:
         raise InputError(Problem(name, "is not labelled yet", f"{label} first, or say with --expected what is right"))
-    if is_right(source.said.value):
+    if is_right(source.said.value, item.mark):
         what = "was found right: there is nothing to guard"
         raise InputError(Problem(name, what, "say with --expected what is right, to promote it all the same"))
 

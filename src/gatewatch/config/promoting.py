@@ -22,6 +22,7 @@ from gatewatch.core.change import Change, ChangeState, change_name
 from gatewatch.core.clock import now as today
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.failure import FailureState
+from gatewatch.core.review import Item, Label
 from gatewatch.core.spots import replaced
 from gatewatch.loop.guard import guarded
 from gatewatch.loop.promote import Source, Terms, change_of, made_case
@@ -100,6 +101,8 @@ def promote(project: Project, store: "Store", what: Sequence[str], asked: Asked,
     if asked.dry:
         done = [Promoted(planned=each) for each in planned]
         return Outcome(name, str(path), tuple(done), tuple(problems), tuple(left))
+    for each in planned:
+        _put_up(project, store, each.source, asked, now)
     where = here(project.root)
     done = []
     for each, change in zip(planned, _proposed(store, made, planned, now), strict=True):
@@ -244,6 +247,29 @@ def _scorers(project: Project, suite: str) -> dict[str, Scorer]:
 # The outbox, and the file
 
 
+def _put_up(project: Project, store: "Store", source: Source, asked: Asked, now: float) -> None:
+    """Keep a request that was named by its id as an item that nobody has to look at, so that an erasure finds its case
+    by whose it was, however long ago the request itself has expired."""
+    row = store.find(source.trace.id)
+    if source.item is not None or row is None:
+        return
+    item = Item(
+        queue="failures",
+        flow=row.flow,
+        trace=row.id,
+        seq=row.seq,
+        slice=row.slice,
+        session=row.session,
+        user=row.user,
+        needed=project.settings.loop.reviewers,
+        added=now,
+    )
+    (kept,) = store.add_items([(item, codec.encode(source.trace))], now)
+    if kept.id:
+        said = Label(item=kept.id, by=asked.by, at=now, expected=asked.expected, comment="promoted", settles=True)
+        store.label(said, now)
+
+
 def _proposed(
     store: "Store", made: Sequence[Change], planned: Sequence[Planned], now: float
 ) -> list[tuple[Change | None, Change]]:
@@ -294,7 +320,7 @@ def _finished(
         found = _written(project, store, replace(found, change=change), asked, where, now)
         what = f"{planned.source.trace.id} {change_name(change.id)} case {planned.decision.case.id} of {meant.path}"
         store.note(now, asked.by, "promote", what)
-    if planned.source.failure is not None:
+    if planned.source.failure is not None and change is not None:  # else nothing was made that could guard it anew
         reason = f"case {planned.decision.case.id} of {meant.path}"
         number = planned.source.failure.id
         store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=_BEFORE)

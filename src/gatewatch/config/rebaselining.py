@@ -26,9 +26,12 @@ from gatewatch.core.failure import FailureState, failure_name
 from gatewatch.core.money import Cost
 from gatewatch.loop.pull import baseline_change
 from gatewatch.loop.rebaseline import (
+    brought,
     confirmed,
     failures_fixed,
+    guarding,
     locked,
+    locks,
     marks_of,
     refusal,
     stated,
@@ -43,9 +46,10 @@ from gatewatch.offline.gated import Gated
 from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.pooling import trials_of
 from gatewatch.offline.result import execute, find_run
+from gatewatch.store.base import Store
 
 _GUARDED: tuple[FailureState, ...] = ("promoted",)
-_WAITS: tuple[ChangeState, ...] = ("pending",)
+_PROPOSED: tuple[ChangeState, ...] = ("pending", "pulled", "merged")
 
 
 class Ask(Struct, frozen=True, kw_only=True):
@@ -111,6 +115,7 @@ class _Rebaselining:
         self.project, self.suite, self.ask, self.make, self.tell = project, suite, ask, make, tell
         self.notes: list[str] = []
         self.tried: list[Outcomes] = []
+        self.recorded = False
 
     def done(self) -> Rebaselined:
         ask, project = self.ask, self.project
@@ -125,7 +130,7 @@ class _Rebaselining:
         )
         marks = marks_of(after)
         self._confirm(after, whole, marks)
-        fixed = confirmed(after, marks)
+        fixed = confirmed(after, marks, 1 if self.recorded else TRIES)
         places = {} if ask.outbox else self._locked(whole, fixed)
         pinned = self._pinned(whole, more, fixed, stated(ask.reason, verdict, refused))
         change = self._proposed(pinned) if ask.outbox else None
@@ -138,7 +143,7 @@ class _Rebaselining:
             pinned=pinned,
             locked={case: places.get(case, "") for case in fixed},
             waiting=tuple(still_open(after, fixed)),
-            failures=tuple(self._closed(failures_fixed(self._cases(), after.cases, marks, fixed), whole.run)),
+            failures=tuple(self._closed(after, marks, fixed, whole.run)),
             change=change,
             cost=sum((each.task_cost for each in made), Cost()),
             judge_cost=sum((each.judge_cost for each in made), Cost()),
@@ -167,7 +172,8 @@ class _Rebaselining:
         for each in trials_of(self.project.runs, whole, "flips") if self.ask.run else ():
             each.cases = {case: found for case, found in each.cases.items() if whole.cases[case].open is not None}
             self._take(each, after)
-        for _ in range(TRIES - 1):
+        self.recorded = self._is_recording()
+        for _ in range(0 if self.recorded else TRIES - 1):
             cases = to_confirm(after, marks)
             why = self._why_not_again(whole) if cases else ""
             if why:
@@ -184,20 +190,22 @@ class _Rebaselining:
         self.tried.append(more)
         after.try_again(more)
 
+    def _is_recording(self) -> bool:
+        """Whether the suite's answers are recorded: there is no other to be had."""
+        try:
+            return not self.maker.prepared(self.ask.task, "").plan.task.timed
+        except InputError:
+            return False
+
     def _why_not_again(self, whole: Outcomes) -> str:
         try:
             if self.ask.run:
                 prepare_more(self.project.anew(), whole, 1)
-            elif not self.maker.prepared(self.ask.task, "").plan.task.timed:
-                return "the outputs are a recording"
         except InputError as error:
             return str(error)
         return ""
 
     # What is written
-
-    def _cases(self) -> Sequence[Case]:
-        return list(open_dataset(shortest(self.project.root / self.maker.suite.dataset)))
 
     def _locked(self, whole: Outcomes, fixed: Collection[str]) -> dict[str, str]:
         """Where the lines stand in which cases were locked. The baseline locks those all the same that could not be."""
@@ -242,21 +250,27 @@ class _Rebaselining:
         finally:
             store.close()
 
-    def _closed(self, failures: Sequence[int], run: str) -> list[int]:
-        """The failures that were turned to "fixed": of those that the store knows, and of which no case waits."""
+    def _closed(self, after: Outcomes, marks: Mapping[str, float], fixed: Collection[str], run: str) -> list[int]:
+        """The failures that were turned to "fixed": those that the store knows to be promoted, all of whose cases are
+        in the files, must pass, and did, as far as they are of this suite. Numbers in a dataset say nothing: they may
+        be of another store. While the baseline waits in the outbox nothing guards yet, and nothing is closed."""
+        if self.ask.outbox:
+            return []
         try:
-            store = store_there(self.project) if failures else None
+            store = store_there(self.project)
         except StoreError as error:
             self.notes.append(f"failures were not closed, the store cannot be opened: {error}")
             return []
         if store is None:
             return []
         found = []
+        here = self.maker.suite.dataset
         try:
-            for number in failures:
-                known = store.failure(number)
-                waits = store.changes(_WAITS, kind="case", failure=number)
-                if known is None or known.state not in _GUARDED or waits:
+            guards = _guards(store)
+            mine = {number: paths[here] for number, paths in guards.items() if here in paths}
+            cases = self._cases(here)
+            for number in failures_fixed(mine, cases, after.cases, marks, fixed):
+                if not all(self._all_lock(path, names) for path, names in guards[number].items() if path != here):
                     continue
                 reason = f"{self.ask.reason} (run {run})"
                 store.turn_failure(number, "fixed", who=self.ask.by, reason=reason, now=wall(), among=_GUARDED)
@@ -265,6 +279,29 @@ class _Rebaselining:
         finally:
             store.close()
         return found
+
+    def _cases(self, dataset: str) -> dict[str, Case]:
+        return {case.id: case for case in open_dataset(shortest(self.project.root / dataset))}
+
+    def _all_lock(self, dataset: str, names: Collection[str]) -> bool:
+        """Whether all cases of another dataset that guard a failure must pass, too."""
+        try:
+            return all(map(locks, guarding(names, self._cases(dataset))))
+        except DatasetError as error:
+            self.notes.append(f"{dataset} cannot be read, and may have open cases of the same failure: {error}")
+            return False
+
+
+def _guards(store: Store) -> dict[int, dict[str, set[str]]]:
+    """By promoted failure, the cases that were promoted from it, by dataset; without those of which one waits."""
+    found: dict[int, dict[str, set[str]]] = {}
+    for failure in store.failures(states=_GUARDED):
+        changes = store.changes(_PROPOSED, kind="case", failure=failure.id)
+        if any(each.state == "pending" for each in changes):
+            continue
+        for each in changes:
+            found.setdefault(failure.id, {}).setdefault(each.path, set()).add(brought(each))
+    return found
 
 
 def _lock(case: Case, *, hash_: str, run: str) -> Case:

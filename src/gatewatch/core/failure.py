@@ -23,6 +23,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     `first` and `last` are when the first and the last known request of it happened, in seconds since the epoch.
     `slices` and `versions` count its requests by slice and by version.
 
+    `rest` says that it is what stands alone of its sign, rather than one mode of failing.
     `fixed` is since when its cases pass. `who` and `reason` are of the last time that somebody turned its state.
     """
 
@@ -48,13 +49,13 @@ class Failure(Struct, frozen=True, kw_only=True):
     who: str = ""
     reason: str = ""
     fixed: float | None = None
+    rest: bool = False
     opened: float
     updated: float
 
     @property
     def impact(self) -> float:
-        """By what failures are ranked: the share of traffic times severity, 0..1; by its number where no share is
-        known."""
+        """By what failures are ranked: the share of traffic times severity, 0..1; 0 where no share is known."""
         return self.severity * (self.share if self.share is not None else 0.0)
 
 

@@ -26,7 +26,7 @@ class Item(Struct, frozen=True, kw_only=True):
     typical of its failure, rather than at its edge. `pi` is the probability with which it was drawn, of those that
     chance drew (queue "calibration"), and None for all others, which cannot have one: their labels say nothing of the
     traffic. `judged` is what the judge said, which is not shown before the label is there, and `fingerprint` which
-    version of it. `needed` is how many reviewers must label it.
+    version of it. From `mark` on a value says that it is right. `needed` is how many reviewers must label it.
     """
 
     id: int = 0
@@ -42,6 +42,7 @@ class Item(Struct, frozen=True, kw_only=True):
     pi: float | None = None
     judged: float | None = None
     fingerprint: str = ""
+    mark: float = 0.5
     slice: str = ""
     session: str = ""
     user: str = ""
@@ -58,16 +59,16 @@ class Item(Struct, frozen=True, kw_only=True):
 
 def drawn_again(there: Item, new: Item) -> Item:
     """An item that is there, once it was drawn again: by the same version of the judge its probability is the greater
-    of the two, as the smaller draw is part of the larger; by another, it is judged and drawn as the new one is."""
-    if there.pi is None or new.pi is None:
+    of the two, as the smaller draw is part of the larger; by another, it is judged and drawn as the new one is. Its
+    `signs` are of the draw whose probability it has."""
+    if there.pi is None or new.pi is None or (there.fingerprint == new.fingerprint and there.pi >= new.pi):
         return there
-    pi = max(there.pi, new.pi) if there.fingerprint == new.fingerprint else new.pi
-    return replace(there, judged=new.judged, fingerprint=new.fingerprint, pi=pi)
+    return replace(there, judged=new.judged, fingerprint=new.fingerprint, mark=new.mark, pi=new.pi, signs=new.signs)
 
 
-def is_right(value: float) -> bool:
-    """On which side a value is, by which reviewers agree or do not: whether it is 0.5 or more."""
-    return value >= 0.5
+def is_right(value: float, mark: float = 0.5) -> bool:
+    """On which side a value is, by which reviewers agree or do not: whether it is at the mark or above."""
+    return value >= mark
 
 
 class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,8 +6,10 @@ from itertools import combinations
 from math import sqrt
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.core.review import Item, Label
+from gatewatch.loop.draw import labelled_pi
 from gatewatch.loop.label import together
 from gatewatch.stats.agreement import Confusion, cohen_kappa, krippendorff_alpha
 from gatewatch.stats.intervals import wilson
@@ -77,13 +79,13 @@ class _Seen(Struct, frozen=True):
     other: float
 
 
-def agreement(items: Iterable[Item], labels: Iterable[Label], *, mark: float = 0.5) -> Agreement:
+def agreement(items: Sequence[Item], labels: Iterable[Label], *, mark: float = 0.5) -> Agreement:
     """How far people agree with each other, and with the judge.
 
     Of who settled an item what they said before counts, by themselves, not what they decided on having seen the others.
 
     Args:
-        items: what was labelled, on one scale.
+        items: what is to be labelled on one scale, whether it is or not.
         labels: what was said of it.
         mark: from which value on something is good.
     """
@@ -111,7 +113,7 @@ def agreement(items: Iterable[Item], labels: Iterable[Label], *, mark: float = 0
         alpha=_alpha([list(alone[item.id].values()) for item in both]),
         reviewers=tuple(reviewers),
         pairs=tuple(pairs),
-        judged=tuple(_with_the_judge(known, by_item, alone, reviewers, mark)),
+        judged=tuple(_with_the_judge(items, known, by_item, alone, reviewers, mark)),
         disagreements=tuple(_disagreements(known, alone, mark)),
     )
 
@@ -127,6 +129,7 @@ def _by_themselves(labels: Sequence[Label]) -> dict[str, float]:
 
 
 def _with_the_judge(
+    every: Sequence[Item],
     items: Sequence[Item],
     labels: dict[int, list[Label]],
     alone: dict[int, dict[str, float]],
@@ -134,13 +137,15 @@ def _with_the_judge(
     mark: float,
 ) -> list[Pair]:
     found = []
+    pi = labelled_pi((item for item in every if item.pi is not None), {item.id for item in items})
+    items = [item if item.pi is None else replace(item, pi=pi[item.id]) for item in items]
     for drawn in (True, False):
         judged = [(item, item.judged) for item in items if item.judged is not None and (item.pi is not None) is drawn]
         for name in reviewers:
             seen = [_Seen(item, alone[item.id][name], value) for item, value in judged if name in alone[item.id]]
             found += _pair(name, JUDGE, seen, mark)
         if len(reviewers) > 1:
-            said = [(item, together(labels[item.id]), value) for item, value in judged]
+            said = [(item, together(labels[item.id], mark), value) for item, value in judged]
             seen = [_Seen(item, each.value, value) for item, each, value in said if each is not None]
             found += _pair(PEOPLE, JUDGE, seen, mark)
     return found
@@ -207,7 +212,8 @@ def _alpha(ratings: Sequence[Sequence[float]]) -> Figure | None:
     """Krippendorff's alpha with its 95 % interval.
 
     Source: the interval by the jackknife that leaves out a group of items at a time (Wolter, 2007, "Introduction to
-    variance estimation", chapter 4). Where all agree, as for kappa: Wilson's of the agreement, at what chance gives.
+    variance estimation", chapter 4). Where one group has all that differs, it tells nothing: the interval is all that
+    alpha may be. Where all agree, as for kappa: Wilson's of the agreement, at what chance gives.
     """
     alpha = krippendorff_alpha(ratings, level="interval")
     if alpha is None:
@@ -215,7 +221,9 @@ def _alpha(ratings: Sequence[Sequence[float]]) -> Figure | None:
     groups = min(len(ratings), _GROUPS)
     without = [[each for place, each in enumerate(ratings) if place % groups != left] for left in range(groups)]
     found = [each for each in (krippendorff_alpha(some, level="interval") for some in without) if each is not None]
-    if len(found) > 1 and alpha < 1:
+    if alpha < 1 and len(found) < max(groups, 2):
+        return Figure(alpha, -1.0, 1.0)
+    if alpha < 1:
         middle = sum(found) / len(found)
         half = _Z * sqrt((len(found) - 1) / len(found) * sum((each - middle) ** 2 for each in found))
         return Figure(alpha, max(-1.0, alpha - half), min(1.0, alpha + half))

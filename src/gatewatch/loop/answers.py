@@ -98,7 +98,7 @@ def answers(scorer: str = "", scale: Scale | None = None, *, binary: bool = Fals
     if not scorer:
         return Answers("Is the answer right?", _RIGHT)
     if scale is None or scale.kind in ("binary", "policy"):
-        question = f"{scorer}: good or bad?"
+        question = f"Is the answer good or bad? ({scorer} judges it)"
         tenths = () if binary or scale is not None else tuple(Choice(key, f"0.{key}", int(key) / 10) for key in _KEYS)
         return Answers(question, (Choice("y", "good", 1.0), Choice("n", "bad", 0.0), *tenths), scale, bool(tenths))
     if scale.kind == "choice":

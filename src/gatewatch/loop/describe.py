@@ -1,7 +1,7 @@
 """From a group of requests to a failure: how much of the traffic it is, how grave, how it stands to the dataset."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -50,7 +50,7 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         share=estimate.mean,
         low=estimate.interval.low if estimate.interval else None,
         high=estimate.interval.high if estimate.interval else None,
-        severity=round(sum(each.severity for each in found) / len(found), 6),
+        severity=round(_severity(found, sign), 6),
         novelty=stands.novelty,
         nearest=stands.nearest,
         likeness=stands.likeness,
@@ -59,6 +59,7 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         slices=dict(Counter(each.row.slice for each in found).most_common(_MOST_COUNTED)),
         versions=dict(versions.most_common(_MOST_COUNTED)),
         fixed=there.fixed if there else None,
+        rest=group.rest or (there is not None and there.rest),
         opened=first,
         updated=last,
     )
@@ -72,45 +73,57 @@ def share_of(found: Sequence[Found], sign: str, gathered: Gathered) -> Estimate:
     """The share of a flow's conversations that some requests of a sign stand for, with its 95 % interval.
 
     Each conversation counts 1 / pi, by the largest pi of its requests, out of all of the window, weighed likewise.
-    Those that were looked at and not found weigh evenly what remains. Of what an alert rests on nobody knows how it
-    was chosen: it has no share.
+    Those that were looked at and not found weigh evenly what remains; where there are none, it counts as one that was
+    not found. Where nothing was looked at there is no share. Of what an alert rests on nobody knows how it was chosen:
+    it has none either.
     """
-    if sign.startswith("alert:") or not gathered.units:
+    kind, _, scorer = sign.partition(":")
+    looked = gathered.looked.get(scorer, 0) if kind in ("score", "disagreement") else gathered.units
+    if kind == "alert" or not looked:
         return Estimate(None, len(found))
     chances: dict[str, float] = {}
+    drawn = set()
     for each in found:
-        chances[each.unit] = max(chances.get(each.unit, 0.0), _sign(each, sign).pi)
+        pi = _sign(each, sign).pi
+        chances[each.unit] = max(chances.get(each.unit, 0.0), pi)
+        if pi < each.row.share:
+            drawn.add(each.unit)
     cells = [Cell(pi, n, float(n), float(n)) for pi, n in sorted(Counter(chances.values()).items())]
-    weight = sum(cell.n / cell.pi for cell in cells)
-    scorer = _sign(found[0], sign).scorer if found else ""
-    rest = gathered.traffic - weight
-    others = min(gathered.looked.get(scorer, gathered.units) - len(chances), int(rest))
-    if others > 0:
+    rest = gathered.traffic - sum(cell.n / cell.pi for cell in cells)
+    if rest >= 1.0:  # those that people spoke of are not among those that a judge drew
+        others = max(1, min(looked - len(drawn), gathered.units - len(chances), int(rest)))
         cells.append(Cell(others / rest, others, 0.0, 0.0))
     return weighted_rate(cells)
+
+
+def _severity(found: Sequence[Found], sign: str) -> float:
+    """The mean severity of what some requests stand for: each counts 1 / pi."""
+    weights = [1.0 / _sign(each, sign).pi for each in found]
+    return sum(each.severity * weight for each, weight in zip(found, weights, strict=True)) / sum(weights)
 
 
 def _sign(found: Found, name: str) -> Sign:
     return next(sign for sign in found.signs if sign.name == name)
 
 
-def came_back(failure: Failure | None, found: Iterable[Found], markers: Sequence[Marker]) -> list[Found]:
+def came_back(failure: Failure | None, found: Sequence[Found], markers: Sequence[Marker]) -> list[Found]:
     """In which requests a failure that was fixed is, although they had the fix.
 
-    They began after it was fixed, and are of a version that did not fail before: one that did is only not deployed yet.
-    Where requests state no version, those count that began after the first marker somebody set since, if there is one.
+    They began after it was fixed, and are of a version that did not fail before, as far as was mined then or is found
+    now: one that did is only not deployed yet. Where requests state no version, those count that began after the first
+    marker somebody set since, if there is one.
     """
     if failure is None or failure.state != "fixed" or failure.fixed is None:
         return []
     deployed = [marker.at for marker in markers if marker.at >= failure.fixed and not marker.seen]
     since = min(deployed, default=failure.fixed)
-    return [each for each in found if _had_the_fix(each, failure, since)]
-
-
-def _had_the_fix(found: Found, failure: Failure, since: float) -> bool:
-    if not found.row.version:
-        return found.at >= since
-    return found.at >= (failure.fixed or 0.0) and found.row.version not in failure.versions
+    before = {*failure.versions, *(each.row.version for each in found if each.at < failure.fixed)}
+    return [
+        each
+        for each in found
+        if each.at >= (failure.fixed if each.row.version else since)
+        and not (each.row.version and each.row.version in before)
+    ]
 
 
 def unfound(failure: Failure, gathered: Gathered) -> Failure:

@@ -5,12 +5,12 @@ sent, sampled, scored, its payload outlived its hold, and it was drawn. All but 
 that they nest: the least of them is the probability of all (see `core.rates`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
 
-from gatewatch.core.review import is_right
+from gatewatch.core.review import Item, is_right
 from gatewatch.store.rows import Row
 
 
@@ -29,7 +29,7 @@ class Drawn(Struct, frozen=True):
     pi: float
 
 
-def draw(pool: Sequence[Scored], most: int, *, scorer: str, seed: int = 0, mark: float | None = None) -> list[Drawn]:
+def draw(pool: Sequence[Scored], most: int, *, scorer: str, seed: int = 0, mark: float = 0.5) -> list[Drawn]:
     """Draw at most so many requests, half of them of those that the judge passed, where there are as many.
 
     Which ones follows from the seed, the scorer and each request's id: a larger draw of the same pool takes all that
@@ -40,14 +40,14 @@ def draw(pool: Sequence[Scored], most: int, *, scorer: str, seed: int = 0, mark:
         most: how many to draw.
         scorer: on whose scale they are to be labelled.
         seed: another one draws others.
-        mark: from which value on a score passes; by default from the middle.
+        mark: from which value on a score passes.
 
     Source: stratified sampling by the judge's verdict, without replacement (Cochran, 1977, "Sampling techniques",
     chapter 5).
     """
     parts: tuple[list[Scored], list[Scored]] = ([], [])
     for each in pool:
-        parts[is_right(each.value) if mark is None else each.value >= mark].append(each)
+        parts[is_right(each.value, mark)].append(each)
     failed, passed = map(len, parts)
     of_failed = min(failed, max(most // 2, most - passed))
     drawn: list[Drawn] = []
@@ -66,6 +66,25 @@ def reach(scored: Scored) -> float:
     """
     row = scored.row
     return scored.pi if row.kept is None else min(scored.pi, row.kept * row.share)
+
+
+def labelled_pi(drawn: Iterable[Item], labelled: Collection[int]) -> dict[int, float]:
+    """With which probability each drawn item that is labelled came to be so, by its number.
+
+    Of what a draw took of each verdict, the share that is labelled: a draw that is not done yet has the judge's
+    failures in another proportion among what is labelled than among what it drew.
+
+    Source: post-stratification (Cochran, 1977, "Sampling techniques", section 5A.9).
+    """
+    strata: dict[object, list[Item]] = {}
+    for item in drawn:
+        side = item.judged is not None and is_right(item.judged, item.mark)
+        strata.setdefault((item.signs, item.fingerprint, side), []).append(item)
+    found: dict[int, float] = {}
+    for items in strata.values():
+        mine = [item for item in items if item.id in labelled]
+        found |= {item.id: item.pi * len(mine) / len(items) for item in mine if item.pi is not None}
+    return found
 
 
 def _place(seed: int, scorer: str, trace: str) -> bytes:

@@ -48,9 +48,5 @@ class Embedded:
         rows = [known.get(text[:_LONGEST], nowhere) for text in texts]
         return unit(np.array(rows, np.float32).reshape(-1, self._size))
 
-    def among(self, texts: Sequence[str]) -> "Embedded":
-        """See `Space`: what texts mean is the same from wherever it is looked at."""
-        return self
-
     async def _asked(self, texts: Sequence[str]) -> list[Any]:
         return list(await asyncio.gather(*map(self._embedder.embed, texts)))

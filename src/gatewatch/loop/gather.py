@@ -16,7 +16,7 @@ from gatewatch.core.trace import Fault
 from gatewatch.core.watch import Alert
 from gatewatch.loop.golden import Golden
 from gatewatch.loop.likeness import asked, normal, template
-from gatewatch.loop.signs import UNLIKE, Sign, signs_of
+from gatewatch.loop.signs import PEOPLE, UNLIKE, Sign, signs_of
 from gatewatch.loop.unlike import beyond, malformed
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Row
@@ -55,8 +55,8 @@ class Found(Struct, frozen=True, gc=False):
 
 class Gathered(Struct, frozen=True):
     """What was gathered: how many conversations there were (`units`), of how many that they stand for (`traffic`); how
-    many of them each scorer looked at; what was found; and requests of which nothing bad is known (`quiet`), with what
-    they ask, each found by the sign "unlike:topic" for now."""
+    many of them each scorer looked at (all, where people spoke of those they liked); what was found; and requests of
+    which nothing bad is known (`quiet`), with what they ask, each found by the sign "unlike:topic" for now."""
 
     units: int
     traffic: float
@@ -97,14 +97,15 @@ def gather(
     for alert in alerts:
         for trace in alert.evidence.traces:
             shown.setdefault(trace, []).append(alert)
-    units, traffic, looked = 0, 0.0, Counter[str]()
+    units, traffic, looked, spoken = 0, 0.0, Counter[str](), set[str]()
     found: list[Found] = []
     rest: list[tuple[str, Row]] = []
     for talk in _talks(store, flow, since, until):
         units += 1
         traffic += 1.0 / talk.turns[0].share
-        for name in {told.scorer for each in talk.told.values() for told in each}.union(*talk.split.values()):
-            looked[name] += 1
+        drawn, of_people = _looked(talk)
+        looked.update(drawn)
+        spoken |= of_people
         unit = talk.turns[0].session or talk.turns[0].id
         for row in talk.turns:
             signs = signs_of(
@@ -124,6 +125,7 @@ def gather(
             every = signs_of(old, (), pass_at=pass_at, alerts=evidence)
             shows = tuple(sign for sign in every if sign.name.startswith("alert:"))
             found += _weighed(old, old.session or old.id, shows)
+    looked.update({name: units for name in spoken if name not in looked})
     return Gathered(units, traffic, looked, tuple(_read(store, found)), tuple(_quiet(store, rest, quiet, golden)))
 
 
@@ -133,6 +135,14 @@ def _talks(store: Store, flow: str, since: float, until: float) -> Iterator[Talk
     while page.after is not None:
         page = store.talks(flow, since, until, after=page.after, most=_PAGE)
         yield from page.talks
+
+
+def _looked(talk: Talk) -> tuple[set[str], set[str]]:
+    """The scorers that looked at a conversation by a plan, and those of which people said something of it."""
+    every = [(told, row.share) for row in talk.turns for told in talk.told[row.seq]]
+    people = {told.scorer for told, share in every if told.source in PEOPLE and told.pi >= share}
+    planned = {told.scorer for told, share in every if told.source not in PEOPLE or told.pi < share}
+    return planned.union(*talk.split.values()), people
 
 
 def _weighed(row: Row, unit: str, signs: tuple[Sign, ...]) -> list[Found]:
@@ -177,7 +187,7 @@ def _formal(found: Found, golden: Golden) -> tuple[str, str]:
         return "", ""
     language = found.row.traits.get("language", "")
     if language and golden.languages and language not in golden.languages:
-        return "language", language
+        return "language", f"asked in {language}"
     form = beyond(len(found.text), golden.shortest, golden.longest)
     return ("length", form) if form else ("", "")
 

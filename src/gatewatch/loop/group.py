@@ -28,6 +28,7 @@ _COPIES = 0.7  # how alike texts are, at the least, that may be near copies
 ALONE = "other"
 """How the name of what stands alone begins."""
 _NOWHERE = -1
+_GUARDED = ("promoted", "fixed", "regressed")
 
 Places = NDArray[np.int64]
 
@@ -103,8 +104,11 @@ def fold(found: Iterable[Found], space: Space) -> tuple[list[Fold], Vectors]:
 
 def _copies(keys: Sequence[str], vectors: Vectors) -> Iterator[tuple[int, int]]:
     """Pairs of near copies, the smaller place first, among those that are about the same thing."""
+    lengths = np.array([len(key) for key in keys], np.float32)
     for start in range(0, len(keys), _ROWS):
         alike = vectors[start : start + _ROWS] @ vectors[: len(keys)].T >= _COPIES
+        mine = lengths[start : start + _ROWS, None]
+        alike &= 2.0 * np.minimum(mine, lengths) >= NEAR * (mine + lengths)  # no others can be that near
         for at, place in np.argwhere(np.triu(alike, start + 1)):
             one, other = start + int(at), int(place)
             if likeness(keys[one], keys[other]) >= NEAR:
@@ -122,8 +126,11 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
 
     A request belongs to a known failure if it is one of its items, asks the same as one, or is about the same thing;
     where the sign is `formal`, if it has its form. What remains is grouped anew.
+
+    What stood alone and was promoted is known by what its items ask, and takes in nothing else any more.
     """
-    modes = [each for each in known if not stands_alone(each.failure)]
+    modes = [each for each in known if not each.failure.rest or each.failure.state in _GUARDED]
+    others = [each for each in known if each.failure.rest and each.failure.state not in _GUARDED]
     if formal:
         by_form: defaultdict[str, list[Found]] = defaultdict(list)
         for each in found:
@@ -146,14 +153,9 @@ def grouped(found: Sequence[Found], known: Sequence[Known], space: Space, *, for
             made.append(_group(folds, vectors, members, failure, form=form))
     alone = _members(homes, _NOWHERE)
     if alone:
-        there = next((each.failure for each in known if stands_alone(each.failure)), None)
+        there = next((each.failure for each in others), None)
         made.append(_group(folds, vectors, alone, there, rest=True))
     return made
-
-
-def stands_alone(failure: Failure) -> bool:
-    """Whether a failure is what stands alone of its sign, rather than one mode."""
-    return failure.name == ALONE or failure.name.startswith(f"{ALONE}: ")
 
 
 def _members(homes: Places, home: int) -> list[int]:
@@ -189,8 +191,15 @@ def _middle(vectors: Vectors, units: Vectors) -> Vectors:
 
 
 def _by_form(folds: Sequence[Fold], modes: Sequence[Known]) -> Places:
-    named = {each.failure.name: place for place, each in enumerate(modes)}
-    return np.array([named.get(each.form, _NOWHERE) for each in folds], np.int64)
+    named = {each.failure.name: place for place, each in enumerate(modes) if not each.failure.rest}
+    homes = np.full(len(folds), _NOWHERE, np.int64)
+    _by_trace(homes, folds, modes)
+    for at, each in enumerate(folds):  # a name may be erased: then the form of its items tells
+        if homes[at] != _NOWHERE and each.form and not modes[homes[at]].failure.rest:
+            named.setdefault(each.form, int(homes[at]))
+    for at, each in enumerate(folds):
+        homes[at] = named.get(each.form, homes[at])
+    return homes
 
 
 def _by_theme(folds: Sequence[Fold], vectors: Vectors, modes: Sequence[Known], space: Space) -> Places:
@@ -205,13 +214,19 @@ def _by_theme(folds: Sequence[Fold], vectors: Vectors, modes: Sequence[Known], s
                 if alike[at, place] >= space.near:
                     homes[start + at] = texts[place][1]
     by_key = {key: place for place, each in reversed(list(enumerate(modes))) for key in each.keys if key}
-    by_trace = {trace: place for place, each in reversed(list(enumerate(modes))) for trace in each.traces}
     for at, each in enumerate(folds):
         if each.key in by_key:
             homes[at] = by_key[each.key]
+    _by_trace(homes, folds, modes)
+    return homes
+
+
+def _by_trace(homes: Places, folds: Sequence[Fold], modes: Sequence[Known]) -> None:
+    """What has an item of a known failure is of that one."""
+    by_trace = {trace: place for place, each in reversed(list(enumerate(modes))) for trace in each.traces}
+    for at, each in enumerate(folds):
         if mine := [by_trace[found.trace] for found in each.found if found.trace in by_trace]:
             homes[at] = min(mine)
-    return homes
 
 
 # New groups
@@ -245,14 +260,21 @@ def _new_themes(folds: Sequence[Fold], vectors: Vectors, homes: Places, near: fl
     part = float(units[pivots].sum() / units.sum())
     around = _around(mine, units, pivots, near, max(_LEAST, least * part))
     middles = _merged([_middle(mine[some], units[some]) for some in around], (1.0 + near) / 2)
+    groups = _nearest(mine, middles, near)
+    placed = {at for some in groups for at in some}
+    groups += [[at] for at in range(len(left)) if at not in placed]  # asked so often, it is a group by itself
+    sizes = [float(units[some].sum()) for some in groups]
+    order = sorted((number for number, size in enumerate(sizes) if size >= least), key=lambda number: -sizes[number])
+    return [[left[at] for at in groups[number]] for number in order[:_MOST_GROUPS]]
+
+
+def _nearest(vectors: Vectors, middles: list[Vectors], near: float) -> list[list[int]]:
+    """What is near enough to each middle, and to no other nearer."""
     if not middles:
         return []
-    alike = mine @ np.stack(middles).T
-    nearest, near_enough = alike.argmax(axis=1), alike.max(axis=1) >= near
-    groups = [
-        [left[int(at)] for at in np.flatnonzero((nearest == number) & near_enough)] for number in range(len(middles))
-    ]
-    return [each for each in groups if sum(folds[place].units for place in each) >= least]
+    alike = vectors @ np.stack(middles).T
+    nearest, enough = alike.argmax(axis=1), alike.max(axis=1) >= near
+    return [[int(at) for at in np.flatnonzero((nearest == number) & enough)] for number in range(len(middles))]
 
 
 def _merged(middles: list[Vectors], alike: float) -> list[Vectors]:

@@ -38,8 +38,11 @@ class Before:
 
     def _known(self, failure: Failure) -> Known:
         items = self.items[failure.id]
+        if failure.rest:  # what nobody looked at is in no case
+            items = [item for item in items if item.state == "settled"]
         typical = sorted(items, key=lambda item: (not item.representative, item.id))[:_READ]
-        texts = [read(trace)[0] for trace in map(self._store.item_trace, (item.id for item in typical)) if trace]
-        keys = tuple(template(normal(text)) for text in texts)
-        near = [text for text, item in zip(texts, typical, strict=False) if item.representative and text]
+        traces = ((item, self._store.item_trace(item.id)) for item in typical)
+        texts = [(item, read(trace)[0]) for item, trace in traces if trace]
+        keys = tuple(template(normal(text)) for _, text in texts)
+        near = [text for item, text in texts if item.representative and text and not failure.rest]
         return Known(failure, frozenset(item.trace for item in items), keys, tuple(near))

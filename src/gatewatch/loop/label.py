@@ -138,19 +138,20 @@ class Together(Struct, frozen=True):
     comment: str = ""
 
 
-def together(labels: Iterable[Label]) -> Together | None:
+def together(labels: Iterable[Label], mark: float = 0.5) -> Together | None:
     """What the reviewers of one item say together; None where nobody labelled it, or as many say one as the other.
 
+    From the mark on a value says that it is right.
     Of several who say the same, the value is the mean, and what they expect is the last one's who says anything of it.
     """
     said = [(label, label.value) for label in labels if label.value is not None and not label.skipped]
     settling = [(label, value) for label, value in said if label.settles]
     if settling:
         label, value = settling[-1]
-        agreed = sum(is_right(each) == is_right(value) for _, each in said)
+        agreed = sum(is_right(each, mark) == is_right(value, mark) for _, each in said)
         return Together(value, (label.by,), agreed, len(said), True, label.expected, label.comment)
-    right = [(label, value) for label, value in said if is_right(value)]
-    wrong = [(label, value) for label, value in said if not is_right(value)]
+    right = [(label, value) for label, value in said if is_right(value, mark)]
+    wrong = [(label, value) for label, value in said if not is_right(value, mark)]
     if len(right) == len(wrong):
         return None
     most = max(right, wrong, key=len)
@@ -166,7 +167,7 @@ def together(labels: Iterable[Label]) -> Together | None:
 
 def score_of(item: Item, label: Label) -> Score:
     """A label as a score: a person's word, on the one scale."""
-    status = "skipped" if label.skipped else "scored"
+    status = "skipped" if label.value is None else "scored"
     return Score(label.value, explanation=label.comment, status=status, name=item.scorer or RIGHT, source="human")  # type: ignore[arg-type]
 
 
@@ -183,7 +184,7 @@ def revealed(item: Item, label: Label, others: Sequence[Label], why: str = "") -
         said = f"{item.judged:.3g}{because}"
         if label.value is None:
             yield f"the judge said {said}"
-        elif is_right(label.value) == is_right(item.judged):
+        elif is_right(label.value, item.mark) == is_right(item.judged, item.mark):
             yield f"you agreed with the judge: {said}"
         else:
             yield f"you disagreed with the judge: {said}"

@@ -1,8 +1,9 @@
 """Mining: from a window of live traffic to failures, and requests of each that people are asked to label."""
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
 from msgspec import Struct
 
 from gatewatch.core.errors import StoreBusy
@@ -21,7 +22,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.looping import Mined
 
 ERASED = "(erased)"
-"""How a failure is called whose requests were all erased."""
+"""How a failure is called of which a request was erased. It is named anew when it is found again."""
 
 _TRIES = 5
 _MOST_ALERTS = 1000
@@ -83,8 +84,7 @@ def mine(
     """
     alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
     gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
-    keys = {one.key for one in (*gathered.found, *gathered.quiet)}  # what is asked often is one text
-    words = Words([*map(template, golden.normal), *keys], least=_SHARED, floor=_FLOOR)
+    words = Words([*golden.texts, *_distinct((*gathered.found, *gathered.quiet)).values()], least=_SHARED, floor=_FLOOR)
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
@@ -93,12 +93,13 @@ def mine(
         before = Before(store, flow)
         groups = _groups(found, before, space)
         names = _named([group for _, group in groups], words, namer, named_by)
-        markers = store.markers(flow, since)
+        fixes = [each.fixed for each in before.failures.values() if each.fixed is not None]
+        markers = store.markers(flow, min([since, *fixes]))
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)
             back = came_back(group.failure, group.found, markers)
-            items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers)
+            items = picked(store, group, failure, before, each=each, back=back, reviewers=reviewers, marks=pass_at)
             mined.append(Mined(failure=failure, items=items, came_back=bool(back)))
         there = {one.failure.id for one in mined}
         mined += [
@@ -117,15 +118,25 @@ def rank(failure: Failure) -> tuple[float, float, int]:
     return -failure.impact * _RANK[failure.novelty], -failure.severity * failure.n, failure.id
 
 
+def _distinct(found: Iterable[Found]) -> dict[str, str]:
+    """What is asked, each text once, by its key: what is asked often is no more of a theme."""
+    texts: dict[str, str] = {}
+    for each in found:
+        texts[each.key] = min(each.text, texts.get(each.key, each.text))
+    return texts
+
+
 def _unlike(quiet: Sequence[Found], placed: Placed, space: Space, golden: Golden) -> list[Found]:
     """Of requests of which nothing bad is known those that are unlike every case."""
     odd = [each for each in quiet if each.signs[0].name != "unlike:topic"]
-    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key]
+    cases = {*map(template, golden.normal), ""}  # what differs from one in numbers only is like it
+    usual = [each for each in quiet if each.signs[0].name == "unlike:topic" and each.key not in cases]
     if not len(golden) or not usual:
         return odd
-    distinct = {each.key: each.text for each in usual}
+    distinct = _distinct(usual)
     vectors = space.vectors(list(distinct.values()))
-    telling = vectors.any(axis=1)  # what says nothing is about nothing else either
+    often = Counter(each.key for each in usual)
+    telling = vectors.any(axis=1) | np.array([often[key] > 1 for key in distinct])  # others say nothing
     far = telling & (placed.nearest(vectors) < space.near * _FAR)
     keys = {key for key, is_far in zip(distinct, far, strict=True) if is_far}
     return odd + [each for each in usual if each.key in keys]
@@ -138,12 +149,8 @@ def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[
     return [
         (sign, group)
         for sign in sorted(by_sign)
-        for group in grouped(by_sign[sign], before.of(sign), space.among(_texts(by_sign[sign])), formal=formal(sign))
+        for group in grouped(by_sign[sign], before.of(sign), space, formal=formal(sign))
     ]
-
-
-def _texts(found: Sequence[Found]) -> list[str]:
-    return [each.text for each in found if each.text]
 
 
 def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str) -> list[tuple[str, str]]:

@@ -13,9 +13,11 @@ from gatewatch.loop.space import Words, terms
 from gatewatch.models.protocol import ChatRequest, Model
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_DIGITS = re.compile(r"\d+")
 _STEM = 6
 _TERMS = 3
 _LEAST_PART = 0.15
+_LEAST_MORE = 0.3  # on a logarithmic scale: a third more often
 _LONGEST = 60
 _SHOWN = 8
 _LONGEST_SHOWN = 300
@@ -33,17 +35,24 @@ Reply with what the requests have in common, in two to six words, on one line, a
 
 def by_terms(texts: Sequence[str], words: Words) -> str:
     """The terms that some texts have more often than the rest of the traffic, joined by commas; "" where there are
-    none. Each is weighed by the share of the texts that have it, times the logarithm of how much more often that is,
-    times its letters, as long words tell more."""
+    none. What has digits is named only where there is nothing else. Each is weighed by the share of the texts that have
+    it, times the logarithm of how much more often that is, times its letters, as long words tell more."""
     some = texts[:_MOST_READ]
-    counts = Counter(term for text in some for term in set(terms(text)) if not term.isdecimal() and len(term) > 1)
+    counts = Counter(term for text in some for term in set(terms(text)) if "#" not in term and len(term) > 1)
     gains = {}
     for term, number in counts.items():
         part = number / len(some)
         more = log(part) + words.weight(term)
-        gains[term] = part * more * len(term) if part >= _LEAST_PART else 0.0
+        gains[term] = part * more * len(term) if part >= _LEAST_PART and more >= _LEAST_MORE else 0.0
     best = [term for term in sorted(gains, key=lambda term: (-gains[term], term)) if gains[term] > 0.0][:_TERMS]
-    return ", ".join(_spelled(best, some))
+    return ", ".join(_spelled(best, some))[:_LONGEST] if counts else _digits(some)
+
+
+def _digits(texts: Sequence[str]) -> str:
+    """What texts are called that have no words: by the length of the number that most of them have."""
+    lengths = Counter(length for text in texts for length in {len(digits) for digits in _DIGITS.findall(text)})
+    length, number = min(lengths.items(), key=lambda each: (-each[1], each[0]), default=(0, 0))
+    return f"a number of {length} {'digits' if length > 1 else 'digit'}" if 2 * number > len(texts) else ""
 
 
 def _spelled(stems: Sequence[str], texts: Sequence[str]) -> list[str]:
@@ -81,4 +90,4 @@ async def _asked(model: Model, texts: Sequence[str]) -> tuple[str, Cost]:
 def tidy(text: str) -> str:
     """A name as a model gave it, if it can be one: one line of at most 60 characters that can be printed."""
     line = text.strip().strip("\"'`*.").strip()
-    return line if 0 < len(line) <= _LONGEST and line.isprintable() and ":" not in line else ""
+    return line if 0 < len(line) <= _LONGEST and line.isprintable() and ":" not in line and line[0] != "(" else ""

@@ -1,6 +1,6 @@
 """Picking requests of a failure that people are asked to label: typical ones, and some at its edge."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -9,6 +9,7 @@ from gatewatch.core.review import Item
 from gatewatch.loop.gather import Found
 from gatewatch.loop.group import Group
 from gatewatch.loop.known import Before
+from gatewatch.loop.signs import PASS_AT
 from gatewatch.store.base import Store
 
 EACH = 5
@@ -16,7 +17,15 @@ EACH = 5
 
 
 def picked(
-    store: Store, group: Group, failure: Failure, before: Before, *, each: int, back: Sequence[Found], reviewers: int
+    store: Store,
+    group: Group,
+    failure: Failure,
+    before: Before,
+    *,
+    each: int,
+    back: Sequence[Found],
+    reviewers: int,
+    marks: Mapping[str, float],
 ) -> list[tuple[Item, bytes]]:
     """Items of a failure, each with its trace, as far as it has fewer than so many; and those of other failures whose
     requests are of this one now. One that is ignored gets none; one that came `back` gets some of what it is in now."""
@@ -27,7 +36,7 @@ def picked(
     chosen = _chosen(group, among, before.home, each, there)
     payloads = store.payloads([found.seq for found, _ in chosen])
     new = [
-        (_item(found, failure, typical, reviewers), payloads[found.seq])
+        (_item(found, failure, typical, reviewers, marks), payloads[found.seq])
         for found, typical in chosen
         if found.seq in payloads
     ]
@@ -52,7 +61,7 @@ def _chosen(
     return [(found, True) for found in typical] + [(found, False) for found in rest[::-1][:at_edge]]
 
 
-def _item(found: Found, failure: Failure, typical: bool, reviewers: int) -> Item:
+def _item(found: Found, failure: Failure, typical: bool, reviewers: int, marks: Mapping[str, float]) -> Item:
     sign = next(sign for sign in found.signs if sign.name == failure.sign)
     return Item(
         queue="failures",
@@ -65,6 +74,7 @@ def _item(found: Found, failure: Failure, typical: bool, reviewers: int) -> Item
         severity=found.severity,
         representative=typical,
         judged=sign.value,
+        mark=marks.get(sign.scorer, PASS_AT),
         slice=found.row.slice,
         session=found.row.session,
         user=found.row.user,

@@ -40,7 +40,7 @@ class Source(Struct, frozen=True, kw_only=True):
     @property
     def said(self) -> Together | None:
         """What its reviewers say together."""
-        return together(self.labels)
+        return together(self.labels, 0.5 if self.item is None else self.item.mark)
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -151,7 +151,7 @@ def _provenance(source: Source, terms: Terms) -> dict[str, Any]:
         "item": item_name(item.id) if item else "",
         "scores": dict(source.scores),
         "labels": [_label(each, terms) for each in source.labels if each.value is not None],
-        "agreement": agreement(source.labels),
+        "agreement": agreement(source.labels, 0.5 if source.item is None else source.item.mark),
         "judged": item.judged if item else None,
         "by": terms.by,
         "at": _moment(terms.at),
@@ -172,11 +172,11 @@ def _moment(at: float) -> str:
     return stamp(datetime.fromtimestamp(at, UTC))
 
 
-def agreement(labels: Iterable[Label]) -> float | None:
+def agreement(labels: Iterable[Label], mark: float = 0.5) -> float | None:
     """The share of pairs of reviewers who are on the same side, by their first word; None where fewer than two said
     anything."""
     said = [each.first if each.first is not None else each.value for each in labels if _by_themselves(each)]
-    sides = [is_right(value) for value in said if value is not None]
+    sides = [is_right(value, mark) for value in said if value is not None]
     right, all_ = sum(sides), len(sides)
     wrong = all_ - right
     if all_ < 2:

@@ -1,11 +1,12 @@
 """Re-baselining: what a baseline that is made anew closes: open cases that pass now, and the failures they guard."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from msgspec.structs import replace
 
 from gatewatch.core.case import Case
+from gatewatch.core.change import Change
 from gatewatch.core.failure import number_in
 from gatewatch.offline.flips import TRIES
 from gatewatch.offline.open_cases import passes, tries
@@ -28,12 +29,13 @@ def to_confirm(run: Outcomes, marks: Mapping[str, float]) -> list[str]:
     )
 
 
-def confirmed(run: Outcomes, marks: Mapping[str, float]) -> list[str]:
-    """The open cases that passed three times of three: their fix is there."""
+def confirmed(run: Outcomes, marks: Mapping[str, float], least: int = TRIES) -> list[str]:
+    """The open cases that passed three times of three: their fix is there. Of a recording, which cannot be tried
+    again, what it has is enough (`least`)."""
     return sorted(
         case
         for case, outcome in run.cases.items()
-        if outcome.open is not None and passes(outcome, marks) and tries(outcome, marks) >= TRIES
+        if outcome.open is not None and passes(outcome, marks) and tries(outcome, marks) >= least
     )
 
 
@@ -46,32 +48,53 @@ def locked(case: Case, run: str, day: date) -> Case:
 
 
 def failure_of(case: Case) -> int | None:
-    """The number of the failure that a case was promoted from, if it says one."""
+    """The number of the failure that a case says it was promoted from: of the store that it was promoted with."""
     name = case.provenance.get("failure")
     return number_in(name, "F") if isinstance(name, str) else None
 
 
+def brought(change: Change) -> str:
+    """The id of the case that a change brings, or is merged into."""
+    return str(change.body.get("into") or change.body.get("case", {}).get("id", ""))
+
+
 def failures_fixed(
-    cases: Iterable[Case], outcomes: Mapping[str, CaseOutcome], marks: Mapping[str, float], also: Collection[str]
+    guards: Mapping[int, Collection[str]],
+    cases: Mapping[str, Case],
+    outcomes: Mapping[str, CaseOutcome],
+    marks: Mapping[str, float],
+    also: Collection[str],
 ) -> list[int]:
-    """The failures all of whose cases must pass, and did.
+    """The failures all of whose cases in a dataset must pass, and did.
 
     Args:
-        cases: of the dataset; what is retired guards nothing.
+        guards: by failure, the cases that were promoted from it into this dataset.
+        cases: of the dataset, by id; what is retired or gone guards nothing.
         outcomes: what became of each in the run.
         marks: by scorer, from which value on a trial passes.
         also: open cases whose fix was confirmed.
     """
-    found: dict[int, bool] = {}
-    for case in cases:
-        number = failure_of(case)
-        if number is None or case.retired:
-            continue
-        guarded = (case.must_pass and case.open is None) or case.id in also
-        outcome = outcomes.get(case.id)
-        passed = outcome is not None and outcome.hash == case.hash and passes(outcome, marks) is True
-        found[number] = found.get(number, True) and guarded and passed
-    return sorted(number for number, fixed in found.items() if fixed)
+    found = []
+    for number, names in sorted(guards.items()):
+        mine = guarding(names, cases)
+        if mine and all((locks(case) or case.id in also) and _passed(case, outcomes, marks) for case in mine):
+            found.append(number)
+    return found
+
+
+def guarding(names: Collection[str], cases: Mapping[str, Case]) -> list[Case]:
+    """Of some cases those that guard: that are in the dataset, and not retired."""
+    return [case for name in names if (case := cases.get(name)) is not None and not case.retired]
+
+
+def locks(case: Case) -> bool:
+    """Whether a case must pass."""
+    return case.must_pass and case.open is None
+
+
+def _passed(case: Case, outcomes: Mapping[str, CaseOutcome], marks: Mapping[str, float]) -> bool:
+    outcome = outcomes.get(case.id)
+    return outcome is not None and outcome.hash == case.hash and passes(outcome, marks) is True
 
 
 def refusal(verdict: Verdict) -> str:

@@ -102,6 +102,8 @@ def _same(case: Case, same: There, path: str, way: Way) -> Decision:
     if case.expected is not None and not agrees(case.expected, same.case.expected):
         what = f"case {id_} asks the same, and expects {_told(same.case.expected)}, not {_told(case.expected)}"
         raise InputError(Problem(_trace(case), what, f"{where}; --merge takes the new one"))
+    if not set(_every(case, "failure")) <= set(_every(same.case, "failure")):
+        return _merge(case, same)  # so that the case guards that failure, too
     return Decision("there", same.case, same)
 
 
@@ -147,8 +149,12 @@ def differences(before: Case, after: Case) -> Iterator[str]:
 
 def origins(case: Case) -> list[str]:
     """The requests that a case is known from, by their trace ids."""
+    return _every(case, "trace")
+
+
+def _every(case: Case, what: str) -> list[str]:
     every = (case.provenance, *case.provenance.get("more", ()))
-    return [str(each["trace"]) for each in every if isinstance(each, dict) and each.get("trace")]
+    return [str(each[what]) for each in every if isinstance(each, dict) and each.get(what)]
 
 
 def agrees(one: str | Expected | None, other: str | Expected | None) -> bool:

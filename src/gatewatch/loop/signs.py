@@ -28,6 +28,8 @@ PASS_AT = 0.5
 """The pass mark of a scorer for which no suite states one."""
 UNLIKE = 0.2
 """How grave it is to be unlike anything that is tested."""
+PEOPLE = ("human", "feedback")
+"""Sources that speak as they like: nobody drew what they speak of, but where they have a probability of their own."""
 
 _BY_MARK = {"guardrail": 0.8, "thumbs_down": 0.7, "escalated": 0.6, "abandoned": 0.5, "retried": 0.4}
 _BY_ERROR = {"error": 0.9, "timeout": 0.8}
@@ -36,7 +38,6 @@ _ORDER = ("error", "timeout", *_BY_MARK, "score", "disagreement", "alert", "unli
 _FORMAL = ("error", "timeout", "unlike:malformed", "unlike:language", "unlike:length")
 _DISAGREEMENT = 0.5
 _MARKED = frozenset({"thumbs", "retried", "abandoned", "escalated", "copied"})  # feedback that sets a mark, too
-_PEOPLE = ("human", "feedback")
 
 
 class Sign(NamedTuple):
@@ -105,8 +106,9 @@ def _scored(row: Row, told: Sequence[Told], split: Sequence[str], pass_at: Mappi
         low = [each for each in values if each.value < mark]
         worst = min(low, key=lambda each: (each.value, each.source), default=None)
         if worst is not None:
-            grave = 0.5 + 0.3 * (mark - worst.value) / mark + (0.1 if worst.source in _PEOPLE else 0.0)
-            yield Sign(f"score:{name}", grave, min(1.0, worst.pi), name, worst.value)
+            grave = 0.5 + 0.3 * (mark - worst.value) / mark + (0.1 if worst.source in PEOPLE else 0.0)
+            drawn = [each.pi for each in values if each.source not in PEOPLE]  # people label what was found so
+            yield Sign(f"score:{name}", grave, min(1.0, max(drawn, default=worst.pi)), name, worst.value)
         contradicted = liked and any(each.source == "judge" for each in low)
         if name in split or (low and len(low) < len(values)) or contradicted:
             pi = min(each.pi for each in values)

@@ -40,10 +40,6 @@ class Space(Protocol):
         """A row of length 1 for each text; one of zeros for a text that says nothing."""
         ...
 
-    def among(self, texts: Sequence[str]) -> "Space":
-        """The same, as it looks from some texts: what they have in common, and others have not, counts for more."""
-        ...
-
 
 class Words:
     """Texts by their words, weighed by how rare each is in a corpus (inverse document frequency).
@@ -62,25 +58,11 @@ class Words:
             self._total += 1
             counts.update(set(terms(text)))
         self._counts = counts
-        self._some: Counter[str] = Counter()
-        self._number = 0
         self._places: dict[str, tuple[int, float]] = {}
-
-    def among(self, texts: Sequence[str]) -> "Words":
-        """See `Space`. A term weighs what it adds to the divergence of these texts from the corpus (Kullback, Leibler
-        1951): the share p of these that have it, times log(p / q), with its share q of the corpus."""
-        found = Words((), least=self._least, floor=self._floor)
-        found._counts, found._total = self._counts, self._total
-        found._some, found._number = Counter(term for text in texts for term in set(terms(text))), len(texts)
-        return found
 
     def weight(self, term: str) -> float:
         """How much a term tells: much where it is rare, 0 where every text has it."""
-        q = (1 + self._counts[term]) / (1 + self._total)
-        if not self._number:
-            return -log(q)
-        p = (1 + self._some[term]) / (1 + self._number)
-        return max(p * log(p / q), 0.0)
+        return log((1 + self._total) / (1 + self._counts[term]))
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """See `Space`."""

@@ -59,5 +59,4 @@ def _repeats(text: str) -> bool:
     words = text.split()
     if len(words) >= _MANY_WORDS and Counter(words).most_common(1)[0][1] >= _MOSTLY * len(words):
         return True
-    period = (text + text).find(text, 1)
-    return period <= len(text) // 4
+    return any((each + each).find(each, 1) <= len(each) // 4 for each in (text, f"{text} "))

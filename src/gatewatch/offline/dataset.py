@@ -221,6 +221,8 @@ def _flaws(case: Case, where: str) -> list[Problem]:
             found.append(Problem(f"{where}: input", "an object without any argument", "name the task's arguments"))
     if case.id and not case.id.isprintable():
         found.append(Problem(f"{where}: id", "has a character that cannot be shown", "ids are shown in tables"))
+    if case.open is not None and case.must_pass:
+        found.append(Problem(f"{where}: open", "must_pass is set as well", "it may fail, or it must pass: keep one"))
     if isinstance(case.expected, msgspec.Struct) and case.expected == type(case.expected)():
         found.append(Problem(f"{where}: expected", "is an empty object", "leave it out, or say what is expected"))
     return found

@@ -75,11 +75,13 @@ def tries(outcome: CaseOutcome, marks: Mapping[str, float]) -> int:
 
 
 def is_locked(comparison: Comparison, case: str, marks: Mapping[str, float]) -> bool:
-    """Whether the pinned baseline shows that a case is fixed: all trials and the last three outcomes passed, under
-    every scorer with a pass mark that has a value for it."""
+    """Whether the pinned baseline says that a case must pass, or shows that it is fixed: all trials and the last three
+    outcomes passed, under every scorer with a pass mark that has a value for it."""
     before = comparison.before.cases.get(case)
     if not comparison.before.pinned or before is None or before.hash != comparison.after.cases[case].hash:
         return False
+    if before.must_pass:  # a change does not open what must pass
+        return True
     known = [scorer for scorer in marks if scorer not in comparison.rulers and before.values(scorer)]
     return bool(known) and all(_is_fixed(before, scorer, marks[scorer]) for scorer in known)
 

@@ -247,15 +247,17 @@ class Outcomes:
         self.rows += 1
         if answer.error is not None:
             self.failed += 1
-        elif answer.latency_s is not None:
+        elif answer.latency_s is not None and trial.open is None:  # what is open is under no ceiling
             self.latencies.append(answer.latency_s)
         if answer.cost is None:
             self.unpriced += 1
         elif answer.cost.unknown:
             self.unpriced += answer.cost.unknown
             self.paid += answer.cost.amount
-        else:
+        elif trial.open is None:
             self.costs.append(answer.cost.amount)
+        else:
+            self.paid += answer.cost.amount
         if answer.versions:
             self._state(answer.versions)
 

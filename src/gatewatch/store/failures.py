@@ -98,29 +98,28 @@ def turn(
     among: Collection[FailureState],
     owner: str | None,
 ) -> Failure | None:
-    """Turn a failure's state (see `Looping.turn_failure`)."""
-    with db.transaction():
-        there = failure(db, number)
-        if there is None or (among and there.state not in among):
-            return there
-        return _write(
-            db,
-            replace(
-                there,
-                state=state,
-                owner=there.owner if owner is None else owner,
-                who=who,
-                reason=reason,
-                fixed=now if state == "fixed" else there.fixed,
-                updated=now,
-            ),
-        )
+    """Turn a failure's state, within the caller's transaction (see `Looping.turn_failure`)."""
+    there = failure(db, number)
+    if there is None or (among and there.state not in among):
+        return there
+    return _write(
+        db,
+        replace(
+            there,
+            state=state,
+            owner=there.owner if owner is None else owner,
+            who=who,
+            reason=reason,
+            fixed=now if state == "fixed" else there.fixed,
+            updated=now,
+        ),
+    )
 
 
 def forget(db: Database, numbers: Iterable[int]) -> None:
-    """Take the names from those of some failures that have no item any more: their terms are of those who were erased;
-    within the caller's transaction. What is mined next names them anew."""
+    """Take the names from some failures of which an item was erased: their terms may be of those who were; within the
+    caller's transaction. What is mined next names anew those that it finds again."""
     for number in sorted(set(numbers)):
         there = failure(db, number)
-        if there and not db.execute("SELECT 1 FROM item WHERE failure = ? AND failure > 0 LIMIT 1", number):
+        if there:
             _write(db, replace(there, name="(erased)", named_by=""))

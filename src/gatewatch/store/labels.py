@@ -10,11 +10,15 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from gatewatch.core import codec
+from gatewatch.core.failure import FailureState
 from gatewatch.core.review import Item, ItemState, Label, Queue, is_right
+from gatewatch.store import failures
 from gatewatch.store.database import Database
 from gatewatch.store.looping import Claim
 from gatewatch.store.reviews import fitting, item, item_of, write
 from gatewatch.store.units import micros
+
+_NEW: tuple[FailureState, ...] = ("new",)
 
 
 def claim(
@@ -48,6 +52,7 @@ def claim(
             " ON CONFLICT (item, reviewer) DO UPDATE SET until = excluded.until",
             *(chosen, by, at, micros(until)),
         )
+        _looked_at(db, chosen, by, now)
         ((body, payload),) = db.execute("SELECT body, payload FROM item WHERE id = ?", chosen)
     return Claim(item_of(chosen, body), zlib.decompress(payload), until)
 
@@ -97,7 +102,15 @@ def label(db: Database, said: Label, now: float) -> Item | None:
             " body = excluded.body",
             *(said.item, said.by, at, int(_counts(said)), codec.encode(replace(said, at=now))),
         )
+        _looked_at(db, said.item, said.by, now)
         return _turned(db, there)
+
+
+def _looked_at(db: Database, number: int, by: str, now: float) -> None:
+    """A failure that nobody looked at is in review once somebody takes one of its items."""
+    found = item(db, number)
+    if found is not None and found.failure:
+        failures.turn(db, found.failure, "in_review", who=by, reason="", now=now, among=_NEW, owner=None)
 
 
 def withdraw(db: Database, number: int, by: str) -> Item | None:
@@ -120,16 +133,16 @@ def _counts(said: Label) -> bool:
 
 def _turned(db: Database, there: Item) -> Item:
     """An item with the state that its labels come to."""
-    state = state_of(there.needed, labels(db, [there.id]))
+    state = state_of(there.needed, labels(db, [there.id]), there.mark)
     return there if state == there.state else write(db, replace(there, state=state))
 
 
-def state_of(needed: int, said: Iterable[Label]) -> ItemState:
-    """What labels make of an item that needs so many of them."""
+def state_of(needed: int, said: Iterable[Label], mark: float = 0.5) -> ItemState:
+    """What labels make of an item that needs so many of them, and is right from a mark on."""
     every = [each for each in said if not each.skipped]
     if any(each.settles for each in every):
         return "settled"
-    sides = [is_right(each.value) for each in every if each.value is not None]
+    sides = [is_right(each.value, mark) for each in every if each.value is not None]
     if len(sides) < max(needed, 1):
         return "waiting"
     return "settled" if len(set(sides)) == 1 else "disputed"

@@ -127,7 +127,9 @@ class Looping(Protocol):
         skipped, nor `besides` some. None where there is none.
 
         Or the `item` that is named, whatever else is given, and also to be labelled anew or settled: None where others
-        have it, or labelled it as often as it needs while it waits."""
+        have it, or labelled it as often as it needs while it waits.
+
+        A failure that is "new" turns "in_review" with the first of its items that somebody claims or labels."""
         ...
 
     def let_go_of(self, item: int, by: str) -> None:

@@ -50,7 +50,8 @@ class SQLLooping:
         owner: str | None = None,
     ) -> Failure | None:
         """See `Looping`."""
-        return failures.turn(self._db, number, state, who=who, reason=reason, now=now, among=among, owner=owner)
+        with self._db.transaction():
+            return failures.turn(self._db, number, state, who=who, reason=reason, now=now, among=among, owner=owner)
 
     def add_items(self, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
         """See `Looping`."""

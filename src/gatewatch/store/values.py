@@ -134,7 +134,9 @@ def _sessions(db: Database, flow: str, since: int, until: int, after: Place, mos
     ]
     near = [name for name, moved in found if moved >= since]  # nothing happens after it was heard of
     by_session: dict[str, list[Row]] = {}
-    for row in map(row_of, db.among(f"SELECT {ROW} FROM trace WHERE flow = ? AND session IN {{}}", near, flow)):
+    for row in map(
+        row_of, db.among(f"SELECT {ROW} FROM trace WHERE flow = ? AND session <> '' AND session IN {{}}", near, flow)
+    ):
         by_session.setdefault(row.session, []).append(row)
     talks = []
     for rows in by_session.values():
