@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from config.test_rebaselining import FIX, OPEN, brought, failing, made, project, version
 from config.building import opened
+from config.test_rebaselining import FIX, OPEN, brought, failing, made, project, version
 from gatewatch.config.monitors import store_of
 from gatewatch.core.failure import Failure
 from gatewatch.store.looping import Mined

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 _EVERY = 1000
 _PROPOSED: tuple[ChangeState, ...] = ("pending", "pulled", "merged")
-_BEFORE: tuple[FailureState, ...] = ("new", "in_review", "regressed", "ignored", "fixed")
+_UNGUARDED: tuple[FailureState, ...] = ("new", "in_review")
+_BEFORE: tuple[FailureState, ...] = (*_UNGUARDED, "regressed", "ignored", "fixed")
 
 
 class Planned(Struct, frozen=True):
@@ -320,10 +321,11 @@ def _finished(
         found = _written(project, store, replace(found, change=change), asked, where, now)
         what = f"{planned.source.trace.id} {change_name(change.id)} case {planned.decision.case.id} of {meant.path}"
         store.note(now, asked.by, "promote", what)
-    if planned.source.failure is not None and change is not None:  # else nothing was made that could guard it anew
+    if planned.source.failure is not None:
         reason = f"case {planned.decision.case.id} of {meant.path}"
         number = planned.source.failure.id
-        store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=_BEFORE)
+        before = _BEFORE if change is not None else _UNGUARDED  # where nothing new was made, nothing guards it anew
+        store.turn_failure(number, "promoted", who=asked.by, reason=reason, now=now, among=before)
     return found
 
 
