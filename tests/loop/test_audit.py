@@ -80,7 +80,7 @@ def test_distinct_cases_far_from_each_other_are_silent(data: st.DataObject) -> N
 
 
 def test_a_case_that_is_retired_is_left_alone() -> None:
-    case = {"input": "x y", "retired": "over", "open": {"until": "2026-11-01"}, "must_pass": True}
+    case = {"input": "x y", "retired": "over", "open": {"until": "2026-11-01"}}
     of = dataset(case, {**case, "input": "x  y "})
     beside = replace(ALONE, baseline=outcomes(of, {"c1": {"exact": [1.0, 0.0]}}, baseline=True))
     assert found(of, beside) == {}
