@@ -64,6 +64,7 @@ def test_reviewers_who_disagreed_are_told_of() -> None:
         {},
         {"input": "one", "provenance": {"failure": "F1", "agreement": 0.5}},
         {"input": "two", "provenance": {"agreement": 1.0}},
+        {"input": "three", "provenance": {"agreement": 0.0, "labels": [{"by": "cleo", "settles": True}, "odd"]}},
     )
     assert one.cases == ("c1",)
     assert one.figures[0].value == 0.5

@@ -7,12 +7,11 @@ import click
 from gatewatch.cli.label_lines import draw, export
 from gatewatch.cli.label_told import agreement, show, status
 from gatewatch.cli.opened import opened
-from gatewatch.cli.reviewer import hidden, item_named, keep, named, settling
+from gatewatch.cli.reviewer import expected_given, hidden, item_named, keep, named, settling
 from gatewatch.cli.terminal import print_json, shown
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
-    from gatewatch.core.case import Expected
     from gatewatch.core.review import Item, Label
     from gatewatch.store.base import Store
 
@@ -96,7 +95,7 @@ def put(*, name: str, value: str, expected: str, comment: str, skip: bool, by: s
             by=reviewer,
             at=now,
             value=None if skip else _value(project, item, value),
-            expected=_expected(expected),
+            expected=expected_given(expected),
             comment=comment.strip(),
             skipped=skip,
         )
@@ -131,7 +130,7 @@ def settle(*, name: str, value: str, expected: str, comment: str, by: str, as_js
             Settling(project, store, reviewer).run(item_named(store, name).id if name else 0)
             return
         item = item_named(store, name)
-        found = settling(store, item, reviewer, _value(project, item, value), _expected(expected), comment.strip())
+        found = settling(store, item, reviewer, _value(project, item, value), expected_given(expected), comment.strip())
         kept = keep(store, found, found.at)
         others, why = hidden(store, item, reviewer)
     _tell(kept, found, others, why, as_json=as_json)
@@ -157,23 +156,6 @@ def _value(project: "Project", item: "Item", text: str) -> float | None:
         return answers_for(project, item.scorer).value(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--value") from None
-
-
-def _expected(text: str) -> "str | Expected | None":
-    from pathlib import Path
-
-    from gatewatch.core.errors import InputError, Problem
-    from gatewatch.loop.label import expected_of
-
-    if not text.startswith("@"):
-        return expected_of(text)
-    path = Path(text[1:])
-    try:
-        return expected_of(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(Problem(str(path), f"cannot be read: {getattr(error, 'strerror', error)}")) from None
 
 
 def _tell(item: "Item", label: "Label", others: "list[Label]", why: str, *, as_json: bool) -> None:

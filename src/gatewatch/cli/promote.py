@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gatewatch.cli.reviewer import expected_given
 from gatewatch.cli.terminal import print_json, shown, tell, who
 
 if TYPE_CHECKING:
     from gatewatch.config.promoting import Outcome, Promoted
-    from gatewatch.core.case import Case, Expected
+    from gatewatch.core.case import Case
 
 _STATES = {"new": "is new", "merge": "has it as well now", "there": "asks it already"}
 
@@ -63,7 +64,7 @@ def command(
     asked = Asked(
         by=by.strip() or who(),
         suite=suite,
-        expected=_expected(expected),
+        expected=expected_given(expected),
         owner=owner.strip(),
         until=_until(until, lasts),
         strict=strict,
@@ -81,22 +82,6 @@ def command(
     for problem in found.refused:
         tell(f"error: {shown(problem)}")
     return 2 if found.refused else 0
-
-
-def _expected(text: str) -> "str | Expected | None":
-    from pathlib import Path
-
-    from gatewatch.core.errors import InputError, Problem
-    from gatewatch.loop.label import expected_of
-
-    if not text.startswith("@"):
-        return expected_of(text, "--expected")
-    try:
-        return expected_of(Path(text[1:]).read_text(encoding="utf-8"), text[1:])
-    except UnicodeDecodeError as error:
-        raise InputError(Problem(text[1:], f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
-    except OSError as error:
-        raise InputError(Problem(text[1:], f"cannot be read: {error.strerror}")) from None
 
 
 def _until(until: str, lasts: str) -> date | None:
@@ -171,7 +156,7 @@ def _open(case: "Case") -> str:
 def _plain(found: "Outcome", *, dry: bool) -> dict[str, Any]:
     import msgspec
 
-    from gatewatch.loop.pull import told
+    from gatewatch.core.change import told
 
     promoted = [
         {

@@ -1,5 +1,6 @@
 """What commands of reviewing share: who reviews, which item is meant, and keeping what is said of it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,34 @@ if TYPE_CHECKING:
     from gatewatch.core.case import Expected
     from gatewatch.core.review import Item, Label
     from gatewatch.store.base import Store
+
+
+_MOST_BYTES = 1_000_000
+
+
+def expected_given(text: str) -> "str | Expected | None":
+    """What is given as --expected: text, JSON, or what stands in a file behind an @.
+
+    Raises:
+        InputError: the file cannot be read, is of more than a megabyte, or says something that is wrong.
+    """
+    from gatewatch.core.errors import InputError, Problem
+    from gatewatch.loop.label import expected_of
+
+    if not text.startswith("@"):
+        return expected_of(text, "--expected")
+    path = text[1:]
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(Problem(path, f"cannot be read: {getattr(error, 'strerror', error)}")) from None
+    if len(data) > _MOST_BYTES:
+        raise InputError(Problem(path, f"is longer than {_MOST_BYTES:,} bytes", "give the answer alone"))
+    try:
+        return expected_of(data.decode(), path)
+    except UnicodeDecodeError as error:
+        raise InputError(Problem(path, f"not UTF-8 at byte {error.start}", "save it as UTF-8")) from None
 
 
 def settling(

@@ -10,6 +10,7 @@ from datetime import date
 
 from msgspec import Struct
 
+from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.loop.audit_alike import alike
 from gatewatch.loop.audit_history import History, flaky, history, saturated
 from gatewatch.loop.audit_live import Live, missing_slices, stale, unknown_slices, unknown_stale
@@ -150,6 +151,8 @@ def _unchecked(beside: Beside, known: History) -> Iterator[tuple[str, str]]:
     elif not any(known.values()):
         why = "the baseline knows no outcome of a case as it is now, under a scorer that has a pass mark"
         yield from ((check, why) for check in by_history)
+    elif (most := max(len(passes) for of in known.values() for passes in of.values())) < MOST_OUTCOMES:
+        yield "saturated", f"it takes {MOST_OUTCOMES} outcomes of a case, and the baseline knows {most} at the most"
     if not beside.versions:
         yield "suspect", "no run of it is stored: cases that every version fails are not known"
     for check, needed in (("unlabelled", beside.scorers), ("leaked", beside.sources)):

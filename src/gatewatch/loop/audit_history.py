@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from gatewatch.core.baseline import MOST_OUTCOMES
 from gatewatch.loop.finding import Figure, Finding, Looked, Proposed
-from gatewatch.offline.flips import history_of
+from gatewatch.offline.flips import TRIES, history_of
 from gatewatch.offline.outcomes import Outcomes
 from gatewatch.stats.intervals import Interval, clopper_pearson
 
@@ -75,8 +75,8 @@ def _flaky(each: Looked, scorer: str, passes: tuple[bool, ...], n: int, passed: 
     once = turns == 1 and passes[-1]
     must = each.case.must_pass
     if must:
-        fails = f"{1 - bounds.high:.0%} to {1 - bounds.low:.0%}"
-        why = f"{rate}: it blocks {fails} of the changes that change nothing"
+        blocks = f"{(1 - bounds.high) ** TRIES:.0%} to {(1 - bounds.low) ** TRIES:.0%}"  # a gate blocks where all fail
+        why = f"{rate}: tried {TRIES} times, it blocks {blocks} of the changes that change nothing"
     else:
         why = f"{rate}, and has passed since it did first: it may have been fixed" if once else rate
     return Finding(

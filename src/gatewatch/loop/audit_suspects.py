@@ -110,7 +110,7 @@ def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding
 
 
 def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
-    """Promoted cases whose reviewers did not agree: how many pairs of them did, in 0..1, and how many they were."""
+    """Promoted cases whose reviewers did not agree, and nobody settled it."""
     for each in cases:
         more = each.case.provenance.get("more")
         origins = [each.case.provenance, *(more if isinstance(more, list) else [])]
@@ -131,7 +131,10 @@ def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
 
 
 def _agreement(origin: Mapping[str, Any]) -> tuple[float, int] | None:
+    """How many pairs of reviewers agreed, in 0..1, and how many reviewers there were; None where it was settled."""
     agreement, labels = origin.get("agreement"), origin.get("labels")
+    if isinstance(labels, list) and any(isinstance(label, dict) and label.get("settles") for label in labels):
+        return None
     if isinstance(agreement, bool) or not isinstance(agreement, int | float) or not 0 <= agreement <= 1:
         return None
     return float(agreement), len(labels) if isinstance(labels, list) else 0
