@@ -110,8 +110,7 @@ def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding
 
 
 def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
-    """Promoted cases whose reviewers did not agree, and nobody settled it: how many pairs of them did, in 0..1, and how
-    many they were."""
+    """Promoted cases whose reviewers did not agree, and nobody settled it."""
     for each in cases:
         more = each.case.provenance.get("more")
         origins = [each.case.provenance, *(more if isinstance(more, list) else [])]
@@ -132,7 +131,7 @@ def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
 
 
 def _agreement(origin: Mapping[str, Any]) -> tuple[float, int] | None:
-    """How many pairs of an origin's reviewers agreed, and how many they were; None where it is not said, or settled."""
+    """How many pairs of reviewers agreed, in 0..1, and how many reviewers there were; None where it was settled."""
     agreement, labels = origin.get("agreement"), origin.get("labels")
     if isinstance(labels, list) and any(isinstance(label, dict) and label.get("settles") for label in labels):
         return None
