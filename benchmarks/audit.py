@@ -64,8 +64,10 @@ print(code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stder
 
 
 def texts(chance: random.Random, number: int) -> list[str]:
-    """Texts of 6 to 40 words of some 3,000, the first ones far more often than the last, as words are."""
-    words = ["".join(chance.choices("abcdefghiklmnoprstuvw", k=chance.randint(3, 9))) for _ in range(3000)]
+    """Texts of 6 to 40 words of some 15,000, the first ones far more often than the last, as words are.
+
+    (4,600 recorded queries, of halueval_general and other sets, have 8,400 different words.)"""
+    words = ["".join(chance.choices("abcdefghiklmnoprstuvw", k=chance.randint(3, 9))) for _ in range(15_000)]
     weights = [1 / (place + 5) for place in range(len(words))]
     return [" ".join(chance.choices(words, weights, k=chance.randint(6, 40))) for _ in range(number)]
 

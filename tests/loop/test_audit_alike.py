@@ -132,8 +132,8 @@ def test_which_of_two_goes() -> None:
     assert goes({"tags": ["x"]}, {"tags": ["x"]}) == ["other"]
     assert goes({}, {}) == ["one"], "the other is known for longer"
     assert goes({}, {"must_pass": True}) == ["one"]
-    assert goes({}, {"provenance": {"failure": "F1"}}) == ["one"]
-    assert goes({"must_pass": True}, {"provenance": {"failure": "F1"}}) == ["other"]
+    assert goes({}, {"provenance": {"trace": "t1"}}) == ["one"]
+    assert goes({"must_pass": True}, {"provenance": {"trace": "t1"}}) == ["other"]
     assert goes({"tags": ["x"]}, {"expected": "45 days"}) == ["one"]
 
 

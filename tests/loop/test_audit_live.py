@@ -23,7 +23,7 @@ def test_a_case_that_nothing_live_is_like_is_stale() -> None:
     assert result.proposed["c2"].retired == "stale: nothing like it in 30 days (audit 2026-11-20)"
 
 
-@pytest.mark.parametrize("fields", [{"must_pass": True}, {"provenance": {"failure": "F1"}}])
+@pytest.mark.parametrize("fields", [{"must_pass": True}, {"provenance": {"trace": "t1"}}])
 def test_what_guards_against_a_failure_is_told_of_and_stays(fields: dict[str, object]) -> None:
     result = looked_at(live(*TRAFFIC * 100), {"input": "Do you deliver telegrams by pigeon?", **fields})
     assert [each.check for each in result.findings] == ["stale"]

@@ -68,6 +68,10 @@ def test_reviewers_who_disagreed_are_told_of() -> None:
     )
     assert one.cases == ("c1",)
     assert one.figures[0].value == 0.5
+    labels = [{"by": "mia", "value": 0.0}, {"by": "ben", "value": 1.0}]
+    more = [{"trace": "t2", "agreement": 0.0, "labels": labels}]
+    (one,) = suspects({}, {"input": "one", "provenance": {"trace": "t1", "agreement": 1.0, "more": more}})
+    assert one.why == "its reviewers disagreed: 0% of the pairs of 2 reviewers say the same"
 
 
 @pytest.mark.parametrize("agreement", [True, "much", None, [0.1], float(1)])

@@ -68,7 +68,8 @@ def command(
     over, unknown = tripped(held, whole)
     with while_heard():
         if as_json:
-            told = {"proposed": len(found.proposed), "applied": edits, "tripped": over, "unknown": unknown}
+            told: dict[str, object] = {"proposed": len(found.proposed), "tripped": over, "unknown": unknown}
+            told |= {} if edits is None else {"applied": edits}
             print_json({"kind": "gatewatch.audit", "version": 1, **_told(found), **told})
         else:
             _print(found, most)

@@ -156,7 +156,7 @@ def _open(case: "Case") -> str:
 def _plain(found: "Outcome", *, dry: bool) -> dict[str, Any]:
     import msgspec
 
-    from gatewatch.loop.pull import told
+    from gatewatch.core.change import told
 
     promoted = [
         {

@@ -125,8 +125,7 @@ def _list(changes: "list[Change]", *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from gatewatch.core.change import change_name
-    from gatewatch.loop.pull import told
+    from gatewatch.core.change import change_name, told
     from gatewatch.offline.report import clean
 
     if as_json:
@@ -148,7 +147,7 @@ def _list(changes: "list[Change]", *, as_json: bool) -> None:
 
 
 def _tell_one(change: "Change", *, as_json: bool) -> None:
-    from gatewatch.loop.pull import told
+    from gatewatch.core.change import told
 
     if as_json:
         print_json({"kind": "gatewatch.change", "version": 1, "change": told(change)})
@@ -159,7 +158,7 @@ def _tell_one(change: "Change", *, as_json: bool) -> None:
 def _plain(done: "list[Pulled]", branch: str, *, dry: bool) -> dict[str, Any]:
     import msgspec
 
-    from gatewatch.loop.pull import told
+    from gatewatch.core.change import told
 
     changes = [
         {

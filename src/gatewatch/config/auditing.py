@@ -34,7 +34,7 @@ from gatewatch.scorers.suspects import Suspect
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
-_RUNS = 20
+_RUNS, _ROWS = 20, 100_000
 _LONGEST_SOURCE = 2_000_000
 _NO_SUITE = "no suite of gatewatch.toml has this dataset"
 
@@ -127,14 +127,14 @@ def _baseline(project: Project, name: str) -> Outcomes | Unknown:
 
 
 def _versions(project: Project, name: str, baseline: Outcomes | Unknown) -> list[Outcomes]:
-    """The newest stored runs of a suite, and its baseline where its run is not among them."""
+    """The newest stored runs of a suite, as many as tell enough, and its baseline where its run is not among them."""
     found: list[Outcomes] = []
     for path in run_paths(project.runs):
         with suppress(InputError):  # a foreign file in the folder is nobody's run
             header = JournalReader(path).header
             if header.suite == name and header.purpose in ("", "trials"):
                 found.append(read_run(path))
-        if len(found) == _RUNS:
+        if len(found) == _RUNS or sum(each.rows for each in found) >= _ROWS:
             break
     if not isinstance(baseline, Unknown) and all(each.run not in baseline.runs for each in found):
         found.append(baseline)

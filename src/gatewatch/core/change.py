@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 ChangeKind = Literal["case", "accept", "baseline"]
 """A case to be added to a dataset, or merged into one that is there; an exception to be added to accepted.toml; a
@@ -38,3 +38,8 @@ class Change(Struct, frozen=True, kw_only=True):
 def change_name(number: int) -> str:
     """What people call a change by its number: C3."""
     return f"C{number}"
+
+
+def told(change: Change) -> dict[str, Any]:
+    """A change as JSON, with what people call it."""
+    return {"name": change_name(change.id), **to_builtins(change)}

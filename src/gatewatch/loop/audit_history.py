@@ -21,7 +21,7 @@ def history(baseline: Outcomes, cases: Sequence[Looked]) -> History:
     found: dict[str, dict[str, tuple[bool, ...]]] = {}
     for each in cases:
         outcome = baseline.cases.get(each.id)
-        if outcome is None or outcome.hash != each.case.hash:
+        if outcome is None or outcome.hash != each.hash:
             continue
         by_scorer = {
             name: tuple(value >= mark for value in history_of(outcome, name)[-MOST_OUTCOMES:])

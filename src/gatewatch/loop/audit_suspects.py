@@ -3,6 +3,7 @@ expected although its own context says otherwise."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -34,7 +35,7 @@ def tallies(versions: Sequence[Outcomes], cases: Sequence[Looked]) -> dict[str, 
     """How cases did in all known versions, under each scorer that has a pass mark. A trial passes by the rules where
     all of them pass it."""
     found = {each.id: Tally() for each in cases}
-    hashes = {each.id: each.case.hash for each in cases}
+    hashes = {each.id: each.hash for each in cases}
     for version in versions:
         marks = {name: mark for name in version.scorers if (mark := version.mark(name)) is not None}
         judges = {name for name in marks if version.scorers[name].source == "judge"}
@@ -111,21 +112,32 @@ def _suspect(each: Looked, tally: Tally, who: str, good: int, n: int) -> Finding
 def disagreed(cases: Sequence[Looked]) -> Iterator[Finding]:
     """Promoted cases whose reviewers did not agree, and nobody settled it."""
     for each in cases:
-        agreement = each.case.provenance.get("agreement")
-        labels = each.case.provenance.get("labels")
-        if isinstance(labels, list) and any(isinstance(label, dict) and label.get("settles") for label in labels):
+        more = each.case.provenance.get("more")
+        origins = [each.case.provenance, *(more if isinstance(more, list) else [])]
+        known = [pair for origin in origins if isinstance(origin, dict) and (pair := _agreement(origin)) is not None]
+        agreement, reviewers = min(known, default=(1.0, 0))
+        if agreement >= 1.0:
             continue
-        if isinstance(agreement, bool) or not isinstance(agreement, int | float) or not agreement < 1:
-            continue
+        by = f" of {reviewers} reviewers" if reviewers else ""
         yield Finding(
             check="suspect",
             cases=(each.id,),
             where=(each.where,),
-            why=f"the reviewers of its failure disagreed: agreement {agreement:.2f}",
-            figures=(Figure("agreement", round(float(agreement), 4)),),
+            why=f"its reviewers disagreed: {agreement:.0%} of the pairs{by} say the same",
+            figures=(Figure("agreement", round(agreement, 4), n=reviewers or None),),
             do="have somebody settle what is to be expected",
-            weight=1.5 - max(-1.0, agreement) / 4,
+            weight=1.5 - agreement / 4,
         )
+
+
+def _agreement(origin: Mapping[str, Any]) -> tuple[float, int] | None:
+    """How many pairs of reviewers agreed, in 0..1, and how many reviewers there were; None where it was settled."""
+    agreement, labels = origin.get("agreement"), origin.get("labels")
+    if isinstance(labels, list) and any(isinstance(label, dict) and label.get("settles") for label in labels):
+        return None
+    if isinstance(agreement, bool) or not isinstance(agreement, int | float) or not 0 <= agreement <= 1:
+        return None
+    return float(agreement), len(labels) if isinstance(labels, list) else 0
 
 
 def contradicts_context(cases: Sequence[Looked]) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ class Figure(Struct, frozen=True, omit_defaults=True):
     n: int | None = None
 
 
-class Proposed(Struct, frozen=True):
+class Proposed(Struct, frozen=True, omit_defaults=True):
     """An edit of one case: it is retired, for a reason, or moves to another tier."""
 
     case: str
@@ -71,6 +71,7 @@ class Looked(Struct, frozen=True, gc=False):
     case: Case
     query: str
     setting: str
+    hash: str
 
     @property
     def id(self) -> str:
@@ -79,13 +80,13 @@ class Looked(Struct, frozen=True, gc=False):
 
     @property
     def promoted(self) -> bool:
-        """Whether the case was made of a live failure."""
-        return self.case.open is not None or "failure" in self.case.provenance
+        """Whether the case was made of a live request."""
+        return self.case.open is not None or "trace" in self.case.provenance
 
 
 def looked(place: int, where: str, case: Case) -> Looked:
     """A case as the audit looks at it."""
-    return Looked(place, where, case, normal(asked(case.input)), _setting(case))
+    return Looked(place, where, case, normal(asked(case.input)), _setting(case), case.hash)
 
 
 def _setting(case: Case) -> str:

@@ -17,7 +17,6 @@ _WHOLE = 5
 _LONGEST = 2000
 _COMMON = 3
 _MOST_PLACES = 8
-_NOWHERE = (0, 0, 0)
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(r"([\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])")
 
@@ -60,7 +59,8 @@ def _texts(case: Case) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text, case folded; of scripts without spaces each letter."""
-    return tuple(_WORD.findall(_UNSPACED.sub(r" \1 ", text.casefold())))
+    folded = text.casefold()
+    return tuple(_WORD.findall(folded if folded.isascii() else _UNSPACED.sub(r" \1 ", folded)))
 
 
 class _Book:
@@ -70,11 +70,12 @@ class _Book:
         self.sources = sources
         self.words = [words_of(each.text) for each in sources]
         self.places: defaultdict[tuple[str, ...], list[_Place]] = defaultdict(list)
-        for number, words in enumerate(self.words):
-            for word in range(len(words) - _WHOLE + 1):
-                there = self.places[words[word : word + _WHOLE]]
-                if len(there) < _MOST_PLACES:
-                    there.append(_Place(number, word))
+        for size in range(_WHOLE, RUN + 1):
+            for number, words in enumerate(self.words):
+                for word in range(len(words) - size + 1):
+                    there = self.places[words[word : word + size]]
+                    if len(there) < _MOST_PLACES:
+                        there.append(_Place(number, word))
 
     def runs(self, words: tuple[str, ...]) -> list[tuple[tuple[str, ...], tuple[int, int, int]]]:
         """Passages of a text that stand in a source: the words, and in which source, from which word, how many."""
@@ -82,18 +83,18 @@ class _Book:
         least = min(RUN, len(words))
         start = 0
         while start + least <= len(words):
-            there = self.places.get(words[start : start + _WHOLE])
-            length, source, word = max(self._run(words, start, place) for place in there) if there else _NOWHERE
-            if length < least:
+            there = self.places.get(words[start : start + least])
+            if not there:
                 start += 1
                 continue
+            length, source, word = max(self._run(words, start, place, least) for place in there)
             found.append((words[start : start + least], (source, word, length)))
             start += length
         return found
 
-    def _run(self, words: tuple[str, ...], start: int, place: _Place) -> tuple[int, int, int]:
+    def _run(self, words: tuple[str, ...], start: int, place: _Place, length: int) -> tuple[int, int, int]:
+        """For how long a text goes on as a source does, which have so many words in common already."""
         other = self.words[place.source]
-        length = _WHOLE
         while (
             start + length < len(words)
             and place.word + length < len(other)

@@ -19,7 +19,7 @@ NEAR = 0.9
 
 _LONGEST = 2000
 _SHARED = 0.6  # of the words of near copies
-_MOST_LOOKS = 400
+_MOST_LOOKS = 200
 _ENDS = " \t\"'`.,;:!?…。！？¿¡"
 _NUMBERED = re.compile(r"\b[^\W\d]*+\d\w*")
 _WORD = re.compile(r"\w+")
@@ -121,8 +121,8 @@ def _within(
         fewest, most = shortest * sizes[place], sizes[place] / shortest
         mine = sorted(words[place], key=lambda word: (common[word], word))
         rarest = mine[: len(mine) - ceil(_SHARED * len(mine)) + 1] or [""]
-        sharing = chain.from_iterable(islice(reversed(by_word[word]), _MOST_LOOKS) for word in rarest)
-        looked = islice(dict.fromkeys(sharing), _MOST_LOOKS)
+        sharing = chain.from_iterable(reversed(by_word[word]) for word in rarest)
+        looked = dict.fromkeys(islice(sharing, _MOST_LOOKS))
         others = [other for other in looked if fewest <= sizes[other] <= most]
         if others:
             among = [cut[other] for other in others]

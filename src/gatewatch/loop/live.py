@@ -9,7 +9,7 @@ from gatewatch.loop.likeness import asked, normal
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Row
 
-MOST = 5000
+MOST = 3000
 """How many requests are looked at, at the most."""
 
 _PAGE = 500

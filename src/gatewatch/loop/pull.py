@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -263,10 +263,3 @@ def _has(case: Case, new: Case, into: str) -> bool:
     if into:
         return case.id == into and set(origins(new)) <= set(origins(case))
     return case.id == new.id and (case.hash == new.hash or not set(origins(new)).isdisjoint(origins(case)))
-
-
-def told(change: Change) -> dict[str, Any]:
-    """A change as JSON."""
-    from msgspec import to_builtins
-
-    return {"name": change_name(change.id), **to_builtins(change)}

@@ -12,9 +12,8 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gatewatch.core.change import Change, ChangeState, change_name
+from gatewatch.core.change import Change, ChangeState, change_name, told
 from gatewatch.core.clock import wall
-from gatewatch.loop.pull import told
 from gatewatch.online.alert_text import plain
 from gatewatch.web.described import refusals
 from gatewatch.web.desk import Desk, described
