@@ -38,8 +38,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def test_failures_are_listed_with_their_share(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "mine", "support")
     assert code == 0
-    line = next(each for each in out.splitlines() if each.startswith("F1"))
-    assert "new" in line and "score:polite" in line and "50.0% [" in line
+    assert out.startswith("F1   new        score:polite: ")
+    assert "6 conversations · 50.0% [" in out and "] of traffic · severity 0.8 · dataset: " in out
     assert "12 conversations of 7 days · held against 1 case\nnext: gatewatch show F1, gatewatch label\n" in out
     code, out, _ = run(capsys, "mine", "support", "--json")
     told = json.loads(out)

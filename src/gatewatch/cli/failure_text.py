@@ -25,7 +25,7 @@ def as_json(failure: "Failure") -> dict[str, Any]:
 def share(failure: "Failure") -> str:
     """The share of traffic that a failure stands for, with its interval."""
     if failure.share is None:
-        return "not known"
+        return "an unknown part"
     if failure.low is None or failure.high is None:
         return f"{failure.share:.1%}"
     return f"{failure.share:.1%} [{failure.low:.1%}, {failure.high:.1%}]"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
 _DAY_S = 86_400.0
-_STYLES = {"new": "bold", "regressed": "bold red", "fixed": "green", "promoted": "cyan", "in_review": "yellow"}
+_STYLES = {"new": "not bold", "regressed": "bold red", "fixed": "green", "promoted": "cyan", "in_review": "yellow"}
 
 
 @click.command(name="mine")
@@ -92,7 +92,7 @@ def _list(flow: str, most: int, *, as_json: bool) -> None:
     if not every:
         click.echo("nothing was mined yet: `gatewatch mine` without --list does")
         return
-    _print_table(every[:most], wall())
+    _print_failures(every[:most], wall())
     _left_out(len(every), most)
     for each in every[:most]:
         if each.state == "ignored":
@@ -179,7 +179,7 @@ def _print_mined(found: "Mined", days: int, most: int, now: float) -> None:
     if not live:
         click.echo(clean(f"nothing goes wrong in {mining.flow}: {counted(mining.conversations, 'conversation')} read"))
     else:
-        _print_table(live[:most], now)
+        _print_failures(live[:most], now)
         _left_out(len(live), most)
     cost = found.cost
     said = [
@@ -198,24 +198,29 @@ def _left_out(number: int, most: int) -> None:
         click.echo(f"{number - most} more: --most {number}")
 
 
-def _print_table(failures: "list[Failure]", now: float) -> None:
-    from rich.table import Table
+def _print_failures(failures: "list[Failure]", now: float) -> None:
+    from rich.padding import Padding
     from rich.text import Text
 
     from gatewatch.cli.failure_text import against, share
     from gatewatch.core.failure import failure_name
     from gatewatch.offline.report import clean
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "state", "found by", "failure", "n", "of traffic (95 %)", "grave", "dataset", "first seen"):
-        right = heading in ("n", "of traffic (95 %)", "grave")
-        wraps = heading in ("failure", "dataset", "found by")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=not wraps, overflow="fold")
+    out = console(100)
     for each in failures:
-        state = Text(_word(each.state), _STYLES.get(each.state, "dim"))
-        cells = (each.sign, each.name, f"{each.n:,}", share(each), f"{each.severity:.1f}", against(each))
-        table.add_row(failure_name(each.id), state, *(Text(clean(cell)) for cell in (*cells, _ago(now - each.first))))
-    console(120).print(table)
+        line = Text(f"{failure_name(each.id):<5}", "bold")
+        line.append(f"{_word(each.state):<11}", _STYLES.get(each.state, "dim"))
+        line.append(clean(f"{each.sign}: {each.name}"), "default not bold")
+        out.print(line)
+        parts = [
+            counted(each.n, "conversation"),
+            f"{share(each)} of traffic",
+            f"severity {each.severity:.1f}",
+            f"dataset: {against(each)}",
+            f"first seen {_ago(now - each.first)}",
+            each.owner,
+        ]
+        out.print(Padding(Text(clean(" · ".join(filter(None, parts))), "dim"), (0, 0, 0, 16)))
 
 
 def _ago(length: float) -> str:
