@@ -96,3 +96,17 @@ def test_there_may_be_many(tmp_path: Path, store: Store, monkeypatch: pytest.Mon
     done, _ = pull(Project.open(tmp_path), store, NOW, dry=True)
     assert [each.applied for each in done] == [None] * 5
     assert (tmp_path / "datasets" / "support.jsonl").read_text() == DATASET
+
+
+def test_what_a_branch_had_that_was_thrown_away_is_pulled_again(tmp_path: Path, store: Store) -> None:
+    store.propose([a_case(1), a_case(2)], NOW)
+    project, path = Project.open(tmp_path), tmp_path / "datasets" / "support.jsonl"
+    before = path.read_bytes()
+    assert len(pull(project, store, NOW)[0]) == 2
+    path.write_bytes(before)
+    assert pull(project, store, NOW)[0] == []
+    assert [each.change.id for each in pull(project, store, NOW, dry=True, again=True)[0]] == [1, 2]
+    done, _ = pull(project, store, NOW, again=True)
+    assert [(each.applied and each.applied.what, each.change.state) for each in done] == [("added", "pulled")] * 2
+    assert pull(project, store, NOW, again=True)[0] == []
+    assert {"c1", "c2"} <= {case.id for case in cases(path)}

@@ -21,10 +21,13 @@ _KINDS = {"case": "case", "accept": "exception", "baseline": "baseline"}
 @click.option("--from", "address", default="", help="From this server, in the place of the project's own store.")
 @click.option("--token-env", default="GATEWATCH_TOKEN", show_default=True, help="The variable that has the token.")
 @click.option("--list", "listed", is_flag=True, help="Show every change and how far it is; write nothing.")
+@click.option("--again", is_flag=True, help="Write here, too, what another checkout pulled and no main branch has yet.")
 @click.option("--withdraw", default="", metavar="C3", help="Take a change back that nobody has yet.")
 @click.option("--dry-run", is_flag=True, help="Show what waits; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
-def command(*, address: str, token_env: str, listed: bool, withdraw: str, dry_run: bool, as_json: bool) -> int:
+def command(
+    *, address: str, token_env: str, listed: bool, again: bool, withdraw: str, dry_run: bool, as_json: bool
+) -> int:
     """Write what waits in the outbox into the files of this checkout: cases, exceptions, baselines.
 
     Each is written once, however often this is called, and shown as pending, pulled, and merged once git has it in the
@@ -34,8 +37,8 @@ def command(*, address: str, token_env: str, listed: bool, withdraw: str, dry_ru
     from gatewatch.config.pulling import withdraw as taken_back
     from gatewatch.core.clock import wall
 
-    if bool(withdraw) + listed + dry_run > 1:
-        raise click.UsageError("give one of --list, --withdraw and --dry-run")
+    if bool(withdraw) + listed + (dry_run or again) > 1:
+        raise click.UsageError("give one of --list, --withdraw and --dry-run; --again goes with the last alone")
     with _outbox(address, token_env) as (project, outbox, note):
         if withdraw:
             change = taken_back(outbox, withdraw, wall(), who())
@@ -45,7 +48,7 @@ def command(*, address: str, token_env: str, listed: bool, withdraw: str, dry_ru
         if listed:
             _list(waiting(outbox, ("pending", "pulled", "merged", "withdrawn")), as_json=as_json)
             return 0
-        done, branch = pull(project, outbox, wall(), dry=dry_run)
+        done, branch = pull(project, outbox, wall(), dry=dry_run, again=again)
         note("change pulled", [each.change for each in done if each.applied is not None])
         note("change merged", [each.change for each in done if each.applied is None and each.change.state == "merged"])
     if as_json:

@@ -31,7 +31,9 @@ def waiting(outbox: Outbox, states: Sequence[ChangeState] = ("pending",)) -> lis
     return found
 
 
-def pull(project: Project, outbox: Outbox, now: float, *, dry: bool = False) -> tuple[list[Pulled], str]:
+def pull(
+    project: Project, outbox: Outbox, now: float, *, dry: bool = False, again: bool = False
+) -> tuple[list[Pulled], str]:
     """Write what waits into the checkout's files, in order, each once; and look which of what was pulled is in the main
     branch. What came of each, and that branch ("" where there is none).
 
@@ -42,15 +44,21 @@ def pull(project: Project, outbox: Outbox, now: float, *, dry: bool = False) -> 
         outbox: where changes wait.
         now: in seconds since the epoch.
         dry: whether only to say what waits.
+        again: whether what some checkout pulled, and no main branch has, is written here as well.
     """
     branch, where, done = Branch(project.root), here(project.root), []
     datasets = {each.dataset for each in project.settings.suites.values()}
-    for change in waiting(outbox):
+    merged = {change.id for change in waiting(outbox, ("pulled",)) if branch.name and is_merged(change, branch.file)}
+    for change in waiting(outbox, ("pending", "pulled") if again else ("pending",)):
+        if change.id in merged:
+            continue
         if dry:
             done.append(Pulled(change))
             continue
         try:
             applied = apply(change, shortest(project.root), datasets)
+            if change.state == "pulled" and applied.what == "there":
+                continue
             done.append(Pulled(outbox.turn_change(change.id, "pulled", now, where=where) or change, applied))
         except InputError as error:
             done.append(Pulled(change, problems=error.problems))
