@@ -113,7 +113,7 @@ def test_the_story_is_told(shown: str) -> None:
         "python live.py --version quicker",
         "gatewatch trends support --days 3",
         "gatewatch alerts ...",
-        "gatewatch mine support --days 1",
+        "gatewatch mine support --days 1 --most 3",
         "gatewatch label ...",
         "gatewatch promote ...",
         "gatewatch rebaseline support --reason ...",
@@ -127,7 +127,7 @@ def test_the_story_is_told(shown: str) -> None:
     assert "  cd gatewatch-demo" in told["Next"].split("\n")
     lines = shown.splitlines()
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 260
+    assert len(lines) <= 320
     assert shown.replace("\n", "").isprintable()
 
 

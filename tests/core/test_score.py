@@ -1,8 +1,6 @@
-import pytest
-
 from gatewatch.core import codec
 from gatewatch.core.money import Cost
-from gatewatch.core.score import STATUSES, Score, split
+from gatewatch.core.score import STATUSES, Score
 from gatewatch.core.trace import Usage
 
 
@@ -26,20 +24,3 @@ def test_a_score_comes_back_and_defaults_are_not_written() -> None:
 def test_every_status_is_known_to_the_format() -> None:
     for status in STATUSES:
         assert codec.decode(codec.encode(Score(status=status)), Score).status == status
-
-
-@pytest.mark.parametrize(
-    ("explanation", "differ"),
-    [
-        ("[a: good, b: bad] so it is", True),
-        ("[a: good, b: good] so it is", False),
-        ("the votes are split: a: 3, b: 4", True),
-        ("the votes on refund are split: a: yes, b: no", True),
-        ("[cheap: good, other: bad; strong decides] so it is", True),
-        ("[1] of the passages says: this, that", False),
-        ("it says so", False),
-        ("", False),
-    ],
-)
-def test_an_explanation_tells_whether_votes_differed(explanation: str, differ: bool) -> None:
-    assert split(explanation) is differ

@@ -70,7 +70,7 @@ def judge(
     name: str = "helpful",
     rate: float = 1.0,
     source: Source = "judge",
-    why: str = "",
+    split: bool = False,
     fingerprint: str = "f" * 12,
 ) -> None:
     """Give requests, by their numbers, a score: those that chance chooses at a rate; others a good one."""
@@ -84,7 +84,7 @@ def judge(
     for each in leased:
         value = values.get(int(each.row.id, 16), 1.0)
         status = "scored" if value is not None else "scorer_error"
-        score = Score(value, "", why, status, name, source, fingerprint)  # type: ignore[arg-type]
+        score = Score(value, "", "", status, name, source, fingerprint, split=split)  # type: ignore[arg-type]
         found.append(Settled(each.task, each.attempt, score))
     store.settle(found, NOW)
 

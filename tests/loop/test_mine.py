@@ -310,7 +310,7 @@ def test_sources_and_votes_that_disagree_are_found(tmp_path: Path) -> None:
     arrive(store, about(REFUND, 0, 6))
     judge(store, low(0, 1))
     judge(store, low(1), fingerprint="0" * 12)
-    judge(store, {2: None, 3: 1.0}, name="panel", why="the votes are split: a: good, b: bad")
+    judge(store, {2: None, 3: 1.0}, name="panel", split=True)
     found = {each.sign: each.n for each in mined(store).failures if each.n}
     assert found == {"disagreement:helpful": 1, "score:helpful": 1, "disagreement:panel": 4}
 

@@ -136,3 +136,31 @@ def test_no_answer_is_not_called_unreadable() -> None:
     gone = Score(status="scorer_error", explanation="judge: no connection", source="judge")
     score = escalated(votes(bad, gone, said(1.0)), Vote("strong", said(0.0, model="big")))
     assert score.explanation.startswith("[judge: unreadable, judge: no answer, judge: pass; strong decides] ")
+
+
+@pytest.mark.parametrize(
+    ("cast", "split"),
+    [
+        ([said(1.0), said(1.0)], False),
+        ([said(1.0), said(0.0), said(1.0)], True),
+        ([said(1.0), said(0.0)], True),
+        ([said(1.0), LOST, said(1.0)], False),
+    ],
+)
+def test_that_votes_went_apart_is_said(cast: list[Score], split: bool) -> None:
+    assert decided(votes(*cast), BINARY, keyed=False).split is split
+
+
+def test_grades_go_apart_where_half_of_the_scale_lies_between_them() -> None:
+    assert not decided(votes(said(0.75, "4"), said(1.0, "5")), GRADED, keyed=False).split
+    assert decided(votes(said(0.25, "2"), said(0.75, "4")), GRADED, keyed=False).split
+
+
+def test_what_a_judge_writes_makes_no_split() -> None:
+    steered = Score(1.0, "pass", "[a: good, b: bad] so it is", source="judge", model="m")
+    assert not decided(votes(steered), BINARY, keyed=False).split
+
+
+def test_a_dearer_model_tells_that_the_cheaper_ones_went_apart() -> None:
+    found = escalated([Vote("cheap", said(1.0)), Vote("other", said(0.0))], Vote("strong", said(1.0)))
+    assert (found.value, found.split) == (1.0, True)

@@ -77,9 +77,9 @@ def test_judges_whose_votes_differed_come_with_it_whatever_came_of_them(tmp_path
     store = a_store(tmp_path)
     take(store, request("a"), request("b"), request("c"))
     said = {
-        "a": judged(0.5, why="[x: good, y: bad] because"),
-        "b": judged(None, why="the votes are split: x: good, y: bad"),
-        "c": judged(1.0, why="[x: good, y: good] because"),
+        "a": judged(0.5, split=True),
+        "b": judged(None, split=True),
+        "c": judged(1.0),
     }
     for each in lease(store, planned(store)):
         store.settle([Settled(each.task, each.attempt, said[each.row.id])], NOW)

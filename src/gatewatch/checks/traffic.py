@@ -65,15 +65,16 @@ def thumb(
 
 
 def judged(
-    value: float | None = 1.0, *, cost: float | None = 0.01, name: str = "helpful", why: str = "because"
+    value: float | None = 1.0, *, cost: float | None = 0.01, name: str = "helpful", split: bool = False
 ) -> Score:
     """A judge's score; None is one that failed."""
     status = "scored" if value is not None else "scorer_error"
     return Score(
-        *(value, "good", why, status, name, "judge", "f" * 12),  # type: ignore[arg-type]
+        *(value, "good", "because", status, name, "judge", "f" * 12),  # type: ignore[arg-type]
         None if cost is None else Cost(cost),
         Usage(50, 5),
         "m-1",
+        split=split,
     )
 
 

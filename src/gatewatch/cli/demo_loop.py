@@ -31,10 +31,10 @@ def loop(out: "Console", project: "Project", store: "Store") -> str:
 
     titled(
         out,
-        f"gatewatch mine {FLOW} --days 1",
+        f"gatewatch mine {FLOW} --days 1 --most 3",
         "What failed since, grouped by how it did, and held against the dataset.",
     )
-    _typed("mine", FLOW, "--days", "1")
+    _typed("mine", FLOW, "--days", "1", "--most", "3")
     failures = [each for each in store.failures(FLOW) if each.sign == "score:on_topic"]
     if not failures:
         return ""

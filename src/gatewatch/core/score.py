@@ -1,6 +1,5 @@
 """A score: what anyone says about a trace, whether a rule, a judge, a user or a reviewer."""
 
-import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -11,8 +10,6 @@ from gatewatch.core.trace import Usage
 
 Source = Literal["rule", "judge", "feedback", "signal", "human"]
 Status = Literal["scored", "task_error", "timeout", "scorer_error", "skipped"]
-_VOTES = re.compile(r"(?:the votes (?:on \S+ )?are split: |\[)([^\]]+)")
-_VOTE = re.compile(r"[^:;,]+: ([^:;,]+)")
 STATUSES: tuple[Status, ...] = ("scored", "task_error", "timeout", "scorer_error", "skipped")
 
 
@@ -23,7 +20,7 @@ class Score(Struct, frozen=True, omit_defaults=True):
     the application (`task_error`, `timeout`) is a 0. `explanation` says why, in words; for an error, what went wrong.
     `model` is the judge's model as the provider names it; where several were asked, each by the name it is configured
     under: "cheap=model-a, strong=model-b". `parts` are the scores that this one is made of, by name: those of a
-    composite, or of a policy's clauses.
+    composite, or of a policy's clauses. `split` says that the votes it was made of went far apart.
     """
 
     value: float | None = None
@@ -37,6 +34,7 @@ class Score(Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
     model: str = ""
     parts: dict[str, "Score"] = {}
+    split: bool = False
 
     @property
     def counts(self) -> bool:
@@ -72,13 +70,3 @@ def _by_name(texts: Iterable[str]) -> dict[str, set[str]]:
         for name, model in models_named(text).items():
             found.setdefault(name, set()).add(model)
     return found
-
-
-def split(explanation: str) -> bool:
-    """Whether the votes that a score was made of are told of in its explanation, and are not all the same.
-
-    They stand there as `scorers.votes` writes them: "[cheap: good, strong: bad] ...", "the votes are split: ...".
-    """
-    told = _VOTES.match(explanation)
-    votes = [] if told is None else [_VOTE.fullmatch(each.strip()) for each in re.split("[,;]", told[1])]
-    return len({vote[1] for vote in votes if vote}) > 1

@@ -11,6 +11,7 @@ from gatewatch.core.trace import total_usage
 from gatewatch.scorers.reply import of_clauses
 from gatewatch.scorers.scale import Scale
 
+_APART = 0.5  # of the scale: from there on two votes say something else
 UNREADABLE = "the judge's reply could not be read"
 """How the explanation of a score begins that a judge's reply did not become."""
 
@@ -27,6 +28,14 @@ def agree(cast: Sequence[Vote]) -> bool:
     return all(vote.score.status != "scorer_error" for vote in cast) and len({vote.score.label for vote in cast}) == 1
 
 
+def _split(scores: Sequence[Score]) -> bool:
+    """Whether some scores say something else: are far apart, or, where they are no numbers, differ."""
+    values = [score.value for score in scores if score.value is not None]
+    if len(values) == len(scores):
+        return bool(values) and max(values) - min(values) >= _APART
+    return len({score.label for score in scores}) > 1
+
+
 def decided(cast: Sequence[Vote], scale: Scale, *, keyed: bool) -> Score:
     """What votes come to: the mean of grades, or the verdict that more than half of them name.
 
@@ -41,6 +50,7 @@ def decided(cast: Sequence[Vote], scale: Scale, *, keyed: bool) -> Score:
     read = [vote for vote in cast if vote.score.status != "scorer_error"]
     if not keyed and len({vote.score.model for vote in read}) > 1:
         return replace(paid, explanation=f"the model changed between votes: it answered as {paid.model}")
+    paid = replace(paid, split=_split([vote.score for vote in read]))
     if 2 * len(read) <= len(cast):
         lost = next(vote.score for vote in cast if vote.score.status == "scorer_error")
         return replace(paid, explanation=f"{len(cast) - len(read)} of {len(cast)} votes are lost: {lost.explanation}")
@@ -65,6 +75,7 @@ def _on_clauses(read: Sequence[Vote], paid: Score) -> Score:
     parts: dict[str, Score] = {}
     for clause in read[0].score.parts:
         verdicts = [vote.score.parts[clause] for vote in read]
+        paid = replace(paid, split=paid.split or _split(verdicts))
         label, count = Counter(each.label for each in verdicts).most_common(1)[0]
         if 2 * count <= len(read):
             said = ", ".join(f"{vote.model}: {vote.score.parts[clause].label}" for vote in read)
@@ -80,7 +91,8 @@ def escalated(cast: Sequence[Vote], last: Vote) -> Score:
     said = ", ".join(f"{vote.model}: {vote.score.label or _no_label(vote.score)}" for vote in cast)
     paid, score = _paid([*cast, last], keyed=True), last.score
     why = f"[{said}; {last.model} decides] {score.explanation}"
-    return replace(score, explanation=why, cost=paid.cost, usage=paid.usage, model=paid.model)
+    apart = _split([vote.score for vote in cast])
+    return replace(score, explanation=why, cost=paid.cost, usage=paid.usage, model=paid.model, split=apart)
 
 
 def _no_label(score: Score) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from gatewatch.core import codec
-from gatewatch.core.score import Source, split
+from gatewatch.core.score import Source
 from gatewatch.store import scores
 from gatewatch.store.database import Database
 from gatewatch.store.reading import ROW, row_of
@@ -62,10 +62,7 @@ BEGIN = Place()
 
 class _Detail(Struct):
     label: str = ""
-    explanation: str = ""
-
-
-_NOTHING = _Detail()
+    split: bool = False
 
 
 class Talking(Protocol):
@@ -155,11 +152,10 @@ def _said_of(db: Database, talks: Sequence[tuple[Row, ...]]) -> tuple[Talk, ...]
         " WHERE (value IS NOT NULL OR source = 'judge') AND seq IN {}",
         [row.seq for rows in talks for row in rows],
     ):
-        found = codec.decode(detail, _Detail) if source in ("feedback", "judge") else _NOTHING
         if value is not None:
-            label = found.label if source == "feedback" else ""
+            label = codec.decode(detail, _Detail).label if source == "feedback" else ""
             told.setdefault(seq, []).append(Told(scorer, fingerprint, source, value, pi, label))
-        if source == "judge" and split(found.explanation):
+        if source == "judge" and b'"split":true' in detail and codec.decode(detail, _Detail).split:
             votes.setdefault(seq, []).append(scorer)
     return tuple(
         Talk(
