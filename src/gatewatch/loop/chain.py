@@ -125,9 +125,11 @@ def of_verdict(verdict: Mapping[str, Any], run: str, case: str, at: str) -> Link
 
 
 def of_audit(lines: Sequence[Audited], known: set[str]) -> Iterator[Link]:
-    """The lines of the audit that speak of any of some names, the oldest first."""
+    """The lines of the audit that are about any of some names, the oldest first. A line begins with what it is about:
+    what else stands in it (the run that closed a failure) may be of others, too."""
     for line in reversed(lines):
-        if line.action != "read" and not known.isdisjoint(line.what.split()):
+        about = line.what.split()
+        if line.action != "read" and not known.isdisjoint(about[:1] if line.action == "fixed" else about):
             yield Link("audit", line.action, _moment(line.at), line.who, line.what)
 
 
