@@ -143,6 +143,14 @@ class TestWriting:
         write_entry(path, entry(scorer="kind"))
         assert path.read_bytes().startswith(CASE.replace("\n", "\r\n").encode())
 
+    def test_nothing_is_added_below_a_merge_conflict(self, tmp_path: Path) -> None:
+        text = f"<<<<<<< mine\n{CASE}=======\n>>>>>>> theirs\n"
+        path = written(tmp_path, text)
+        assert problems(lambda: write_entry(path, entry(case="a"))) == [
+            f"{path}: a merge conflict is not resolved (settle it first)"
+        ]
+        assert path.read_text() == text
+
     def test_where_it_cannot_be_written(self, tmp_path: Path) -> None:
         folder = tmp_path / "none" / "accepted.toml"
         assert problems(lambda: write_entry(folder, entry(case="a"))) == [

@@ -208,7 +208,7 @@ class Branch:
         self._root = root
         self._read: dict[str, bytes] = {}
         head = self._git("symbolic-ref", "--short", "refs/remotes/origin/HEAD").decode().strip()
-        names = (head, "origin/main", "origin/master", "main", "master") if head else ("main", "master")
+        names = (head, "origin/main", "origin/master", "main", "master")
         self.name = next((each for each in names if each and self._git("rev-parse", "--verify", "-q", each)), "")
 
     def file(self, path: str) -> bytes:

@@ -27,6 +27,7 @@ from gatewatch.offline.verdict import Accepted, RowDiff
 
 FILE = "accepted.toml"
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*accepted[ \t]*\]\]", re.MULTILINE)
+_CONFLICT = re.compile(rb"^(<{7}|>{7})", re.MULTILINE)
 _HEAD = """\
 # What the gate accepts, with a reason, an owner and a last day: see `gatewatch accept`.
 # An entry that has expired fails the gate.
@@ -188,7 +189,7 @@ def write_entry(path: Path, entry: Entry) -> bool:
     where the very same one is there and holds, and nothing was written.
 
     Raises:
-        InputError: when it cannot be written.
+        InputError: when it cannot be written, or has a merge conflict in it.
     """
     fields = [("case", entry.case), ("scorer", entry.scorer), ("suite", entry.suite)]
     lines = [f"{key} = {_quoted(value)}\n" for key, value in fields if value]
@@ -202,6 +203,8 @@ def write_entry(path: Path, entry: Entry) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             there = file.read()
+            if _CONFLICT.search(there):
+                raise InputError(Problem(str(path), "a merge conflict is not resolved", "settle it first"))
             about = (entry.case, entry.scorer, entry.suite)
             same = [each for each in entries_in(there) if (each.case, each.scorer, each.suite) == about]
             if same and same[-1] == entry:
