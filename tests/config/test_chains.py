@@ -38,7 +38,7 @@ def project(folder: Path) -> Path:
 
 def kept(folder: Path) -> None:
     """What the store has of it."""
-    failing(folder)
+    failing(folder, brings=())
     store = store_of(opened(folder))
     item = Item(queue="failures", flow="support", trace="t1", failure=1, signs=("thumbs_down",), added=5.0)
     store.add_items([(item, b"{}")], 5.0)

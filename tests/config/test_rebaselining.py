@@ -90,15 +90,15 @@ def said(folder: Path) -> str:
     return header_of(path, path.read_bytes()).reason
 
 
-def failing(folder: Path, state: FailureState = "promoted") -> None:
-    """The failure F1 in the project's store."""
+def failing(folder: Path, state: FailureState = "promoted", *, brings: tuple[str, ...] = ("x1",)) -> None:
+    """The failure F1 in the project's store, and the cases that were promoted from it."""
     store = store_of(opened(folder))
     failure = Failure(flow="support", sign="thumbs_down", name="shouts", first=1.0, last=2.0, opened=3.0, updated=3.0)
     kept = store.keep_mined([Mined(failure=failure)], 3.0, read_at=store.mined_at())
     assert kept is not None
     assert kept[0].id == 1
     store.turn_failure(1, state, who="mia", reason="", now=4.0)
-    brought(store, "x1")
+    brought(store, *brings)
     store.close()
 
 
