@@ -222,6 +222,7 @@ def test_the_dataset_has_cases_of_every_kind(here: Path, shown: str) -> None:
         assert all(f"## {name}: " in articles for name in each.relevant or ())
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_hash_seed(here: Path, shown: str, tmp_path: Path) -> None:
     """Those to the dataset: which live requests are promoted depends on which were sampled."""
     assert gatewatch(tmp_path, "demo", PYTHONHASHSEED="2").returncode == 0
@@ -234,6 +235,7 @@ def test_answers_do_not_depend_on_the_hash_seed(here: Path, shown: str, tmp_path
     assert {task for task, _ in said} == {"bot:answer", "rewrite", "quicker"}
 
 
+@pytest.mark.slow
 def test_changes_are_kept_and_seen_and_can_be_undone(copy: Path) -> None:
     """A second time in the same folder: the baseline is pinned again, and there is text that would steer a terminal."""
     articles, baseline = copy / "kb.md", copy / "baselines" / "support.jsonl"
@@ -253,6 +255,7 @@ def test_changes_are_kept_and_seen_and_can_be_undone(copy: Path) -> None:
     assert articles.read_text() == before
 
 
+@pytest.mark.slow
 def test_it_fits_into_80_columns(tmp_path: Path) -> None:
     done = gatewatch(tmp_path, "demo", COLUMNS="80")
     assert done.returncode == 0

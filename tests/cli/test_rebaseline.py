@@ -106,7 +106,7 @@ class TestShow:
 
     def test_json(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(project(tmp_path))
-        failing(tmp_path)
+        failing(tmp_path, brings=())
         code, out, _ = run(capsys, "show", "F1", "--json")
         found = json.loads(out)
         assert (code, found["kind"], found["of"], found["name"]) == (0, "gatewatch.chain", "failure", "F1")
