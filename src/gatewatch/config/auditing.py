@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gatewatch.config.calibrations import calibrations_of
 from gatewatch.config.load import FILE, shortest
-from gatewatch.config.monitors import store_address, store_of
+from gatewatch.config.monitors import store_there
 from gatewatch.config.parts import project_slice
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.settings import SuiteSettings, TaskSettings
@@ -217,12 +217,11 @@ def _live(project: Project, suite: str, flow: str, days: float) -> Live | Unknow
     from gatewatch.loop.live import read_live
 
     try:
-        address = store_address(project)
-        if address.startswith("sqlite") and not Path(address.partition("///")[2]).is_file():
-            return Unknown("there is no store of live traffic")
-        store = store_of(project)
+        store = store_there(project)
     except GatewatchError as error:
         return Unknown(str(error))
+    if store is None:
+        return Unknown("there is no store of live traffic")
     try:
         chosen = flow or _flow(project, store, suite)
         if isinstance(chosen, Unknown):

@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from gatewatch.core import codec
 from gatewatch.core.case import Case
@@ -271,21 +270,6 @@ def _told(lines: Sequence[Line], edit: Edit, made: bytes) -> list[Edited]:
 # What is edited
 
 
-def add_case(path: Path, case: Case) -> Edited:
-    """Put a case at the end of a dataset file.
-
-    Raises:
-        DatasetError: as `rewrite` does, or a case there has its id already.
-    """
-
-    def added(lines: Sequence[Line]) -> Edit:
-        if (there := next((line for line in lines if line.case and line.case.id == case.id), None)) is not None:
-            raise DatasetError(Problem(f"{path}:{there.number}", f"has the id {case.id!r} already", "ids must differ"))
-        return Edit(added=(case,))
-
-    return rewrite(path, added)[0]
-
-
 def edit_case(path: Path, id: str, change: Callable[[Case], Case]) -> Edited:  # noqa: A002 - the field's own name
     """Put what `change` makes of a case in its place; where it changes nothing, nothing is written.
 
@@ -320,12 +304,3 @@ def placed(lines: Sequence[Line], id: str, path: str) -> tuple[Line, Case]:  # n
             Problem(where, f"id {id!r} is given in line {there[0][0].number} already", "ids must differ")
         )
     return there[0]
-
-
-def retire(path: Path, id: str, reason: str) -> Edited:  # noqa: A002 - the field's own name
-    """Retire a case, with a reason: it stays in the file, and is not run any more. One that is retired stays as it is.
-
-    Raises:
-        DatasetError: as `edit_case` does.
-    """
-    return edit_case(path, id, lambda case: case if case.retired else replace(case, retired=reason))
