@@ -175,6 +175,21 @@ def test_two_miners_at_once_make_no_failure_twice(tmp_path: Path) -> None:
     assert len(store.items(queue="failures")) == 12
 
 
+def test_a_model_is_asked_once_though_others_were_quicker(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    arrive(store, about(REFUND, 0, 6))
+    judge(store, low(*range(6)))
+    asked_for = []
+
+    def named_while_others_keep_theirs(groups: Sequence[Sequence[str]]) -> list[str]:
+        asked_for.append(len(groups))
+        store.keep_mined([], NOW, read_at=store.mined_at())
+        return ["a model's name"]
+
+    (found,) = mined(store, namer=named_while_others_keep_theirs, named_by="m").failures
+    assert (asked_for, found.name) == ([1], "a model's name")
+
+
 def test_a_model_names_what_is_new_and_terms_where_it_gives_no_name(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     arrive(store, about(REFUND, 0, 6), about(INVOICE, 20, 5))

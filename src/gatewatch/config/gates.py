@@ -304,9 +304,10 @@ def _next(verdict: Verdict, suite: str, after: Outcomes) -> list[str]:
                 found.append(f"gatewatch accept {' '.join(words)}")
     if verdict.verdict == "UNDECIDED" and suite:
         found.append(f"gatewatch plan {suite}")
-    fixed = suite and any(each.passes and each.state != "locked" for each in verdict.open)
-    if verdict.verdict in ("PASS", "UNDECIDED") and fixed:
+    fixed = any(each.passes and each.state != "locked" for each in verdict.open)
+    passed = verdict.verdict == "PASS" and not after.stopped
+    if suite and verdict.open and (passed or (verdict.verdict == "UNDECIDED" and fixed)):
         found.append(f'gatewatch rebaseline {quote(suite)} --run {run} --reason "..."')
-    elif verdict.verdict == "PASS" and not after.stopped:
+    elif passed:
         found.append(f"gatewatch baseline pin {run}")
     return found

@@ -88,11 +88,12 @@ def mine(
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
+    answers: dict[tuple[str, ...], str] = {}  # a model's names: what is tried again is not asked, and paid, again
     for _ in range(_TRIES):
         read_at = store.mined_at()
         before = Before(store, flow)
         groups = _groups(found, before, space)
-        names = _named([group for _, group in groups], words, namer, named_by)
+        names = _named([group for _, group in groups], words, namer, named_by, answers)
         fixes = [each.fixed for each in before.failures.values() if each.fixed is not None]
         markers = store.markers(flow, min([since, *fixes]))
         mined = []
@@ -153,14 +154,20 @@ def _groups(found: Sequence[Found], before: Before, space: Space) -> list[tuple[
     ]
 
 
-def _named(groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str) -> list[tuple[str, str]]:
-    """What each group is called, and by which model: a failure that is known as before, a form by itself."""
+def _named(
+    groups: Sequence[Group], words: Words, namer: Namer | None, named_by: str, answers: dict[tuple[str, ...], str]
+) -> list[tuple[str, str]]:
+    """What each group is called, and by which model: a failure that is known as before, a form by itself. What the
+    model answers is kept in `answers`, by what is in the group."""
     found = [_own(group, words) for group in groups]
     asked = [place for place, group in enumerate(groups) if _is_new(group) and not group.form and not group.rest]
     if namer is not None and asked:
-        answers = namer([[fold.text for fold in groups[place].folds] for place in asked])
-        for place, name in zip(asked, answers, strict=True):
-            if name:
+        keys = {place: tuple(fold.key for fold in groups[place].folds) for place in asked}
+        unknown = [place for place in asked if keys[place] not in answers]
+        given = namer([[fold.text for fold in groups[place].folds] for place in unknown]) if unknown else []
+        answers.update((keys[place], name) for place, name in zip(unknown, given, strict=True))
+        for place in asked:
+            if name := answers[keys[place]]:
                 found[place] = name, named_by
     return found
 

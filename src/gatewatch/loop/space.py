@@ -25,7 +25,6 @@ _MOST_TERMS = 300
 _WORD = re.compile(r"(?:[^\W_]|#)+")
 _DIGIT = re.compile(r"\d")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_NOWHERE = (0, 0.0)
 
 
 class Space(Protocol):
@@ -69,7 +68,7 @@ class Words:
         found = np.zeros((len(texts), SIZE), dtype=np.float32)
         for row, text in zip(found, texts, strict=True):
             for term, number in Counter(terms(text)).items():
-                place, weight = self._places.get(term, _NOWHERE) if term in self._places else self._placed(term)
+                place, weight = self._places.get(term) or self._placed(term)
                 row[place] += weight * (1.0 + log(number))
         return unit(found)
 
