@@ -50,9 +50,18 @@ def a_row(
     return Row(case=case, trial=trial, slice=slice_, trace=trace, scores=scores, **fields)
 
 
-def a_run(folder: Path, run: str, rows: list[Row], *, ended: bool = True, trials: int = 1, **about: Any) -> Path:
+def a_run(
+    folder: Path,
+    run: str,
+    rows: list[Row],
+    *,
+    ended: bool = True,
+    trials: int = 1,
+    dataset_cases: int = 0,
+    **about: Any,
+) -> Path:
     """The journal of a run with these rows."""
-    cases = len({row.case for row in rows})
+    cases = dataset_cases or len({row.case for row in rows})
     fields: dict[str, Any] = {
         "suite": "support",
         "task": "app:answer",

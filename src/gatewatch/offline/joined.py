@@ -5,7 +5,7 @@ only the rows in it are put into words.
 """
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gated import Gated
 from gatewatch.offline.heads import Heads, heads_of, placed
 from gatewatch.offline.outcomes import CaseOutcome, Outcomes
+from gatewatch.offline.searching import Searched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,7 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _STATES: tuple[State, ...] = get_args(State)
 _LOSS, _WIN, _TIE, _ERROR, _NONE, _APART = range(len(_STATES))
-_SEARCHES_KEPT = 16
+_LOOKS_KEPT = 16
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -119,9 +120,9 @@ class Joined:
         )
         self._paired = (self.kinds == 0).nonzero()[0]
         self.scorers = list(dict.fromkeys([*self.after.scorers, *self.before.scorers]))
+        self._looks: dict[tuple[str, ...], NDArray[Any]] = {}
         self._read()
         self._moved = {(row.id, row.scorer): row for row in self.verdict.rows}
-        self._searched = lru_cache(maxsize=_SEARCHES_KEPT)(self._search)
 
     def _read(self) -> None:
         import numpy as np
@@ -142,7 +143,6 @@ class Joined:
                 state[places] = np.select([delta[places] < 0, delta[places] > 0], [_LOSS, _WIN], _TIE)
                 state[self._paired[pairs.lost_places[pairs.lost_shares >= 1.0]]] = _ERROR
             self.deltas[name], self.states[name] = delta, state
-        sides = (self.before, self.after)
         pairs_of = [(self.before.cases.get(case), self.after.cases.get(case)) for case in self.ids]
         self.faults = {
             name: np.array([any(_broke(each, name) for each in pair) for pair in pairs_of], dtype=bool)
@@ -153,7 +153,6 @@ class Joined:
         self._slice_codes = np.array([names.setdefault(each.slice, len(names)) for each in self._outcomes])
         self.slices = sorted(filter(None, names))
         self._slice_code = names
-        self.most_trials = max((side.most_trials for side in sides), default=1)
 
     # Masks
 
@@ -179,34 +178,18 @@ class Joined:
         if view.slice:
             found &= self._slice_codes == self._slice_code[view.slice]
         if view.search:
-            found &= self._searched(view.search)
+            found &= self._searched.rows(view.search)
         return found
 
     @cached_property
-    def _text(self) -> "tuple[str, NDArray[Any]]":
-        import numpy as np
-
+    def _searched(self) -> Searched:
         before, after = self.heads
-        parts = [
-            f"{case}\n{outcome.slice}\n{asked or asked_before}\n{one}\n{other}\0".lower()
+        return Searched(
+            f"{case}\n{outcome.slice}\n{asked or asked_before}\n{one}\n{other}"
             for case, outcome, asked, asked_before, one, other in zip(
                 self.ids, self._outcomes, after.inputs, before.inputs, before.outputs, after.outputs, strict=True
             )
-        ]
-        return "".join(parts), np.cumsum([0, *map(len, parts)])
-
-    def _search(self, wanted: str) -> "NDArray[Any]":
-        """The rows that have a text in them."""
-        import numpy as np
-
-        text, begins = self._text
-        found = np.zeros(len(self.ids), dtype=bool)
-        at, wanted = 0, wanted.lower().replace("\0", "")
-        while wanted and (at := text.find(wanted, at)) >= 0:
-            place = int(np.searchsorted(begins, at, side="right")) - 1
-            found[place] = True
-            at = int(begins[place + 1])
-        return found
+        )
 
     # Orders
 
@@ -254,19 +237,15 @@ class Joined:
         """
         self._check(view)
         key = (view.show, view.scorer, view.slice, view.search, view.sort)
-        found = self._looked.get(key)
+        found = self._looks.get(key)
         if found is None:
             mask = self._mask(view.show, view.scorer) & self._narrowed(view)
             ordered = self._ordered(view)
             found = ordered[mask[ordered]]
-            if len(self._looked) >= _SEARCHES_KEPT:
-                self._looked.clear()
-            self._looked[key] = found
+            if len(self._looks) >= _LOOKS_KEPT:
+                self._looks.clear()
+            self._looks[key] = found
         return found
-
-    @cached_property
-    def _looked(self) -> "dict[tuple[str, ...], NDArray[Any]]":
-        return {}
 
     def counts(self, view: View) -> dict[Show, int]:
         """How many rows each filter would show, all else being as in a view."""
