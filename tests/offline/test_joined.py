@@ -124,7 +124,7 @@ class TestRows:
         one, two = two_runs(tmp_path)
         entry = Entry(reason="it is right now", until=date(2999, 1, 1), owner="mia", case="fell")
         exceptions = Exceptions([("accepted.toml:1", entry)])
-        found = Joined(compared(read_run(one), read_run(two), exceptions=exceptions), exceptions)
+        found = Joined(compared(read_run(one), read_run(two)), exceptions)
         (row,) = found.rows([found.places["fell"]])
         assert row.accepted == "it is right now (until 2999-01-01, mia)" and row.scores["exact"].state == "loss"
 

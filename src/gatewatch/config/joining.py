@@ -138,7 +138,7 @@ class Joining:
             exceptions = exceptions_of(project, after.suite)
         if settings is not None and set(settings.scorers) == set(after.scorers):
             rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
-        gated = compared(before, after, rule=rule, journal=journal, exceptions=exceptions)
+        gated = compared(before, after, rule=rule, journal=journal)
         return Joined(gated, exceptions)
 
     def _journal_of(self, run: str) -> Path | None:

@@ -61,12 +61,11 @@ def compare_named(project: Project, one: str, other: str, *, suite: str = "") ->
     rule = Rule()
     if settings is not None and set(settings.scorers) == set(after.scorers):
         rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
-    journal = project.runs / f"{before.run}{SUFFIX}"
-    return compared(before, after, rule=rule, journal=journal, exceptions=exceptions_of(project, after.suite))
+    return compared(before, after, rule=rule, journal=project.runs / f"{before.run}{SUFFIX}")
 
 
 def joined_named(project: Project, one: str, other: str, *, suite: str = "") -> Joined:
-    """Two stored runs row by row, by the rule of their suite where there is one.
+    """Two stored runs row by row, by the rule of their suite where there is one. What was accepted is told of rows.
 
     Raises:
         InputError: when nothing is meant by a name, or it cannot be read.

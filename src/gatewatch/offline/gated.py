@@ -6,7 +6,6 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gatewatch.core.errors import GateFailed, NoVerdict
-from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import Outcomes
@@ -77,18 +76,10 @@ class Gated:
     __repr__ = __str__
 
 
-def compared(
-    before: Outcomes,
-    after: Outcomes,
-    *,
-    rule: Rule | None = None,
-    journal: Path | None = None,
-    exceptions: Exceptions | None = None,
-) -> Gated:
+def compared(before: Outcomes, after: Outcomes, *, rule: Rule | None = None, journal: Path | None = None) -> Gated:
     """Two stored runs side by side: as a gate would see them that runs nothing again."""
     rule = rule or Rule()
-    comparison = Comparison(before, after)
-    verdict = decide(comparison, rule, why_not_again="stored runs are compared", exceptions=exceptions)
+    verdict = decide(Comparison(before, after), rule, why_not_again="stored runs are compared")
     if verdict.verdict == "UNDECIDED":
         verdict = replace(verdict, reach=reach_of(before, after, rule, verdict))
     return Gated(verdict, before, after, journal=journal)
