@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatewatch import __version__
 from gatewatch.config.project import Project
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs
+from gatewatch.web import alerts, changes, compare, feedback, ingest, ops, otlp, reading, runs
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.pages import mount
@@ -56,6 +56,7 @@ def application(
         yield
         opening.cancel()
         await asyncio.to_thread(host.close)
+        house.joins.close()
 
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
@@ -64,6 +65,7 @@ def application(
         app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
     house = House(host, project, screens)
+    app.include_router(compare.router(host, house.joins))
     app.router.routes.extend(mount.routes(house))
 
     def openapi() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gatewatch.config.project import Project
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import GatewatchError
 from gatewatch.web.host import Host
+from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked, Look, address
 from gatewatch.web.pages.static import Static
@@ -87,6 +88,7 @@ class House:
     def __init__(self, host: Host, project: Project | None, screens: Sequence[Screen]) -> None:
         self.host = host
         self.own = project
+        self.joins = Joins(host.serving.own, project)
         self.screens = tuple(screens)
         self.static = Static()
         self.templates: Environment = environment()
