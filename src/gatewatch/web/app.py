@@ -15,10 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs
+from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs, signin
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.refusals import LATER_S, Refused, refusal
+from gatewatch.web.within import Within
 
 _log = logging.getLogger("gatewatch")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -49,6 +50,7 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
     for room in (reading, runs, alerts, changes, ops):
         app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
+    app.router.routes.extend(signin.routes(host))
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -64,7 +66,7 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
 
     for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
-    return _Guard(app, host, names)
+    return _Guard(Within(app), host, names)
 
 
 async def _open(host: Host) -> None:
