@@ -12,12 +12,13 @@ MARK = re.compile(r'name="csrf" value="([^"]+)"')
 
 
 class Person:
-    """Somebody at a browser. `old` is one that does not tell from where a request was sent, but its `Origin`."""
+    """Somebody at a browser. `old` is one that does not tell from where a request was sent, but its `Origin`.
+    Under a prefix, paths are behind it, or with `root` behind the host."""
 
-    def __init__(self, server: Served, name: str = "mia", *, base: str = "", old: bool = False, **more: Any) -> None:
+    def __init__(self, server: Served, name: str = "mia", *, old: bool = False, root: bool = False) -> None:
         self.server, self.name, self.old = server, name, old
-        self.base = base or server.url
-        self.http = httpx.Client(base_url=self.base, timeout=30, **more)
+        self.base = f"http://127.0.0.1:{server.port}" if root else server.url
+        self.http = httpx.Client(base_url=self.base, timeout=30)
 
     def __enter__(self) -> "Person":
         return self

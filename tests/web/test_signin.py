@@ -9,7 +9,9 @@ import pytest
 from gatewatch.core.clock import wall
 from gatewatch.store import access
 from gatewatch.store.access import Role
-from gatewatch.web import signin, visitors
+from gatewatch.web import visitors
+from gatewatch.web.pages import signin
+from web.pages.shelf import SHELF
 from web.serving import Served, a_trace, frames, served, stretch
 from web.signing import Person
 
@@ -17,7 +19,7 @@ from web.signing import Person
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(visitors, "KNOWN_S", 0.0)
-    with served(tmp_path) as found:
+    with served(tmp_path, screens=[SHELF]) as found:
         yield found
 
 
@@ -147,6 +149,41 @@ def test_signing_out_ends_the_visit_everywhere(server: Served) -> None:
     assert [action for _, action in noted(server)] == ["sign-out", "sign-in"]
 
 
+def test_whoever_goes_to_a_page_is_led_to_the_sign_in_and_back(server: Served) -> None:
+    token = server.token("read")
+    with Person(server) as mia, Person(server, old=True) as old:
+        for person in (mia, old):
+            assert person.go("/").headers["location"] == "/signin"
+            said = person.go("/menu?q=caf\u00e9&x=1")
+            assert (said.status_code, said.headers["location"]) == (
+                303,
+                "/signin?next=/menu%3Fq%3Dcaf%25C3%25A9%26x%3D1",
+            )
+            assert 'value="/menu?q=caf%C3%A9&amp;x=1"' in person.go(said.headers["location"]).text
+        part = {"x-gatewatch-fragment": "rows"}
+        assert mia.look("/menu", accept="text/html", **part).status_code == 401, "a part of a page is no page"
+        assert old.look("/menu", accept="text/html", **part).status_code == 401
+        assert mia.http.get("/menu").headers["content-type"] == "application/json", "nor has a program eyes"
+        sent = mia.send("/signout", csrf="x")
+        assert sent.headers["location"] == "/signin"
+        headers = {"referer": f"{server.url}/menu?q=1", "sec-fetch-site": "same-origin", "accept": "text/html"}
+        assert mia.http.post("/signout", headers=headers).headers["location"] == "/signin?next=/menu"
+        mia.sign_in(token)
+        assert mia.go("/menu", "cross-site").status_code == 200, "a link in a mail leads to the page"
+
+
+def test_under_a_prefix_it_leads_nowhere_beside_it(tmp_path: Path) -> None:
+    with served(tmp_path, prefix="/x/y", screens=[SHELF]) as server, Person(server, root=True) as mia:
+        assert mia.go("/x/y/menu").headers["location"] == "/x/y/signin?next=/x/y/menu"
+        said = mia.send("/x/y/signin", token=server.token("read"), name="mia", next="/x/z")
+        assert said.headers["location"] == "/x/y/" and "Path=/x/y;" in said.headers["set-cookie"]
+        assert mia.go("/x/y/menu").status_code == mia.go("/x/y/in/bot/menu").status_code == 200
+        mia.send("/x/y/signin", token=server.token("review", "shop"), name="mia")
+        assert mia.go("/x/y/menu?q=1").headers["location"] == "/x/y/in/bot/menu?q=1"
+        page = mia.go("/x/y/in/shop/menu").text
+        assert 'href="/x/y/in/bot/"' in page and 'action="/x/y/in/shop/menu"' in page
+
+
 # The link of the server
 
 
@@ -207,6 +244,9 @@ def test_who_has_tokens_of_two_projects_sees_both_each_at_its_address(server: Se
         mia.sign_in(server.token("read"))
         said = mia.sign_in(server.token("review", "shop"))
         assert said.headers["location"] == "/in/shop/"
+        assert mia.go("/menu?q=1").headers["location"] == "/in/bot/menu?q=1"
+        assert 'href="/in/bot/"' in mia.go("/in/shop/menu").text
+        assert mia.send("/in/shop/signout", csrf=mia.mark()).status_code == 403, "the mark is of another project"
         assert mia.look("/in/bot/v1/traces").json()["traces"] == []
         assert [row["id"] for row in mia.look("/in/shop/v1/traces").json()["traces"]] == ["of-shop"]
         access.revoke(server.host.base(), access.tokens(server.host.base())[-1].id, wall())

@@ -43,6 +43,8 @@ LINK_S = 900.0
 """For how long the link that a server prints lets somebody in, in seconds."""
 MARK = "x-gatewatch-csrf"
 """The header that bears the mark of a page of ours, where it is in no field `csrf` of a form."""
+FRAGMENT = "x-gatewatch-fragment"
+"""The header by which a page's own script asks for a part of it; its value says which."""
 _MOST = 2000
 _CHALLENGE = {"www-authenticate": 'Bearer realm="gatewatch"'}
 _SAFE = ("GET", "HEAD")
@@ -195,7 +197,7 @@ class Visitors:
 
     async def _of_visit(self, request: Request, visit: Visit, need: Need) -> Visitor:
         named = project_of(request)
-        if not named and len(visit.places) > 1 and _is_navigation(request):
+        if not named and len(visit.places) > 1 and request.method in _SAFE and _is_navigation(request):
             root = root_of(request)
             where = f"{root}/in/{visit.places[0].project}{address_of(request).removeprefix(root)}"
             raise Refused(303, "which project is meant is in the address", headers={"location": where})
@@ -286,8 +288,9 @@ async def _by_our_page(request: Request, visitor: Visitor) -> None:
 
 def _is_navigation(request: Request) -> bool:
     """Whether somebody goes to a page, by a link or an address."""
-    mode = request.headers.get("sec-fetch-mode", "navigate")
-    return not of_programs(request) and mode == "navigate" and "text/html" in request.headers.get("accept", "")
+    headers = request.headers
+    goes = headers.get("sec-fetch-mode", "navigate") == "navigate" and FRAGMENT not in headers
+    return goes and not of_programs(request) and "text/html" in headers.get("accept", "")
 
 
 def _to_sign_in(request: Request) -> None:

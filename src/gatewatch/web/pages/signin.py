@@ -7,19 +7,19 @@ GET  /enter      ?key=: begins the visit of whoever started the server, once
 """
 
 import asyncio
-from html import escape
 from ipaddress import ip_address
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.core.clock import wall
-from gatewatch.store.visits import Place, Visit
+from gatewatch.store.visits import Place
 from gatewatch.web import cookies
 from gatewatch.web.forms import form
-from gatewatch.web.host import Host
+from gatewatch.web.pages import answers
+from gatewatch.web.pages.house import House
 from gatewatch.web.rate import Rate
 from gatewatch.web.refusals import Refused
 from gatewatch.web.visitors import MAY, Visitor
@@ -31,32 +31,31 @@ _MOST_BYTES = 20_000
 _LONGEST_NAME = 100
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class Tried(Struct, frozen=True, kw_only=True):
     """What the page for signing in shows: where it leads on to, and what was wrong with the last try.
 
-    `visit` is that of whoever is signed in already, and `csrf` the mark for signing out.
+    `wrong` is the field that was.
     """
 
     next: str
     name: str = ""
     error: str = ""
     wrong: str = ""
-    visit: Visit | None = None
-    csrf: str = ""
 
 
 class _Door:
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._visitors = host.visitors
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._host = house.host
+        self._visitors = self._host.visitors
         self._rate = Rate(A_MINUTE, wall)
 
     async def look(self, request: Request) -> Response:
         """The page for signing in; where nobody has to, the page that was meant."""
         next_ = own_address(request.query_params.get("next", ""), root_of(request))
         if await self._visitors.open():
-            return _lead_to(next_)
-        return await self._page(request, Asked(next=next_))
+            return answers.elsewhere(next_)
+        return await self._page(request, Tried(next=next_))
 
     async def sign_in(self, request: Request) -> Response:
         """Begin a visit with a token. What is wrong with one that is not taken is not told."""
@@ -65,24 +64,24 @@ class _Door:
         root, address = root_of(request), _address(request)
         if wait := self._rate.wait(address):
             error = f"That was tried too often. Try again in {round(wait) + 1} s."
-            reply = await self._page(request, Asked(next=f"{root}/", error=error), 429)
+            reply = await self._page(request, Tried(next=f"{root}/", error=error), 429)
             reply.headers["retry-after"] = str(round(wait) + 1)
             return reply
         said = await form(request, _MOST_BYTES)
         next_, name = own_address(said.get("next", ""), root), said.get("name", "").strip()
-        asked = Asked(next=next_, name=name if name.isprintable() else "")
+        shown = name if name.isprintable() else ""
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             error = f"Say who you are: a name of one line, of {_LONGEST_NAME} letters at most."
-            return await self._page(request, Asked(next=next_, error=error, wrong="name"), 422)
+            return await self._page(request, Tried(next=next_, error=error, wrong="name"), 422)
         token = await self._visitors.token(said.get("token", "").strip())
         if token is None:
             await self._note(self._host.serving.own, "", "sign-in refused", address)
             self._host.metrics.count("gatewatch_refused_total", reason="sign-in")
             error = "This token is not taken. `gatewatch token create --role review` makes one."
-            return await self._page(request, Asked(next=next_, name=asked.name, error=error, wrong="token"), 401)
+            return await self._page(request, Tried(next=next_, name=shown, error=error, wrong="token"), 401)
         if token.role not in MAY["read"]:
             error = f"A token of role {token.role} is for sending: it does not open the pages."
-            return await self._page(request, Asked(next=next_, name=asked.name, error=error, wrong="token"), 403)
+            return await self._page(request, Tried(next=next_, name=shown, error=error, wrong="token"), 403)
         place = Place(token.project, token.role, token.id)
         before = await self._visitors.visit(request)
         more = before is not None and before.who == name and {each.project for each in before.places} != {place.project}
@@ -90,7 +89,7 @@ class _Door:
         await self._note(place.project, Visitor(place.project, place.role, token.id, name).author, "sign-in", address)
         if next_ == f"{root}/" and more:  # what is new is shown, where several are there
             next_ = f"{root}/in/{place.project}/"
-        reply = _lead_to(next_)
+        reply = answers.elsewhere(next_)
         cookies.let_in(request, reply, secret)
         return reply
 
@@ -100,7 +99,7 @@ class _Door:
         await self._visitors.end(request)
         if visitor.places:
             await self._note(visitor.project, visitor.author, "sign-out", "")
-        reply = _lead_to(f"{root_of(request)}/signin")
+        reply = answers.elsewhere(f"{root_of(request)}/signin")
         cookies.let_out(request, reply)
         return reply
 
@@ -110,37 +109,36 @@ class _Door:
             raise Refused(405, "the link is opened, not looked at")
         secret = await self._visitors.enter(request, request.query_params.get("key", ""))
         if not secret and (await self._visitors.open() or await self._visitors.visit(request) is not None):
-            return _lead_to(f"{root_of(request)}/")  # opened again by whoever it let in
+            return answers.elsewhere(f"{root_of(request)}/")  # opened again by whoever it let in
         if not secret:
             error = "This link was used, or is older than 15 minutes. Start the server again for another, or sign in."
-            return await self._page(request, Asked(next=f"{root_of(request)}/", error=error), 401)
+            return await self._page(request, Tried(next=f"{root_of(request)}/", error=error), 401)
         await self._note(self._host.serving.own, self._visitors.account, "sign-in", "by the link of the server")
-        reply = _lead_to(f"{root_of(request)}/")
+        reply = answers.elsewhere(f"{root_of(request)}/")
+        reply.headers["referrer-policy"] = "no-referrer"  # the key is good for nothing by now, and is told nobody
         cookies.let_in(request, reply, secret)
         return reply
 
-    async def _page(self, request: Request, asked: Asked, status: int = 200) -> Response:
+    async def _page(self, request: Request, tried: Tried, status: int = 200) -> Response:
         visit = await self._visitors.visit(request)
-        return _told(request, asked, visit, status)
+        mark = cookies.mark(cookies.key_of(cookies.cookie_of(request)), visit.places[0].project) if visit else ""
+        data = {"tried": tried, "visit": visit, "mark": mark}
+        return await self._house.plain(request, "shell/signin.html", title="Sign in", status=status, **data)
 
     async def _note(self, project: str, who: str, action: str, what: str) -> None:
         served = await self._host.served(project)
         await asyncio.to_thread(served.store.note, wall(), who, action, what)
 
 
-def routes(host: Host) -> list[Route]:
+def routes(house: House) -> list[Route]:
     """The routes of signing in and out."""
-    door = _Door(host)
+    door = _Door(house)
     return [
         Route("/signin", door.look, methods=["GET"]),
         Route("/signin", door.sign_in, methods=["POST"]),
         Route("/signout", door.sign_out, methods=["POST"]),
         Route("/enter", door.enter, methods=["GET"]),
     ]
-
-
-def _lead_to(address: str) -> Response:
-    return RedirectResponse(address, 303, {"referrer-policy": "no-referrer", "cache-control": "no-store"})
 
 
 def _address(request: Request) -> str:
@@ -151,10 +149,3 @@ def _address(request: Request) -> str:
     except ValueError:
         return host
     return host if address.version == 4 else f"{address.exploded[:19]}::/64"
-
-
-def _told(request: Request, asked: Asked, visit: Visit | None, status: int) -> Response:
-    mark = cookies.mark(cookies.key_of(cookies.cookie_of(request)), visit.places[0].project) if visit else ""
-    html = f'<p>{escape(asked.error)}<form method=post><input name="next" value="{escape(asked.next)}"></form>'
-    html += f'<form><input name="csrf" value="{mark}">'
-    return HTMLResponse(html, status, {"cache-control": "no-store", "referrer-policy": "same-origin"})
