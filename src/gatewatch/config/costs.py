@@ -1,4 +1,4 @@
-"""What a project costs, live and offline, day by day: the application, judges, embeddings, and what the cache spared."""
+"""What a project costs, live and offline, by day: the application, judges, embeddings, and what the cache spared."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -93,13 +93,14 @@ class Line(Struct, kw_only=True):
 
     @property
     def per_score(self) -> float | None:
-        """What a score cost; None where that is not known, or there is none."""
-        return self.cost / self.scores if self.scores and not self.unknown else None
+        """What a score cost, at least where some calls are `unknown`; None where nothing is known, or there is none."""
+        return self.cost / self.scores if self.scores and self.told is not None else None
 
     @property
     def per_row(self) -> float | None:
-        """What a row of a run cost; None where that is not known, or there is none."""
-        return self.cost / self.rows if self.rows and not self.unknown else None
+        """What a row of a run cost, at least where some calls are `unknown`; None where nothing is known, or there is
+        none."""
+        return self.cost / self.rows if self.rows and self.told is not None else None
 
 
 class Ahead(Struct, frozen=True, kw_only=True):

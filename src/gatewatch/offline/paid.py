@@ -1,4 +1,4 @@
-"""What a run's calls cost, by scorer and model, and what the reply cache spared it: as its journal says, read quickly."""
+"""What a run's calls cost, by scorer and model, and what the reply cache spared it: read quickly from its journal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +17,8 @@ _MILLION = 1_000_000
 
 
 class Paid(Struct, kw_only=True):
-    """Calls of one kind, for one scorer ("" for the task's) by one model, in US dollars. A row whose task states no cost
-    is one call, and unknown.
+    """Calls of one kind, for one scorer ("" for the task's) by one model, in US dollars. Where a task states no cost, a
+    row is one call, and unknown.
 
     `cost` leaves out `unknown` calls, which have no known price. `saved` is what replies out of the reply cache would
     have cost by the run's prices; of `unsaid` such replies that is not known. `scores` is how many scores came of a
