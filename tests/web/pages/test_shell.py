@@ -197,6 +197,35 @@ def test_errors_are_pages(pages: Pages) -> None:
     expect(page.locator("#t-2")).to_have_attribute("aria-expanded", "false")
 
 
+def test_what_is_live_follows_but_not_under_somebodys_hands(pages: Pages) -> None:
+    page = pages.open("/shelf/live")
+    looked, first = page.locator("#looked"), page.locator("[data-row]").first.get_attribute("id")
+    said = looked.text_content() or ""
+    expect(looked).not_to_have_text(said)
+    new = page.get_by_role("button", name="new")
+    if first != "t-7":  # the server has told of all of them by then
+        expect(new).to_be_visible()
+        expect(page.locator("[data-row]").first).to_have_id(first or "")
+        new.click()
+        expect(page.locator("[data-row]").first).not_to_have_id(first or "")
+        expect(new).to_have_count(0)
+    page.locator("#t-12").click()
+    expect(page.locator(".opened")).to_contain_text("thing 12")
+    said = looked.text_content() or ""
+    page.wait_for_timeout(1500)
+    expect(looked).to_have_text(said)
+    page.keyboard.press("Escape")
+    expect(looked).not_to_have_text(said)
+
+
+def test_what_is_cut_is_shown_whole_when_asked_for(pages: Pages) -> None:
+    page = pages.open("/shelf/long")
+    expect(page.locator(".cut")).to_contain_text("500 kB")
+    page.get_by_role("link", name="show all").click()
+    expect(page.locator("main .text")).to_contain_text("end")
+    expect(page.locator(".cut")).to_have_count(0)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_use_it(pages: Pages, theme: str) -> None:
     pages.expect("404")

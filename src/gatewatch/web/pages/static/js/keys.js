@@ -91,6 +91,7 @@ export function sheet() {
   dialog.className = "sheet";
   dialog.setAttribute("aria-label", "Keys");
   for (const [group, rows] of groups()) {
+    const part = document.createElement("section");
     const title = document.createElement("h2");
     const list = document.createElement("dl");
     title.textContent = group;
@@ -101,7 +102,8 @@ export function sheet() {
       detail.textContent = says;
       list.append(term, detail);
     }
-    dialog.append(title, list);
+    part.append(title, list);
+    dialog.append(part);
   }
   dialog.tabIndex = -1;
   dialog.addEventListener("close", () => dialog.remove());
