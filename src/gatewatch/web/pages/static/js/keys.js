@@ -63,7 +63,7 @@ function isFirst(key) {
 function shown(key) {
   return key.split(" ").map((part) => {
     const cap = document.createElement("kbd");
-    cap.textContent = part.replace("Mod+", mac ? "⌘" : "Ctrl+").replace("Escape", "Esc");
+    cap.textContent = part.replace(/^Mod\+(.)/, (_, key) => (mac ? "⌘" : "Ctrl+") + key.toUpperCase()).replace("Escape", "Esc");
     return cap;
   });
 }
@@ -132,3 +132,4 @@ for (const [key, rel, says] of [["[", "prev", "Previous"], ["]", "next", "Next"]
   });
 }
 document.addEventListener("keydown", pressed);
+document.addEventListener("click", (event) => event.target.closest("[data-keys]") && sheet());
