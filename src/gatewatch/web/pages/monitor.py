@@ -17,7 +17,7 @@ from gatewatch.online.window import By, Of
 from gatewatch.web.pages import monitored, traced
 from gatewatch.web.pages.answers import SAFE, packs
 from gatewatch.web.pages.asked import Asked
-from gatewatch.web.pages.charts.bundle import bundle, bundle_name
+from gatewatch.web.pages.charts.bundle import bundle, bundle_name, library_url
 from gatewatch.web.pages.charts.drawn import drawn
 from gatewatch.web.pages.charts.series import Series
 from gatewatch.web.pages.charts.units import amount
@@ -114,11 +114,6 @@ def routes(house: House) -> list[Route]:
         Route("/monitor/traces.{form}", export),
         Route("/charts/{name}", library),
     ]
-
-
-def library_url(asked: Asked) -> str:
-    """The address of the library that draws charts; "" where the server has none."""
-    return asked.url(f"/charts/{bundle_name()}") if bundle_name() else ""
 
 
 def view(asked: Asked, span: Span, found: Live) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.config.live import Live, Points
 from gatewatch.core.watch import Alert, Marker
@@ -14,6 +15,16 @@ from gatewatch.web.pages.charts.series import Flag, Line, Point, Reference, Seri
 
 _SHAPES: dict[str, Shape] = {"page": "critical", "ticket": "warn", "info": "info"}
 _SHARE = (0.0, 1.0)
+_KEYS = {
+    "latency_s": "latency",
+    "cost": "cost",
+    "thumbs_down": "thumbs",
+    "guardrail": "flags",
+    "error": "errors",
+    "": "volume",
+    "no_data": "volume",
+}
+"""The small chart that shows a signal."""
 _APART = 1 / 80
 
 
@@ -38,11 +49,53 @@ def main(found: Live, alert_url: Callable[[int], str]) -> Series:
         before=points_of(found.before),
         parts=tuple(Line(each.name or "(none)", points_of(each.points)) for each in found.parts),
         reference=reference_of(found.beside),
-        flags=flags_of(found.marks, _APART * (asked.until - asked.since)),
+        flags=flags_of(found.marks, _near(found)),
         signs=signs_of(found.alerts, alert_url),
         bounds=_SHARE,
         unit="share",
     )
+
+
+def of_alert(found: Live, alert: Alert) -> Series | None:
+    """The chart of an alert's moment: its scorer or signal, with what it was before as the level it is held against."""
+    series = _of(found, alert.name)
+    if series is None:
+        return None
+    before = alert.evidence.before
+    level = None
+    if before is not None and series.unit in ("share", "percent"):
+        level = Reference("the limit" if alert.kind == "ceiling" else "before", before)
+    return replace(series, reference=level, signs=_signs([alert]), flags=flags_of(found.marks, _near(found)))
+
+
+def of_rule(found: Live, name: str, alerts: Iterable[Alert]) -> Series | None:
+    """The chart of what a rule is about, with when it would have told of something."""
+    series = _of(found, name)
+    if series is None:
+        return None
+    return replace(series, signs=_signs(alerts), flags=flags_of(found.marks, _near(found)))
+
+
+def _of(found: Live, name: str) -> Series | None:
+    """The series of a scorer or a signal; of one that is not kept by bucket, none."""
+    if found.ruler is not None and found.ruler.scorer == name and found.points:
+        return replace(main(found, str), reference=None, before=(), parts=(), signs=(), title=name)
+    key = _KEYS.get(name)
+    each = next((each for each in smalls(found) if each.key == key), None)
+    if each is None or not found.beats:
+        return None
+    series = each.series
+    if name == "latency_s":  # what the slowest take is what such a rule is about
+        series = replace(series, points=series.parts[0].points, parts=(), title="Latency p95")
+    return series
+
+
+def _signs(alerts: Iterable[Alert]) -> tuple[Sign, ...]:
+    return tuple(Sign(each.opened, _SHAPES[each.severity], each.title) for each in alerts if not each.quiet)
+
+
+def _near(found: Live) -> float:
+    return _APART * (found.asked.until - found.asked.since)
 
 
 def points_of(points: Points) -> tuple[Point, ...]:

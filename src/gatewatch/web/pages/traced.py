@@ -6,10 +6,12 @@ from typing import Any
 
 from gatewatch.core import marks
 from gatewatch.core.clock import wall
+from gatewatch.core.errors import InputError
 from gatewatch.core.score import Source
 from gatewatch.loop.explore import Line, Wanted
 from gatewatch.store.rows import KeptScore
 from gatewatch.web.pages.asked import Asked
+from gatewatch.web.refusals import Refused
 
 COLUMNS = (
     "trace",
@@ -79,6 +81,12 @@ def quoted(name: str) -> str:
 def author(asked: Asked) -> str:
     """Who asks, as the audit has it."""
     return asked.visitor.token
+
+
+def refused(error: InputError) -> Refused:
+    """What somebody asked for that cannot be, as a page says it."""
+    first = error.problems[0]
+    return Refused(422, f"{first.where}: {first.what}", hint=first.hint)
 
 
 def note(asked: Asked, lines: Sequence[Line]) -> None:

@@ -13,6 +13,7 @@ from gatewatch.config.live import flows_of, tier_for
 from gatewatch.config.sending import send
 from gatewatch.core import codec, marks
 from gatewatch.core.clock import wall
+from gatewatch.core.errors import InputError
 from gatewatch.core.trace import Trace
 from gatewatch.loop.explore import Found, Wanted, explore, facets, similar
 from gatewatch.loop.label import Part, item_name, label_plain, parts_of
@@ -115,7 +116,10 @@ def routes(house: House) -> list[Route]:
             asked.store.note(wall(), by, "sent to review", f"{len(made.items)} requests" + (f" as {made.name}" if made.name else ""))
             return made.name
 
-        made = await asyncio.to_thread(done)
+        try:
+            made = await asyncio.to_thread(done)
+        except InputError as error:
+            raise traced.refused(error) from None
         return elsewhere(asked.url(f"/failures/{made}" if made else "/review"))
 
     return [

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 
+from gatewatch.web.pages.asked import Asked
+
 _LEVEL = 9
 _making = Lock()
 
@@ -24,6 +26,11 @@ def bundle_name() -> str:
         return f"vega-{version('vl-convert-python')}.js"
     except PackageNotFoundError:
         return ""
+
+
+def library_url(asked: Asked) -> str:
+    """The address of the bundle; "" where there is none."""
+    return asked.url(f"/charts/{bundle_name()}") if bundle_name() else ""
 
 
 def bundle() -> bytes:

@@ -157,7 +157,7 @@ function ask() {
 const held = (on) => document.documentElement.toggleAttribute("data-held", on);
 
 document.addEventListener("pointerdown", (event) => {
-  const place = event.target.closest?.("[data-chart]");
+  const place = event.target.closest?.("[data-chart]:not(.still)");
   if (!place || event.button || event.target.closest("a") || !edges()) return;
   const box = place.getBoundingClientRect();
   const begin = timeAt(event.clientX - box.left);
