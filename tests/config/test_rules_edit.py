@@ -34,7 +34,9 @@ input = 1
 """
 
 
-@pytest.mark.parametrize("text", [INLINE, TABLES, '[monitors.support]\nflow = "support"\n', '[monitors."support"]\nflow = "support"'])
+@pytest.mark.parametrize(
+    "text", [INLINE, TABLES, '[monitors.support]\nflow = "support"\n', '[monitors."support"]\nflow = "support"']
+)
 @pytest.mark.parametrize("name", ["polite", "thumbs_down", "a b.c"])
 def test_a_rule_is_written_and_nothing_else_changes(text: str, name: str) -> None:
     rule = {"rise": 0.02, "severity": "ticket", "owner": 'x"\\\n'}

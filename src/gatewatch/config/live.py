@@ -280,9 +280,7 @@ def _trend(asked: Asked, since: float, tier: Tier, signals: Iterable[SignalCell]
     trends = []
     if total is not None:
         ruler = scored.ruler
-        trends = [
-            ScorerTrend(ruler.scorer, ruler.fingerprint, ruler.source, total, (), scored.by_slice(by_slice))
-        ]
+        trends = [ScorerTrend(ruler.scorer, ruler.fingerprint, ruler.source, total, (), scored.by_slice(by_slice))]
     return Trend(asked.flow, since, asked.until, tier, Signals(), (), tuple(trends), of=asked.of, parts=parts)
 
 
@@ -313,9 +311,7 @@ def _money(store: Store, asked: Asked) -> Money:
 
 
 def _queue(store: Store, asked: Asked, since: float, total: Figure | None, whole: Iterable[SignalCell]) -> Queue:
-    waiting = [
-        each for each in store.unsettled(asked.flow, since, asked.until) if each.state in ("waiting", "leased")
-    ]
+    waiting = [each for each in store.unsettled(asked.flow, since, asked.until) if each.state in ("waiting", "leased")]
     requests = sum(each.n / each.share for each in whole)
     scored = 0 if total is None else total.estimate.n
     first = min((each.bucket for each in waiting), default=None)
@@ -325,4 +321,3 @@ def _queue(store: Store, asked: Asked, since: float, total: Figure | None, whole
 def _alerts(store: Store, asked: Asked, since: float) -> list[Alert]:
     found = store.alerts(flow=asked.flow, every=True, most=_ALERTS)
     return [each for each in found if since <= each.opened < asked.until]
-

@@ -1,4 +1,4 @@
-"""A rule of an alert in gatewatch.toml: as a snippet to copy, or written into the file, whose every other word stays."""
+"""A rule of an alert in gatewatch.toml: a snippet to copy, or written into the file, of which nothing else changes."""
 
 import re
 from collections.abc import Mapping
@@ -138,7 +138,9 @@ def _value(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }" if value else "{}"
+        return (
+            "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }" if value else "{}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _text(str(value))

@@ -204,7 +204,9 @@ def worst(
     return Found(tuple(lines), place if place < len(values) else None, len(values)), len(values)
 
 
-def facets(store: Store, wanted: Wanted, tier: Tier) -> dict[Literal["slice", "variant", "version", "mark"], list[Facet]]:
+def facets(
+    store: Store, wanted: Wanted, tier: Tier
+) -> dict[Literal["slice", "variant", "version", "mark"], list[Facet]]:
     """By what requests of a flow and window may be narrowed, with about how many each leaves; all others of `wanted`
     hold, but for text and values, which are not counted."""
     cells = [
@@ -245,8 +247,8 @@ def _marked(cells: Iterable[SignalCell], wanted: Wanted) -> Iterator[Facet]:
 
 
 def similar(store: Store, row: Row, trace: Trace, *, most: int = 8, among: int = LOOKED) -> list[tuple[Line, float]]:
-    """The requests of a flow whose input is most like one's, of the newest so many that still have theirs, each with its
-    likeness (0..1)."""
+    """The requests of a flow whose input is most like one's, of the newest so many that still have theirs, each with
+    its likeness (0..1)."""
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 

@@ -141,8 +141,8 @@ def values(
 def worst(
     db: Database, flow: str, scorer: str, fingerprint: str, source: str, since: int, until: int, among: int
 ) -> list[tuple[int, float]]:
-    """Of the newest values of a scorer on requests that happened in a window, each with its request's number, the lowest
-    first."""
+    """Of the newest values of a scorer on requests that happened in a window, each with its request's number, the
+    lowest first."""
     found = db.execute(
         "SELECT s.seq, s.value FROM score s WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.source = ?"
         " AND s.value IS NOT NULL AND s.happened >= ? AND s.happened < ?"

@@ -43,8 +43,8 @@ def router(host: Host, project: Project | None) -> APIRouter:
         by: Literal["", "slice", "variant", "version"] = "",
         before: Literal["true", "false"] = "false",
     ) -> Response:
-        """How a flow stands: a scorer over a window in buckets, each with its 95 % interval, beside the pinned baseline;
-        what was changed and what was told of; the flow's signals in the same buckets; what it costs, what waits.
+        """How a flow stands: a scorer over a window in buckets, each with its 95 % interval, beside the baseline; what
+        was changed and what was told of; the flow's signals in the same buckets; what it costs, what waits.
 
         Without `since` the window is a `range` that ends now. Times are in seconds since the epoch, in UTC; shares and
         scores in 0..1; money in US dollars."""
@@ -60,7 +60,9 @@ def router(host: Host, project: Project | None) -> APIRouter:
         def read() -> Live:
             flows = flows_of(served.store, own)
             if flow and flow not in flows:
-                raise Refused(404, "there is no such flow", where="query.flow", hint=f"there are: {', '.join(flows[:20])}")
+                raise Refused(
+                    404, "there is no such flow", where="query.flow", hint=f"there are: {', '.join(flows[:20])}"
+                )
             asked = Asked(
                 flow=flow or (flows[0] if flows else ""),
                 since=begin,

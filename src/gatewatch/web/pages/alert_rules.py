@@ -31,6 +31,7 @@ from gatewatch.web.pages.charts.bundle import bundle_name, library_url
 from gatewatch.web.pages.charts.drawn import drawn
 from gatewatch.web.pages.charts.vega import spec, told
 from gatewatch.web.pages.house import House
+from gatewatch.web.pages.windows import lasting
 from gatewatch.web.refusals import Refused
 
 _DAYS = ("7", "30", "90")
@@ -131,7 +132,7 @@ def _edited(asked: Asked) -> dict[str, Any]:
     """The editor: the rule as it is saved, or what became of trying another."""
     empty: dict[str, Any] = {"monitors": [], "problem": "", "outcome": None, "written": asked.get("written") == "yes"}
     if asked.root is None:
-        return empty | {"problem": f"the rules of this project are in its own checkout: run `gatewatch serve` there"}
+        return empty | {"problem": "the rules of this project are in its own checkout: run `gatewatch serve` there"}
     try:
         project = Project(asked.root, load(asked.root / FILE))
     except InputError as error:
@@ -217,7 +218,7 @@ def _outcome(
         "quiet": sum(bool(each.quiet) for each in alerts),
         "per_week": per_week(mine, since=since, until=now),
         "before": sum(not one.quiet for one in _named(before, name)),
-        "days": (now - covered(mine, since=since, until=now)) / DAY_S,
+        "lasting": lasting(now - covered(mine, since=since, until=now)),
         "conversations": sum(each.conversations for each in mine),
         "notes": list(dict.fromkeys(note for each in mine for note in notes(each, since))),
         "series": series,

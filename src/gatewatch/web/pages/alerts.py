@@ -25,6 +25,7 @@ from gatewatch.web.pages.charts.bundle import bundle_name, library_url
 from gatewatch.web.pages.charts.drawn import drawn
 from gatewatch.web.pages.charts.vega import spec, told
 from gatewatch.web.pages.house import House, Screen
+from gatewatch.web.pages.windows import lasting
 from gatewatch.web.refusals import Refused
 
 _STATES: tuple[AlertState, ...] = ("open", "acknowledged", "snoozed", "resolved")
@@ -68,7 +69,7 @@ def routes(house: House) -> list[Route]:
         until = now + _SNOOZES[lasts] if state == "snoozed" else None
 
         def turned() -> Alert | None:
-            found = asked.store.turn_alert(number, state, who=by, reason=reason, now=now, until=until)  # type: ignore[arg-type]
+            found = asked.store.turn_alert(number, state, who=by, reason=reason, now=now, until=until)
             if found is not None and found.state == state:
                 asked.store.note(now, by, f"alert {state}", str(number))
             return found
@@ -159,7 +160,7 @@ def _inbox(asked: Asked) -> dict[str, Any]:
 
 def _line(alert: Alert) -> dict[str, Any]:
     ends = alert.updated if alert.state == "resolved" else wall()
-    return {"alert": alert, "shape": _shape(alert), "size": size(alert), "lasts": max(0.0, ends - _began(alert))}
+    return {"alert": alert, "shape": _shape(alert), "size": size(alert), "lasts": lasting(ends - _began(alert))}
 
 
 def _began(alert: Alert) -> float:
@@ -167,7 +168,11 @@ def _began(alert: Alert) -> float:
 
 
 def _shape(alert: Alert) -> str:
-    return "resolved" if alert.state == "resolved" else {"page": "critical", "ticket": "warning"}.get(alert.severity, "none")
+    return (
+        "resolved"
+        if alert.state == "resolved"
+        else {"page": "critical", "ticket": "warning"}.get(alert.severity, "none")
+    )
 
 
 def _whole(asked: Asked, number: int) -> dict[str, Any]:

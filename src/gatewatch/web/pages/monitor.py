@@ -194,6 +194,4 @@ def behind(asked: Asked, found: Live, *, fragment: str) -> dict[str, Any]:
     return empty | {"lines": lines, "among": among, "scorer": ruler[0], "following": following, "left": left}
 
 
-SCREEN = Screen(
-    key="monitor", path="/monitor", title="Monitor", group="Live", icon="monitor", chord="m", routes=routes
-)
+SCREEN = Screen(key="monitor", path="/monitor", title="Monitor", group="Live", icon="monitor", chord="m", routes=routes)

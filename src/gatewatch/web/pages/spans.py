@@ -14,8 +14,8 @@ _LEAST = 2.0
 
 
 class Step(Struct, frozen=True):
-    """A span: its number, how deep it lies (up to DEEPEST), and in the waterfall where its bar begins and how long it is
-    (None: when it began is not known)."""
+    """A span: its number, how deep it lies (up to DEEPEST), and in the waterfall where its bar begins and how long it
+    is (None: when it began is not known)."""
 
     number: int
     span: Span
@@ -52,7 +52,9 @@ def waterfall(trace: Trace) -> Waterfall:
         if x is not None:
             x = min(x, _WIDTH - _LEAST)
             width = min(width, _WIDTH - x)
-        steps.append(Step(number, span, min(depth, DEEPEST), place * _ROW, None if x is None else round(x, 1), round(width, 1)))
+        steps.append(
+            Step(number, span, min(depth, DEEPEST), place * _ROW, None if x is None else round(x, 1), round(width, 1))
+        )
     ticks = tuple((round(_LEFT + part * (_WIDTH - _LEFT), 1), part * length) for part in (0.0, 0.25, 0.5, 0.75, 1.0))
     height = len(steps) * _ROW + 20
     return Waterfall(tuple(steps), length, _WIDTH, height, _LEFT, ticks, len(order) - len(shown))

@@ -69,7 +69,20 @@ def ordered(scores: Sequence[KeptScore]) -> list[KeptScore]:
 
 def filter_of(wanted: Wanted) -> dict[str, Any]:
     """The filter of an export, as the page's address has it."""
-    names = ("flow", "slice", "variant", "version", "mark", "session", "text", "scorer", "low", "high", "since", "until")
+    names = (
+        "flow",
+        "slice",
+        "variant",
+        "version",
+        "mark",
+        "session",
+        "text",
+        "scorer",
+        "low",
+        "high",
+        "since",
+        "until",
+    )
     return {name: getattr(wanted, name) for name in names if getattr(wanted, name) not in ("", None, 0.0, 2**40)}
 
 
@@ -80,7 +93,7 @@ def quoted(name: str) -> str:
 
 def author(asked: Asked) -> str:
     """Who asks, as the audit has it."""
-    return asked.visitor.token
+    return asked.visitor.author
 
 
 def refused(error: InputError) -> Refused:

@@ -24,8 +24,8 @@ from gatewatch.web.pages import traced
 from gatewatch.web.pages.answers import elsewhere
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
-from gatewatch.web.pages.house import House, Screen
 from gatewatch.web.pages.house import Found as Offer
+from gatewatch.web.pages.house import House, Screen
 from gatewatch.web.pages.spans import waterfall
 from gatewatch.web.pages.windows import RANGES, Span, span_of
 from gatewatch.web.refusals import Refused
@@ -113,7 +113,9 @@ def routes(house: House) -> list[Route]:
                 scorer=given.get("scorer", "")[:_LONGEST],
                 failure=title if how == "failure" else None,
             )
-            asked.store.note(wall(), by, "sent to review", f"{len(made.items)} requests" + (f" as {made.name}" if made.name else ""))
+            asked.store.note(
+                wall(), by, "sent to review", f"{len(made.items)} requests" + (f" as {made.name}" if made.name else "")
+            )
             return made.name
 
         try:
@@ -232,9 +234,7 @@ def whole(asked: Asked, name: str) -> dict[str, Any]:
         "raw": codec.indented(trace) if trace is not None and asked.get("tab") == "raw" else "",
         "scores": traced.ordered(store.scores(row.seq)),
         "others": [each for each in found.entries if each.score is None],
-        "labels": [
-            (item_name(label.item), label_plain(items[label.item], label)) for label in store.labels(items)
-        ],
+        "labels": [(item_name(label.item), label_plain(items[label.item], label)) for label in store.labels(items)],
         "items": [(item_name(item.id), item.state) for item in items.values()],
         "steps": steps,
         "masked": [] if trace is None else trace.redacted,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from gatewatch.core.clock import wall
 from gatewatch.web.pages.asked import Asked
+from gatewatch.web.pages.numbers import duration
 
 RANGES = {"1h": 3600.0, "24h": 86_400.0, "7d": 7 * 86_400.0, "30d": 30 * 86_400.0}
 """Ranges by what they are called, in seconds."""
@@ -48,9 +49,9 @@ def stretch_of(asked: Asked) -> tuple[float, float] | None:
     return (float(begin), float(end)) if 0 < begin < end else None
 
 
-def field(at: float) -> str:
-    """A time as a field of a form has it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M")
+def lasting(seconds: float) -> str:
+    """How long something lasts, in days where it is two or more."""
+    return f"{seconds / 86_400:.3g} days" if seconds >= 2 * 86_400 else duration(max(0.0, seconds))
 
 
 def _moment(text: str) -> float | None:

@@ -1,6 +1,6 @@
-"""A series as a Vega-Lite chart, built by Altair: its shape once, with the names of what it is drawn from, and the data.
+"""A series as a Vega-Lite chart, built by Altair: its shape, made once, and what it is drawn from, by name.
 
-Colours are names of the stylesheet's tokens ("token:live"), which `static/js/chart.js` reads in the theme that is shown.
+Colours are names of the stylesheet's tokens ("token:live"); `static/js/chart.js` reads them in the theme that is shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -93,7 +93,9 @@ def _shape(unit: str) -> dict[str, Any]:
         .mark_line(color="token:dim", strokeDash=[2, 3], strokeWidth=1)
         .encode(x="at:T", y=at("mean"), detail="run:N"),
         known.mark_area(color="token:live", opacity=0.14).encode(x="at:T", y=at("low"), y2="high", detail="run:N"),
-        of("parts").mark_line(strokeWidth=1.5).encode(
+        of("parts")
+        .mark_line(strokeWidth=1.5)
+        .encode(
             x="at:T",
             y=at("mean"),
             detail="run:N",
