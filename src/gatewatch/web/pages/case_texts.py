@@ -12,7 +12,7 @@ from gatewatch.offline.reports.worddiff import condensed, word_diff
 Piece = tuple[Literal["=", "-", "+"], str]
 _SIGNS: dict[str, Literal["=", "-", "+"]] = {"same": "=", "del": "-", "ins": "+"}
 _AROUND, _MOST, _TOTAL = 400, 6_000, 30_000
-_LINE, _NEAR = 4_000, 120
+_LINE, _HEAD, _NEAR = 4_000, 40, 100
 FIELDS = ("input", "expected", "context", "slice", "tags", "cluster", "tier", "must_pass", "open", "retired", "scorers")
 """The fields of a case that are compared, in the order in which they are shown; then all others."""
 
@@ -106,7 +106,7 @@ def _within(before: str, after: str) -> list[Piece]:
     one, other = before[head : len(before) - tail], after[head : len(after) - tail]
     start, end = before[:head], before[len(before) - tail :]
     parts: Sequence[Piece] = (
-        ("=", start if head <= _NEAR else f"…{start[-_NEAR:]}"),
+        ("=", start if head <= _HEAD + _NEAR else f"{start[:_HEAD]}…{start[-_NEAR:]}"),
         ("-", _cut(one)),
         ("+", _cut(other)),
         ("=", end if tail <= _NEAR else f"{end[:_NEAR]}…"),

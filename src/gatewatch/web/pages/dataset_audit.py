@@ -195,7 +195,8 @@ def _beside(book: Book, finding: Finding) -> list[tuple[str, str, Any, Any]]:
     others by what differs from it."""
     found: list[tuple[str, str, Any, Any]] = []
     first: Case | None = None
-    for case_id, place in zip(finding.cases[:_MOST_BESIDE], finding.where, strict=False):
+    for case_id, at in zip(finding.cases[:_MOST_BESIDE], finding.where, strict=False):
+        place = f"{book.known.path}:{at.rpartition(':')[2]}"
         entry = book.entry(case_id)
         case = None if entry is None else book.case(entry)
         if case is None:
