@@ -34,8 +34,8 @@ Kind = Literal["judge", "composite", "rule"]
 
 
 class Did(Struct, frozen=True):
-    """What a scorer did: scores, those that it failed to give (`errors`), those where it had nothing to say. `where` says
-    in what that was: live, or the baseline of a suite. `cost` is in US dollars, of `judged` scores; `unknown`
+    """What a scorer did: scores, those that it failed to give (`errors`), those where it had nothing to say. `where`
+    says in what that was: live, or the baseline of a suite. `cost` is in US dollars, of `judged` scores; `unknown`
     calls have no known price."""
 
     n: int = 0

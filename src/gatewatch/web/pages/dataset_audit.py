@@ -18,7 +18,7 @@ from gatewatch.web.forms import form
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import line_pieces, pieces, text_of
-from gatewatch.web.pages.dataset_shelf import Shelf, whose
+from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
 from gatewatch.web.refusals import Refused
 
@@ -108,7 +108,7 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
         def write() -> int:
             made = amend(book.path, proposed)
             what = f"{book.known.path}: {made} of {len(proposed)} edits of an audit"
-            asked.store.note(wall(), whose(asked), "dataset", what)
+            asked.store.note(wall(), asked.visitor.author, "dataset", what)
             return made
 
         made = await asyncio.to_thread(write)

@@ -23,7 +23,7 @@ from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import field_diffs, line_pieces, text_of, turns_of
 from gatewatch.web.pages.dataset_audit import headed, patched
-from gatewatch.web.pages.dataset_shelf import Shelf, whose
+from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
 from gatewatch.web.refusals import Refused
 
@@ -155,5 +155,5 @@ def _write(shelf: Shelf, asked: Asked, book: Book, case: Case, state: str, wante
         raise Refused(409, f"{book.known.path} cannot be written to here", hint="download the patch instead")
     made = write(book.path, case.id, state, wanted)
     if made.before != made.after:
-        asked.store.note(wall(), whose(asked), "dataset", f"{case.id} edited in {book.known.path}")
+        asked.store.note(wall(), asked.visitor.author, "dataset", f"{case.id} edited in {book.known.path}")
     return answers.elsewhere(asked.url(f"/datasets/{book.known.name}/case", id=case.id, saved=1))

@@ -238,8 +238,3 @@ def seconds_of(text: str) -> float:
         return datetime.fromisoformat(text).timestamp() if text else 0.0
     except ValueError:
         return 0.0
-
-
-def whose(asked: Asked) -> str:
-    """What whoever asks is called where acts are noted."""
-    return asked.visitor.token or "local"

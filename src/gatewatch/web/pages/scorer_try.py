@@ -40,7 +40,13 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         if asked.fragment == "live":
             return await house.fragment(asked, "scorers/tried.html", entry=entry, job=job)
         data = await asyncio.to_thread(_form, book_of(asked).project, asked, entry)
-        head = {"title": entry.listed.name, "screen": "scorers", "tab": "try", "entry": entry, "job": job}
+        head: dict[str, Any] = {
+            "title": entry.listed.name,
+            "screen": "scorers",
+            "tab": "try",
+            "entry": entry,
+            "job": job,
+        }
         return await house.page(asked, "scorers/try.html", **head, **data)
 
     async def result(request: Request) -> Response:
@@ -79,7 +85,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
             return try_on(Project(own.root, own.settings), name, given, cap=cap, progress=told)
 
         what = f"{name} on {len(given)} {'text by hand' if given[0].name == BY_HAND else 'requests'}"
-        await asyncio.to_thread(asked.store.note, wall(), asked.visitor.token or "local", "tried", what)
+        await asyncio.to_thread(asked.store.note, wall(), asked.visitor.author, "tried", what)
         job = jobs.start(_key(asked, entry), work)
         for _ in range(round(_SOON_S / _STEP_S) if not scorer.models else 1):  # a rule is done at once
             if not job.under_way:
