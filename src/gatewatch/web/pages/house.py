@@ -175,7 +175,6 @@ class House:
             "csrf": lambda: Markup(""),
             "home": root_of(request),
             "may": lambda _: False,
-            "scripts": self.static.modules(),
             "static": lambda name: root_of(request) + self.static.path(name),
             "url": lambda path, **query: address(request, path, query),
         }

@@ -41,8 +41,8 @@ _WORDS = {
 
 
 class Chart(Struct, frozen=True):
-    """The chart of a flow over thirty days, as the server draws it, wide and slim; in words, and why there is nothing to
-    draw."""
+    """The chart of a flow over thirty days, as the server draws it, wide and slim; in words; why there is nothing
+    to draw."""
 
     flow: str
     series: Series

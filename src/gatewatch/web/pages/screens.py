@@ -1,6 +1,14 @@
 """The screens there are, in the order of the rail: what is not in this table is not shown."""
 
-from gatewatch.web.pages import alerts, costs, monitor, overview, traces
+from gatewatch.web.pages import alerts, costs, datasets, monitor, overview, scorers, traces
 from gatewatch.web.pages.house import Screen
 
-SCREENS: tuple[Screen, ...] = (overview.SCREEN, monitor.SCREEN, traces.SCREEN, alerts.SCREEN, costs.SCREEN)
+SCREENS: tuple[Screen, ...] = (
+    overview.SCREEN,
+    datasets.SCREEN,
+    scorers.SCREEN,
+    monitor.SCREEN,
+    traces.SCREEN,
+    alerts.SCREEN,
+    costs.SCREEN,
+)
