@@ -34,6 +34,8 @@ Kind = Literal[
 ]
 _GRAVITY = {"page": 0, "ticket": 30, "info": 90}
 _SIGNS: dict[str, Sign] = {"page": "critical", "ticket": "warning", "info": "none"}
+_SEEN_TO = 25
+"""By how much less grave an alert is that somebody acknowledged."""
 _NAMED = 3
 _OLD_S = 7 * 86_400.0
 
@@ -91,7 +93,7 @@ def _alert(alert: Alert) -> Need:
     acknowledged = alert.state == "acknowledged"
     return Need(
         kind="alert",
-        gravity=_GRAVITY[alert.severity] + 5 * acknowledged,
+        gravity=_GRAVITY[alert.severity] + _SEEN_TO * acknowledged,
         sign=_SIGNS[alert.severity],
         title=f"{where}{alert.title}",
         detail=" · ".join(filter(None, (change(alert), "acknowledged" if acknowledged else ""))),
