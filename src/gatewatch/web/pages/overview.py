@@ -110,20 +110,20 @@ def word_of(gate: GateState) -> tuple[str, str]:
 
 
 def _chart(asked: Asked, found: Live) -> Chart:
-    series = main(found, lambda number: asked.url(f"/alerts/{number}"))
+    series = main(found, lambda _: "")  # a picture has no links in it: what needs somebody stands above
     promoted = asked.store.changes(_PROMOTED, kind="case", most=_MOST_CHANGES)
-    signs = (*series.signs, *_promotions(promoted, found.asked.since, asked.url("/failures/changes")))
+    signs = (*series.signs, *_promotions(promoted, found.asked.since))
     series = replace(series, signs=signs, title=series.title or "score")
     wide, slim = drawn(series, height=220.0), drawn(series, width=376.0, height=220.0, small=True)
     return Chart(found.asked.flow, series, wide, slim, told(series), why_nothing(found))
 
 
-def _promotions(changes: Sequence[Change], since: float, link: str) -> Iterator[Sign]:
+def _promotions(changes: Sequence[Change], since: float) -> Iterator[Sign]:
     """Promotions by day, as signs over the chart."""
     days = Counter(each.at - each.at % DAY_S for each in changes if each.at >= since)
     first = {each.at - each.at % DAY_S: each.at for each in reversed(changes)}
     for day, count in days.items():
-        yield Sign(first[day], "promoted", f"{count} {'case' if count == 1 else 'cases'} promoted", link)
+        yield Sign(first[day], "promoted", f"{count} {'case' if count == 1 else 'cases'} promoted")
 
 
 SCREEN = Screen(key="overview", path="/", title="Overview", group="Loop", icon="overview", chord="o", routes=routes)
