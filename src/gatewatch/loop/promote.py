@@ -160,9 +160,13 @@ def _provenance(source: Source, terms: Terms) -> dict[str, Any]:
 
 
 def _label(label: Label, terms: Terms) -> dict[str, Any]:
-    told = {"by": label.by, "at": _moment(label.at), "value": label.value}
+    told: dict[str, Any] = {"by": label.by, "at": _moment(label.at), "value": label.value}
     if label.comment:
         told["comment"] = terms.clean(label.comment)
+    if label.kinds:
+        told["kinds"] = list(label.kinds)
+    if label.severity is not None:
+        told["severity"] = label.severity
     return told | ({"settles": True} if label.settles else {})
 
 
