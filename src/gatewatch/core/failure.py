@@ -33,7 +33,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     `sign` is by what they were found, such as "score:helpful", "thumbs_down", "error" or "unlike:topic". `name` are
     its top terms, or what a model or a person (`named_by`) calls it. `n` is how many requests of it were found when it
     was mined last, `share` the part of the flow's traffic that they stand for, with its 95 % interval; `severity` their
-    mean, in 0..1, where 1 is worst. `nearest` is the id of the most alike case of the dataset, and `likeness` how alike, 0..1.
+    mean, in 0..1, where 1 is worst. `nearest` is the id of the most alike case of the dataset, `likeness` how alike.
     `first` and `last` are when the first and the last known request of it happened, in seconds since the epoch.
     `slices` and `versions` count its requests by slice and by version, `days` its conversations by the day on which
     they began (UTC, such as "2026-11-27"): those that were found when it was mined last.
