@@ -12,6 +12,7 @@ from gatewatch.offline.accept import FILE as ACCEPTED
 from gatewatch.offline.accept import Exceptions, read_exceptions
 from gatewatch.offline.baseline import baseline_name, baseline_path, is_baseline, read_baseline
 from gatewatch.offline.gated import Gated, compared
+from gatewatch.offline.joined import Joined
 from gatewatch.offline.matrix import Matrix, matrix
 from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.result import SUFFIX, find_run
@@ -61,6 +62,16 @@ def compare_named(project: Project, one: str, other: str, *, suite: str = "") ->
     if settings is not None and set(settings.scorers) == set(after.scorers):
         rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
     return compared(before, after, rule=rule, journal=project.runs / f"{before.run}{SUFFIX}")
+
+
+def joined_named(project: Project, one: str, other: str, *, suite: str = "") -> Joined:
+    """Two stored runs row by row, by the rule of their suite where there is one. What was accepted is told of rows.
+
+    Raises:
+        InputError: when nothing is meant by a name, or it cannot be read.
+    """
+    gated = compare_named(project, one, other, suite=suite)
+    return Joined(gated, exceptions_of(project, gated.after.suite))
 
 
 def matrix_named(project: Project, names: Sequence[str], *, suite: str = "") -> Matrix:

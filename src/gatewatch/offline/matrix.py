@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.offline.compare import Comparison
 from gatewatch.offline.figures import figures
@@ -54,25 +55,28 @@ def matrix(sides: Sequence[Outcomes]) -> Matrix:
     )
 
 
-def _cell(comparison: Comparison, name: str) -> Cell:
-    found = comparison.after.estimate(name)
+def cells_beside(before: Outcomes, after: Outcomes) -> dict[str, Cell]:
+    """Every scorer over a run, with its change from another."""
+    comparison = Comparison(before, after)
+    return {name: _cell(comparison, name) for name in after.scorers}
+
+
+def cell(run: Outcomes, name: str) -> Cell:
+    """A scorer over a run that is held against nothing."""
+    found = run.estimate(name)
     interval = None if found.interval is None else (found.interval.low, found.interval.high)
-    bare = Cell(mean=found.mean, interval=interval, n=found.n)
-    if comparison.after is comparison.before or found.mean is None:
+    return Cell(mean=found.mean, interval=interval, n=found.n)
+
+
+def _cell(comparison: Comparison, name: str) -> Cell:
+    bare = cell(comparison.after, name)
+    if comparison.after is comparison.before or bare.mean is None:
         return bare
     why = comparison.rulers.get(name, "") or "; ".join(comparison.why_not())
     if why:
-        return Cell(mean=found.mean, interval=interval, n=found.n, why=why)
+        return replace(bare, why=why)
     moved = figures(comparison, comparison.pairs(name), alpha=0.05, max_drop=0.0)
-    return Cell(
-        mean=found.mean,
-        interval=interval,
-        n=found.n,
-        delta=moved.delta,
-        delta_interval=moved.interval,
-        wins=moved.wins,
-        losses=moved.losses,
-    )
+    return replace(bare, delta=moved.delta, delta_interval=moved.interval, wins=moved.wins, losses=moved.losses)
 
 
 def as_text(found: Matrix, *, width: int = 100) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,10 +14,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
+from gatewatch.config.project import Project
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs
+from gatewatch.web import alerts, changes, compare, feedback, ingest, ops, otlp, reading, runs
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
+from gatewatch.web.pages import mount
+from gatewatch.web.pages.house import House, Screen
+from gatewatch.web.pages.screens import SCREENS
 from gatewatch.web.refusals import LATER_S, Refused, refusal
 
 _log = logging.getLogger("gatewatch")
@@ -28,12 +32,22 @@ _OPEN_AGAIN_S = 5.0
 _MOST_HEAD = 32_768
 
 
-def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
+def application(
+    host: Host,
+    *,
+    project: Project | None = None,
+    screens: Sequence[Screen] = SCREENS,
+    names: tuple[str, ...] | None = None,
+    prefix: str = "",
+) -> ASGIApp:
     """The application over a host.
 
     Args:
         host: the stores, tokens and limits.
+        project: the checkout that the server was started in, for the pages.
+        screens: the screens of the pages.
         names: the names of hosts that it answers to, besides those of loopback; None: to any.
+        prefix: the path that it is mounted at, such as "/x/y"; a proxy may leave it on or take it off.
     """
 
     @asynccontextmanager
@@ -42,6 +56,7 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
         yield
         opening.cancel()
         await asyncio.to_thread(host.close)
+        house.joins.close()
 
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
@@ -49,6 +64,9 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
     for room in (reading, runs, alerts, changes, ops):
         app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
+    house = House(host, project, screens)
+    app.include_router(compare.router(host, house.joins))
+    app.router.routes.extend(mount.routes(house))
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -57,14 +75,14 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
 
     app.openapi = openapi  # type: ignore[method-assign]
 
-    def answer(_: Request, error: Exception) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
         told = _told(error)
         host.metrics.count("gatewatch_refused_total", reason=told.reason)
-        return refusal(told)
+        return await house.error(request, told) if _for_eyes(request) else refusal(told)
 
     for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
-    return _Guard(app, host, names)
+    return _Guard(app, host, names, prefix.rstrip("/"))
 
 
 async def _open(host: Host) -> None:
@@ -77,6 +95,12 @@ async def _open(host: Host) -> None:
             await asyncio.sleep(_OPEN_AGAIN_S)
         else:
             return
+
+
+def _for_eyes(request: Request) -> bool:
+    """Whether a browser shows the answer to somebody, who reads no JSON."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return not path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
 
 
 def _told(error: Exception) -> Refused:
@@ -104,8 +128,9 @@ class _Guard:
     A page that makes a browser take its own name for 127.0.0.1 is known by the name, which it cannot change.
     """
 
-    def __init__(self, app: ASGIApp, host: Host, names: tuple[str, ...] | None) -> None:
+    def __init__(self, app: ASGIApp, host: Host, names: tuple[str, ...] | None, prefix: str) -> None:
         self._app = app
+        self._prefix = prefix
         self._host = host
         self._names = None if names is None else {*_LOOPBACK, *map(str.lower, names)}
         self._under_way = 0
@@ -118,6 +143,8 @@ class _Guard:
             self._host.metrics.count("gatewatch_refused_total", reason=refused.reason)
             await refusal(refused)(scope, receive, send)
             return
+        if self._prefix:
+            scope = self._mounted(scope)
         started = False
 
         async def sent(message: Message) -> None:
@@ -133,6 +160,13 @@ class _Guard:
                 raise
         finally:
             self._under_way -= 1
+
+    def _mounted(self, scope: Scope) -> Scope:
+        """A request as it is under the prefix, whether or not the proxy before left that on."""
+        path = scope["path"]
+        if path != self._prefix and not path.startswith(f"{self._prefix}/"):
+            path = self._prefix + path
+        return {**scope, "path": path + "/" * (path == self._prefix), "root_path": self._prefix}
 
     def _refused(self, scope: Scope) -> Refused | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > _MOST_HEAD:

@@ -1,0 +1,149 @@
+"""Joined diffs of a project's runs: which two are meant, by what rule, and as few of them made twice as can be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from msgspec import Struct
+
+from gatewatch.config.load import FILE
+from gatewatch.config.rules import rule_of
+from gatewatch.config.sides import exceptions_of, not_itself
+from gatewatch.config.stored_runs import StoredRun, StoredRuns, mark_of
+from gatewatch.core.errors import InputError, NoVerdict, Problem
+from gatewatch.offline.accept import Exceptions
+from gatewatch.offline.baseline import baseline_name, read_baseline
+from gatewatch.offline.gated import compared
+from gatewatch.offline.joined import Joined
+from gatewatch.offline.matrix import Matrix, matrix
+from gatewatch.offline.outcomes import Outcomes, read_run
+from gatewatch.offline.rule import Rule
+
+BASELINE = "baseline"
+MOST = 8
+"""How many comparisons are held, and"""
+MOST_CASES = 400_000
+"""how many cases all of them together have at most; one is held however many it has."""
+
+
+class Sides(Struct, frozen=True):
+    """Which two sides are compared, by names that mean them: a run's id, or "baseline"."""
+
+    baseline: str
+    candidate: str
+    suite: str
+
+
+class Joining:
+    """Makes joined diffs, and holds the last of them; threads may share it."""
+
+    def __init__(self, runs: StoredRuns) -> None:
+        self.runs = runs
+        self._held: dict[tuple[object, ...], Joined] = {}
+        self._matrices: dict[tuple[object, ...], Matrix] = {}
+        self._locks: dict[tuple[object, ...], Lock] = {}
+        self._lock = Lock()
+
+    def sides(self, baseline: str = "", candidate: str = "", suite: str = "") -> Sides:
+        """The two sides that are meant where one is left open: the latest run, and its suite's pinned baseline, or the
+        run of that suite before it.
+
+        Raises:
+            InputError: there is no such run.
+            NoVerdict: there is nothing to hold the run against.
+        """
+        listed = self.runs.listed()
+        if candidate:
+            run = self.runs.named(candidate)
+        else:
+            fitting = [each for each in listed if suite in ("", each.header.suite)]
+            if not fitting:
+                what = f"there is no run of {suite!r}" if suite else "there are no runs"
+                raise InputError(Problem("run", what, "make one with `gatewatch run SUITE`, or push one"))
+            run = fitting[0]
+        name = suite or baseline_name(Outcomes.of(run.header))
+        if baseline and baseline != BASELINE:
+            return Sides(self.runs.named(baseline).header.run, run.header.run, name)
+        if self.runs.baseline(name) is not None:
+            return Sides(BASELINE, run.header.run, name)
+        if baseline:
+            raise NoVerdict(f"there is no pinned baseline of {name}: `gatewatch baseline pin RUN` makes one")
+        earlier = [each for each in listed if each.header.suite == run.header.suite and each.at < run.at]
+        if not earlier:
+            raise NoVerdict(f"{run.header.run} has nothing to be held against: no baseline, and no earlier run")
+        return Sides(earlier[0].header.run, run.header.run, name)
+
+    def joined(self, sides: Sides) -> Joined:
+        """The joined diff of two sides, made once for as long as what it is made from stays as it is.
+
+        Raises:
+            InputError: one of them cannot be read, or is the other.
+            StoreError: the store cannot be read.
+        """
+        after = self.runs.named(sides.candidate)
+        pinned = self.runs.baseline(sides.suite) if sides.baseline == BASELINE else None
+        before = None if pinned is not None else self.runs.named(sides.baseline)
+        state = mark_of(pinned) if pinned is not None else before.key if before is not None else ""
+        key = (state, after.key, self.runs.rules())
+        return self._once(key, lambda: self._made(sides, before, after))
+
+    def matrix(self, names: list[str]) -> Matrix:
+        """Several runs beside the first of them.
+
+        Raises:
+            InputError: one of them cannot be read.
+        """
+        found = [self.runs.named(name) for name in names]
+        key = tuple(each.key for each in found)
+        if key not in self._matrices:
+            made = matrix([read_run(self.runs.journal(each)) for each in found])
+            if len(self._matrices) >= MOST:
+                self._matrices.clear()
+            self._matrices[key] = made
+        return self._matrices[key]
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], Joined]) -> Joined:
+        with self._lock:
+            lock = self._locks.setdefault(key, Lock())
+        with lock:
+            with self._lock:
+                found = self._held.get(key)
+            found = found or make()
+            with self._lock:
+                self._held.pop(key, None)
+                self._held[key] = found  # the last one that was asked for stands last
+                self._locks.pop(key, None)
+                while len(self._held) > 1 and (len(self._held) > MOST or self._cases() > MOST_CASES):
+                    self._held.pop(next(iter(self._held)))
+        return found
+
+    def _cases(self) -> int:
+        return sum(len(each.ids) for each in self._held.values())
+
+    def _made(self, sides: Sides, first: StoredRun | None, second: StoredRun) -> Joined:
+        runs = self.runs
+        after = read_run(runs.journal(second))
+        if first is None:
+            pinned = runs.baseline(sides.suite)
+            assert pinned is not None
+            before = read_baseline(pinned)
+            journal = self._journal_of(before.run)
+        else:
+            before, journal = read_run(runs.journal(first)), None
+        not_itself(before, after)
+        rule, exceptions = Rule(), Exceptions()
+        project = runs.project
+        settings = None if project is None else project.settings.suites.get(after.suite)
+        if project is not None:
+            exceptions = exceptions_of(project, after.suite)
+        if settings is not None and set(settings.scorers) == set(after.scorers):
+            rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
+        gated = compared(before, after, rule=rule, journal=journal)
+        return Joined(gated, exceptions)
+
+    def _journal_of(self, run: str) -> Path | None:
+        """The journal of the run that a baseline was made from, as far as it is still there."""
+        try:
+            return self.runs.journal(self.runs.named(run))
+        except InputError:
+            return None

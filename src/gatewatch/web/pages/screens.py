@@ -1,0 +1,5 @@
+"""The screens there are, in the order of the rail: what is not in this table is not shown."""
+
+from gatewatch.web.pages.house import Screen
+
+SCREENS: tuple[Screen, ...] = ()
