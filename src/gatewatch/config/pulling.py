@@ -1,5 +1,6 @@
 """Pulling, composed: what waits in a project's outbox, or in a server's, is written into the files of this checkout."""
 
+import re
 from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
@@ -15,6 +16,7 @@ from gatewatch.core.failure import number_in
 from gatewatch.loop.pull import Applied, Branch, Outbox, apply, here, is_merged
 
 _EVERY = 1000
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class Pulled(Struct, frozen=True):
@@ -111,7 +113,7 @@ def _difference(path: str, before: bytes, now: Path) -> str:
     after = now.read_bytes() if now.is_file() else b""
     if after == before:
         return ""
-    old, new = (data.decode("utf-8", "surrogateescape").splitlines(keepends=True) for data in (before, after))
+    old, new = (_LINE.findall(data.decode("utf-8", "surrogateescape")) for data in (before, after))
     found = [f"diff --git a/{path} b/{path}\n"] + ([] if before else ["new file mode 100644\n"])
     for line in unified_diff(old, new, f"a/{path}" if before else "/dev/null", f"b/{path}"):
         found.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
