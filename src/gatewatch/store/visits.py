@@ -27,7 +27,7 @@ _SEEN_EVERY_S = 60.0
 
 
 class Place(Struct, frozen=True):
-    """A project that a visit is to, its role there, and the token that gave it ("" for the link that a server prints)."""
+    """A project that a visit is to, its role there, and the token that gave it ("" for the link of a server)."""
 
     project: str
     role: Role
