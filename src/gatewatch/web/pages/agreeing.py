@@ -36,10 +36,10 @@ def routes(house: House) -> list[Route]:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()
             kept[key] = there
-        data = {
+        data: dict[str, Any] = {
             "by": by,
             "found": there[1],
-            "flows": await asyncio.to_thread(asked.store.flows),
+            "flow_options": [(each, each) for each in await asyncio.to_thread(asked.store.flows)],
             "few": FEW,
             "judge": JUDGE,
             "people": PEOPLE,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import get_args
+from typing import Any, get_args
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -62,7 +62,7 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         found = await asyncio.to_thread(_known, asked)
         examples = await asyncio.to_thread(_examples, asked, found)
-        data = {
+        data: dict[str, Any] = {
             "failure": found,
             "name": failure_name(found.id),
             "typical": [each for each in examples if each.item.representative][:_EACH],
@@ -81,7 +81,7 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         found = await asyncio.to_thread(_known, asked)
         chain = await asyncio.to_thread(_chain, asked, found)
-        data = {"failure": found, "name": failure_name(found.id), "chain": chain, "tab": "chain"}
+        data: dict[str, Any] = {"failure": found, "name": failure_name(found.id), "chain": chain, "tab": "chain"}
         return await house.page(asked, "failure_chain.html", title=failure_name(found.id), screen="failures", **data)
 
     async def turn(request: Request) -> Response:
@@ -123,7 +123,7 @@ def _known(asked: Asked, *, noted: bool = True) -> Failure:
 
 
 def _examples(asked: Asked, failure: Failure) -> list[Example]:
-    """The requests of a failure, with what was said of them: of one that waits for labels only to whoever gave theirs."""
+    """The requests of a failure, and what was said of them: of one that waits for labels to whoever gave theirs."""
     items = asked.store.items(failure=failure.id, queue="failures", most=_MOST)
     labels: dict[int, list[Label]] = {}
     for label in asked.store.labels([each.id for each in items]):

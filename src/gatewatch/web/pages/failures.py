@@ -68,12 +68,16 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         by, offset = _chosen(asked), asked.number("offset")
         found = await asyncio.to_thread(_listed, asked, by, offset)
-        data = {"by": by, "offset": offset, "after": offset + WINDOW, "found": found, "job": _job(asked)}
-        data |= {"trend": trend, "days": _DAYS, "views": found.views}
-        data |= {
-            "flow_options": [(each, each) for each in found.flows],
-            "sign_options": [(each, each) for each in found.signs],
+        data: dict[str, Any] = {
+            "by": by,
+            "offset": offset,
+            "after": offset + WINDOW,
+            "found": found,
+            "job": _job(asked),
         }
+        data |= {"trend": trend, "days": _DAYS, "views": found.views}
+        data["flow_options"] = [(each, each) for each in found.flows]
+        data["sign_options"] = [(each, each) for each in found.signs]
         if asked.fragment == "live":
             return await house.fragment(asked, "failures_job.html", **data)
         if asked.fragment:

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any, cast, get_args
 
-from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +17,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.loop.label import expected_of, item_name, parts_of, revealed
 from gatewatch.loop.review import explanation, hidden, keep
 from gatewatch.store.looping import Claim
-from gatewatch.web.forms import form
+from gatewatch.web.forms import Form, form
 from gatewatch.web.pages import answers, items
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.house import House
@@ -27,7 +26,6 @@ from gatewatch.web.pages.reviewers import account_of, reviewer_of
 from gatewatch.web.refusals import Refused
 
 _DAY_S = 86_400.0
-Said = ImmutableMultiDict[str, str]
 
 
 def routes(house: House) -> list[Route]:
@@ -53,23 +51,8 @@ def routes(house: House) -> list[Route]:
         item = await asyncio.to_thread(items.known, asked)
         claim = await asyncio.to_thread(_claimed, asked, reviewer, item)
         if claim is None:
-            return await _taken(house, asked, item, by)
+            return await taken(house, asked, item, by)
         return await _answer(house, asked, by, claim)
-
-    async def part(request: Request) -> Response:
-        asked = await house.enter(request)
-        item = await asyncio.to_thread(items.known, asked)
-        data = await asyncio.to_thread(asked.store.item_trace, item.id)
-        found = []
-        with suppress(ValueError):
-            found = parts_of(codec.decode(data or b"{}", Trace))
-        place = asked.number("place")
-        if place >= len(found):
-            raise Refused(404, "there is no such part of it")
-        one = {"part": found[place], "title": f"{item_name(item.id)} {found[place].heading}"}
-        if asked.fragment:
-            return await house.fragment(asked, "part.html", **one)
-        return await house.page(asked, "part_page.html", screen="review", **one)
 
     async def say(request: Request) -> Response:
         asked = await house.enter(request, "review")
@@ -83,11 +66,37 @@ def routes(house: House) -> list[Route]:
         except InputError as error:
             return await _again(house, asked, by, item, said, error)
         if kept is None:
-            return await _taken(house, asked, item, by, late=True)
+            return await taken(house, asked, item, by, late=True)
         if asked.fragment:
             told = await asyncio.to_thread(_told, asked, kept, reviewer, by)
             return await house.fragment(asked, "review_said.html", **told)
         return answers.elsewhere(asked.url("/review/next", **by, said=item_name(item.id)))
+
+    return [
+        Route("/review/next", following),
+        *_beside(house),
+        Route("/review/{name}", named),
+        Route("/review/{name}", say, methods=["POST"]),
+    ]
+
+
+def _beside(house: House) -> list[Route]:
+    """All of what is long, taking a label back, leaving an item to others."""
+
+    async def part(request: Request) -> Response:
+        asked = await house.enter(request)
+        item = await asyncio.to_thread(items.known, asked)
+        data = await asyncio.to_thread(asked.store.item_trace, item.id)
+        found = []
+        with suppress(ValueError):
+            found = parts_of(codec.decode(data or b"{}", Trace))
+        place = asked.number("place")
+        if place >= len(found):
+            raise Refused(404, "there is no such part of it")
+        one: dict[str, Any] = {"part": found[place], "title": f"{item_name(item.id)} {found[place].heading}"}
+        if asked.fragment:
+            return await house.fragment(asked, "part.html", **one)
+        return await house.page(asked, "part_page.html", screen="review", **one)
 
     async def undo(request: Request) -> Response:
         asked = await house.enter(request, "review")
@@ -97,11 +106,15 @@ def routes(house: House) -> list[Route]:
             raise Refused(404, "there is nothing to take back")
         return answers.elsewhere(asked.url(f"/review/{name}", **by))
 
+    async def leave(request: Request) -> Response:
+        asked = await house.enter(request, "review")
+        item = await asyncio.to_thread(items.known, asked)
+        await asyncio.to_thread(asked.store.let_go_of, item.id, reviewer_of(asked))
+        return answers.elsewhere(asked.url("/review", view="mine", **chosen(asked)))
+
     return [
-        Route("/review/next", following),
         Route("/review/undo", undo, methods=["POST"]),
-        Route("/review/{name}", named),
-        Route("/review/{name}", say, methods=["POST"]),
+        Route("/review/{name}/leave", leave, methods=["POST"]),
         Route("/review/{name}/part", part),
     ]
 
@@ -127,7 +140,15 @@ def _labelled(asked: Asked, item: Item, reviewer: str) -> Label | None:
     return next((each for each in asked.store.labels([item.id]) if each.by == reviewer), None)
 
 
-async def _answer(house: House, asked: Asked, by: dict[str, Any], claim: Claim | None, **more: Any) -> Response:
+async def _answer(
+    house: House,
+    asked: Asked,
+    by: dict[str, Any],
+    claim: Claim | None,
+    *,
+    problems: tuple[Problem, ...] = (),
+    said: Form | None = None,
+) -> Response:
     """The page of an item, or the part of it that a script asks for; or that there is none left."""
     reviewer = reviewer_of(asked)
 
@@ -143,11 +164,12 @@ async def _answer(house: House, asked: Asked, by: dict[str, Any], claim: Claim |
         item = None if last is None else asked.store.item(last)
         if item is not None and _labelled(asked, item, reviewer):
             data["told"] = _told(asked, item, reviewer, by)
+        if shown is not None:
+            data["typed"] = items.typed(shown, said)
         return data | {"shown": shown, "progress": progress(asked, reviewer, by), "now": wall()}
 
-    data: dict[str, Any] = {"by": by, "reviewer": reviewer, "said": {}, "problems": (), "until": 0.0}
+    data: dict[str, Any] = {"by": by, "reviewer": reviewer, "problems": problems}
     data |= await asyncio.to_thread(read)
-    data |= more
     if asked.fragment:
         return await house.fragment(asked, "review_item.html", **data)
     title = "Review" if claim is None else item_name(claim.item.id)
@@ -155,9 +177,15 @@ async def _answer(house: House, asked: Asked, by: dict[str, Any], claim: Claim |
     return await house.page(asked, "review_page.html", title=title, screen="review", status=status, **data)
 
 
-async def _taken(house: House, asked: Asked, item: Item, by: dict[str, Any], *, late: bool = False) -> Response:
+async def taken(house: House, asked: Asked, item: Item, by: dict[str, Any], *, late: bool = False) -> Response:
     """That an item is not this reviewer's: somebody has it, or it needs nobody more."""
-    data = {"item": item, "name": item_name(item.id), "by": by, "late": late, "title": item_name(item.id)}
+    data: dict[str, Any] = {
+        "item": item,
+        "name": item_name(item.id),
+        "by": by,
+        "late": late,
+        "title": item_name(item.id),
+    }
     if asked.fragment:
         return await house.fragment(asked, "review_taken.html", status=409, **data)
     return await house.page(asked, "review_taken_page.html", screen="review", status=409, **data)
@@ -166,7 +194,7 @@ async def _taken(house: House, asked: Asked, item: Item, by: dict[str, Any], *, 
 # What is said of it
 
 
-def _keep(asked: Asked, item: Item, reviewer: str, said: Said) -> Item | None:
+def _keep(asked: Asked, item: Item, reviewer: str, said: Form) -> Item | None:
     """Keep what a form says; None, and nothing kept, where the item was taken by others meanwhile."""
     label = _label(asked, item, reviewer, said)
     items.rules(asked).check(label, item.mark)
@@ -175,7 +203,7 @@ def _keep(asked: Asked, item: Item, reviewer: str, said: Said) -> Item | None:
     return keep(asked.store, label, wall(), account=account_of(asked))
 
 
-def _label(asked: Asked, item: Item, reviewer: str, said: Said) -> Label:
+def _label(asked: Asked, item: Item, reviewer: str, said: Form) -> Label:
     now, act = wall(), said.get("act", "label")
     skipped, disputes = act == "skip", act == "lock"
     severity = said.get("severity", "")
@@ -195,7 +223,7 @@ def _label(asked: Asked, item: Item, reviewer: str, said: Said) -> Label:
     )
 
 
-def value_of(asked: Asked, item: Item, said: Said, *, needed: bool = True) -> float | None:
+def value_of(asked: Asked, item: Item, said: Form, *, needed: bool = True) -> float | None:
     """The value that a form says: a number that is typed, else the choice.
 
     Raises:
@@ -212,7 +240,7 @@ def value_of(asked: Asked, item: Item, said: Said, *, needed: bool = True) -> fl
         raise InputError(Problem("value", str(error))) from None
 
 
-def _seconds(said: Said, now: float) -> float | None:
+def _seconds(said: Form, now: float) -> float | None:
     """How long the item was open: as the page's script measured it, else since it was sent."""
     for text, base in ((said.get("seconds", ""), None), (said.get("opened", ""), now)):
         try:
@@ -224,19 +252,15 @@ def _seconds(said: Said, now: float) -> float | None:
     return None
 
 
-async def _again(house: House, asked: Asked, by: dict[str, Any], item: Item, said: Said, error: InputError) -> Response:
+async def _again(house: House, asked: Asked, by: dict[str, Any], item: Item, said: Form, error: InputError) -> Response:
     """The form once more, with what was wrong and what was typed."""
     if asked.fragment:
         problems = "; ".join(each.what if each.where == "value" else str(each) for each in error.problems)
         raise Refused(422, problems)
     claim = await asyncio.to_thread(_claimed, asked, reviewer_of(asked), item)
     if claim is None:
-        return await _taken(house, asked, item, by, late=True)
-    typed: dict[str, Any] = {
-        name: said.get(name, "") for name in ("value", "number", "expected", "comment", "severity")
-    }
-    typed["kind"] = said.getlist("kind")
-    return await _answer(house, asked, by, claim, problems=error.problems, said=typed)
+        return await taken(house, asked, item, by, late=True)
+    return await _answer(house, asked, by, claim, problems=tuple(error.problems), said=said)
 
 
 def _told(asked: Asked, item: Item, reviewer: str, by: dict[str, Any]) -> dict[str, Any]:
@@ -262,7 +286,7 @@ def _told(asked: Asked, item: Item, reviewer: str, by: dict[str, Any]) -> dict[s
 
 
 def _undone(asked: Asked, reviewer: str, name: str) -> str:
-    """Take a reviewer's last label back, or that of the item named, and give the item's name; "" where there is none."""
+    """Take back a reviewer's last label, or that of the item named, and give the item's name; "" for none."""
     number = number_in(name, "I")
     if number is None:
         last = asked.store.labels_by(reviewer, most=1)

@@ -69,7 +69,12 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         change = await asyncio.to_thread(_known, asked)
         asked.store.note(wall(), account_of(asked), "read", f"changes {change_name(change.id)}")
-        data = {"change": change, "name": change_name(change.id), "failure_name": failure_name, "about": about(change)}
+        data: dict[str, Any] = {
+            "change": change,
+            "name": change_name(change.id),
+            "failure_name": failure_name,
+            "about": about(change),
+        }
         if asked.fragment:
             return await house.fragment(asked, "change.html", **data)
         return await house.page(asked, "change_page.html", title=change_name(change.id), screen="failures", **data)

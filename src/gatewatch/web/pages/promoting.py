@@ -45,7 +45,7 @@ class Draft(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One request in the form: what would become of it, what is filled in, and what was wrong with it when it was sent."""
+    """One request in the form: what would become of it, what is filled in, and what was wrong when it was sent."""
 
     name: str
     look: Look
@@ -81,7 +81,7 @@ def routes(house: House) -> list[Route]:
         left = [name for name in what if name in wrong]
         if left:
             return await _form(house, asked, left, said.get("suite", ""), said=said, wrong=wrong, done=done)
-        data = {"done": done, "title": "Promoted", "suite": said.get("suite", "")}
+        data: dict[str, Any] = {"done": done, "title": "Promoted", "suite": said.get("suite", "")}
         return await house.page(asked, "promoted.html", screen="failures", **data)
 
     return [Route("/failures/promote", asked_for), Route("/failures/promote", send, methods=["POST"])]

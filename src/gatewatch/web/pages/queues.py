@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from gatewatch.core.clock import now as today
 from gatewatch.core.clock import wall
-from gatewatch.core.review import Queue
+from gatewatch.core.review import ItemState, Queue
 from gatewatch.web.pages.asked import Asked
 
 QUEUES: tuple[Queue, ...] = ("failures", "calibration")
+DISPUTED: tuple[ItemState, ...] = ("disputed",)
 _MOST = 1000
 
 

@@ -18,7 +18,7 @@ from gatewatch.web.forms import form
 from gatewatch.web.pages import agreeing, answers, labelling, settling
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.house import Found, House, Screen
-from gatewatch.web.pages.queues import chosen, progress, which_of
+from gatewatch.web.pages.queues import DISPUTED, chosen, progress, which_of
 from gatewatch.web.pages.reviewers import remember, reviewer_of
 from gatewatch.web.refusals import Refused
 
@@ -56,7 +56,7 @@ def routes(house: House) -> list[Route]:
         by["view"] = asked.get("view", among=tuple(VIEWS))
         reviewer = reviewer_of(asked)
         found = await asyncio.to_thread(_listed, asked, by, reviewer, offset)
-        data = {
+        data: dict[str, Any] = {
             "by": by,
             "reviewer": reviewer,
             "found": found,
@@ -64,6 +64,8 @@ def routes(house: House) -> list[Route]:
             "views": VIEWS,
             "progress": await asyncio.to_thread(progress, asked, reviewer, by),
             "name": item_name,
+            "now": wall(),
+            "flow_options": [(each, each) for each in found.flows],
         }
         if asked.fragment:
             return await house.fragment(asked, "review_rows.html", **data)
@@ -90,7 +92,7 @@ def routes(house: House) -> list[Route]:
 def _listed(asked: Asked, by: dict[str, Any], reviewer: str, offset: int) -> Listed:
     store, now = asked.store, wall()
     which = which_of(by)
-    disputed = store.items(states=("disputed",), most=_MOST, **which)
+    disputed = store.items(states=DISPUTED, most=_MOST, **which)
     mine = [(item, until) for item, until in store.claimed(reviewer, now) if _fits(item, which)]
     labels = store.labels_by(reviewer, most=_MOST)
     waiting, n_waiting = store.awaiting(reviewer, now, skip=offset, most=WINDOW, **which)

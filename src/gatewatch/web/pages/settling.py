@@ -16,6 +16,7 @@ from gatewatch.web.forms import Form, form
 from gatewatch.web.pages import answers, items, labelling
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.house import House
+from gatewatch.web.pages.queues import DISPUTED, chosen
 from gatewatch.web.pages.reviewers import account_of, reviewer_of
 from gatewatch.web.refusals import Refused
 
@@ -41,8 +42,8 @@ def routes(house: House) -> list[Route]:
         try:
             await asyncio.to_thread(_settled, asked, item, reviewer, said)
         except InputError as error:
-            return await _page(house, asked, item, problems=error.problems, said=said)
-        left = await asyncio.to_thread(lambda: asked.store.items(states=("disputed",), most=1))
+            return await _page(house, asked, item, problems=tuple(error.problems), said=said)
+        left = await asyncio.to_thread(lambda: asked.store.items(states=DISPUTED, most=1))
         where = f"/review/{item_name(left[0].id)}/settle" if left else "/review?view=disputed"
         return answers.elsewhere(asked.url(where))
 
@@ -53,18 +54,16 @@ async def _page(
     house: House, asked: Asked, item: Item, *, problems: tuple[Problem, ...] = (), said: Form | None = None
 ) -> Response:
     if item.state == "waiting":
-        data = {"item": item, "name": item_name(item.id), "by": {}, "late": False, "title": item_name(item.id)}
-        return await house.page(asked, "review_taken_page.html", screen="review", status=409, **data)
+        return await labelling.taken(house, asked, item, chosen(asked))
 
     def read() -> dict[str, Any]:
         trace = asked.store.item_trace(item.id) or b"{}"
         found = items.shown(asked, item, trace)
         labels, why = hidden(asked.store, item, "", wall(), account=account_of(asked))
-        left = asked.store.items(states=("disputed",), most=1000)
-        return {"shown": found, "labels": labels, "why": why, "left": len(left)}
+        left = asked.store.items(states=DISPUTED, most=1000)
+        return {"shown": found, "labels": labels, "why": why, "left": len(left), "typed": items.typed(found, said)}
 
-    typed = {name: said.get(name, "") for name in ("value", "number", "expected", "comment")} if said else {}
-    data = await asyncio.to_thread(read) | {"problems": problems, "said": typed, "reviewer": reviewer_of(asked)}
+    data: dict[str, Any] = await asyncio.to_thread(read) | {"problems": problems, "reviewer": reviewer_of(asked)}
     status = 422 if problems else 200
     title = f"Settle {item_name(item.id)}"
     return await house.page(asked, "settle.html", title=title, screen="review", status=status, **data)
