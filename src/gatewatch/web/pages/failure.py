@@ -18,7 +18,7 @@ from gatewatch.core.failure import Failure, failure_name, number_in
 from gatewatch.core.review import Item, Label
 from gatewatch.core.trace import Trace
 from gatewatch.loop.attend import Act, attend
-from gatewatch.loop.label import said_by
+from gatewatch.loop.label import item_name, said_by
 from gatewatch.loop.likeness import asked as asks
 from gatewatch.offline.dataset import open_dataset
 from gatewatch.web.forms import form
@@ -68,6 +68,7 @@ def routes(house: House) -> list[Route]:
             "typical": [each for each in examples if each.item.representative][:_EACH],
             "edge": [each for each in examples if not each.item.representative][:_EACH],
             "n_items": len(examples),
+            "chosen": [item_name(each.item.id) for each in examples if each.item.representative][:_EACH],
             "counts": _counts(examples),
             "suggested": await asyncio.to_thread(_suggested, asked, found),
             "slices": parts(found.slices),

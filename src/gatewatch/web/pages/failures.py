@@ -36,7 +36,8 @@ _VIEWS: dict[str, tuple[str, tuple[FailureState, ...]]] = {
     "all": ("All", (*_OPEN, "fixed", "ignored")),
 }
 _SORTS: dict[str, Callable[[Failure], Any]] = {
-    "impact": rank,
+    "impact": lambda each: (-each.impact, each.share is None, rank(each)),
+    "rank": rank,
     "n": lambda each: (-each.n, each.id),
     "share": lambda each: (-(each.share or 0.0), each.id),
     "severity": lambda each: (-each.severity, each.id),

@@ -255,7 +255,7 @@ def _seconds(said: Form, now: float) -> float | None:
 async def _again(house: House, asked: Asked, by: dict[str, Any], item: Item, said: Form, error: InputError) -> Response:
     """The form once more, with what was wrong and what was typed."""
     if asked.fragment:
-        problems = "; ".join(each.what if each.where == "value" else str(each) for each in error.problems)
+        problems = "; ".join(f"{each.where} {each.what}" for each in error.problems)
         raise Refused(422, problems)
     claim = await asyncio.to_thread(_claimed, asked, reviewer_of(asked), item)
     if claim is None:

@@ -105,6 +105,7 @@ async def _form(
             looks = await asyncio.to_thread(_looks, asked, what, suite)
             asked.store.note(wall(), account_of(asked), "read", f"to promote: {' '.join(what)}"[:400])
             data |= {"looks": looks, "suite": looks.suite}
+            data["dataset"] = asked.project.settings.suites[looks.suite].dataset
             data["entries"] = [_entry(asked.project, each, said, wrong or {}) for each in looks.looks]
         except InputError as error:
             data["problems"] = error.problems
