@@ -1,6 +1,13 @@
 """The screens there are, in the order of the rail: what is not in this table is not shown."""
 
-from gatewatch.web.pages import costs, datasets, scorers
+from gatewatch.web.pages import alerts, costs, datasets, monitor, scorers, traces
 from gatewatch.web.pages.house import Screen
 
-SCREENS: tuple[Screen, ...] = (datasets.SCREEN, scorers.SCREEN, costs.SCREEN)
+SCREENS: tuple[Screen, ...] = (
+    datasets.SCREEN,
+    scorers.SCREEN,
+    monitor.SCREEN,
+    traces.SCREEN,
+    alerts.SCREEN,
+    costs.SCREEN,
+)
