@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gatewatch.core.clock import wall
@@ -11,6 +12,7 @@ from gatewatch.store import access
 from gatewatch.store.access import Role
 from gatewatch.web import visitors
 from gatewatch.web.pages import signin
+from live.serving import process, token
 from web.pages.shelf import SHELF
 from web.serving import Served, a_trace, frames, served, stretch
 from web.signing import Person
@@ -218,6 +220,21 @@ def test_where_nobody_has_to_sign_in_the_page_that_was_meant_comes_at_once(tmp_p
     with served(tmp_path, open_="untokened") as server, Person(server) as ana:
         assert ana.go("/signin?next=/runs").headers["location"] == "/runs"
         assert ana.go("/enter?key=x").headers["location"] == "/"
+
+
+def test_a_server_tells_its_link_at_the_start_and_never_again(tmp_path: Path) -> None:
+    with process(tmp_path) as server:
+        assert server.child is not None and server.child.stderr is not None
+        told = re.fullmatch(r"pages   (http://\S+/enter\?key=([\w-]{43}))  \(.+\)\n", server.child.stderr.readline())
+        assert told is not None
+        token(tmp_path)
+        with httpx.Client() as client:
+            assert client.get(told[1], headers={"accept": "text/html"}).status_code == 303
+            assert client.get(f"{server.url}/v1/traces").status_code == 200
+            client.cookies.clear()
+            assert client.get(f"{server.url}/v1/traces").status_code == 401
+        server.child.terminate()
+        assert told[2] not in server.child.communicate()[1]
 
 
 # Two teams

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from web.asking import axe
-from web.browsing import Pages, browsing, shot
+from web.browsing import browsing, shot
 from web.pages.shelf import SHELF
 from web.serving import Served, served
 

@@ -188,7 +188,7 @@ def find(asked: Asked, text: str) -> list[Found]:
     ]
 
 
-FAILURES = Screen(
+SCREEN = Screen(
     key="failures",
     path="/failures",
     title="Failures",

@@ -142,7 +142,7 @@ def find(asked: Asked, text: str) -> list[Found]:
     return [] if found is None else [Found(item_name(found.id), "item", f"/review/{item_name(found.id)}")]
 
 
-REVIEW = Screen(
+SCREEN = Screen(
     key="review",
     path="/review",
     title="Review",

@@ -1,7 +1,15 @@
 """The screens there are, in the order of the rail: what is not in this table is not shown."""
 
-from gatewatch.web.pages.failures import FAILURES
+from gatewatch.web.pages import alerts, costs, datasets, failures, monitor, review, scorers, traces
 from gatewatch.web.pages.house import Screen
-from gatewatch.web.pages.review import REVIEW
 
-SCREENS: tuple[Screen, ...] = (FAILURES, REVIEW)
+SCREENS: tuple[Screen, ...] = (
+    datasets.SCREEN,
+    scorers.SCREEN,
+    monitor.SCREEN,
+    traces.SCREEN,
+    alerts.SCREEN,
+    failures.SCREEN,
+    review.SCREEN,
+    costs.SCREEN,
+)

@@ -77,7 +77,7 @@ class _Door:
         if token is None:
             await self._note(self._host.serving.own, "", "sign-in refused", address)
             self._host.metrics.count("gatewatch_refused_total", reason="sign-in")
-            error = "This token is not taken. `gatewatch token create --role review` makes one."
+            error = "This token is not taken."
             return await self._page(request, Tried(next=next_, name=shown, error=error, wrong="token"), 401)
         if token.role not in MAY["read"]:
             error = f"A token of role {token.role} is for sending: it does not open the pages."
