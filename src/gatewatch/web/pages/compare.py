@@ -12,11 +12,12 @@ from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.case_pair import case_pair, rows_of_case
 from gatewatch.offline.joined import SHOWN, SORTS, Joined, View
 from gatewatch.web.compare import asked as found
-from gatewatch.web.pages import compare_acts, compare_export
+from gatewatch.web.pages import compare_export
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.compare_case import BYS, VIEWS, case_of
 from gatewatch.web.pages.compare_view import FILTERS, ORDERS, head_of, rows_of, scorers_of
 from gatewatch.web.pages.house import House, Screen
+from gatewatch.web.pages.numbers import age
 from gatewatch.web.refusals import Refused
 
 WINDOW = 48
@@ -86,11 +87,24 @@ def routes(house: House) -> list[Route]:
             return await house.fragment(asked, template, whole=whole)
         return await house.page(asked, template, title="Text", screen="compare", whole=whole)
 
+    async def choose(request: Request) -> Response:
+        asked = await house.enter(request)
+        listed = await asyncio.to_thread(house.joins.of(asked.visitor.project, asked.store).runs.listed)
+        options = [
+            (each.header.run, f"{each.header.name or each.header.run} · {age(each.at)}") for each in listed[:200]
+        ]
+        data: dict[str, Any] = {
+            "options": options,
+            "baseline": asked.get("baseline"),
+            "candidate": asked.get("candidate"),
+        }
+        return await house.page(asked, "compare/choose.html", title="Compare", screen="compare", **data)
+
     return [
         Route("/compare", compare),
+        Route("/compare/choose", choose),
         Route("/compare/text", text),
         Route("/compare/case/{case:path}", case),
-        *compare_acts.routes(house),
         *compare_export.routes(house, sides_in, view_in),
     ]
 
@@ -126,8 +140,12 @@ def _window(house: House, asked: Asked, runs: list[str]) -> dict[str, Any]:
         "head": None if asked.fragment else head_of(joined),
         "counts": joined.counts(view),
         "filters": FILTERS,
-        "orders": ORDERS,
         "scorers": scorers_of(joined, view),
+        "choices": [
+            ("scorer", "Scorer", [("", "any scorer"), *((name, name) for name in joined.scorers)], view.scorer),
+            ("slice", "Slice", [("", "any slice"), *((name, name) for name in joined.slices)], view.slice),
+            ("sort", "Order", list(ORDERS.items()), view.sort),
+        ],
         "rows": rows_of(joined, view, places[offset:after], asked.url, density=asked.look.density, query=query),
         "offset": offset,
         "after": after,
@@ -144,13 +162,25 @@ def _case(house: House, asked: Asked) -> dict[str, Any]:
     shape = asked.get("view", asked.request.cookies.get("gatewatch_view", "side"))
     by, shape = by if by in BYS else "word", shape if shape in VIEWS else "side"
     pair = found(lambda: case_pair(joined, case, trial=asked.number("trial"), by=by))  # type: ignore[arg-type]
-    return case_of(asked, sides, joined, pair, query_of(sides, view), by=by, shape=shape, view=view)
+    return case_of(
+        asked,
+        sides,
+        joined,
+        pair,
+        query_of(sides, view),
+        by=by,
+        shape=shape,
+        view=view,
+        screens={each.key for each in house.screens},
+    )
 
 
 def _text(house: House, asked: Asked) -> Any:
     """One text of a case, whole."""
     _, joined = joined_in(house, asked)
-    rows = dict(zip(("baseline", "candidate"), rows_of_case(joined, asked.get("case"), asked.number("trial")), strict=True))
+    rows = dict(
+        zip(("baseline", "candidate"), rows_of_case(joined, asked.get("case"), asked.number("trial")), strict=True)
+    )
     of = asked.get("of", "candidate", among=("baseline", "candidate", "input", "expected"))
     row = rows.get(of) or rows["candidate"] or rows["baseline"]
     if row is None or row.trace is None:
@@ -164,6 +194,4 @@ async def _matrix(house: House, asked: Asked, runs: list[str]) -> Response:
     return await house.page(asked, "compare/matrix.html", title="Compare", screen="compare", matrix=matrix)
 
 
-SCREEN = Screen(
-    key="compare", path="/compare", title="Compare", group="Loop", icon="compare", chord="c", routes=routes
-)
+SCREEN = Screen(key="compare", path="/compare", title="Compare", group="Loop", icon="compare", chord="c", routes=routes)

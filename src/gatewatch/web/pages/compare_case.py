@@ -1,6 +1,6 @@
 """One case of two runs, made ready for its template: outputs with what differs, scores, calls, and what can be done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from shlex import quote
 from typing import Any
 
@@ -28,6 +28,7 @@ def case_of(
     by: str,
     shape: str,
     view: View,
+    screens: Collection[str],
 ) -> dict[str, Any]:
     """All that the template of a case needs; links go to the rows before and after it in the same view."""
     case = pair.row.id
@@ -57,12 +58,14 @@ def case_of(
             name: mark_of(cell, figures[name].sd if name in figures else None, flaky=pair.row.flaky)
             for name, cell in pair.row.scores.items()
         },
-        "whole": lambda of: asked.url("/compare/text", **{**query, "case": case, "of": of, "trial": asked.number("trial")}),
+        "whole": lambda of: asked.url(
+            "/compare/text", **{**query, "case": case, "of": of, "trial": asked.number("trial")}
+        ),
         "back": asked.url("/compare", **query),
         "before": None if before is None else asked.url(f"/compare/case/{before}", **query),
         "after": None if after is None else asked.url(f"/compare/case/{after}", **query),
         "command": f"gatewatch run {quote(joined.after.suite or 'SUITE')} --case {quote(case)} --trials {_TRIES}",
-        "dataset": joined.after.dataset,
+        "screens": screens,
         "trials": max(side.trials for side in (pair.baseline, pair.candidate) if side is not None),
     }
 

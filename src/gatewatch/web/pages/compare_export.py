@@ -23,9 +23,7 @@ _LAST = ("input", "expected")
 _SIDE = ("output", "error", "latency_s", "cost")
 
 
-def routes(
-    house: House, sides_in: Callable[[Joining, Asked], Sides], view_in: Callable[[Asked], View]
-) -> list[Route]:
+def routes(house: House, sides_in: Callable[[Joining, Asked], Sides], view_in: Callable[[Asked], View]) -> list[Route]:
     """The exports of the screen."""
 
     async def export(request: Request) -> Response:
@@ -33,13 +31,13 @@ def routes(
         form, view = form_of(request), view_in(asked)
         joining = house.joins.of(asked.visitor.project, asked.store)
 
-        def read() -> tuple[Sides, Joined, Any]:
+        def read() -> tuple[Joined, Any]:
             sides = sides_in(joining, asked)
             joined = found(lambda: joining.joined(sides))
             house.joins.note(asked.store, asked.visitor, joined.before.run, joined.after.run)
-            return sides, joined, found(lambda: joined.look(view), status=422)
+            return joined, found(lambda: joined.look(view), status=422)
 
-        sides, joined, places = await asyncio.to_thread(read)
+        joined, places = await asyncio.to_thread(read)
         chosen = {
             "baseline": joined.before.run,
             "candidate": joined.after.run,

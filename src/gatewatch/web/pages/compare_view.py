@@ -1,7 +1,7 @@
 """What the Compare screen shows, made ready for its templates: the verdict, a line for each scorer, and rows."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from gatewatch.offline.joined import Cell, Half, Joined, JoinedRow, Show, Sort, 
 from gatewatch.offline.joined_json import worst_slice
 from gatewatch.offline.reports.words import changes, direction, headline, says, title
 from gatewatch.offline.verdict import Figures, Side
-from gatewatch.web.pages.numbers import delta, money, number
+from gatewatch.web.pages.numbers import delta, duration, money, number
 from gatewatch.web.pages.texts import brief
 
 FILTERS: dict[Show, str] = {
@@ -28,7 +28,12 @@ ORDERS: dict[Sort, str] = {
     "run": "as the run has them",
 }
 WAYS = {"fell": "worse", "slid": "worse", "rose": "better", "maybe": "unsure", "noise": "unsure", "none": "missing"}
-SIGNS = {"PASS": ("pass", "✓"), "REGRESSED": ("fail", "✕"), "UNDECIDED": ("unsure", "~"), "NOT_COMPARABLE": ("warning", "≠")}
+SIGNS = {
+    "PASS": ("pass", "✓"),
+    "REGRESSED": ("fail", "✕"),
+    "UNDECIDED": ("unsure", "~"),
+    "NOT_COMPARABLE": ("warning", "≠"),
+}
 _WIDEST = 0.5  # one scorer of three cases must not press all the others together
 _COMPACT, _ROOMY = 100, 400
 _TYPICAL = 2.0  # how many standard deviations of a difference stand out
@@ -42,6 +47,8 @@ class Line(Struct, frozen=True):
     figures: Figures
     way: str
     says: str
+    css: str
+    sign: str
 
 
 class Mark(Struct, frozen=True):
@@ -91,7 +98,10 @@ def head_of(joined: Joined) -> Head:
     """The verdict, in words and figures."""
     verdict = joined.verdict
     css, sign = SIGNS[verdict.verdict]
-    lines = [Line(name, each, WAYS[direction(each)], says(each)) for name, each in verdict.scorers.items()]
+    lines = [
+        Line(name, each, WAYS[direction(each)], says(each), *(SIGNS[each.verdict] if each.gating else ("dim", "·")))
+        for name, each in verdict.scorers.items()
+    ]
     ends = [abs(end) for each in verdict.scorers.values() for end in each.interval or ()]
     comparable = verdict.verdict != "NOT_COMPARABLE"
     still = verdict.verdict in ("NOT_COMPARABLE", "UNDECIDED")
@@ -119,7 +129,7 @@ def _facts(joined: Joined) -> list[tuple[str, str]]:
     if before is not None and after is not None:
         found = [
             ("Cost", _moved(_per_row(before), _per_row(after), money, " a row")),
-            ("p95", _moved(before.latency_s.get("p95"), after.latency_s.get("p95"), _seconds)),
+            ("p95", _moved(before.latency_s.get("p95"), after.latency_s.get("p95"), duration)),
             ("Errors", f"{before.failed:,} → {after.failed:,} of {after.rows:,} rows"),
         ]
     said = changes(verdict)
@@ -129,12 +139,6 @@ def _facts(joined: Joined) -> list[tuple[str, str]]:
 def _per_row(side: Side) -> float | None:
     total = None if side.cost is None else side.cost.total
     return None if total is None or not side.rows else total / side.rows
-
-
-def _seconds(value: float | None) -> str:
-    from gatewatch.web.pages.numbers import duration
-
-    return duration(value)
 
 
 def _moved(before: float | None, after: float | None, write: Any, unit: str = "") -> str:
@@ -180,8 +184,8 @@ def _shown(
         signs=signs,
         said=said,
         marks=[mark_of(row.scores[name], usual[name], flaky=row.flaky) for name in names],
-        latency=_more(before and before.latency_s, after and after.latency_s, "s"),
-        cost=_more(before and before.cost, after and after.cost, "$"),
+        latency=_more(row, "latency_s", "s"),
+        cost=_more(row, "cost", "$"),
     )
 
 
@@ -212,10 +216,11 @@ def _flags(row: JoinedRow) -> tuple[str, str]:
     return "".join(sign for sign, _ in found), brief("; ".join(said for _, said in found), 300)
 
 
-def _more(before: float | None, after: float | None, unit: str) -> str:
-    if before is None or after is None:
+def _more(row: JoinedRow, what: Literal["latency_s", "cost"], unit: str) -> str:
+    if row.baseline is None or row.candidate is None:
         return "—"
-    return delta(after - before, unit)
+    before, after = getattr(row.baseline, what), getattr(row.candidate, what)
+    return "—" if before is None or after is None else delta(after - before, unit)
 
 
 def mark_of(cell: Cell, usual: float | None = None, *, flaky: bool = False) -> Mark:
