@@ -9,7 +9,7 @@ from gatewatch.offline.joined import Cell, Half, Joined, JoinedRow, Show, Sort, 
 from gatewatch.offline.joined_json import worst_slice
 from gatewatch.offline.reports.words import changes, direction, headline, says, title
 from gatewatch.offline.verdict import Figures, Side
-from gatewatch.web.pages.numbers import delta, duration, money, number
+from gatewatch.web.pages.numbers import MINUS, delta, duration, money, number
 from gatewatch.web.pages.texts import brief
 
 FILTERS: dict[Show, str] = {
@@ -220,7 +220,12 @@ def _more(row: JoinedRow, what: Literal["latency_s", "cost"], unit: str) -> str:
     if row.baseline is None or row.candidate is None:
         return "—"
     before, after = getattr(row.baseline, what), getattr(row.candidate, what)
-    return "—" if before is None or after is None else delta(after - before, unit)
+    if before is None or after is None:
+        return "—"
+    if unit == "s":
+        return delta(after - before, "s")
+    more = after - before  # two digits: columns are narrow, and this is of one call
+    return f"{'+' if more > 0 else MINUS if more < 0 else ''}${number(abs(more), 2)}"
 
 
 def mark_of(cell: Cell, usual: float | None = None, *, flaky: bool = False) -> Mark:
