@@ -22,8 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Run the whole story on a small support bot: no key, no network service
 	@$(BIN)/gatewatch demo
 
+# The code in the documentation is run by `check`, once.
 test: $(STAMP) ## Run the tests (without those marked slow)
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m "not slow" --ignore=tests/docs
 
 $(CLIENTS): tests/live/clients.txt
 	@$(PYTHON) -m venv $(dir $(CLIENTS))

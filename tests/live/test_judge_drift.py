@@ -11,7 +11,7 @@ from gatewatch.online.canary import freeze, want_check
 from gatewatch.online.monitor import DAY_S
 from live.judged import Judged, answers, outputs
 from shared import rows
-from store.making import a_store, backend  # noqa: F401 - every test runs on both
+from store.making import a_store
 
 
 def frozen(judged: Judged, number: int = 200) -> None:

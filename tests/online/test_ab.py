@@ -14,7 +14,7 @@ from gatewatch.online.ab import Column, Effect, Experiment, Result, Users, effec
 from gatewatch.online.outcomes import Unit
 from gatewatch.scorers.base import scorer
 from online.living import FLOW, START, Living, monitor, request, thumb, watch
-from store.making import a_store, backend  # noqa: F401 - every test that has a store runs on both
+from store.making import a_store
 
 
 @scorer

@@ -13,7 +13,7 @@ from gatewatch.online.monitor import DAY_S
 from gatewatch.scorers.base import scorer
 from gatewatch.scorers.session import turns
 from online.living import START, Living, monitor, request, thumb, watch
-from store.making import a_store, backend  # noqa: F401 - every test runs on both
+from store.making import a_store
 
 ASKED = Asked(
     drop=0.1, within_h=48.0, days=90.0, detectors=10, reference_days=7.0, reference_n=1000, session_end_s=1800.0

@@ -24,12 +24,22 @@ _opened: list[Store] = []
 @pytest.fixture(scope="module", params=["sqlite", "postgres"], autouse=True)
 def backend(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where the stores of a module's tests are."""
+    yield from _at(request.param)
+
+
+def _at(where: str) -> Iterator[None]:
     global _on_postgres
-    _on_postgres = request.param == "postgres"
+    _on_postgres = where == "postgres"
     yield
     _on_postgres = False
     while _opened:
         _opened.pop().close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)], autouse=True)
+def backend_at_length(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same, for modules that simulate weeks: on PostgreSQL they are slow. Import it as `backend`."""
+    yield from _at(request.param)
 
 
 def a_store(folder: Path, *, busy_s: float = 5.0) -> Store:

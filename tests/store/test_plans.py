@@ -156,6 +156,7 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
             "SELECT first FROM session WHERE flow = 'f' AND moved > 2 AND moved < 5 ORDER BY moved",
             "session_moved",
         ),
+        ("SELECT what FROM audit WHERE id < 9 AND action <> 'read' ORDER BY id DESC LIMIT 48", "audit_done"),
     ],
 )
 def test_an_index_gives_what_is_wanted_in_order(tmp_path: Path, statement: str, index: str) -> None:

@@ -17,7 +17,7 @@ from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival
 from gatewatch.store.sql import SQLStore
 from gatewatch.store.watching import WatchStep
-from store.making import a_store, backend  # noqa: F401 - every test runs on both
+from store.making import a_store
 
 SCORES = st.one_of(st.none(), st.floats(0, 1, allow_nan=False))
 

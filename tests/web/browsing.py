@@ -63,7 +63,7 @@ class Pages:
         self.script = script
         self.options = options
         self.troubles: list[str] = []
-        self.expected: list[str] = []
+        self.expected = ["Transition was skipped"]  # of a page that is left before it was faded in
         self._contexts: list[BrowserContext] = []
 
     def context(

@@ -1,4 +1,4 @@
-"""A project with everything, made by the real code paths: the demo's story."""
+"""A project with everything, made once and kept for all who look at it: see `filled_story.py`."""
 
 import os
 import shutil
@@ -10,8 +10,9 @@ from pathlib import Path
 def filled(folder: Path) -> Path:
     """The project, in a folder that is empty or not there."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    typed = [sys.executable, "-m", "gatewatch", "demo", "--dir", str(folder)]
-    done = subprocess.run(typed, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "web.filled_story", str(folder)], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

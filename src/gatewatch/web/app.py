@@ -23,6 +23,7 @@ from gatewatch.web.pages import mount
 from gatewatch.web.pages.house import House, Screen
 from gatewatch.web.pages.screens import SCREENS
 from gatewatch.web.refusals import LATER_S, Refused, refusal
+from gatewatch.web.within import Within, of_programs
 
 _log = logging.getLogger("gatewatch")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -82,7 +83,7 @@ def application(
 
     for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
-    return _Guard(app, host, names, prefix.rstrip("/"))
+    return _Guard(Within(app), host, names, prefix.rstrip("/"))
 
 
 async def _open(host: Host) -> None:
@@ -99,8 +100,7 @@ async def _open(host: Host) -> None:
 
 def _for_eyes(request: Request) -> bool:
     """Whether a browser shows the answer to somebody, who reads no JSON."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return not path.startswith("/v1/") and "text/html" in request.headers.get("accept", "")
+    return not of_programs(request) and "text/html" in request.headers.get("accept", "")
 
 
 def _told(error: Exception) -> Refused:

@@ -1,5 +1,7 @@
 """A browser for each worker, the filled project, and the pages over it."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from web.browsing import Pages, browsing, chromium, open_server
-from web.filled import filled
+from web.filled import filled, filled_copy
 
 
 @pytest.fixture(scope="session")
@@ -18,8 +20,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def filled_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a project with everything. Tests that change it take a copy."""
-    return filled(tmp_path_factory.mktemp("filled"))
+    """A project with everything, for this worker to look at. Tests that change it take a copy (`filled_copy`)."""
+    own = tmp_path_factory.mktemp("filled") / "project"
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return filled(own)
+    with (base.parent / "filled.lock").open("w") as lock:  # the first worker makes it for all
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = base.parent / "filled"
+        if not made.exists():
+            filled(made.with_name("filled.part")).rename(made)
+    return filled_copy(made, own)
 
 
 @pytest.fixture(scope="session")

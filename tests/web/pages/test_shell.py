@@ -50,7 +50,9 @@ def test_the_next_window_comes_at_the_end(pages: Pages) -> None:
     expect(page.locator("[data-row]")).to_have_count(48)
     page.locator("a[data-more]").scroll_into_view_if_needed()
     expect(page.locator("#t-60")).to_be_attached()
-    assert page.locator("[data-row]").count() == len(set(page.locator("[data-row]").evaluate_all("r => r.map(x => x.id)")))
+    assert page.locator("[data-row]").count() == len(
+        set(page.locator("[data-row]").evaluate_all("r => r.map(x => x.id)"))
+    )
 
 
 def test_filters_act_on_the_whole_set_and_are_in_the_address(pages: Pages) -> None:

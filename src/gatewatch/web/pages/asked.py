@@ -11,10 +11,8 @@ from starlette.requests import Request
 from gatewatch.config.project import Project
 from gatewatch.store.base import Store
 from gatewatch.web.host import Served
-from gatewatch.web.visitors import MAY, Need, Visitor
+from gatewatch.web.visitors import FRAGMENT, Need, Visitor
 
-FRAGMENT = "x-gatewatch-fragment"
-"""The header by which a page's own script asks for a part of it; its value says which."""
 THEMES = ("light", "dark")
 DENSITIES = ("compact", "comfortable", "full")
 _THEME, _DENSITY = "gatewatch_theme", "gatewatch_density"
@@ -59,7 +57,7 @@ class Asked:
 
     def may(self, need: Need) -> bool:
         """Whether who asks may do something: "read", "review", or "admin" for what only an admin may."""
-        return self.visitor.role in MAY[need]
+        return self.visitor.may(need)
 
     def get(self, name: str, default: str = "", *, among: tuple[str, ...] = (), longest: int = 400) -> str:
         """A parameter of the query, cut at so many characters; what is not `among` the known is the default."""

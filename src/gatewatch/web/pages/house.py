@@ -23,6 +23,7 @@ from gatewatch.web.pages.static import Static
 from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
 from gatewatch.web.visitors import Need
+from gatewatch.web.within import root_of
 
 _log = logging.getLogger("gatewatch")
 _BADGE_S = 10.0
@@ -71,6 +72,9 @@ class Screen(Struct, frozen=True, kw_only=True):
     routes: "Callable[[House], list[Route]]"
     badge: Callable[[Asked], int] | None = None
     find: Callable[[Asked, str], list[Found]] | None = None
+
+
+_FIELD = Markup('<input type="hidden" name="csrf" value="{}">')
 
 
 class _Entry(Struct, frozen=True):
@@ -138,6 +142,11 @@ class House:
 
         return await asyncio.to_thread(made)
 
+    async def plain(self, request: Request, template: str, *, title: str, status: int = 200, **data: Any) -> Response:
+        """A page for whoever comes, without a rail."""
+        given = self._shared(request) | {"title": title, "rail": [], "screen": ""} | data
+        return answers.page(request, self.templates.get_template(template).render(given), status)
+
     async def error(self, request: Request, refused: Refused) -> Response:
         """A refusal as a page, or as a part of one."""
         asked: Asked | None = getattr(request.state, "asked", None)
@@ -162,8 +171,9 @@ class House:
         return {
             "asked": None,
             "look": Look(request),
-            "own": self.host.serving.own,
+            "own": "",
             "csrf": lambda: Markup(""),
+            "home": root_of(request),
             "may": lambda _: False,
             "scripts": self.static.modules(),
             "static": lambda name: address(request, self.static.path(name), {}),
@@ -175,6 +185,8 @@ class House:
         return self._shared(asked.request) | {
             "asked": asked,
             "own": asked.visitor.project,
+            "csrf": lambda: _FIELD.format(asked.visitor.csrf()),
+            "mark": asked.visitor.csrf,
             "may": asked.may,
             "link": asked.link,
         }

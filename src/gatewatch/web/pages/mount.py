@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.core import codec
-from gatewatch.web.pages import answers, menu
+from gatewatch.web.pages import answers, menu, signin
 from gatewatch.web.pages.house import House
 
 _SPEC = codec.encode({"prefetch": [{"where": {"selector_matches": "a[data-ahead]"}, "eagerness": "moderate"}]})
@@ -32,6 +32,7 @@ def routes(house: House) -> list[Route]:
         Route("/start", start),
         Route("/spec.json", ahead),
         *menu.routes(house),
+        *signin.routes(house),
         *house.static.routes(),
     ]
     for screen in house.screens:

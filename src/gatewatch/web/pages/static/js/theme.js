@@ -9,7 +9,7 @@ const densities = ["compact", "comfortable", "full"];
 /** Set "theme" or "density". */
 export function set(name, value) {
   html.dataset[name] = value;
-  document.cookie = `gatewatch_${name}=${value}; path=${html.dataset.root || "/"}; max-age=31536000; samesite=lax`;
+  document.cookie = `gatewatch_${name}=${value}; path=${(html.dataset.home ?? html.dataset.root) || "/"}; max-age=31536000; samesite=lax`;
   say(`${name === "theme" ? "Theme" : "Density"}: ${value}`);
 }
 
