@@ -12,7 +12,7 @@ from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.case_pair import case_pair, rows_of_case
 from gatewatch.offline.joined import SHOWN, SORTS, Joined, View
 from gatewatch.web.compare import asked as found
-from gatewatch.web.pages import compare_export
+from gatewatch.web.pages import compare_acts, compare_export
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.compare_case import BYS, VIEWS, case_of
 from gatewatch.web.pages.compare_view import FILTERS, ORDERS, head_of, rows_of, scorers_of
@@ -104,7 +104,9 @@ def routes(house: House) -> list[Route]:
         Route("/compare", compare),
         Route("/compare/choose", choose),
         Route("/compare/text", text),
+        Route("/compare/at/{place:int}", case),
         Route("/compare/case/{case:path}", case),
+        *compare_acts.routes(house),
         *compare_export.routes(house, sides_in, view_in),
     ]
 
@@ -157,7 +159,7 @@ def _window(house: House, asked: Asked, runs: list[str]) -> dict[str, Any]:
 def _case(house: House, asked: Asked) -> dict[str, Any]:
     sides, joined = joined_in(house, asked)
     view = view_in(asked)
-    case = asked.request.path_params["case"]
+    case = asked.request.path_params.get("case", "") or _at(joined, asked.request.path_params.get("place", -1))
     by = asked.get("by", asked.request.cookies.get("gatewatch_by", "word"))
     shape = asked.get("view", asked.request.cookies.get("gatewatch_view", "side"))
     by, shape = by if by in BYS else "word", shape if shape in VIEWS else "side"
@@ -175,11 +177,22 @@ def _case(house: House, asked: Asked) -> dict[str, Any]:
     )
 
 
+def _at(joined: Joined, place: int) -> str:
+    """The case at a place."""
+    if not 0 <= place < len(joined.ids):
+        raise Refused(404, "there is no such row", hint=f"there are {len(joined.ids):,}")
+    return joined.ids[place]
+
+
 def _text(house: House, asked: Asked) -> Any:
     """One text of a case, whole."""
     _, joined = joined_in(house, asked)
     rows = dict(
-        zip(("baseline", "candidate"), rows_of_case(joined, asked.get("case"), asked.number("trial")), strict=True)
+        zip(
+            ("baseline", "candidate"),
+            rows_of_case(joined, _at(joined, asked.number("at")), asked.number("trial")),
+            strict=True,
+        )
     )
     of = asked.get("of", "candidate", among=("baseline", "candidate", "input", "expected"))
     row = rows.get(of) or rows["candidate"] or rows["baseline"]

@@ -9,7 +9,8 @@ from gatewatch.offline.case_pair import CasePair
 from gatewatch.offline.joined import Joined, View
 from gatewatch.offline.reports.worddiff import Part
 from gatewatch.web.pages.asked import Asked
-from gatewatch.web.pages.compare_view import mark_of
+from gatewatch.web.pages.compare_acts import offered
+from gatewatch.web.pages.compare_view import case_path, mark_of
 from gatewatch.web.pages.texts import MOST, brief
 
 VIEWS = ("side", "inline", "raw")
@@ -32,7 +33,7 @@ def case_of(
 ) -> dict[str, Any]:
     """All that the template of a case needs; links go to the rows before and after it in the same view."""
     case = pair.row.id
-    path = f"/compare/case/{case}"
+    path = case_path(case, joined.places[case])
 
     def here(**changes: Any) -> str:
         return asked.url(path, **{**query, "trial": asked.number("trial"), **changes})
@@ -59,13 +60,17 @@ def case_of(
             for name, cell in pair.row.scores.items()
         },
         "whole": lambda of: asked.url(
-            "/compare/text", **{**query, "case": case, "of": of, "trial": asked.number("trial")}
+            "/compare/text", **{**query, "at": joined.places[case], "of": of, "trial": asked.number("trial")}
         ),
         "back": asked.url("/compare", **query),
-        "before": None if before is None else asked.url(f"/compare/case/{before}", **query),
-        "after": None if after is None else asked.url(f"/compare/case/{after}", **query),
+        "before": None if before is None else asked.url(case_path(joined.ids[before], before), **query),
+        "after": None if after is None else asked.url(case_path(joined.ids[after], after), **query),
+        "at": joined.places[case],
         "command": f"gatewatch run {quote(joined.after.suite or 'SUITE')} --case {quote(case)} --trials {_TRIES}",
         "screens": screens,
+        "query": query,
+        "offer": offered(asked, joined.after.suite),
+        "done": asked.get("done"),
         "trials": max(side.trials for side in (pair.baseline, pair.candidate) if side is not None),
     }
 
@@ -83,12 +88,12 @@ def clipped(parts: Sequence[Part], most: int = MOST) -> list[Part]:
     return found
 
 
-def _neighbours(joined: Joined, view: View, place: int) -> tuple[str | None, str | None]:
-    """The cases before and after one in a view; none where it is not in it."""
+def _neighbours(joined: Joined, view: View, place: int) -> tuple[int | None, int | None]:
+    """The places of the cases before and after one in a view; none where it is not in it."""
     places = joined.look(view)
     at = (places == place).nonzero()[0]
     if not len(at):
         return None, None
     here = int(at[0])
-    before = joined.ids[int(places[here - 1])] if here else None
-    return before, joined.ids[int(places[here + 1])] if here + 1 < len(places) else None
+    before = int(places[here - 1]) if here else None
+    return before, int(places[here + 1]) if here + 1 < len(places) else None

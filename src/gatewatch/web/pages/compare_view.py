@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -148,6 +149,15 @@ def _moved(before: float | None, after: float | None, write: Any, unit: str = ""
     return f"{write(before)} → {write(after)}{unit if after is not None else ''}{more}"
 
 
+def case_path(case: str, place: int) -> str:
+    """The path of a case: by its id, or, where that has half of a surrogate pair, which no address can have, by its
+    place."""
+    try:
+        return f"/compare/case/{quote(case, safe='')}"
+    except UnicodeEncodeError:
+        return f"/compare/at/{place}"
+
+
 def scorers_of(joined: Joined, view: View) -> list[str]:
     """The scorers that have a column: all of them, but where they are many the first, and the one that is chosen."""
     names = joined.scorers[:_SCORERS_BESIDE]
@@ -162,7 +172,7 @@ def rows_of(
     most = _COMPACT if density == "compact" else _ROOMY
     usual = {name: (joined.verdict.scorers[name].sd if name in joined.verdict.scorers else None) for name in names}
     return [
-        _shown(row, int(place), names, usual, link(f"/compare/case/{row.id}", **query), most)
+        _shown(row, int(place), names, usual, link(case_path(row.id, int(place)), **query), most)
         for place, row in zip(places, joined.rows(places), strict=True)
     ]
 

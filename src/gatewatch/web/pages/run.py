@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from gatewatch.offline.run_rows import BY, ONLY, RunRows, RunView
 from gatewatch.scorers.agent import calls_made
 from gatewatch.web.compare import asked as found
 from gatewatch.web.pages.asked import Asked
+from gatewatch.web.pages.compare_view import case_path as compare_path
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import House
 from gatewatch.web.pages.run_view import (
@@ -76,6 +78,7 @@ def routes(house: House) -> list[Route]:
     return [
         Route("/runs/{run}", tab),
         Route("/runs/{run}/rows.{form}", export),
+        Route("/runs/{run}/at/{place:int}", case),
         Route("/runs/{run}/case/{case:path}", case),
         Route("/runs/{run}/{tab}", tab),
     ]
@@ -135,6 +138,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
 
 
 def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:
+    header = rows.run.run
     view, offset = _view(asked), asked.number("offset")
     places = found(lambda: rows.look(view), status=422)
     query = {
@@ -153,6 +157,7 @@ def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:
         "offset": offset,
         "after": offset + WINDOW,
         "total": len(places),
+        "case_url": lambda case, place: asked.url(case_path(header, case, int(place))),
         "most": 140 if asked.look.density == "compact" else 400,
         "here": lambda **changes: asked.url(path, **{**query, **changes}),
         "choices": [
@@ -163,14 +168,24 @@ def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:
     }
 
 
+def case_path(run: str, case: str, place: int) -> str:
+    """The path of a case of a run: by its id, or, where no address can have that, by its place."""
+    try:
+        return f"/runs/{run}/case/{quote(case, safe='')}"
+    except UnicodeEncodeError:
+        return f"/runs/{run}/at/{place}"
+
+
 def _case(house: House, asked: Asked) -> dict[str, Any]:
     joining, run = _found(house, asked)
-    case = asked.request.path_params["case"]
+    rows = joining.reads.rows(run)
+    place = asked.request.path_params.get("place", -1)
+    case = asked.request.path_params.get("case", "") or (rows.ids[place] if 0 <= place < len(rows.ids) else "")
     trials = found(lambda: joining.reads.trials(run, case))
     house.joins.note(asked.store, asked.visitor, run.header.run)
     if not trials:
         raise Refused(404, "its rows cannot be read any more", hint="the journal of the run was changed, or is gone")
-    path = f"/runs/{run.header.run}/case/{case}"
+    path = case_path(run.header.run, case, rows.ids.index(case))
     at, of = (
         min(asked.number("trial"), len(trials) - 1),
         asked.get("of", "output", among=("output", "input", "expected")),
@@ -182,7 +197,7 @@ def _case(house: House, asked: Asked) -> dict[str, Any]:
         "case": case,
         "trials": [(row, calls_made(row.trace)) for row in trials if row.trace is not None],
         "header": run.header,
-        "compare": asked.url(f"/compare/case/{case}", candidate=run.header.run),
+        "compare": asked.url(compare_path(case, 0), candidate=run.header.run),
         "back": asked.url(f"/runs/{run.header.run}"),
         "here": lambda **changes: asked.url(path, **changes),
         "whole": trials[at].expected if of == "expected" else trace.input if of == "input" else trace.output,

@@ -151,7 +151,11 @@ def _window(house: House, asked: Asked) -> dict[str, Any]:
         "bars": _bars(lines, scorers[0]) if scorers else [],
         "base": _base(lines, scorers[0]) if scorers else None,
         "live": any(each.brief is None or each.brief.state == "running" for each in lines),
-        "direction": direction,
+        "columns": {  # one that would say the same in every row is not there
+            "commit": any(each.components.get(COMMIT) for each in (one.header for one in listed)),
+            "dataset": len({each.header.dataset.path for each in listed}) > 1,
+        },
+        "want": asked.request.query_params.getlist("want")[:WINDOW],
         "choices": [
             ("suite", "Suite", _options("any suite", [each.header.suite for each in listed]), by["suite"]),
             (

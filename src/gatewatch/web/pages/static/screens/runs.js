@@ -13,3 +13,15 @@ document.getElementById("chosen")?.addEventListener("submit", (event) => {
   url.searchParams.set("candidate", run);
   location.assign(url);
 });
+
+/** What the list asks for when it refreshes: the rows of runs that go on, or were not read yet. */
+function want() {
+  const form = document.getElementById("chosen");
+  if (!form?.dataset.refresh) return;
+  const url = new URL(location.href);
+  for (const row of document.querySelectorAll("[data-pending]")) url.searchParams.append("want", row.dataset.pending);
+  form.dataset.src = url.href;
+}
+
+document.addEventListener("swapped", want);
+want();
