@@ -36,13 +36,16 @@ THINGS: list[dict[str, Any]] = [
 
 
 def chosen(asked: Asked) -> dict[str, str]:
-    return {"q": asked.get("q"), "kind": asked.get("kind", among=("cup", "plate"))}
+    return {
+        "q": asked.get("q"),
+        "kind": asked.get("kind", among=("cup", "plate")),
+        "sort": asked.get("sort", among=("name",)),
+    }
 
 
 def matching(by: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        each for each in THINGS if by["q"].lower() in str(each["name"]).lower() and by["kind"] in ("", each["kind"])
-    ]
+    found = [each for each in THINGS if by["q"].lower() in each["name"].lower() and by["kind"] in ("", each["kind"])]
+    return sorted(found, key=lambda each: str(each["name"])) if by["sort"] else found
 
 
 def routes(house: House) -> list[Route]:
@@ -63,7 +66,7 @@ def routes(house: House) -> list[Route]:
             "all": len(THINGS),
         }
         if asked.fragment:
-            return await house.fragment(asked, "shelf_rows.html", **data)
+            return await house.fragment(asked, "shelf_parts.html", **data)
         return await house.page(asked, "shelf.html", title="Shelf", screen="shelf", **data)
 
     async def thing(request: Request) -> Response:
@@ -81,12 +84,29 @@ def routes(house: House) -> list[Route]:
         rows: Iterator[dict[str, Any]] = iter(matching(by))
         return exported(form, "gatewatch.things", ["id", "name", "kind", "drop"], rows, by)
 
+    async def live(request: Request) -> Response:
+        asked = await house.enter(request)
+        house.__dict__["looked"] = looked = house.__dict__.get("looked", 0) + 1
+        data = {"looked": looked, "rows": THINGS[10 - min(looked, 3) : 20]}
+        if asked.fragment:
+            return await house.fragment(asked, "live_parts.html", **data)
+        return await house.page(asked, "live.html", title="Live", **data)
+
+    async def long(request: Request) -> Response:
+        asked = await house.enter(request)
+        text = "long " * 100_000 + "end"
+        if asked.fragment or asked.get("whole"):
+            return await house.fragment(asked, "long_whole.html", text=text)
+        return await house.page(asked, "long.html", title="Long", text=text)
+
     async def fault(request: Request) -> Response:
         await house.enter(request)
         raise RuntimeError("nobody foresaw this")
 
     return [
         Route("/shelf", shelf),
+        Route("/shelf/live", live),
+        Route("/shelf/long", long),
         Route("/shelf/fault", fault),
         Route("/shelf/{thing}", thing),
         Route("/shelf.{form}", export),

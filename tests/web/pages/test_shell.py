@@ -62,9 +62,12 @@ def test_filters_act_on_the_whole_set_and_are_in_the_address(pages: Pages) -> No
     expect(page.locator("#count")).to_have_text("11 of 200 things")
     expect(page.locator("[data-search]")).to_be_focused()
     expect(page.locator("[data-search]")).to_have_value("thing 19")
-    page.select_option("[name=kind]", "cup")
-    expect(page.locator("#count")).to_have_text("5 of 200 things")
-    assert page.url.endswith("/shelf?q=thing+19&kind=cup")
+    page.locator("[name=kind]").focus()
+    page.select_option("[name=kind]", "plate")
+    expect(page.locator("#count")).to_have_text("6 of 200 things")
+    expect(page.get_by_role("link", name="Plates")).to_have_attribute("aria-current", "true")
+    expect(page.locator("[name=kind]")).to_be_focused()
+    assert page.url.endswith("/shelf?q=thing+19&kind=plate")
     page.go_back()
     ready(page)
     expect(page.locator("#count")).to_have_text("11 of 200 things")
@@ -195,6 +198,35 @@ def test_errors_are_pages(pages: Pages) -> None:
     page.locator("#t-2").click()
     expect(page.locator(".toast")).to_contain_text("it is gone")
     expect(page.locator("#t-2")).to_have_attribute("aria-expanded", "false")
+
+
+def test_what_is_live_follows_but_not_under_somebodys_hands(pages: Pages) -> None:
+    page = pages.open("/shelf/live")
+    looked, first = page.locator("#looked"), page.locator("[data-row]").first.get_attribute("id")
+    said = looked.text_content() or ""
+    expect(looked).not_to_have_text(said)
+    new = page.get_by_role("button", name="new")
+    if first != "t-7":  # the server has told of all of them by then
+        expect(new).to_be_visible()
+        expect(page.locator("[data-row]").first).to_have_id(first or "")
+        new.click()
+        expect(page.locator("[data-row]").first).not_to_have_id(first or "")
+        expect(new).to_have_count(0)
+    page.locator("#t-12").click()
+    expect(page.locator(".opened")).to_contain_text("thing 12")
+    said = looked.text_content() or ""
+    page.wait_for_timeout(1500)
+    expect(looked).to_have_text(said)
+    page.keyboard.press("Escape")
+    expect(looked).not_to_have_text(said)
+
+
+def test_what_is_cut_is_shown_whole_when_asked_for(pages: Pages) -> None:
+    page = pages.open("/shelf/long")
+    expect(page.locator(".cut")).to_contain_text("500 kB")
+    page.get_by_role("link", name="show all").click()
+    expect(page.locator("main .text")).to_contain_text("end")
+    expect(page.locator(".cut")).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -48,6 +48,6 @@ def pretty(value: Any) -> str:
             return value
         try:
             return codec.indented(codec.parse(value.encode("utf-8", "replace")))
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     return codec.indented(value)

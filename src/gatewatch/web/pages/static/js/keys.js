@@ -63,7 +63,7 @@ function isFirst(key) {
 function shown(key) {
   return key.split(" ").map((part) => {
     const cap = document.createElement("kbd");
-    cap.textContent = part.replace("Mod+", mac ? "⌘" : "Ctrl+").replace("Escape", "Esc");
+    cap.textContent = part.replace(/^Mod\+(.)/, (_, key) => (mac ? "⌘" : "Ctrl+") + key.toUpperCase()).replace("Escape", "Esc");
     return cap;
   });
 }
@@ -91,6 +91,7 @@ export function sheet() {
   dialog.className = "sheet";
   dialog.setAttribute("aria-label", "Keys");
   for (const [group, rows] of groups()) {
+    const part = document.createElement("section");
     const title = document.createElement("h2");
     const list = document.createElement("dl");
     title.textContent = group;
@@ -101,7 +102,8 @@ export function sheet() {
       detail.textContent = says;
       list.append(term, detail);
     }
-    dialog.append(title, list);
+    part.append(title, list);
+    dialog.append(part);
   }
   dialog.tabIndex = -1;
   dialog.addEventListener("close", () => dialog.remove());
@@ -130,3 +132,4 @@ for (const [key, rel, says] of [["[", "prev", "Previous"], ["]", "next", "Next"]
   });
 }
 document.addEventListener("keydown", pressed);
+document.addEventListener("click", (event) => event.target.closest("[data-keys]") && sheet());
