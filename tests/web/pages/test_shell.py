@@ -252,3 +252,16 @@ def test_everybody_can_use_it(pages: Pages, theme: str) -> None:
     expect(page.locator("dialog")).to_contain_text("thing 77")
     shot(page, f"menu-{theme}")
     axe(page)
+
+
+def test_escape_leaves_a_field_and_keeps_what_is_typed(pages: Pages) -> None:
+    page = pages.open("/shelf")
+    page.locator("#t-3").click()
+    expect(page.locator(".opened")).to_be_visible()
+    page.locator(".opened").evaluate("part => part.append(document.createElement('textarea'))")
+    page.locator(".opened textarea").fill("half a word")
+    page.keyboard.press("Escape")
+    expect(page.locator(".opened textarea")).to_have_value("half a word")
+    expect(page.locator(".opened textarea")).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".opened")).to_have_count(0)
