@@ -1,9 +1,15 @@
 """The screens there are, in the order of the rail: what is not in this table is not shown."""
 
+<<<<<<< HEAD
 from gatewatch.web.pages import alerts, costs, datasets, failures, monitor, review, scorers, traces
+=======
+from gatewatch.web.pages import alerts, compare, costs, datasets, monitor, runs, scorers, traces
+>>>>>>> pages
 from gatewatch.web.pages.house import Screen
 
 SCREENS: tuple[Screen, ...] = (
+    runs.SCREEN,
+    compare.SCREEN,
     datasets.SCREEN,
     scorers.SCREEN,
     monitor.SCREEN,
