@@ -1,10 +1,6 @@
 """The screens there are, in the order of the rail: what is not in this table is not shown."""
 
-<<<<<<< HEAD
-from gatewatch.web.pages import alerts, costs, datasets, failures, monitor, review, scorers, traces
-=======
-from gatewatch.web.pages import alerts, compare, costs, datasets, monitor, runs, scorers, traces
->>>>>>> pages
+from gatewatch.web.pages import alerts, compare, costs, datasets, failures, monitor, review, runs, scorers, traces
 from gatewatch.web.pages.house import Screen
 
 SCREENS: tuple[Screen, ...] = (
