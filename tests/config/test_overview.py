@@ -27,6 +27,7 @@ from gatewatch.core.change import Change
 from gatewatch.core.failure import Failure
 from gatewatch.core.review import Item, Label
 from gatewatch.core.watch import Alert
+from gatewatch.loop.agreement import agreement
 from gatewatch.online.beside import Beside
 from gatewatch.online.monitor import DAY_S
 from gatewatch.online.monitor_costs import MonitorCost
@@ -215,11 +216,11 @@ class TestLoop:
                 (3, "mia", 1.0),
             )
         ]
-        found = agreed(None, items, labels)
+        found = agreed({name: agreement([i for i in items if i.scorer == name], labels) for name in ("", "helpful")})
         assert found is not None
         assert (found.scorer, found.agreed, found.several, found.share.value) == ("", 1, 2, 0.5)
         assert found.share.low < 0.5 < found.share.high
-        assert agreed(None, items, labels[:1]) is None
+        assert agreed({}) is None
 
     def test_what_waits_for_git(self) -> None:
         changes = [

@@ -1,18 +1,15 @@
 """How that part of the loop stands which people do: failures to look at, requests to label, changes for git."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from gatewatch.config.calibrate import pass_mark
 from gatewatch.config.labelling import every_item, labels_of
-from gatewatch.config.project import Project
 from gatewatch.core.change import Change
-from gatewatch.core.errors import GatewatchError
 from gatewatch.core.failure import Failure
 from gatewatch.core.review import Item, Label
-from gatewatch.loop.agreement import Figure, agreement
+from gatewatch.loop.agreement import Agreement, Figure
 from gatewatch.loop.mine import rank
 from gatewatch.online.monitor import DAY_S
 from gatewatch.store.base import Store
@@ -90,17 +87,15 @@ def review_state(items: Iterable[Item], labels: Iterable[Label], now: float) -> 
     )
 
 
-def agreed(project: Project | None, items: Iterable[Item], labels: Iterable[Label]) -> Agreed | None:
-    """How far reviewers agree on the scale of which they labelled most together; None where nobody did."""
-    every, said = list(items), list(labels)
-    found = []
-    for scorer in sorted({each.scorer for each in every}):
-        some = [each for each in every if each.scorer == scorer]
-        ours = {each.id for each in some}
-        made = agreement(some, [each for each in said if each.item in ours], mark=_mark(project, scorer))
-        if made.share is not None:
-            found.append(Agreed(scorer=scorer, agreed=made.agreed, several=made.several, share=made.share))
-    return max(found, key=lambda each: each.several, default=None)
+def agreed(found: Mapping[str, Agreement]) -> Agreed | None:
+    """How far reviewers agree on the scale of which they labelled most together, of what `agreements` tells; None where
+    nobody did."""
+    told = [
+        Agreed(scorer=scorer, agreed=each.agreed, several=each.several, share=each.share)
+        for scorer, each in found.items()
+        if each.share is not None
+    ]
+    return max(told, key=lambda each: each.several, default=None)
 
 
 def everything(store: Store) -> tuple[list[Item], list[Label]]:
@@ -113,17 +108,6 @@ def outbox(changes: Iterable[Change]) -> Outbox:
     """What waits of some changes."""
     pending = [each for each in changes if each.state == "pending"]
     return Outbox(len(pending), min((each.at for each in pending), default=None))
-
-
-def _mark(project: Project | None, scorer: str) -> float:
-    """From which value on something is good, on a scorer's scale."""
-    if project is None or not scorer:
-        return 0.5
-    try:
-        mark = pass_mark(project, scorer)[0]
-    except GatewatchError:  # the project has it no more
-        return 0.5
-    return 0.5 if mark is None else mark
 
 
 def _by_day(times: Iterable[float], now: float) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from gatewatch.config.flow_state import FlowState, Workers, flow_state, told_of, watched, workers
 from gatewatch.config.gate_state import GateState, GateStates
+from gatewatch.config.labelling import agreements
 from gatewatch.config.loop_state import (
     Agreed,
     FailuresState,
@@ -83,7 +84,7 @@ def overview(store: Store, project: Project | None, gates: GateStates, now: floa
         more=max(0, len(names) - MOST_FLOWS),
         failures=failures,
         review=review,
-        agreed=agreed(project, items, labels),
+        agreed=_agreed(store, project),
         changes=changes,
         workers=at_work,
         costs=tuple(costs),
@@ -110,6 +111,14 @@ def _gate_gravity(gate: GateState) -> tuple[int, float]:
     overdue = dataset is not None and bool(dataset.overdue or dataset.flaw)
     weight = 8 * fails + 4 * (overdue or bool(gate.flaw)) + 2 * bool(gate.blocked) + due
     return -weight, -(last.at if last is not None else 0.0)
+
+
+def _agreed(store: Store, project: Project | None) -> Agreed | None:
+    """How far reviewers agree; nothing where the scorer on whose scale they labelled cannot be had."""
+    try:
+        return agreed(agreements(project, store))
+    except InputError:
+        return None
 
 
 def _costs(store: Store, project: Project | None, now: float) -> Sequence[MonitorCost]:
