@@ -13,11 +13,12 @@ from gatewatch.config.stored_runs import StoredRun, StoredRuns, mark_of
 from gatewatch.core.errors import InputError, NoVerdict, Problem
 from gatewatch.offline.accept import Exceptions
 from gatewatch.offline.baseline import baseline_name, read_baseline
-from gatewatch.offline.gated import compared
+from gatewatch.offline.gated import Gated, compared
 from gatewatch.offline.joined import Joined
 from gatewatch.offline.matrix import Matrix, matrix
 from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.rule import Rule
+from gatewatch.offline.verdict import Verdict
 
 BASELINE = "baseline"
 MOST = 8
@@ -87,6 +88,16 @@ class Joining:
         key = (state, after.key, self.runs.rules())
         return self._once(key, lambda: self._made(sides, before, after))
 
+    def verdict(self, sides: Sides) -> Verdict:
+        """What a gate would say of two sides that runs nothing again; it is not held.
+
+        Raises:
+            InputError: one of them cannot be read, or is the other.
+            StoreError: the store cannot be read.
+        """
+        before = None if sides.baseline == BASELINE else self.runs.named(sides.baseline)
+        return self._gated(sides, before, self.runs.named(sides.candidate)).verdict
+
     def matrix(self, names: list[str]) -> Matrix:
         """Several runs beside the first of them.
 
@@ -121,6 +132,11 @@ class Joining:
         return sum(len(each.ids) for each in self._held.values())
 
     def _made(self, sides: Sides, first: StoredRun | None, second: StoredRun) -> Joined:
+        gated = self._gated(sides, first, second)
+        project = self.runs.project
+        return Joined(gated, Exceptions() if project is None else exceptions_of(project, gated.after.suite))
+
+    def _gated(self, sides: Sides, first: StoredRun | None, second: StoredRun) -> Gated:
         runs = self.runs
         after = read_run(runs.journal(second))
         if first is None:
@@ -131,15 +147,11 @@ class Joining:
         else:
             before, journal = read_run(runs.journal(first)), None
         not_itself(before, after)
-        rule, exceptions = Rule(), Exceptions()
-        project = runs.project
-        settings = None if project is None else project.settings.suites.get(after.suite)
-        if project is not None:
-            exceptions = exceptions_of(project, after.suite)
+        rule = Rule()
+        settings = None if runs.project is None else runs.project.settings.suites.get(after.suite)
         if settings is not None and set(settings.scorers) == set(after.scorers):
             rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
-        gated = compared(before, after, rule=rule, journal=journal)
-        return Joined(gated, exceptions)
+        return compared(before, after, rule=rule, journal=journal)
 
     def _journal_of(self, run: str) -> Path | None:
         """The journal of the run that a baseline was made from, as far as it is still there."""

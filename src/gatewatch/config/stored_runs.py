@@ -79,13 +79,14 @@ class StoredRuns:
         self._headers: dict[Mark, RunHeader | None] = {}
         self._lock = Lock()
 
-    def listed(self) -> list[StoredRun]:
-        """All runs that can stand for themselves, the latest first; each once, the checkout's before the store's."""
+    def listed(self, *, parts: bool = False) -> list[StoredRun]:
+        """All runs that can stand for themselves, the latest first; each once, the checkout's before the store's. With
+        `parts`, also those that were made for another: what was tried again, more trials."""
         found = {each.header.run: each for each in self._local()}
         for kept in self._store.runs(most=LISTED) if self._store is not None else ():
             if kept.run not in found and (each := _of_store(kept)) is not None:
                 found[kept.run] = each
-        whole = (each for each in found.values() if each.header.purpose in ("", "rescore"))
+        whole = (each for each in found.values() if parts or each.header.purpose in ("", "rescore"))
         return sorted(whole, key=lambda each: (each.at, each.header.run), reverse=True)
 
     def _local(self) -> list[StoredRun]:

@@ -36,13 +36,16 @@ THINGS: list[dict[str, Any]] = [
 
 
 def chosen(asked: Asked) -> dict[str, str]:
-    return {"q": asked.get("q"), "kind": asked.get("kind", among=("cup", "plate"))}
+    return {
+        "q": asked.get("q"),
+        "kind": asked.get("kind", among=("cup", "plate")),
+        "sort": asked.get("sort", among=("name",)),
+    }
 
 
 def matching(by: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        each for each in THINGS if by["q"].lower() in str(each["name"]).lower() and by["kind"] in ("", each["kind"])
-    ]
+    found = [each for each in THINGS if by["q"].lower() in each["name"].lower() and by["kind"] in ("", each["kind"])]
+    return sorted(found, key=lambda each: str(each["name"])) if by["sort"] else found
 
 
 def routes(house: House) -> list[Route]:
@@ -63,7 +66,7 @@ def routes(house: House) -> list[Route]:
             "all": len(THINGS),
         }
         if asked.fragment:
-            return await house.fragment(asked, "shelf_rows.html", **data)
+            return await house.fragment(asked, "shelf_parts.html", **data)
         return await house.page(asked, "shelf.html", title="Shelf", screen="shelf", **data)
 
     async def thing(request: Request) -> Response:

@@ -139,8 +139,8 @@ def test_no_cell_of_a_spreadsheet_is_a_formula(client: httpx.Client) -> None:
 def test_the_shell_is_small(client: httpx.Client) -> None:
     static, html = Static(), gzip.compress(client.get("/menu").content, 6)
     first = len(html) + static.size("pages.css")
-    scripts = sum(static.size(name) for name in static.modules())
+    scripts = static.size("js/page.js")
     assert first <= 7_000, (
         f"{first:,} bytes for the first paint: {len(html):,} and {static.size('pages.css'):,} of style"
     )
-    assert scripts <= 6_100, f"{scripts:,} bytes of scripts"
+    assert scripts <= 6_000, f"{scripts:,} bytes of scripts"

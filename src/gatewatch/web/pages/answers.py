@@ -9,14 +9,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-SAFE = {
+OURS = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
+"""Headers of all that the pages consist of."""
+SAFE = OURS | {
     "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
 }
-"""Headers of all that the pages consist of."""
+"""Headers of what a browser may show as a page."""
 NOT_KEPT = {"cache-control": "no-store", "vary": "Cookie, Accept-Encoding, X-Gatewatch-Fragment"}
 _WORTH_PACKING = 600
 

@@ -175,8 +175,7 @@ class House:
             "csrf": lambda: Markup(""),
             "home": root_of(request),
             "may": lambda _: False,
-            "scripts": self.static.modules(),
-            "static": lambda name: address(request, self.static.path(name), {}),
+            "static": lambda name: root_of(request) + self.static.path(name),
             "url": lambda path, **query: address(request, path, query),
         }
 

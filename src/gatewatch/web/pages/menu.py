@@ -1,14 +1,17 @@
 """The menu: what is offered for a few letters, or for a whole id that was pasted."""
 
 import asyncio
+import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatewatch.core.errors import GatewatchError
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.house import Found, House
 
+_log = logging.getLogger("gatewatch")
 _MOST = 12
 _LONGEST = 200
 
@@ -36,7 +39,10 @@ def offered(house: House, asked: Asked, text: str) -> list[Found]:
     if text:
         for screen in house.screens:
             if screen.find is not None:
-                found += screen.find(asked, text)
+                try:
+                    found += screen.find(asked, text)
+                except GatewatchError as error:  # what others find is found all the same
+                    _log.warning("the menu found nothing of %s: %s", screen.title, error)
     # A thing that is called exactly so is what was pasted.
     found.sort(key=lambda each: each.title != text)
     return found[:_MOST]

@@ -260,7 +260,7 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-SETTINGS = Screen(
+SCREEN = Screen(
     key="settings",
     path="/settings",
     title="Settings",

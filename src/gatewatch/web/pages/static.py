@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.web.pages.answers import SAFE, packs
+from gatewatch.web.pages.answers import OURS, SAFE, packs
 from gatewatch.web.refusals import Refused
 
 FOLDER = Path(__file__).parent / "static"
@@ -23,9 +23,16 @@ _TYPES = {
     "svg": "image/svg+xml",
     "json": "application/json",
 }
-_MODULES = ("page", "keys", "copy", "fragments", "rows", "theme", "ready")
+_SCRIPT = "js/page.js"
+_MODULES = ("keys", "copy", "fragments", "rows", "theme", "page")
+"""The scripts that every page has, each after those that it imports. They go out as one; a script of a screen that
+imports one of them gets the same. What they have at their top has a name that no other of them has."""
+_IMPORT = re.compile(rb"^import [^\n]*;\n", re.MULTILINE)
+_SAME = b'export * from "./page.js";\n'
 _MARGIN = re.compile(rb"^[ \t]+|^[ \t]*//[^\n]*\n|^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 """What of a script or a sheet is for those who read it here: indentation, and comments on lines of their own."""
+_AIR = re.compile(rb"(?<=[a-z]):[ ]|[ ](?=\{)|(?<=[{},;])\s+|;\s*(?=\})")
+"""What of a sheet is for them besides."""
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -41,9 +48,13 @@ class Static:
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         sheets = [FOLDER / "css" / f"{name}.css" for name in _SHEETS]
+        scripts = [FOLDER / "js" / f"{name}.js" for name in _MODULES]
         self._add(SHEET, b"\n".join(sheet.read_bytes() for sheet in sheets))
+        self._add(_SCRIPT, b"".join(_IMPORT.sub(b"", script.read_bytes()) for script in scripts))
+        for script in scripts[:-1]:
+            self._add(f"js/{script.name}", _SAME)
         for file in sorted(FOLDER.rglob("*")):
-            if file.is_file() and file not in sheets:
+            if file.is_file() and file not in (*sheets, *scripts):
                 self._add(file.relative_to(FOLDER).as_posix(), file.read_bytes())
         digest = hashlib.sha256()
         for name, found in self._files.items():
@@ -54,6 +65,8 @@ class Static:
         kind = _TYPES[name.rpartition(".")[2]]
         if name.endswith((".js", ".css")):
             body = _MARGIN.sub(b"", body)
+        if name.endswith(".css"):
+            body = _AIR.sub(lambda found: b":" if found[0] == b": " else b"", body)
         self._files[name] = _File(body, gzip.compress(body, 9, mtime=0), kind)
 
     def path(self, name: str) -> str:
@@ -65,10 +78,6 @@ class Static:
         if name not in self._files:
             raise KeyError(name)
         return f"/static/{self._edition}/{name}"
-
-    def modules(self) -> list[str]:
-        """The scripts that every page has, to be fetched before they are named by one another."""
-        return [f"js/{name}.js" for name in _MODULES]
 
     def size(self, name: str, *, packed: bool = True) -> int:
         """How many bytes a file has on the wire."""
@@ -85,7 +94,8 @@ class Static:
             raise Refused(404, "there is no such file")
         # A page that was loaded before the server was renewed gets what there is now, and does not keep it.
         current = request.path_params["edition"] == self._edition
-        headers = SAFE | {"cache-control": _FOR_GOOD if current else "no-store", "vary": "Accept-Encoding"}
+        base = SAFE if file.kind == _TYPES["svg"] else OURS  # the others are never shown by themselves
+        headers = base | {"cache-control": _FOR_GOOD if current else "no-store", "vary": "Accept-Encoding"}
         packed = packs(request)
         if packed:
             headers["content-encoding"] = "gzip"

@@ -4,7 +4,7 @@ import { say } from "./copy.js";
 
 const DEBOUNCE_MS = 80;
 let turn = 0;
-let timer = 0;
+let typed = 0;
 
 /** What the server answers for a part of a page, as nodes; an error is thrown with what it says. */
 export async function part(url, name, signal) {
@@ -70,15 +70,15 @@ function addressed(form) {
 document.addEventListener("input", (event) => {
   const form = event.target.closest?.("form[data-live]");
   if (!form) return;
-  clearTimeout(timer);
-  timer = setTimeout(() => show(addressed(form), { push: !event.target.matches("[type=search]") }), DEBOUNCE_MS);
+  clearTimeout(typed);
+  typed = setTimeout(() => show(addressed(form), { push: !event.target.matches("[type=search]") }), DEBOUNCE_MS);
 });
 
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-live]");
   if (!form) return;
   event.preventDefault();
-  clearTimeout(timer);
+  clearTimeout(typed);
   show(addressed(form));
 });
 

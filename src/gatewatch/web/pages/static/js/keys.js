@@ -18,8 +18,8 @@ export function typing(element) {
 }
 
 /** An element of the page that has a key, where it can be seen. */
-function keyed(key) {
-  const all = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
+function keyed(key, within = document) {
+  const all = [...within.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
   return all.find((each) => each.checkVisibility() && !each.disabled) ?? (key.includes(" ") ? all[0] : undefined);
 }
 
@@ -29,6 +29,7 @@ function press(element) {
 }
 
 function named(event) {
+  if (event.getModifierState("AltGraph")) return event.key; // as "[" is typed on many keyboards
   if (event.altKey) return "";
   const mod = mac ? event.metaKey : event.ctrlKey;
   if (event.metaKey || event.ctrlKey) return mod ? `Mod+${event.key}` : "";
@@ -38,8 +39,18 @@ function named(event) {
 function pressed(event) {
   if (event.defaultPrevented || event.isComposing) return;
   const key = named(event);
-  if (!key || (typing(event.target) && !key.startsWith("Mod+") && key !== "Escape")) return;
-  if (document.querySelector("dialog[open]") && key !== "?") return;
+  const dialog = document.querySelector("dialog[open]");
+  if (!key) return;
+  if (typing(event.target) && !key.startsWith("Mod+")) {
+    if (key === "Escape" && !dialog) event.target.blur(); // what is typed there stays
+    return;
+  }
+  if (dialog && key !== "?") {
+    const element = keyed(key, dialog);
+    if (element) event.preventDefault();
+    if (element) press(element);
+    return;
+  }
   const whole = begun ? `${begun} ${key}` : key;
   clearTimeout(timer);
   begun = "";
@@ -63,7 +74,7 @@ function isFirst(key) {
 function shown(key) {
   return key.split(" ").map((part) => {
     const cap = document.createElement("kbd");
-    cap.textContent = part.replace("Mod+", mac ? "⌘" : "Ctrl+").replace("Escape", "Esc");
+    cap.textContent = part.replace(/^Mod\+(.)/, (_, key) => (mac ? "⌘" : "Ctrl+") + key.toUpperCase()).replace("Escape", "Esc");
     return cap;
   });
 }
@@ -132,3 +143,4 @@ for (const [key, rel, says] of [["[", "prev", "Previous"], ["]", "next", "Next"]
   });
 }
 document.addEventListener("keydown", pressed);
+document.addEventListener("click", (event) => event.target.closest("[data-keys]") && sheet());

@@ -24,3 +24,5 @@ document.addEventListener("keydown", (event) => {
   open.querySelector("summary").focus();
 });
 if (document.querySelector("[data-refresh]")) import("./live.js");
+// Where a screen has scripts of its own, ready.js comes after them.
+if (!document.querySelector('script[src$="/ready.js"]')) document.documentElement.dataset.ready = "";
