@@ -11,6 +11,7 @@ from gatewatch.web.pages import (
     review,
     runs,
     scorers,
+    settings,
     traces,
 )
 from gatewatch.web.pages.house import Screen
@@ -27,4 +28,5 @@ SCREENS: tuple[Screen, ...] = (
     failures.SCREEN,
     review.SCREEN,
     costs.SCREEN,
+    settings.SCREEN,
 )
