@@ -26,7 +26,7 @@ from gatewatch.web.refusals import Refused
 _LONGEST_FORM = 6_000_000
 _DEFAULT, _CAP = 10, 1.0
 _DEAREST = 100.0
-_SOON_S, _STEP_S = 2.0, 0.05
+_SOON_S = 2.0
 
 
 def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Callable[[Asked], Entry]) -> list[Route]:
@@ -87,10 +87,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         what = f"{name} on {len(given)} {'text by hand' if given[0].name == BY_HAND else 'requests'}"
         await asyncio.to_thread(asked.store.note, wall(), asked.visitor.author, "tried", what)
         job = jobs.start(_key(asked, entry), work)
-        for _ in range(round(_SOON_S / _STEP_S) if not scorer.models else 1):  # a rule is done at once
-            if not job.under_way:
-                break
-            await asyncio.sleep(_STEP_S)
+        await jobs.soon(job, 0.0 if scorer.models else _SOON_S)  # a rule is done at once
         query = {each: fields.get(each, "") for each in ("flow", "most", "ids")} if given[0].name != BY_HAND else {}
         return answers.elsewhere(asked.url(f"/scorers/{name}/try", **query) + "#tried")
 
