@@ -31,11 +31,15 @@ HOSTILE = [
     "\x1b[31mred\x1b[0m",
     "![a](http://elsewhere.example/x.png)",
 ]
-SAME = [
+SAME: list[dict[str, Any]] = [
     {"id": "a-1", "input": "How long may I return boots?", "expected": "30 days", "slice": "returns"},
     {"id": "a-2", "input": "how long may I return boots", "expected": "30 days", "slice": "returns"},
     {"id": "a-3", "input": "Where is my order 4711?", "expected": "on its way", "slice": "orders", "must_pass": True},
-    {"id": "a-4", "input": {"messages": [{"role": "user", "content": "Is it open?"}]}, "expected": {"answer": "till 8"}},
+    {
+        "id": "a-4",
+        "input": {"messages": [{"role": "user", "content": "Is it open?"}]},
+        "expected": {"answer": "till 8"},
+    },
     {"id": "a-5", "input": "Do you ship to Norway?", "expected": "yes", "retired": "not any more"},
 ]
 
@@ -235,7 +239,13 @@ def test_coverage_holds_slices_against_live_traffic(pages: Pages) -> None:
 
 def test_what_a_case_says_is_text(browser: Browser, tmp_path: Path) -> None:
     cases = [
-        {"id": f"h-{n}", "input": f"{text} {n}", "expected": text, "slice": text.replace("\x1b", ""), "meta": {"m": text}}
+        {
+            "id": f"h-{n}",
+            "input": f"{text} {n}",
+            "expected": text,
+            "slice": text.replace("\x1b", ""),
+            "meta": {"m": text},
+        }
         for n, text in enumerate(HOSTILE)
     ]
     cases.append({"id": "big", "input": "long " * 800_000, "expected": "short"})

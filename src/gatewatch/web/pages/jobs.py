@@ -67,8 +67,9 @@ class Jobs:
 
     async def soon(self, job: Job, seconds: float) -> None:
         """Wait until some work is over, but so many seconds at the most."""
-        until = wall() + seconds
-        while job.under_way and wall() < until:
+        for _ in range(round(seconds / _STEP_S)):
+            if not job.under_way:
+                return
             await asyncio.sleep(_STEP_S)
 
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:

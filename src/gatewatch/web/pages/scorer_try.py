@@ -23,7 +23,6 @@ from gatewatch.web.pages.house import House
 from gatewatch.web.pages.jobs import Job, Jobs
 from gatewatch.web.refusals import Refused
 
-_LONGEST_FORM = 6_000_000
 _DEFAULT, _CAP = 10, 1.0
 _DEAREST = 100.0
 _SOON_S = 2.0
@@ -66,7 +65,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
 
     async def begin(request: Request) -> Response:
         asked = await house.enter(request, "review")
-        fields = await form(request, _LONGEST_FORM)
+        fields = await form(request)
         entry = await asyncio.to_thread(entry_of, asked)
         own, name = book_of(asked).project, entry.listed.name
         cap = _amount(fields.get("cap", ""))
