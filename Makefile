@@ -42,7 +42,7 @@ browser: $(AXE) ## Install what judges the pages' accessibility (Node's npm and 
 	@command -v chromium > /dev/null || { echo "the pages are tested in Chromium: install the package chromium"; exit 1; }
 
 screenshots: $(STAMP) ## Take the pictures of the pages that the documentation shows (in Chromium)
-	@$(BIN)/python -m tests.web.screenshots
+	@PYTHONPATH=tests $(BIN)/python -m web.screenshots
 
 check: $(STAMP) ## Check format, lint, types, import contracts, file length and the code in the docs
 	@$(BIN)/ruff format --check .

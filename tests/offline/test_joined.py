@@ -8,8 +8,8 @@ from gatewatch.offline.accept import Entry, Exceptions
 from gatewatch.offline.baseline import make_baseline, read_baseline, write_baseline
 from gatewatch.offline.gated import compared
 from gatewatch.offline.joined import SHOWN, SORTS, Joined, Show, Sort, View
+from gatewatch.offline.joined_json import as_json
 from gatewatch.offline.outcomes import read_run
-from gatewatch.offline.reports.joined import as_json
 from offline.joining import a_row, a_run, joined, two_runs
 
 

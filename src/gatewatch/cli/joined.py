@@ -32,7 +32,7 @@ def show_window(
     """
     from gatewatch.cli.terminal import console, print_json
     from gatewatch.offline.joined import View
-    from gatewatch.offline.reports.joined import as_json as told
+    from gatewatch.offline.joined_json import as_json as told
 
     view = View(show=show, scorer=scorer, slice=slice_, search=search, sort=sort)  # type: ignore[arg-type]
     found = told(joined, view, offset=offset, limit=limit)

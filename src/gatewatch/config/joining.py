@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from gatewatch.config.load import FILE
 from gatewatch.config.rules import rule_of
+from gatewatch.config.run_briefs import RunBriefs
+from gatewatch.config.run_reads import RunReads
 from gatewatch.config.sides import exceptions_of, not_itself
 from gatewatch.config.stored_runs import StoredRun, StoredRuns, mark_of
 from gatewatch.core.errors import InputError, NoVerdict, Problem
@@ -36,10 +38,13 @@ class Sides(Struct, frozen=True):
 
 
 class Joining:
-    """Makes joined diffs, and holds the last of them; threads may share it."""
+    """Makes joined diffs, and holds the last of them; threads may share it. `runs` are those that can be joined,
+    `briefs` and `reads` what there is to say of single ones."""
 
     def __init__(self, runs: StoredRuns) -> None:
         self.runs = runs
+        self.briefs = RunBriefs(runs)
+        self.reads = RunReads(runs)
         self._held: dict[tuple[object, ...], Joined] = {}
         self._matrices: dict[tuple[object, ...], Matrix] = {}
         self._locks: dict[tuple[object, ...], Lock] = {}

@@ -105,8 +105,7 @@ def case_pair(joined: Joined, case: str, *, trial: int = 0, by: By = "word", who
         raise InputError(
             Problem("case", what, f"there are {len(joined.ids):,}, such as {joined.ids[0]!r}" if joined.ids else "")
         )
-    before, before_side = _side(joined.before, joined.origin, case, trial, whole)
-    after, after_side = _side(joined.after, joined.after, case, trial, whole)
+    before, after = rows_of_case(joined, case, trial)
     main = after or before
     trace = None if main is None else main.trace
     expected = next((row.expected for row in (after, before) if row is not None and row.expected is not None), None)
@@ -117,8 +116,8 @@ def case_pair(joined: Joined, case: str, *, trial: int = 0, by: By = "word", who
         row=joined.rows([place])[0],
         input=None if trace is None else _text(trace.input, whole),
         expected=None if expected is None else _text(expected, whole),
-        baseline=before_side,
-        candidate=after_side,
+        baseline=_side(joined.before, joined.origin, before, case, whole),
+        candidate=_side(joined.after, joined.after, after, case, whole),
         scores=[_score(joined, name, before, after) for name in joined.scorers],
         output=text_diff(texts[0], texts[1], by) if both else None,
         output_json=json_diff(texts[0], texts[1]) if both and texts[0] != texts[1] else None,
@@ -126,28 +125,34 @@ def case_pair(joined: Joined, case: str, *, trial: int = 0, by: By = "word", who
     )
 
 
-def _side(
-    side: Outcomes, source: Outcomes | None, case: str, trial: int, whole: bool
-) -> tuple[Row | None, CaseSide | None]:
-    """A side's row of a case, and what is told of it; nothing of it where its journal is gone."""
+def rows_of_case(joined: Joined, case: str, trial: int = 0) -> tuple[Row | None, Row | None]:
+    """Both sides' rows of a case, as their journals have them; None where a side has none, or its journal is gone."""
+    return _row(joined.before, joined.origin, case, trial), _row(joined.after, joined.after, case, trial)
+
+
+def _row(side: Outcomes, source: Outcomes | None, case: str, trial: int) -> Row | None:
+    outcome, known = side.cases.get(case), None if source is None else source.cases.get(case)
+    if outcome is None or known is None or source is None or source.path is None or known.hash != outcome.hash:
+        return None
+    row = _read(source.path, known.trials[min(trial, len(known.trials) - 1)])
+    return None if row is None or row.trace is None else row
+
+
+def _side(side: Outcomes, source: Outcomes | None, row: Row | None, case: str, whole: bool) -> CaseSide | None:
+    """What is told of a side; of one whose journal is gone little more than that there is one."""
     outcome = side.cases.get(case)
     if outcome is None:
-        return None, None
-    bare = CaseSide(run=side.run, trials=len(outcome.trials))
+        return None
     known = None if source is None else source.cases.get(case)
-    if source is None or source.path is None or known is None or known.hash != outcome.hash:
-        return None, bare
-    at = min(trial, len(known.trials) - 1)
-    row = _read(source.path, known.trials[at])
+    trials = len((known or outcome).trials)
     if row is None or row.trace is None:
-        return None, bare
+        return CaseSide(run=side.run, trials=trials)
     trace, fault = row.trace, row.trace.error
-    said = None if fault is not None and trace.output is None else _text(trace.output, whole)
-    return row, CaseSide(
+    return CaseSide(
         run=side.run,
-        trial=at,
-        trials=len(known.trials),
-        output=said,
+        trial=row.trial,
+        trials=trials,
+        output=None if fault is not None and trace.output is None else _text(trace.output, whole),
         error="" if fault is None else fault.message,
         error_kind="" if fault is None else fault.kind,
         latency_s=trace.latency_s,

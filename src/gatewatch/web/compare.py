@@ -20,7 +20,7 @@ from gatewatch.config.joining import Joining
 from gatewatch.core.errors import GatewatchError, InputError, NoVerdict, StoreError
 from gatewatch.offline.case_pair import case_pair
 from gatewatch.offline.joined import Joined, Show, Sort, View
-from gatewatch.offline.reports.joined import as_json as joined_json
+from gatewatch.offline.joined_json import as_json as joined_json
 from gatewatch.offline.reports.textdiff import By
 from gatewatch.store.base import Store
 from gatewatch.web.host import Host

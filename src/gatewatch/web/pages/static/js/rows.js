@@ -92,7 +92,7 @@ async function more() {
   try {
     const content = await part(link.href, "rows");
     const fresh = content.querySelector("[data-rows]");
-    link.replaceWith(...(fresh ? fresh.childNodes : []));
+    (link.closest('[role="row"]') ?? link).replaceWith(...(fresh ? fresh.childNodes : []));
     watch();
     return true;
   } catch (error) {

@@ -1,0 +1,3 @@
+// Monitor: what is selected beneath the chart.
+
+import "./traces.js";
