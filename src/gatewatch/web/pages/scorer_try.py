@@ -39,6 +39,9 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         if asked.fragment == "live":
             return await house.fragment(asked, "scorers/tried.html", entry=entry, job=job)
         data = await asyncio.to_thread(_form, book_of(asked).project, asked, entry)
+        if data["given"]:
+            what = f"{len(data['given'])} requests, to try {entry.listed.name}"
+            await asyncio.to_thread(asked.store.note, wall(), asked.visitor.author, "read", what)
         head: dict[str, Any] = {
             "title": entry.listed.name,
             "screen": "scorers",
