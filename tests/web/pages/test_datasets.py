@@ -301,8 +301,7 @@ def test_it_works_without_scripts(browser: Browser, file: Path) -> None:
 
 
 def test_who_may_only_read_sees_no_acts_and_is_refused(browser: Browser, file: Path) -> None:
-    with served(file.parent.parent, TOML, names=None) as server:
-        client = server.client(server.token("read"))
+    with served(file.parent.parent, TOML, names=None) as server, server.client(server.token("read")) as client:
         assert client.get("/datasets/support").status_code == 200
         assert "Edit" not in client.get("/datasets/support/case?id=a-1").text
         assert "Audit support</button>" not in client.get("/datasets/support/audit").text

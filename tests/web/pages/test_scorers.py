@@ -184,12 +184,12 @@ def test_it_works_without_scripts_under_a_prefix(browser: Browser, judge: FakePr
 def test_who_may_only_read_may_not_try(tmp_path: Path) -> None:
     made(tmp_path, "http://127.0.0.1:9/v1")
     with served(tmp_path, (tmp_path / "gatewatch.toml").read_text(), names=None) as server:
-        client = server.client(server.token("read"))
-        assert "Score it" not in client.get("/scorers/short/try").text
-        assert client.post("/scorers/short/try", data={"how": "hand", "output": "x"}).status_code == 403
-        client = server.client(server.token("review"))
-        wrong = client.post("/scorers/kind/try", data={"how": "hand", "output": "x", "cap": "nan"})
-        assert wrong.status_code == 422
+        with server.client(server.token("read")) as reader:
+            assert "Score it" not in reader.get("/scorers/short/try").text
+            assert reader.post("/scorers/short/try", data={"how": "hand", "output": "x"}).status_code == 403
+        with server.client(server.token("review")) as reviewer:
+            wrong = reviewer.post("/scorers/kind/try", data={"how": "hand", "output": "x", "cap": "nan"})
+            assert wrong.status_code == 422
 
 
 def test_without_a_project_it_says_so(browser: Browser, tmp_path: Path) -> None:
