@@ -344,4 +344,5 @@ CREATE INDEX visit_token ON visit (token);
 CREATE INDEX visit_until ON visit (until);
 CREATE INDEX visit_project ON visit (project);
 CREATE INDEX audit_done ON audit (id) WHERE action <> 'read';
+CREATE INDEX label_by ON label (reviewer, at) WHERE body IS NOT NULL;
 """
