@@ -133,6 +133,19 @@ def test_the_id_of_a_case_leads_to_it(own: Pages) -> None:
     expect(page.locator(".turn")).to_contain_text("Is it open?")
 
 
+def test_cases_are_gone_through_with_the_filter_kept(own: Pages) -> None:
+    page = own.open("/datasets/support?slice=returns")
+    page.locator("[data-row]").first.click()
+    page.get_by_role("link", name="Whole case").click()
+    ready(page)
+    page.keyboard.press("]")
+    page.wait_for_url("**id=a-2**")
+    ready(page)
+    expect(page.locator("a[rel=next]")).to_have_count(0)
+    page.keyboard.press("[")
+    page.wait_for_url("**id=a-1**")
+
+
 def test_a_case_is_edited_as_a_diff_first(own: Pages, file: Path) -> None:
     page = own.open("/datasets/support/case?id=a-1")
     page.keyboard.press("e")
