@@ -100,6 +100,20 @@ def test_signing_out_ends_it_and_an_admin_ends_all_of_a_project(db: Database) ->
     assert places(db, two) == [] and places(db, shop) == ["shop"]
 
 
+def test_an_admin_sees_who_is_signed_in_to_their_project(db: Database) -> None:
+    begun(db, now=NOW - IDLE_S)
+    begun(db, who="ana")
+    begun(db, now=NOW + 1)
+    begun(db, "shop")
+    found = visits.guests(db, "bot", NOW + 2)
+    assert [(each.who, each.role, each.begun - NOW, each.until - NOW - LONGEST_S) for each in found] == [
+        ("mia", "review", 1, 1),
+        ("ana", "review", 0, 0),
+    ]
+    access.revoke(db, found[0].token, NOW)
+    assert [each.who for each in visits.guests(db, "bot", NOW + 2, 1)] == ["ana"]
+
+
 def test_what_has_ended_is_removed_when_the_next_begins(db: Database) -> None:
     begun(db)
     begun(db, now=NOW + LONGEST_S)
@@ -113,6 +127,7 @@ def test_no_statement_goes_through_all_visits(tmp_path: Path) -> None:
     found._connection.set_trace_callback(seen.add)
     secret = begun(found, "shop", before=begun(found))
     visits.find(found, secret, NOW + 100)
+    visits.guests(found, "shop", NOW)
     visits.end(found, secret)
     visits.end_those_to(found, "bot")
     access.revoke(found, access.tokens(found)[0].id, NOW)

@@ -24,6 +24,11 @@ LONGEST_S = 7 * 86_400.0
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _SEEN_EVERY_S = 60.0
+_GOOD = (
+    "visit LEFT JOIN token ON token.id = visit.token WHERE visit.until > ? AND visit.seen > ?"
+    " AND (visit.token = '' OR (token.revoked = 0 AND (token.until = 0 OR token.until > ?)))"
+)
+"""Visits that go on."""
 
 
 class Place(Struct, frozen=True):
@@ -40,6 +45,17 @@ class Visit(Struct, frozen=True):
     id: str
     who: str
     places: tuple[Place, ...]
+
+
+class Guest(Struct, frozen=True):
+    """Who is signed in to a project, as an admin sees it. Times are in seconds since the epoch."""
+
+    who: str
+    role: Role
+    token: str
+    begun: float
+    seen: float
+    until: float
 
 
 def begin(db: Database, place: Place, who: str, now: float, *, before: str = "") -> str:
@@ -71,11 +87,9 @@ def find(db: Database, secret: str, now: float) -> Visit | None:
         return None
     id_, at = _hash(secret), micros(now)
     found = db.execute(
-        "SELECT visit.project, visit.role, visit.token, visit.who, visit.seen FROM visit"
-        " LEFT JOIN token ON token.id = visit.token WHERE visit.id = ? AND visit.until > ? AND visit.seen > ?"
-        " AND (visit.token = '' OR (token.revoked = 0 AND (token.until = 0 OR token.until > ?)))"
+        f"SELECT visit.project, visit.role, visit.token, visit.who, visit.seen FROM {_GOOD} AND visit.id = ?"
         " ORDER BY visit.begun, visit.project",
-        *(id_, at, micros(now - IDLE_S), at),
+        *(*_good(now), id_),
     )
     if not found:
         return None
@@ -83,6 +97,16 @@ def find(db: Database, secret: str, now: float) -> Visit | None:
         with suppress(StoreError):  # a store that cannot be written now is no reason to turn anybody away
             db.execute("UPDATE visit SET seen = ? WHERE id = ? AND seen < ?", at, id_, at)
     return Visit(id_, found[0][3], tuple(Place(*row[:3]) for row in found))
+
+
+def guests(db: Database, project: str, now: float, most: int = 200) -> list[Guest]:
+    """Who is signed in to a project, the newest first, at most so many."""
+    found = db.execute(
+        f"SELECT visit.who, visit.role, visit.token, visit.begun, visit.seen, visit.until FROM {_GOOD}"
+        " AND visit.project = ? ORDER BY visit.begun DESC LIMIT ?",
+        *(*_good(now), project, most),
+    )
+    return [Guest(who, role, token, *map(from_micros, times)) for who, role, token, *times in found]
 
 
 def end(db: Database, secret: str) -> None:
@@ -93,6 +117,10 @@ def end(db: Database, secret: str) -> None:
 def end_those_to(db: Database, project: str) -> int:
     """End every visit to a project, and say how many those were."""
     return db.executemany("DELETE FROM visit WHERE project = ?", [(project,)])
+
+
+def _good(now: float) -> tuple[int, int, int]:
+    return micros(now), micros(now - IDLE_S), micros(now)
 
 
 def _hash(secret: str) -> str:

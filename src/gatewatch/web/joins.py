@@ -47,7 +47,7 @@ class Joins:
         """Note that somebody read what was said in runs: for each run once an hour, whatever is looked at in it."""
         now = wall()
         for run in runs:
-            key = (visitor.project, visitor.token, run)
+            key = (visitor.project, visitor.author, run)
             with self._lock:
                 known = 0 <= now - self._noted.get(key, -_NOTED_S) < _NOTED_S
                 if not known:
@@ -55,7 +55,7 @@ class Joins:
                         self._noted.clear()
                     self._noted[key] = now
             if not known:
-                store.note(now, visitor.token, "read", f"run {run}")
+                store.note(now, visitor.author, "read", f"run {run}")
 
     def close(self) -> None:
         """Let go of the journals that were copied from stores."""

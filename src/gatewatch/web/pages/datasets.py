@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
@@ -10,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.config.dataset_books import ORIGINS, STATES, Book, Books, Chosen, Entry
+from gatewatch.config.dataset_books import Book, Chosen, Entry, books_of
 from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.errors import DatasetError
 from gatewatch.web.pages import answers, dataset_audit, dataset_case, dataset_changes
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import text_of
+from gatewatch.web.pages.dataset_choice import as_query, chosen
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
@@ -71,11 +73,12 @@ def routes(house: House) -> list[Route]:
             "n": len(found),
             "offset": offset,
             "after": offset + WINDOW,
+            "filter": as_query(by),
         }
         if asked.fragment:
             return await house.fragment(asked, "datasets/cases_rows.html", **data)
         names = [(name, name) for name, _ in book.slices.most_common() if name]
-        data |= {"slice_names": names, "filter": _filter(by)}
+        data["slice_names"] = names
         return await house.page(asked, "datasets/cases.html", **dataset_audit.headed(shelf, book, "cases"), **data)
 
     async def export(request: Request) -> Response:
@@ -101,7 +104,7 @@ def routes(house: House) -> list[Route]:
                     "slice": each.slice,
                 }
 
-        told = {"dataset": book.known.path, "version": book.dataset.version} | _filter(by)
+        told = {"dataset": book.known.path, "version": book.dataset.version} | as_query(by)
         return exported(form, "gatewatch.cases", columns, lines(), told)
 
     async def coverage(request: Request) -> Response:
@@ -135,17 +138,6 @@ def _with_case(shelf: Shelf, asked: Asked, case: str) -> str:
     return next((book.known.name for book in shelf.books(asked).readable() if book.entry(case)), "")
 
 
-def chosen(asked: Asked) -> Chosen:
-    """Which cases are wanted."""
-    return Chosen(
-        asked.get("q"),
-        asked.get("slice"),
-        asked.get("tier", among=("pr", "nightly")),
-        asked.get("state", among=STATES),
-        asked.get("origin", among=ORIGINS),
-    )
-
-
 def _expects(case: Case) -> str:
     """What a case expects, for a cell: the answer, then what else is said."""
     if isinstance(case.expected, str) or case.expected is None:
@@ -154,11 +146,6 @@ def _expects(case: Case) -> str:
     answer = told.pop("answer", None)
     more = " ".join(f"{name}: {codec.text_of(value)}" for name, value in told.items())
     return " · ".join(filter(None, (answer, more)))
-
-
-def _filter(by: Chosen) -> dict[str, str]:
-    """A choice of cases as parameters of an address."""
-    return {"q": by.text, "slice": by.slice, "tier": by.tier, "state": by.state, "origin": by.origin}
 
 
 def _window(shelf: Shelf, asked: Asked, book: Book, by: Chosen, offset: int) -> tuple[list[Entry], list[CaseRow]]:
@@ -183,10 +170,12 @@ def find(asked: Asked, text: str) -> list[Found]:
     """What the menu offers: datasets by name, and a case by its whole id."""
     if asked.project is None:
         return []
-    every = Books(asked.project).known()
-    return [
-        Found(each.name, "dataset", f"/datasets/{each.name}") for each in every if text.lower() in each.name.lower()
-    ]
+    books, words = books_of(asked.project), text.lower()
+    named = [each for each in books.known() if words in each.name.lower()]
+    found = [Found(each.name, "dataset", f"/datasets/{quote(each.name, safe='')}") for each in named]
+    with_it = (book.known.name for book in books.readable() if book.entry(text))
+    query = urlencode({"id": text}, errors="replace")
+    return found + [Found(text, "case", f"/datasets/{quote(name, safe='')}/case?{query}") for name in with_it]
 
 
 SCREEN = Screen(

@@ -48,7 +48,7 @@ def routes(house: House) -> list[Route]:
         if asked.fragment and asked.number("before"):
             return await house.fragment(asked, "traces/rows.html", **data)
         if asked.fragment:
-            return await house.fragment(asked, "traces/list.html", **data)
+            return await house.fragment(asked, "traces/list.html", one=None, **data)
         name = asked.get("trace")
         opened = await asyncio.to_thread(whole, asked, name) if name else None
         return await house.page(asked, "traces/page.html", title="Traces", screen="traces", one=opened, **data)
@@ -173,7 +173,7 @@ def _listed(asked: Asked, span: Span) -> dict[str, Any]:
         "wanted": wanted,
         "lines": found,
         "following": asked.link(before=found.next, trace=None) if found.next is not None else "",
-        "left": None,
+        "left": 0,
         "scorer": wanted.scorer,
         "facets": [(name, counted.get(name, [])) for name in _FACETS],  # type: ignore[call-overload]
         "flows": [("", "all"), *((flow, flow) for flow in flows)],

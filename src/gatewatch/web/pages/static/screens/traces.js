@@ -107,6 +107,15 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// What drops down with something to be filled in begins there.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.target.matches?.("details.drop[open]")) event.target.querySelector("input:not([type=hidden]), select")?.focus();
+  },
+  true,
+);
+
 function counted() {
   const n = document.querySelectorAll("[data-row] input[name=trace]:checked").length;
   for (const place of document.querySelectorAll("[data-selected]")) place.textContent = n ? `${n} selected` : "";
