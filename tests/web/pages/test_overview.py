@@ -144,7 +144,7 @@ def test_only_runs(browser: Browser, tmp_path: Path) -> None:
     with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
         page = pages.open("/")
         stages = page.locator(".stage")
-        expect(stages.nth(0)).to_contain_text("not gated: no baseline")
+        expect(stages.nth(0)).to_contain_text("no baseline is pinned")
         expect(stages.nth(1)).to_contain_text("No live request yet")
         expect(stages.nth(4)).to_contain_text("cases in the last run")
         expect(page.locator("#back")).to_contain_text("No baseline is pinned")
