@@ -55,8 +55,8 @@ async function send(sent, button) {
     if (!reply.ok) return complain(holder.content.querySelector("h2")?.textContent.trim() || `It was not kept: ${reply.status}`);
     const next = await (ahead ?? part(item().dataset.next, "item").catch(() => null));
     if (!next) return location.assign(item().dataset.next);
-    swap(holder.content);
     place(next);
+    swap(holder.content);
   } catch {
     complain("The server does not answer. What you typed is still here: send it again.");
   } finally {
