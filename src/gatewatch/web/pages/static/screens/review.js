@@ -77,11 +77,14 @@ function choose(key) {
   return !!label;
 }
 
-/** Go to the next field, or the one before. */
+let last = null;
+document.addEventListener("focusin", (event) => (last = event.target.closest("[data-field]") ?? last));
+
+/** Go to the next field, or the one before: from where one is, or was before one left it. */
 function step(by) {
   const fields = [...document.querySelectorAll("[data-field]")];
   if (!fields.length) return false;
-  const here = fields.findIndex((field) => field.contains(document.activeElement));
+  const here = fields.indexOf(last);
   const field = fields[Math.min(Math.max(here + by, 0), fields.length - 1)];
   (field.querySelector(":checked") ?? field.querySelector("input, textarea")).focus();
   return true;
