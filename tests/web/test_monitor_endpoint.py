@@ -37,7 +37,13 @@ def test_a_scorer_stands_beside_the_baseline(client: httpx.Client) -> None:
 
 def test_a_window_a_part_and_the_period_before(client: httpx.Client) -> None:
     now = wall()
-    one = {"scorer": "helpful", "since": now - 4 * DAY, "until": now, "by": "slice", "before": "true"}
+    one: dict[str, str | float] = {
+        "scorer": "helpful",
+        "since": now - 4 * DAY,
+        "until": now,
+        "by": "slice",
+        "before": "true",
+    }
     told = client.get("/v1/monitor", params=one).json()
     assert told["before_total"]["estimate"]["mean"] > told["total"]["estimate"]["mean"] + 0.05
     assert {"refunds", "<b>other</b>"} <= {each["name"] for each in told["parts"]}

@@ -6,6 +6,7 @@ A file is read when it is first asked for, and again when it has changed.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -125,6 +126,12 @@ def _entry(place: int, case: Case, dataset: Dataset, slice_of: Callable[[Any], A
         origin="promoted" if live else "imported" if case.provenance else "written",
         promoted=str(case.provenance.get("at", "")) if live else "",
     )
+
+
+@lru_cache(4)
+def books_of(project: Project) -> "Books":
+    """The datasets of a project, the same for all who ask."""
+    return Books(project)
 
 
 class Books:

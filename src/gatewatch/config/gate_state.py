@@ -10,7 +10,7 @@ from msgspec import Struct
 from gatewatch.config.dataset_state import DatasetState, DatasetStates
 from gatewatch.config.joining import BASELINE, Joining, Sides
 from gatewatch.config.mainline import Mainline
-from gatewatch.config.run_briefs import RunBrief, RunBriefs
+from gatewatch.config.run_briefs import RunBrief
 from gatewatch.config.stored_runs import Mark, StoredRun, mark_of
 from gatewatch.core.errors import GatewatchError, InputError
 from gatewatch.offline.baseline import read_baseline
@@ -90,7 +90,7 @@ class GateStates:
     def __init__(self, joining: Joining) -> None:
         self._joining = joining
         self._runs = joining.runs
-        self._briefs = RunBriefs(joining.runs)
+        self._briefs = joining.briefs
         self._datasets = DatasetStates()
         self._baselines: dict[Mark, Outcomes | str] = {}
         self._words: dict[tuple[object, ...], str] = {}

@@ -34,7 +34,7 @@ Points = tuple[tuple[float, Figure], ...]
 
 class Asked(Struct, frozen=True, kw_only=True):
     """What is to be shown: a scorer ("": the first) of a flow over a window, in seconds since the epoch; of a part of
-    it; by slice or version; with the period before."""
+    it; by slice or version; with the period before; in buckets of a `tier` ("": as suits the window)."""
 
     flow: str
     since: float
@@ -43,6 +43,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     of: Of = Of()
     by: By | Literal[""] = ""
     before: bool = False
+    tier: Tier | Literal[""] = ""
 
 
 class Ruler(Struct, frozen=True, order=True):
@@ -181,11 +182,11 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
 
 def _cells(store: Store, asked: Asked) -> tuple[Tier, list[ScoreCell]]:
     """Sums of scores, in buckets so long that most have scores enough to tell something, where there are so many."""
-    tier = tier_for(asked.until - asked.since)
+    tier = asked.tier or tier_for(asked.until - asked.since)
     while True:
         since = asked.since - asked.since % TIER_S[tier]
         cells = store.cells(asked.flow, tier, since, asked.until)
-        longer = _LONGER.get(tier)
+        longer = None if asked.tier else _LONGER.get(tier)
         if longer is None or asked.until - asked.since < _FEWEST * TIER_S[longer]:
             return tier, cells
         n: dict[tuple[str, float], int] = {}

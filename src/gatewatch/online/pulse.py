@@ -63,12 +63,18 @@ def beats(by_bucket: Mapping[float, list[SignalCell]]) -> tuple[Beat, ...]:
     return tuple(_beat(at, cells) for at, cells in sorted(by_bucket.items()))
 
 
-def _beat(at: float, cells: list[SignalCell]) -> Beat:
-    n = {cell.share: cell.n for cell in cells}
-    latency: dict[int, float] = {}
+def _weighed(cells: list[SignalCell]) -> dict[int, float]:
+    """How many durations are in each bin, about, where some only of the requests were sent."""
+    found: dict[int, float] = {}
     for cell in cells:
         for place, count in cell.latency.items():
-            latency[place] = latency.get(place, 0.0) + count / cell.share
+            found[place] = found.get(place, 0.0) + count / cell.share
+    return found
+
+
+def _beat(at: float, cells: list[SignalCell]) -> Beat:
+    n = {cell.share: cell.n for cell in cells}
+    latency: Mapping[int, float] = cells[0].latency if len(cells) == 1 else _weighed(cells)
     requests = sum(cell.n / cell.share for cell in cells)
     known = sum((cell.n - cell.unknown_cost) / cell.share for cell in cells)
     quantiles = [quantile(latency, q) for q in (0.5, 0.95, 0.99)]

@@ -31,9 +31,8 @@ def hostile_runs(folder: Path) -> None:
         score = Score(0.0, label=text, explanation=text, model=text)
         output: Any = {text: [text, {"deep": text}]} if number % 2 else f"wild {text}"
         after.append(a_row("wild", f"{number} {text}", output, **fields, exact=score, helpful=0.1))
-    error = {"error": TEXTS[0] + TEXTS[1], "asked": TEXTS[0]}
     before.append(a_row("calm", "failing", "fine"))
-    after.append(a_row("wild", "failing", **error))
+    after.append(a_row("wild", "failing", error=TEXTS[0] + TEXTS[1], asked=TEXTS[0]))
     before.append(a_row("calm", "long", "a " * 2_000_000))
     after.append(a_row("wild", "long", "a " * 1_000_000 + TEXTS[0] + "a " * 1_000_000, exact=0.0))
     a_run(folder, "calm", before, name=TEXTS[1], components={"prompt": TEXTS[0], "model": "m"})

@@ -104,6 +104,8 @@ def _within(before: str, after: str) -> list[Piece]:
     while tail < rest and before[-1 - tail] == after[-1 - tail]:
         tail += 1
     one, other = before[head : len(before) - tail], after[head : len(after) - tail]
+    while head and not one and other and other[0] not in ',"{' and other[-1] == before[head - 1]:
+        other, head, tail = other[-1] + other[:-1], head - 1, tail + 1  # the same, from where a field begins
     start, end = before[:head], before[len(before) - tail :]
     parts: Sequence[Piece] = (
         ("=", start if head <= _HEAD + _NEAR else f"{start[:_HEAD]}…{start[-_NEAR:]}"),

@@ -24,6 +24,7 @@ from gatewatch.web.refusals import Refused
 
 WINDOW = 48
 _MOST_BESIDE = 6
+_SOON_S = 0.5
 _SHOWN_EDITS = 200
 TITLES = {
     "must_pass_flaky": "Must pass, but flaky",
@@ -64,7 +65,8 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
     async def begin(request: Request) -> Response:
         asked = await house.enter(request, "review")
         book = await asyncio.to_thread(shelf.book, asked, request.path_params["name"])
-        shelf.audit(asked, book.known)
+        job = await asyncio.to_thread(shelf.audit, asked, book.known)
+        await shelf.jobs.soon(job, _SOON_S)
         return answers.elsewhere(asked.url(f"/datasets/{book.known.name}/audit"))
 
     async def finding(request: Request) -> Response:

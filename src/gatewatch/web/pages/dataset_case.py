@@ -28,7 +28,6 @@ from gatewatch.web.pages.house import House
 from gatewatch.web.refusals import Refused
 
 _LONGEST_ID = 2000
-_LONGEST_FORM = 6_000_000
 _WHOLE = ("input", "expected", "context", "meta", "provenance")
 
 
@@ -53,7 +52,7 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
 
     async def edited(request: Request) -> Response:
         asked = await house.enter(request, "review")
-        fields = await form(request, _LONGEST_FORM)
+        fields = await form(request)
         book, entry, case = await asyncio.to_thread(_case, shelf, asked, fields.get("id", ""))
         wanted, state = _wanted(fields, case), fields.get("state", "")
         act = fields.get("act", "look")

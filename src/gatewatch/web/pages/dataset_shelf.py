@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gatewatch.config.auditing import audit_dataset, live_of
 from gatewatch.config.case_edit import may_write
-from gatewatch.config.dataset_books import Book, Books, Known
+from gatewatch.config.dataset_books import Book, Books, Known, books_of
 from gatewatch.config.dataset_versions import Versions
 from gatewatch.config.load import shortest
 from gatewatch.config.stored_runs import StoredRuns
@@ -83,7 +83,7 @@ class Shelf:
     def __init__(self, house: House) -> None:
         self.jobs = Jobs()
         self._house = house
-        self._books = None if house.own is None else Books(house.own)
+        self._books = None if house.own is None else books_of(house.own)
         self._versions: Versions | None = None
         self._mixes: dict[tuple[str, str], tuple[float, Mix]] = {}
         self._lock = Lock()

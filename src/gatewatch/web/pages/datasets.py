@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.config.dataset_books import ORIGINS, STATES, Book, Books, Chosen, Entry
+from gatewatch.config.dataset_books import ORIGINS, STATES, Book, Chosen, Entry, books_of
 from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.errors import DatasetError
@@ -183,10 +184,12 @@ def find(asked: Asked, text: str) -> list[Found]:
     """What the menu offers: datasets by name, and a case by its whole id."""
     if asked.project is None:
         return []
-    every = Books(asked.project).known()
-    return [
-        Found(each.name, "dataset", f"/datasets/{each.name}") for each in every if text.lower() in each.name.lower()
-    ]
+    books, words = books_of(asked.project), text.lower()
+    named = [each for each in books.known() if words in each.name.lower()]
+    found = [Found(each.name, "dataset", f"/datasets/{quote(each.name, safe='')}") for each in named]
+    with_it = (book.known.name for book in books.readable() if book.entry(text))
+    query = urlencode({"id": text}, errors="replace")
+    return found + [Found(text, "case", f"/datasets/{quote(name, safe='')}/case?{query}") for name in with_it]
 
 
 SCREEN = Screen(

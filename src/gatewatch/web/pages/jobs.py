@@ -3,6 +3,7 @@
 What was asked for while it is under way is not begun twice.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from threading import Lock, Thread
@@ -12,7 +13,7 @@ from gatewatch.core.clock import wall
 from gatewatch.core.errors import GatewatchError
 
 _log = logging.getLogger("gatewatch")
-_MOST_KEPT = 200
+_MOST_KEPT, _STEP_S = 200, 0.05
 
 
 class Job:
@@ -64,6 +65,13 @@ class Jobs:
         Thread(target=self._run, args=(job, work), name=f"gatewatch-{key[:40]}", daemon=True).start()
         return job
 
+    async def soon(self, job: Job, seconds: float) -> None:
+        """Wait until some work is over, but so many seconds at the most."""
+        for _ in range(round(seconds / _STEP_S)):
+            if not job.under_way:
+                return
+            await asyncio.sleep(_STEP_S)
+
     def _run(self, job: Job, work: Callable[[Job], Any]) -> None:
         with self._turn:
             job.state = "running"
@@ -75,6 +83,6 @@ class Jobs:
                 _log.error("%s met what nobody foresaw", job.key, exc_info=error)
                 job.said = f"this is a fault of gatewatch: {type(error).__name__}"
             job.ended = wall()
+            if not job.said:
+                self._last[job.key] = job  # first: who sees that it is done looks for it there
             job.state = "failed" if job.said else "done"
-            if job.state == "done":
-                self._last[job.key] = job

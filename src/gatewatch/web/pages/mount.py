@@ -27,8 +27,8 @@ def routes(house: House) -> list[Route]:
         headers = answers.SAFE | {"cache-control": "max-age=3600"}
         return Response(_SPEC, 200, headers, "application/speculationrules+json")
 
-    found = [
-        Route("/", first),
+    found = [Route("/", first)] if all(screen.path != "/" for screen in house.screens) else []
+    found += [
         Route("/start", start),
         Route("/spec.json", ahead),
         *menu.routes(house),

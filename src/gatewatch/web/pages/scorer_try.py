@@ -23,10 +23,9 @@ from gatewatch.web.pages.house import House
 from gatewatch.web.pages.jobs import Job, Jobs
 from gatewatch.web.refusals import Refused
 
-_LONGEST_FORM = 6_000_000
 _DEFAULT, _CAP = 10, 1.0
 _DEAREST = 100.0
-_SOON_S, _STEP_S = 2.0, 0.05
+_SOON_S = 2.0
 
 
 def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Callable[[Asked], Entry]) -> list[Route]:
@@ -40,6 +39,9 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         if asked.fragment == "live":
             return await house.fragment(asked, "scorers/tried.html", entry=entry, job=job)
         data = await asyncio.to_thread(_form, book_of(asked).project, asked, entry)
+        if data["given"]:
+            what = f"{len(data['given'])} requests, to try {entry.listed.name}"
+            await asyncio.to_thread(asked.store.note, wall(), asked.visitor.author, "read", what)
         head: dict[str, Any] = {
             "title": entry.listed.name,
             "screen": "scorers",
@@ -66,7 +68,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
 
     async def begin(request: Request) -> Response:
         asked = await house.enter(request, "review")
-        fields = await form(request, _LONGEST_FORM)
+        fields = await form(request)
         entry = await asyncio.to_thread(entry_of, asked)
         own, name = book_of(asked).project, entry.listed.name
         cap = _amount(fields.get("cap", ""))
@@ -87,10 +89,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         what = f"{name} on {len(given)} {'text by hand' if given[0].name == BY_HAND else 'requests'}"
         await asyncio.to_thread(asked.store.note, wall(), asked.visitor.author, "tried", what)
         job = jobs.start(_key(asked, entry), work)
-        for _ in range(round(_SOON_S / _STEP_S) if not scorer.models else 1):  # a rule is done at once
-            if not job.under_way:
-                break
-            await asyncio.sleep(_STEP_S)
+        await jobs.soon(job, 0.0 if scorer.models else _SOON_S)  # a rule is done at once
         query = {each: fields.get(each, "") for each in ("flow", "most", "ids")} if given[0].name != BY_HAND else {}
         return answers.elsewhere(asked.url(f"/scorers/{name}/try", **query) + "#tried")
 

@@ -7,6 +7,7 @@ from gatewatch.web.pages import (
     datasets,
     failures,
     monitor,
+    overview,
     review,
     runs,
     scorers,
@@ -16,6 +17,7 @@ from gatewatch.web.pages import (
 from gatewatch.web.pages.house import Screen
 
 SCREENS: tuple[Screen, ...] = (
+    overview.SCREEN,
     runs.SCREEN,
     compare.SCREEN,
     datasets.SCREEN,

@@ -31,7 +31,7 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 
 class Stacked(Struct, frozen=True, kw_only=True):
-    """Bars of some days on one scale from 0 to `top` US dollars; `budget` is where the line of what a day may cost lies."""
+    """Bars of some days on one scale, from 0 to `top` US dollars; `budget` is where the line of a day's budget lies."""
 
     bars: tuple[Bar, ...]
     width: float

@@ -84,6 +84,9 @@ def drawn(series: Series, *, width: float = 1180.0, height: float = 304.0, small
         part = (value - low) / (high - low) if high > low else 0.5
         return round(bottom - min(1.0, max(0.0, part)) * (bottom - top), 1)
 
+    def level(shape: Shape) -> float:
+        return bottom - 8.0 if shape == "promoted" else top - 8.0
+
     reference = series.reference
     band = None
     if reference is not None and reference.low is not None and reference.high is not None:
@@ -106,7 +109,7 @@ def drawn(series: Series, *, width: float = 1180.0, height: float = 304.0, small
         reference_band=band,
         flags=tuple(Placed(x(each.at), each.text) for each in series.flags if series.since <= each.at <= series.until),
         signs=tuple(
-            Placed(x(each.at), each.text, each.shape, outline(each.shape, x(each.at), top - 8.0), each.link)
+            Placed(x(each.at), each.text, each.shape, outline(each.shape, x(each.at), level(each.shape)), each.link)
             for each in series.signs
             if series.since <= each.at <= series.until
         ),
@@ -114,11 +117,14 @@ def drawn(series: Series, *, width: float = 1180.0, height: float = 304.0, small
 
 
 def outline(shape: Shape, x: float, y: float, size: float = 5.0) -> str:
-    """The path of an alert's sign: a triangle for a warning, a diamond where it is critical, a ring once resolved."""
+    """The path of a sign: a triangle for a warning, a diamond where it is critical, a ring once resolved; a cross for
+    what was promoted."""
     if shape == "warn":
         return f"M{x:.1f} {y - size:.1f}L{x + size:.1f} {y + size:.1f}H{x - size:.1f}Z"
     if shape == "critical":
         return f"M{x:.1f} {y - size:.1f}L{x + size:.1f} {y:.1f}L{x:.1f} {y + size:.1f}L{x - size:.1f} {y:.1f}Z"
+    if shape == "promoted":
+        return f"M{x - size:.1f} {y:.1f}h{2 * size:.1f}M{x:.1f} {y - size:.1f}v{2 * size:.1f}"
     half = size * 0.8
     return f"M{x - half:.1f} {y:.1f}a{half} {half} 0 1 0 {2 * half} 0a{half} {half} 0 1 0 {-2 * half} 0Z"
 

@@ -14,7 +14,7 @@ MOST = 700
 FEW = 20
 """Of fewer values than so many a bucket is drawn hollow, and without its interval."""
 
-Shape = Literal["warn", "critical", "info", "resolved"]
+Shape = Literal["warn", "critical", "info", "resolved", "promoted"]
 
 
 class Point(Struct, frozen=True):
@@ -56,7 +56,7 @@ class Flag(Struct, frozen=True):
 
 
 class Sign(Struct, frozen=True):
-    """An alert, by when it was opened; `link` leads to it."""
+    """An alert, by when it was opened, or cases that were promoted; `link` leads to it."""
 
     at: float
     shape: Shape

@@ -28,7 +28,7 @@ def data(series: Series) -> dict[str, list[dict[str, Any]]]:
     low, high = series.axis
     return {
         "frame": [{"at": 1000 * series.since, "value": low}, {"at": 1000 * series.until, "value": high}],
-        "points": list(_rows(series.points, series)),
+        "points": list(_told(series)),
         "before": list(_rows(series.before, series)),
         "parts": [
             row | {"part": each.name, "run": f"{place}.{row['run']}", "colour": place % len(_PARTS)}
@@ -52,15 +52,20 @@ def _reference(series: Series) -> dict[str, Any]:
 def _rows(points: Sequence[Point], series: Series) -> Iterator[dict[str, Any]]:
     for run, stretch in enumerate(stretches(points, series.step)):
         for each in stretch:
-            known = {} if each.few else {"low": each.low, "high": each.high}
-            yield {
-                "at": 1000 * series.centre(each.at),
-                "mean": each.mean,
-                "run": str(run),
-                "few": each.few,
-                "text": said(each, series.unit),
-                **known,
-            }
+            yield {"at": 1000 * series.centre(each.at), "mean": _short(each.mean), "run": str(run)}
+
+
+def _told(series: Series) -> Iterator[dict[str, Any]]:
+    """The rows of the series itself, which have a band and are told of."""
+    known = (point for point in series.points if point.mean is not None)
+    for row, each in zip(_rows(series.points, series), known, strict=True):
+        ends = {} if each.few else {"low": _short(each.low), "high": _short(each.high)}
+        yield row | ends | {"few": each.few, "text": said(each, series.unit)}
+
+
+def _short(value: float | None) -> float | None:
+    """A value as exactly as anybody sees it."""
+    return None if value is None else float(f"{value:.5g}")
 
 
 @lru_cache(maxsize=16)
