@@ -131,6 +131,10 @@ def _take(heads: Heads, place: int, said: list[_Said]) -> None:
     heads.inputs[place] = _head(first.input, asked=True)
     heads.failed[place] = first.error is not None
     heads.outputs[place] = _head(first.output) if first.error is None else first.error.message[:LENGTH]
+    if len(said) == 1:
+        heads.cost[place] = None if first.cost is None else first.cost.total
+        heads.latency_s[place] = None if first.error is not None else first.latency_s
+        return
     costs = [each.cost.total for each in said if each.cost is not None and each.cost.total is not None]
     times = [each.latency_s for each in said if each.latency_s is not None and each.error is None]
     if len(costs) == len(said):
@@ -142,6 +146,8 @@ def _take(heads: Heads, place: int, said: list[_Said]) -> None:
 def _head(raw: Raw, *, asked: bool = False) -> str:
     """The first characters of a value as text, without decoding all of what is long."""
     data = bytes(memoryview(raw)[:_WHOLE])
+    if data[:1] == b'"' and b"\\" not in data:  # as nearly every text is, it needs no parser
+        return data[1 : -1 if len(data) < _WHOLE else None].decode(errors="ignore")[:LENGTH]
     if len(data) < _WHOLE:
         with suppress(ValueError, RecursionError):
             value = codec.parse(data)

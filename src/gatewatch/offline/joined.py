@@ -145,7 +145,7 @@ class Joined:
             self.deltas[name], self.states[name] = delta, state
         pairs_of = [(self.before.cases.get(case), self.after.cases.get(case)) for case in self.ids]
         self.faults = {
-            name: np.array([any(_broke(each, name) for each in pair) for pair in pairs_of], dtype=bool)
+            name: np.array([_broke(one, name) or _broke(other, name) for one, other in pairs_of], dtype=bool)
             for name in self.scorers
         }
         self.changed = np.array([_differ(*pair) for pair in pairs_of], dtype=bool) & (self.kinds == 0)
@@ -313,14 +313,20 @@ def _broke(outcome: CaseOutcome | None, name: str) -> bool:
     """Whether a trial of a case failed, or its scorer did."""
     if outcome is None:
         return False
-    marks = (trial.scores.get(name) for trial in outcome.trials)
-    return any(mark is not None and mark.status not in ("scored", "skipped") for mark in marks)
+    for trial in outcome.trials:
+        mark = trial.scores.get(name)
+        if mark is not None and mark.status not in ("scored", "skipped"):
+            return True
+    return False
 
 
 def _differ(before: CaseOutcome | None, after: CaseOutcome | None) -> bool:
     """Whether the outputs of a case differ, as far as they are known."""
     if before is None or after is None:
         return False
+    if len(before.trials) == 1 == len(after.trials):
+        digests = before.trials[0].digest, after.trials[0].digest
+        return digests[0] != digests[1] and "" not in digests
     one, other = ({trial.digest for trial in side.trials} for side in (before, after))
     return one != other and "" not in one | other
 

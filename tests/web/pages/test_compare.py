@@ -91,6 +91,14 @@ class TestByMouse:
         expect(page.locator(".case-head")).to_contain_text("slid")
 
 
+    def test_the_next_window_comes_at_the_end(self, pages: Pages) -> None:
+        page = pages.open(f"{BROKEN}&filter=all")
+        expect(page.locator("[data-row]")).to_have_count(48)
+        page.locator("a[data-more]").scroll_into_view_if_needed()
+        expect(page.locator("#rows > [data-row]")).to_have_count(60)
+        assert len(set(cases(page))) == 60 and page.locator("a[data-more]").count() == 0
+
+
 class TestByKeys:
     def test_the_next_regression_opens_and_its_view_turns(self, plain: Pages) -> None:
         page = plain.open("/compare")

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gatewatch.offline.joined import Cell, Half, Joined, JoinedRow, Show, Sort, View
 from gatewatch.offline.joined_json import worst_slice
-from gatewatch.offline.reports.words import changes, direction, headline, says, title
+from gatewatch.offline.reports.words import changes, direction, headline, plain, says, title
 from gatewatch.offline.verdict import Figures, Side
 from gatewatch.web.pages.numbers import MINUS, delta, duration, money, number
 from gatewatch.web.pages.texts import brief
@@ -92,7 +92,6 @@ class Head(Struct, frozen=True):
     facts: list[tuple[str, str]]
     notes: list[str]
     sides: tuple[str, str]
-    unmoved: bool
 
 
 def head_of(joined: Joined) -> Head:
@@ -104,21 +103,20 @@ def head_of(joined: Joined) -> Head:
         for name, each in verdict.scorers.items()
     ]
     ends = [abs(end) for each in verdict.scorers.values() for end in each.interval or ()]
-    comparable = verdict.verdict != "NOT_COMPARABLE"
-    still = verdict.verdict in ("NOT_COMPARABLE", "UNDECIDED")
+    apart = verdict.verdict == "NOT_COMPARABLE"
+    reasons = verdict.reasons if apart or verdict.verdict == "UNDECIDED" else ()
     return Head(
         css=css,
         sign=sign,
         word=verdict.verdict.replace("_", " ").lower(),
-        said=headline(verdict),
+        said=f"{headline(verdict)}: {plain(reasons[0], 300)}" if apart and reasons else headline(verdict),
         worst=worst_slice(joined),
         lines=lines,
         reach=min(_WIDEST, max([1.2 * verdict.max_drop, *ends])),
         allowance=verdict.max_drop,
         facts=_facts(joined),
-        notes=[*(verdict.reasons if still else ()), *verdict.reach, *verdict.remarks],
+        notes=[*reasons[apart:], *verdict.reach, *verdict.remarks],
         sides=(title(verdict.baseline), title(verdict.candidate)),
-        unmoved=comparable and not any(each.wins or each.losses for each in verdict.scorers.values()),
     )
 
 
@@ -232,10 +230,13 @@ def _more(row: JoinedRow, what: Literal["latency_s", "cost"], unit: str) -> str:
     before, after = getattr(row.baseline, what), getattr(row.candidate, what)
     if before is None or after is None:
         return "—"
-    if unit == "s":
-        return delta(after - before, "s")
     more = after - before  # two digits: columns are narrow, and this is of one call
-    return f"{'+' if more > 0 else MINUS if more < 0 else ''}${number(abs(more), 2)}"
+    if unit == "$":
+        size = f"${number(abs(more), 2)}"
+    else:
+        size = f"{abs(more) * 1e3:.0f} ms" if abs(more) < 0.9995 else f"{number(abs(more), 2)} s"
+    moved = any(digit in size for digit in "123456789")
+    return f"{('+' if more > 0 else MINUS) if moved else ''}{size}"
 
 
 def mark_of(cell: Cell, usual: float | None = None, *, flaky: bool = False) -> Mark:

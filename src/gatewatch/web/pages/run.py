@@ -121,7 +121,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "tab": name,
         "tabs": [(each, each.title(), asked.url(path if each == "rows" else f"{path}/{each}"), None) for each in TABS],
         "compare": asked.url("/compare", candidate=header.run),
-    }
+    } | _neighbours(joining, run, asked)
     house.joins.note(asked.store, asked.visitor, header.run)
     more: dict[str, Callable[[], dict[str, Any]]] = {
         "rows": lambda: _rows(asked, joining.reads.rows(run), path),
@@ -135,6 +135,17 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "log": lambda: log_of(joining.reads.summary(run)),
     }
     return data | more[name]()
+
+
+def _neighbours(joining: Joining, run: StoredRun, asked: Asked) -> dict[str, str | None]:
+    """The addresses of the runs of the same suite before and after one in the list, on the same tab."""
+    names = [each.header.run for each in joining.runs.listed() if each.header.suite == run.header.suite]
+    if run.header.run not in names:
+        return {"newer": None, "older": None}
+    at, tab = names.index(run.header.run), asked.request.path_params.get("tab", "")
+    tail = f"/{tab}" if tab else ""
+    newer = asked.url(f"/runs/{names[at - 1]}{tail}") if at else None
+    return {"newer": newer, "older": asked.url(f"/runs/{names[at + 1]}{tail}") if at + 1 < len(names) else None}
 
 
 def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:
