@@ -15,6 +15,7 @@ from gatewatch.checks.runs import journal_of, pushed
 from gatewatch.offline.dataset import open_dataset
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
+from web.filled import filled_copy
 from web.serving import served
 
 TOML = """
@@ -242,6 +243,18 @@ def test_versions_are_what_git_has_with_what_changed(own: Pages, file: Path) -> 
     page.locator("[data-row]").click()
     expect(page.locator(".opened del")).to_have_text("30")
     expect(page.locator(".opened ins")).to_have_text("14")
+
+
+def test_versions_are_what_runs_had_too(browser: Browser, filled_project: Path, tmp_path: Path) -> None:
+    folder = filled_copy(filled_project, tmp_path / "copy")
+    path = folder / "datasets" / "support.jsonl"
+    path.write_text(path.read_text().replace("Where is my order #10401?", "Where is my parcel #10401?"))
+    with open_server(folder) as server, browsing(browser, server.url) as pages:
+        page = pages.open("/datasets/support/versions")
+        expect(page.locator(".version-list")).to_contain_text("In a run")
+        expect(page.locator("#count")).to_have_text("1 case differs")
+        page.locator("[data-row]").click()
+        expect(page.locator(".opened ins")).to_have_text("parcel")
 
 
 def test_coverage_holds_slices_against_live_traffic(pages: Pages) -> None:
