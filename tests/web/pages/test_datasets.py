@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -302,10 +301,8 @@ def test_ten_thousand_cases_come_in_windows(browser: Browser, tmp_path: Path) ->
         expect(page.locator("[data-row]")).to_have_count(48)
         expect(page.locator("#count")).to_have_text("10,000 cases")
         assert len(page.content()) < 120_000
-        began = time.perf_counter()
         page.locator("[data-search]").fill("question 9999")
         expect(page.locator("#count")).to_have_text("1 of 10,000 cases")
-        print(f"a search of 10,000 cases: {time.perf_counter() - began:.2f} s")
 
 
 def test_it_works_without_scripts(browser: Browser, file: Path) -> None:
