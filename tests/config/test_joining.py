@@ -118,8 +118,8 @@ class TestJoined:
     def test_few_are_held(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(4):
             a_run(project.runs, f"r{number}", [a_row(f"r{number}", "a")])
-        joins = Joining(StoredRuns(project))
         monkeypatch.setattr(joining, "MOST", 2)
+        joins = Joining(StoredRuns(project))
         first = joins.joined(Sides("one", "r0", "support"))
         for number in range(1, 4):
             joins.joined(Sides("one", f"r{number}", "support"))
