@@ -84,6 +84,9 @@ def statements(tmp_path: Path) -> set[str]:
     store.signals(FLOW, "hour", 0, NOW * 2)
     store.cells(FLOW, "hour", 0, NOW * 2)
     store.ended(FLOW, NOW * 2, 5)
+    store.worst(FLOW, "helpful", "f", "judge", 0, NOW * 2, 5)
+    store.numbered_rows([3, 1])
+    store.between(FLOW, 0, NOW * 2, 5, 3)
     after = store.talks(FLOW, 0, NOW * 2).after
     assert after is not None
     store.talks(FLOW, 0, NOW * 2, after=after)

@@ -139,9 +139,11 @@ def _known(store: "Store", flow: str, name: str) -> "Failure":
 
 
 def _print_json(told: dict[str, Any], failures: Any) -> None:
-    from gatewatch.cli.failure_text import as_json
+    from gatewatch.core.failure import told as of_failure
 
-    print_json({"kind": "gatewatch.failures", "version": 1, **told, "failures": [as_json(each) for each in failures]})
+    print_json(
+        {"kind": "gatewatch.failures", "version": 1, **told, "failures": [of_failure(each) for each in failures]}
+    )
 
 
 def _print_mined(found: "Mined", days: int, most: int, now: float) -> None:

@@ -1,9 +1,9 @@
 """Failures: what goes wrong live, grouped by how it does, and how each group is on its way to a test. Plain data."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 FailureState = Literal["new", "in_review", "promoted", "fixed", "regressed", "ignored"]
 """Mined and not looked at; being labelled; a case guards it, which fails yet; its cases pass; it came back live after
@@ -75,6 +75,11 @@ class Failure(Struct, frozen=True, kw_only=True):
     def impact(self) -> float:
         """By what failures are ranked: the share of traffic times severity, 0..1; 0 where no share is known."""
         return self.severity * (self.share if self.share is not None else 0.0)
+
+
+def told(failure: Failure) -> dict[str, Any]:
+    """A failure as JSON: all of its fields, what people call it, and by what it is ranked."""
+    return {**to_builtins(failure), "failure": failure_name(failure.id), "impact": failure.impact}
 
 
 def failure_name(number: int) -> str:

@@ -77,7 +77,7 @@ def made_case(source: Source, terms: Terms) -> Case:
     item, failure = source.item, source.failure
     named = terms.slice or trace.slice or (item.slice if item else "")
     if not named and terms.slice_of is not None:
-        named = str(terms.slice_of(given) or "")
+        named = _slice_of(terms.slice_of, given, trace.id)
     owner = terms.owner or (failure.owner if failure else "") or terms.by
     case = Case(
         id=derived_id(given),
@@ -95,6 +95,19 @@ def made_case(source: Source, terms: Terms) -> Case:
     if isinstance(found, list):
         raise InputError(found)
     return found
+
+
+def _slice_of(slice_of: Callable[[Any], Any], given: Any, name: str) -> str:
+    """The slice that the project's own function names.
+
+    Raises:
+        InputError: it fails.
+    """
+    try:
+        return str(slice_of(given) or "")
+    except Exception as error:
+        what = f"[project] slice fails for it: {type(error).__name__}: {error}"
+        raise InputError(Problem(name, what, "correct that function, or say which slice it is (--slice)")) from None
 
 
 def _check(name: str, trace: Trace) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatewatch import __version__
 from gatewatch.config.project import Project
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, compare, feedback, ingest, live, ops, otlp, reading, runs
+from gatewatch.web import alerts, changes, compare, failures, feedback, ingest, live, ops, otlp, reading, runs
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.pages import mount
@@ -62,7 +62,7 @@ def application(
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
-    for room in (reading, runs, alerts, changes, ops):
+    for room in (reading, runs, alerts, failures, changes, ops):
         app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
     house = House(host, project, screens)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gatewatch.checks.runs import journal_of, pushed
 from gatewatch.offline.dataset import open_dataset
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
@@ -130,6 +131,19 @@ def test_the_id_of_a_case_leads_to_it(own: Pages) -> None:
     page = own.open("/datasets?q=a-4")
     expect(page.locator("h1")).to_have_text("a-4")
     expect(page.locator(".turn")).to_contain_text("Is it open?")
+
+
+def test_cases_are_gone_through_with_the_filter_kept(own: Pages) -> None:
+    page = own.open("/datasets/support?slice=returns")
+    page.locator("[data-row]").first.click()
+    page.get_by_role("link", name="Whole case").click()
+    ready(page)
+    page.keyboard.press("]")
+    page.wait_for_url("**id=a-2**")
+    ready(page)
+    expect(page.locator("a[rel=next]")).to_have_count(0)
+    page.keyboard.press("[")
+    page.wait_for_url("**id=a-1**")
 
 
 def test_a_case_is_edited_as_a_diff_first(own: Pages, file: Path) -> None:
@@ -358,3 +372,19 @@ def test_everybody_can_use_it(pages: Pages, own: Pages, theme: Any) -> None:
         shot(page, f"dataset-edits-{size}-{theme}")
         axe(page)
         page.context.close()
+
+
+def test_where_there_is_only_a_store_datasets_are_known_by_runs(tmp_path: Path) -> None:
+    run = "main-20261126-101010-abcd"
+    with (
+        served(made(tmp_path, SAME).parent.parent, TOML, names=None) as server,
+        server.client(server.token("read", project="other")) as client,
+    ):
+        assert "No dataset yet" in client.get("/datasets").text
+        assert client.get("/datasets/support").status_code == 404
+        assert "did live" in client.get("/scorers").text
+        pushed(server.host._open("other").store, run, journal_of(run, 3000))
+        listed = client.get("/datasets").text
+        assert "in 1 run<" in listed
+        assert "Their files are in the checkout" in listed
+        assert client.get("/scorers/short").status_code == 404

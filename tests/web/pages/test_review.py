@@ -212,10 +212,8 @@ def test_what_is_sent_twice_is_one_label(browser: Browser, project: Path) -> Non
         page.get_by_role("radio", name="right").check()
         form = page.locator("form.answers")
         fields: dict[str, str | float | bool] = {"value": "right", "act": "label"}
-        fields |= {
-            each.get_attribute("name") or "": each.get_attribute("value") or ""
-            for each in form.locator("input[type=hidden]").all()
-        }
+        for each in form.locator("input[type=hidden]").all():
+            fields[each.get_attribute("name") or ""] = each.get_attribute("value") or ""
         url = pages.url + "/review/I1"
         headers = {"origin": pages.url}
         replies = [context.request.post(url, form=fields, headers=headers, max_redirects=0) for _ in range(2)]

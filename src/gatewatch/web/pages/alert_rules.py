@@ -174,7 +174,7 @@ def _edited(asked: Asked) -> dict[str, Any]:
         outcome = _outcome(asked, project, monitor, name, rule, float(days))
     except GatewatchError as error:
         return found | {"problem": str(error)}
-    return found | {"outcome": outcome, **_saving(asked, monitor, name, rule)}
+    return found | {"outcome": outcome, "rule": rule, **_saving(asked, monitor, name, rule)}
 
 
 def _text(value: object) -> str:

@@ -23,6 +23,7 @@ from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import field_diffs, line_pieces, text_of, turns_of
 from gatewatch.web.pages.dataset_audit import headed, patched
+from gatewatch.web.pages.dataset_choice import as_query, beside, chosen
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
 from gatewatch.web.refusals import Refused
@@ -43,10 +44,12 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
             if asked.fragment:
                 return await house.fragment(asked, "datasets/whole.html", text_=text)
             return await house.page(asked, "datasets/whole_page.html", text_=text, **_head(shelf, book, case))
+        by = chosen(asked)
         data = _told(shelf, asked, book, entry, case)
         if asked.fragment:
             return await house.fragment(asked, "datasets/case_short.html", **data)
         data |= await asyncio.to_thread(_chain, shelf, asked, book, case)
+        data["beside"], data["filter"] = await asyncio.to_thread(beside, book, entry, by), as_query(by)
         data |= {"wanted": wanted_of(case), "edit": "edit" in asked.request.query_params, "flaw": ""}
         return await house.page(asked, "datasets/case.html", **data, **_head(shelf, book, case))
 
@@ -64,7 +67,13 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
             raise Refused(409, error.problems[0].what, hint=error.problems[0].hint) from None
         except InputError as error:
             data = _told(shelf, asked, book, entry, case) | await asyncio.to_thread(_chain, shelf, asked, book, case)
-            data |= {"wanted": wanted, "edit": True, "flaw": "\n".join(map(str, error.problems))}
+            data |= {
+                "beside": ("", ""),
+                "filter": {},
+                "wanted": wanted,
+                "edit": True,
+                "flaw": "\n".join(map(str, error.problems)),
+            }
             return await house.page(asked, "datasets/case.html", status=422, **data, **_head(shelf, book, case))
         if act == "patch":
             return patched(made, book)
@@ -99,7 +108,7 @@ def _case(shelf: Shelf, asked: Asked, name: str) -> tuple[Book, Entry, Case]:
 
 def _told(shelf: Shelf, asked: Asked, book: Book, entry: Entry, case: Case) -> dict[str, Any]:
     """What a case is shown with, in a row or on its page."""
-    here = asked.url(f"/datasets/{book.known.name}/case", id=case.id)
+    here = asked.url(f"/datasets/{book.known.name}/case", id=case.id, **as_query(chosen(asked)))
     return {
         "book": book,
         "entry": entry,

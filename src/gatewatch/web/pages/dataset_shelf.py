@@ -181,9 +181,11 @@ class Shelf:
         return None if job is None else Audited(job.result, job.ended, job.ended - job.begun)
 
     def audit(self, asked: Asked, known: Known) -> Job:
-        """Begin to audit a dataset, unless that is under way."""
+        """Begin to audit a dataset, unless that is under way: of several suites that have it for the first that has a
+        baseline."""
         project = self.books(asked).project
-        name = known.suites[0] if len(known.suites) == 1 else str(shortest(project.root / known.path))
+        pinned = [name for name in known.suites if baseline_path(project.root, name).is_file()]
+        name = next(iter([*pinned, *known.suites]), str(shortest(project.root / known.path)))
         return self.jobs.start(_key(known), lambda _: audit_dataset(project, name, days=AUDIT_DAYS)[0])
 
     def may_write(self, asked: Asked, book: Book) -> bool:

@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.config.dataset_books import ORIGINS, STATES, Book, Chosen, Entry, books_of
+from gatewatch.config.dataset_books import Book, Chosen, Entry, books_of
 from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.errors import DatasetError
 from gatewatch.web.pages import answers, dataset_audit, dataset_case, dataset_changes
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import text_of
+from gatewatch.web.pages.dataset_choice import as_query, chosen
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
@@ -72,11 +73,12 @@ def routes(house: House) -> list[Route]:
             "n": len(found),
             "offset": offset,
             "after": offset + WINDOW,
+            "filter": as_query(by),
         }
         if asked.fragment:
             return await house.fragment(asked, "datasets/cases_rows.html", **data)
         names = [(name, name) for name, _ in book.slices.most_common() if name]
-        data |= {"slice_names": names, "filter": _filter(by)}
+        data["slice_names"] = names
         return await house.page(asked, "datasets/cases.html", **dataset_audit.headed(shelf, book, "cases"), **data)
 
     async def export(request: Request) -> Response:
@@ -102,7 +104,7 @@ def routes(house: House) -> list[Route]:
                     "slice": each.slice,
                 }
 
-        told = {"dataset": book.known.path, "version": book.dataset.version} | _filter(by)
+        told = {"dataset": book.known.path, "version": book.dataset.version} | as_query(by)
         return exported(form, "gatewatch.cases", columns, lines(), told)
 
     async def coverage(request: Request) -> Response:
@@ -136,17 +138,6 @@ def _with_case(shelf: Shelf, asked: Asked, case: str) -> str:
     return next((book.known.name for book in shelf.books(asked).readable() if book.entry(case)), "")
 
 
-def chosen(asked: Asked) -> Chosen:
-    """Which cases are wanted."""
-    return Chosen(
-        asked.get("q"),
-        asked.get("slice"),
-        asked.get("tier", among=("pr", "nightly")),
-        asked.get("state", among=STATES),
-        asked.get("origin", among=ORIGINS),
-    )
-
-
 def _expects(case: Case) -> str:
     """What a case expects, for a cell: the answer, then what else is said."""
     if isinstance(case.expected, str) or case.expected is None:
@@ -155,11 +146,6 @@ def _expects(case: Case) -> str:
     answer = told.pop("answer", None)
     more = " ".join(f"{name}: {codec.text_of(value)}" for name, value in told.items())
     return " · ".join(filter(None, (answer, more)))
-
-
-def _filter(by: Chosen) -> dict[str, str]:
-    """A choice of cases as parameters of an address."""
-    return {"q": by.text, "slice": by.slice, "tier": by.tier, "state": by.state, "origin": by.origin}
 
 
 def _window(shelf: Shelf, asked: Asked, book: Book, by: Chosen, offset: int) -> tuple[list[Entry], list[CaseRow]]:

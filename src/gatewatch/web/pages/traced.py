@@ -104,7 +104,9 @@ def refused(error: InputError) -> Refused:
 
 def note(asked: Asked, lines: Sequence[Line]) -> None:
     """Note in the audit that what was said in some requests was looked at."""
-    seen = [each.row.id for each in lines if each.there]
-    if seen:
-        what = seen[0] if len(seen) == 1 else f"{len(seen)} requests, {seen[0]} to {seen[-1]}"
+    seen = [each.row for each in lines if each.there]
+    if seen:  # many by their numbers, which say nothing of anybody who is erased later
+        numbers = [row.seq for row in seen]
+        many = f"{len(seen)} requests, numbered {min(numbers)} to {max(numbers)}"
+        what = seen[0].id if len(seen) == 1 else many
         asked.store.note(wall(), author(asked), "read", what)

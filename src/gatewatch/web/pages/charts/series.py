@@ -14,6 +14,7 @@ MOST = 700
 FEW = 20
 """Of fewer values than so many a bucket is drawn hollow, and without its interval."""
 
+_END = 0.14
 Shape = Literal["warn", "critical", "info", "resolved", "promoted"]
 
 
@@ -86,6 +87,10 @@ class Series(Struct, frozen=True, kw_only=True):
     def centre(self, at: float) -> float:
         """Where a bucket is drawn: in the middle of what there is of it by now."""
         return (at + min(at + self.step, max(self.until, at))) / 2
+
+    def late(self, at: float) -> bool:
+        """Whether a time is so near the end that what is written beside it stands before it."""
+        return at > self.until - _END * (self.until - self.since)
 
     @property
     def axis(self) -> tuple[float, float]:

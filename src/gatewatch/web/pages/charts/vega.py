@@ -36,7 +36,7 @@ def data(series: Series) -> dict[str, list[dict[str, Any]]]:
             for row in _rows(each.points, series)
         ],
         "reference": [] if series.reference is None else [_reference(series)],
-        "flags": [{"at": 1000 * each.at, "text": each.text} for each in series.flags],
+        "flags": [{"at": 1000 * each.at, "text": each.text, "late": series.late(each.at)} for each in series.flags],
         "signs": [
             {"at": 1000 * each.at, "shape": each.shape, "text": each.text, "link": each.link} for each in series.signs
         ],
@@ -121,9 +121,21 @@ def _shape(unit: str) -> dict[str, Any]:
             ),
         ),
         of("flags").mark_rule(color="token:dim", strokeDash=[4, 3]).encode(x="at:T", tooltip="text:N"),
-        of("flags")
-        .mark_text(align="left", dx=4, dy=2, baseline="top", limit=140, color="token:dim", fontSize=11)
-        .encode(x="at:T", y=alt.value(0), text="text:N"),
+        *(
+            of("flags")
+            .transform_filter(f"datum.late === {str(late).lower()}")
+            .mark_text(
+                align="right" if late else "left",
+                dx=-4 if late else 4,
+                dy=2,
+                baseline="top",
+                limit=140,
+                color="token:dim",
+                fontSize=11,
+            )
+            .encode(x="at:T", y=alt.value(0), text="text:N")
+            for late in (False, True)
+        ),
         of("signs")
         .mark_point(filled=True, opacity=1, size=90, strokeWidth=1)
         .encode(

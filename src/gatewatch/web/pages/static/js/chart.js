@@ -52,6 +52,7 @@ async function draw() {
   place.querySelector("svg.plot")?.remove();
   for (const old of place.querySelectorAll(".vega")) if (old !== canvas) old.remove();
   drawn = { view, text, place, canvas };
+  view.addResizeListener(() => setTimeout(overlay));
   place.dataset.drawn = "";
   overlay();
 }
