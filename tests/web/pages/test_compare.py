@@ -50,7 +50,7 @@ def cases(page: Page) -> list[str]:
 class TestByMouse:
     def test_from_the_verdict_to_the_word_that_changed(self, plain: Pages) -> None:
         page = plain.open("/compare")
-        expect(page.locator(".verdict")).to_contain_text("undecided")
+        expect(page.locator(".verdict")).to_contain_text("Undecided")
         assert cases(page) == ["broke", "fell", "slid"]
         page.locator("[data-row]", has_text="fell").click()
         opened = page.locator(".opened")
@@ -89,7 +89,6 @@ class TestByMouse:
         assert "/compare/case/fell" in page.url and "candidate=two" in page.url
         page.get_by_text("Next", exact=True).click()
         expect(page.locator(".case-head")).to_contain_text("slid")
-
 
     def test_the_next_window_comes_at_the_end(self, pages: Pages) -> None:
         page = pages.open(f"{BROKEN}&filter=all")
@@ -214,6 +213,28 @@ class TestStates:
             expect(page.locator(".empty")).to_contain_text("Nothing moved")
             expect(page.locator(".empty")).to_contain_text("smallest fall that 40 pairs would show")
             axe(page)
+
+    def test_runs_of_other_cases_say_why_they_cannot_be_compared(self, browser: Browser, tmp_path: Path) -> None:
+        runs = tmp_path / ".gatewatch" / "runs"
+        runs.mkdir(parents=True)
+        for name, at in (("one", 0), ("two", 30)):
+            os.utime(a_run(runs, name, [a_row(name, f"c{n}") for n in range(at, at + 40)]), (100 + at, 100 + at))
+        with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
+            page = pages.open("/compare")
+            expect(page.locator(".verdict")).to_contain_text("Not comparable the two runs cannot be compared: another")
+            page.get_by_text("60 are new, changed or gone").click()
+            expect(page.locator("[data-row]")).to_have_count(48)
+
+    def test_rows_are_as_high_as_their_reader_likes(self, pages: Pages) -> None:
+        page = pages.open(f"{BROKEN}&filter=all")
+        heights = []
+        for _ in range(3):
+            box = page.locator("[data-row]").first.bounding_box()
+            assert box is not None
+            heights.append(round(box["height"]))
+            page.keyboard.press("d")
+            ready(page)
+        assert heights[:2] == [32, 64]
 
     def test_without_runs_it_says_how_to_make_some(self, browser: Browser, tmp_path: Path) -> None:
         with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
