@@ -86,6 +86,14 @@ class TestSides:
         with refused(InputError, "there is no run of 'other'"):
             joins.sides(suite="other")
 
+    def test_the_start_of_an_id_is_enough_where_it_is_of_one_run(self, project: Project, tmp_path: Path) -> None:
+        store = Store(a_run(tmp_path, "pushed-1", [a_row("pushed-1", "a")]))
+        runs = StoredRuns(project, store, tmp_path / "copies")
+        assert (runs.named("tw").header.run, runs.named("pushed").header.run) == ("two", "pushed-1")
+        a_run(project.runs, "twelve", [a_row("twelve", "a")])
+        with refused(InputError, "2 runs start so: twelve, two"):
+            runs.named("tw")
+
     @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "one.jsonl", "", "a/b", "x" * 300])
     def test_no_name_is_a_path(self, project: Project, name: str) -> None:
         with refused(InputError, "is no run's id or name"):

@@ -120,24 +120,23 @@ class StoredRuns:
         """
         if RUN_ID.fullmatch(reference) is None or reference.endswith(SUFFIX):
             raise InputError(Problem("run", f"{reference[:100]!r} is no run's id or name"))
-        why: InputError | None = None
         if self.project is not None:
-            try:
-                path = find_run(self.project.runs, reference)
-            except InputError as error:
-                why = error
-            else:
-                return self._at(path)
+            with suppress(InputError):  # it may be one that was pushed
+                return self._at(find_run(self.project.runs, reference))
         kept = self._store.run(reference) if self._store is not None else None
         if kept is not None and (found := self._of_store(kept)) is not None:
             return found
-        for each in self.listed():
+        listed = self.listed()
+        for each in listed:
             if reference in ("latest", each.header.name, each.header.suite):
                 return each
-        some = [each.header.run for each in self.listed()[:3]]
-        if why is not None and not some:
-            raise why
-        hint = f"the newest: {', '.join(some)}" if some else "make one with `gatewatch run SUITE`, or push one"
+        starting = [each for each in listed if each.header.run.startswith(reference)]
+        if len(starting) == 1:
+            return starting[0]
+        some = ", ".join(each.header.run for each in (starting or listed)[:3])
+        if starting:
+            raise InputError(Problem("run", f"{len(starting)} runs start so: {some}", "give the whole id, or a name"))
+        hint = f"the newest: {some}" if some else "make one with `gatewatch run SUITE`, or push one"
         raise InputError(Problem("run", f"there is no run {reference[:100]!r}", hint))
 
     def _at(self, path: Path) -> StoredRun:

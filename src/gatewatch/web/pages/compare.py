@@ -68,7 +68,12 @@ def routes(house: House) -> list[Route]:
         try:
             data = await asyncio.to_thread(lambda: _window(house, asked, runs))
         except (InputError, NoVerdict) as error:
-            return await house.page(asked, "compare/none.html", title="Compare", screen="compare", why=str(error))
+            if asked.fragment:
+                raise Refused(404, str(error)) from None
+            status = 404 if asked.get("baseline") or asked.get("candidate") else 200
+            return await house.page(
+                asked, "compare/none.html", title="Compare", screen="compare", status=status, why=str(error)
+            )
         if asked.fragment:
             return await house.fragment(asked, "compare/rows.html", **data)
         return await house.page(asked, "compare/page.html", title="Compare", screen="compare", **data)
