@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from gatewatch.offline.accept import FILE
 from gatewatch.offline.baseline import make_baseline, write_baseline
 from gatewatch.offline.outcomes import read_run
-from offline.joining import a_row, a_run, two_runs
+from offline.joining import BEFORE, a_row, a_run, two_runs
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
 from web.filled import filled_copy
@@ -31,8 +31,9 @@ def plain_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("plain")
     for number, path in enumerate(two_runs(folder / ".gatewatch" / "runs")):
         os.utime(path, (100 + number, 100 + number))
-    a_run(folder / ".gatewatch" / "runs", "three", [a_row("three", f"c{n:02}") for n in range(30)])
-    os.utime(folder / ".gatewatch" / "runs" / "three.jsonl", (50, 50))
+    alike = {**BEFORE, **{f"c{n:02}": {} for n in range(30)}}
+    rows = [a_row("three", case, **about) for case, about in alike.items()]
+    os.utime(a_run(folder / ".gatewatch" / "runs", "three", rows), (50, 50))
     with open_server(folder, prefix=request.param) as found:
         yield found.url
 
