@@ -15,7 +15,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from gatewatch.web.pages.house import Screen
 from gatewatch.web.pages.screens import SCREENS
@@ -34,6 +34,7 @@ FLAGS = [
 ]
 SIZES = {"wide": (1440, 900), "middle": (1100, 800), "narrow": (400, 800)}
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -16,7 +16,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gatewatch import __version__
 from gatewatch.config.project import Project
 from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, compare, failures, feedback, ingest, live, ops, otlp, reading, runs
+from gatewatch.web import (
+    alerts,
+    changes,
+    compare,
+    failures,
+    feedback,
+    ingest,
+    live,
+    ops,
+    otlp,
+    reading,
+    runs,
+    standing,
+)
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
 from gatewatch.web.pages import mount
@@ -68,6 +81,7 @@ def application(
     house = House(host, project, screens)
     app.include_router(compare.router(host, house.joins))
     app.include_router(live.router(host, project))
+    app.include_router(standing.router(host, house.standing, project))
     app.router.routes.extend(mount.routes(house))
 
     def openapi() -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_what_needs_somebody_leads_where_it_is_done(pages: Pages) -> None:
     assert 3 <= rows.count() <= 7
     expect(rows.first).to_contain_text("support:")
     rows.filter(has_text="helpful fell").locator("a.open").click()
-    page.wait_for_url("**/alerts/*")
+    page.wait_for_url("**/alerts/*", wait_until="commit")
     ready(page)
     expect(page.locator("main")).to_contain_text("helpful fell")
     page.go_back()
@@ -97,7 +97,7 @@ def test_by_keys_alone(pages: Pages) -> None:
     second = page.locator("#rows [data-row]").nth(1)
     expect(second).to_be_focused()
     page.keyboard.press("o")
-    page.wait_for_url("**/alerts/*")
+    page.wait_for_url("**/alerts/*", wait_until="commit")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -144,7 +144,7 @@ def test_only_runs(browser: Browser, tmp_path: Path) -> None:
     with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
         page = pages.open("/")
         stages = page.locator(".stage")
-        expect(stages.nth(0)).to_contain_text("not gated: no baseline")
+        expect(stages.nth(0)).to_contain_text("no baseline is pinned")
         expect(stages.nth(1)).to_contain_text("No live request yet")
         expect(stages.nth(4)).to_contain_text("cases in the last run")
         expect(page.locator("#back")).to_contain_text("No baseline is pinned")

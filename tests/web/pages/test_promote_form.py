@@ -107,7 +107,7 @@ def test_what_is_nearly_there_is_shown_before_and_has_to_be_decided(browser: Bro
         page.get_by_role("button", name="Promote").click()
         expect(page.locator(".entry")).to_have_count(1)  # the other is done
         expect(page.get_by_role("alert")).to_contain_text("asks the same, and expects '30 days', not '14 days'")
-        page.get_by_label("Merge into a").check()
+        page.get_by_label("Merge into a:").check()
         page.get_by_role("button", name="Promote").click()
         expect(page.locator(".done")).to_contain_text("is merged into")
     first, second = open_dataset(project / "cases.jsonl")

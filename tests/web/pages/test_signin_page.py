@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gatewatch.web.pages import settings
 from web.asking import axe
 from web.browsing import browsing, shot
 from web.pages.shelf import SHELF
@@ -14,7 +15,7 @@ from web.serving import Served, served
 
 @pytest.fixture(params=["", "/x/y"])
 def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
-    with served(tmp_path, prefix=request.param, screens=[SHELF]) as found:
+    with served(tmp_path, prefix=request.param, screens=[SHELF, settings.SCREEN]) as found:
         yield found
 
 
@@ -67,6 +68,7 @@ def test_two_projects_stand_side_by_side(browser: Browser, server: Served) -> No
         assert page.url == f"{server.url}/in/shop/shelf"
         page.keyboard.press("t")
         theme = page.locator("html").get_attribute("data-theme") or ""
+        pages.open("/in/shop/settings/look", page=page)
         page.locator(".switch summary").click()
         shot(page, "signin-switch")
         axe(page)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from gatewatch.checks.traffic import request, take
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
+from gatewatch.core.clock import wall
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, shot
 from web.live_traffic import alive
@@ -92,6 +94,22 @@ def test_what_is_selected_goes_to_review_and_to_failures(pages: Pages, folder: P
     store.close()
     assert (made.name, made.n) == ("<i>wrong</i> window", 2)
     assert len([each for each in items if each.failure == made.id]) == 2 and len(items) == 3
+
+
+def test_what_comes_in_is_told_of_and_moves_nothing(pages: Pages, folder: Path) -> None:
+    page = pages.open("/traces?range=1h&tail=on")
+    first = page.locator("[data-row]").first.get_attribute("id")
+    number = page.locator("[data-row]").count()
+    store = store_of(Project.open(folder))
+    take(store, request("new one", at=wall(), payload=b'{"input": "is it new?", "output": "yes"}'), now=wall())
+    store.close()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("[data-new] button")).to_have_text("1 new")
+    assert page.locator("[data-row]").first.get_attribute("id") == first
+    assert page.locator("[data-row]").count() == number
+    page.locator("[data-new] button").click()
+    expect(page.locator("[data-row]").first).to_contain_text("is it new?")
+    assert page.locator("[data-row]").count() == number + 1
 
 
 def test_a_text_of_four_megabytes_is_cut_and_shown_whole_when_asked_for(pages: Pages, folder: Path) -> None:

@@ -19,7 +19,7 @@ from gatewatch.loop.audit_live import SliceMix, slice_mix, unknown_slices
 from gatewatch.offline.baseline import baseline_path
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.house import House
-from gatewatch.web.pages.jobs import Job, Jobs
+from gatewatch.web.pages.jobs import Job
 from gatewatch.web.refusals import Refused
 
 AUDIT_DAYS = 30.0
@@ -81,7 +81,7 @@ class Shelf:
     """What is known of the datasets of a server; threads may share it."""
 
     def __init__(self, house: House) -> None:
-        self.jobs = Jobs()
+        self.jobs = house.jobs
         self._house = house
         self._books = None if house.own is None else books_of(house.own)
         self._versions: Versions | None = None
@@ -173,11 +173,11 @@ class Shelf:
 
     def job(self, known: Known) -> Job | None:
         """The audit of a dataset that was asked for last."""
-        return self.jobs.of(_key(known))
+        return self.jobs.of(audit_key(known.path))
 
     def audited(self, known: Known) -> Audited | None:
         """The last audit of a dataset that was made."""
-        job = self.jobs.last(_key(known))
+        job = self.jobs.last(audit_key(known.path))
         return None if job is None else Audited(job.result, job.ended, job.ended - job.begun)
 
     def audit(self, asked: Asked, known: Known) -> Job:
@@ -186,7 +186,7 @@ class Shelf:
         project = self.books(asked).project
         pinned = [name for name in known.suites if baseline_path(project.root, name).is_file()]
         name = next(iter([*pinned, *known.suites]), str(shortest(project.root / known.path)))
-        return self.jobs.start(_key(known), lambda _: audit_dataset(project, name, days=AUDIT_DAYS)[0])
+        return self.jobs.start(audit_key(known.path), lambda _: audit_dataset(project, name, days=AUDIT_DAYS)[0])
 
     def may_write(self, asked: Asked, book: Book) -> bool:
         """Whether whoever asks may edit a dataset in its file."""
@@ -230,8 +230,9 @@ def _alone(slices: list[str]) -> list[SliceMix]:
     ]
 
 
-def _key(known: Known) -> str:
-    return f"audit {known.path}"
+def audit_key(path: str) -> str:
+    """Under which key the audits of a dataset are kept, by its file from the project's folder."""
+    return f"audit {path}"
 
 
 def seconds_of(text: str) -> float:

@@ -19,9 +19,11 @@ from gatewatch.web.host import Host
 from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked, Look, address
+from gatewatch.web.pages.jobs import Jobs
 from gatewatch.web.pages.static import Static
 from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
+from gatewatch.web.standing import Standing
 from gatewatch.web.visitors import Need
 from gatewatch.web.within import root_of
 
@@ -93,6 +95,8 @@ class House:
         self.host = host
         self.own = project
         self.joins = Joins(host.serving.own, project)
+        self.standing = Standing(self.joins)
+        self.jobs = Jobs()
         self.screens = tuple(screens)
         self.static = Static()
         self.templates: Environment = environment()

@@ -60,17 +60,20 @@ def routes(house: House) -> list[Route]:
         reviewer = reviewer_of(asked)
         if not reviewer:
             raise Refused(409, "nobody knows who labels", hint="say on Review what you are called")
-        item = await asyncio.to_thread(items.known, asked)
+
+        def done() -> dict[str, Any] | None:
+            kept = _keep(asked, items.known(asked), reviewer, said)
+            return None if kept is None else _told(asked, kept, reviewer, by) if asked.fragment else {}
+
         try:
-            kept = await asyncio.to_thread(_keep, asked, item, reviewer, said)
+            told = await asyncio.to_thread(done)  # all at once: somebody waits for the next item
         except InputError as error:
-            return await _again(house, asked, by, item, said, error)
-        if kept is None:
-            return await taken(house, asked, item, by, late=True)
+            return await _again(house, asked, by, said, error)
+        if told is None:
+            return await taken(house, asked, await asyncio.to_thread(items.known, asked), by, late=True)
         if asked.fragment:
-            told = await asyncio.to_thread(_told, asked, kept, reviewer, by)
             return await house.fragment(asked, "review_said.html", **told)
-        return answers.elsewhere(asked.url("/review/next", **by, said=item_name(item.id)))
+        return answers.elsewhere(asked.url("/review/next", **by, said=request.path_params["name"]))
 
     return [
         Route("/review/next", following),
@@ -198,7 +201,8 @@ def _keep(asked: Asked, item: Item, reviewer: str, said: Form) -> Item | None:
     """Keep what a form says; None, and nothing kept, where the item was taken by others meanwhile."""
     label = _label(asked, item, reviewer, said)
     items.rules(asked).check(label, item.mark)
-    if _claimed(asked, reviewer, asked.store.item(item.id) or item) is None:
+    theirs = item.state == "waiting" and any(each.id == item.id for each, _ in asked.store.claimed(reviewer, label.at))
+    if not theirs and _claimed(asked, reviewer, item) is None:
         return None
     return keep(asked.store, label, wall(), account=account_of(asked))
 
@@ -252,11 +256,12 @@ def _seconds(said: Form, now: float) -> float | None:
     return None
 
 
-async def _again(house: House, asked: Asked, by: dict[str, Any], item: Item, said: Form, error: InputError) -> Response:
+async def _again(house: House, asked: Asked, by: dict[str, Any], said: Form, error: InputError) -> Response:
     """The form once more, with what was wrong and what was typed."""
     if asked.fragment:
         problems = "; ".join(f"{each.where} {each.what}" for each in error.problems)
         raise Refused(422, problems)
+    item = await asyncio.to_thread(items.known, asked)
     claim = await asyncio.to_thread(_claimed, asked, reviewer_of(asked), item)
     if claim is None:
         return await taken(house, asked, item, by, late=True)

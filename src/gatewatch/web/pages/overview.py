@@ -12,24 +12,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatewatch.config.flow_state import month
-from gatewatch.config.gate_state import GateState, GateStates
+from gatewatch.config.gate_state import GateState
 from gatewatch.config.live import Live
-from gatewatch.config.overview import Overview, overview
+from gatewatch.config.overview import Overview
 from gatewatch.core.change import Change, ChangeState
 from gatewatch.core.clock import wall
 from gatewatch.core.failure import failure_name
+from gatewatch.loop.audit import Audit
 from gatewatch.online.monitor import DAY_S
+from gatewatch.web.kept import Kept
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.charts.drawn import Drawn, drawn
 from gatewatch.web.pages.charts.series import Series, Sign
 from gatewatch.web.pages.charts.vega import told
+from gatewatch.web.pages.dataset_shelf import audit_key
 from gatewatch.web.pages.house import House, Screen
-from gatewatch.web.pages.kept import Kept
 from gatewatch.web.pages.monitored import incomplete, main, why_nothing
 
 MOST_NEEDS = 7
 REFRESH_S = 30
-_FRESH_S, _CHART_FRESH_S = 4.0, 30.0
+_CHART_FRESH_S = 30.0
 _PROMOTED: tuple[ChangeState, ...] = ("pending", "pulled", "merged")
 _MOST_CHANGES = 1000
 _WORDS = {
@@ -54,14 +56,16 @@ class Chart(Struct, frozen=True):
 
 def routes(house: House) -> list[Route]:
     """The page where one begins."""
-    gates: dict[str, GateStates] = {}
-    kept: Kept[Overview] = Kept(_FRESH_S)
     charts: Kept[Live] = Kept(_CHART_FRESH_S)
 
     def of_project(asked: Asked) -> Overview:
-        name = asked.visitor.project
-        found = gates.setdefault(name, GateStates(house.joins.of(name, asked.store)))
-        return kept.of(name, lambda: overview(asked.store, asked.project, found, wall()))
+        return house.standing.of(asked.visitor.project, asked.store, asked.project)
+
+    def audited(asked: Asked, found: Overview) -> Audit | None:
+        """The last audit of the dataset that is shown, where one was made since the server started."""
+        dataset = found.gates[0].dataset if found.gates else None
+        job = house.jobs.last(audit_key(dataset.path)) if asked.project and dataset else None
+        return None if job is None else job.result
 
     def chart(asked: Asked, found: Overview) -> Chart | None:
         names = [each.flow for each in found.flows]
@@ -82,6 +86,7 @@ def routes(house: House) -> list[Route]:
             "word_of": word_of,
             "failure_name": failure_name,
             "incomplete": incomplete,
+            "audit": audited(asked, found),
         }
         if asked.fragment:
             return await house.fragment(asked, "overview/live.html", **data)

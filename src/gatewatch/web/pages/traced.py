@@ -34,6 +34,9 @@ COLUMNS = (
     "tags",
 )
 """The columns of an export."""
+_ONE_LOOK_S = 600.0
+_MOST_LOOKS = 1000
+_looked: dict[tuple[str, str, int], float] = {}
 _ORDER: dict[Source, int] = {"human": 0, "judge": 1, "rule": 2, "feedback": 3, "signal": 4}
 
 
@@ -102,10 +105,24 @@ def refused(error: InputError) -> Refused:
     return Refused(422, f"{first.where}: {first.what}", hint=first.hint)
 
 
+def _lately(asked: Asked, newest: int) -> bool:
+    """Whether it was noted a while ago that they have the same before them: a refresh is no other look."""
+    key, now = (asked.visitor.project, author(asked), newest), wall()
+    if len(_looked) > _MOST_LOOKS:
+        _looked.clear()
+    before = _looked.get(key)
+    if before is None or not 0 <= now - before < _ONE_LOOK_S:
+        _looked[key] = now
+        return False
+    return True
+
+
 def note(asked: Asked, lines: Sequence[Line]) -> None:
     """Note in the audit that what was said in some requests was looked at."""
     seen = [each.row for each in lines if each.there]
-    if seen:  # many by their numbers, which say nothing of anybody who is erased later
+    if seen and not (
+        asked.fragment == "live" and _lately(asked, seen[0].seq)
+    ):  # many by their numbers, which say nothing of anybody who is erased later
         numbers = [row.seq for row in seen]
         many = f"{len(seen)} requests, numbered {min(numbers)} to {max(numbers)}"
         what = seen[0].id if len(seen) == 1 else many

@@ -48,7 +48,8 @@ def routes(house: House) -> list[Route]:
         if asked.fragment and asked.number("before"):
             return await house.fragment(asked, "traces/rows.html", **data)
         if asked.fragment:
-            return await house.fragment(asked, "traces/list.html", one=None, **data)
+            part = "live" if asked.fragment == "live" else "list"
+            return await house.fragment(asked, f"traces/{part}.html", one=None, **data)
         name = asked.get("trace")
         opened = await asyncio.to_thread(whole, asked, name) if name else None
         return await house.page(asked, "traces/page.html", title="Traces", screen="traces", one=opened, **data)

@@ -6,6 +6,7 @@ pages keep the drawing that the server made.
 
 import gzip
 import os
+import zlib
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -43,7 +44,7 @@ def bundle() -> bytes:
 def _bundle(name: str) -> bytes:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatewatch"
     kept = folder / f"{name}.gz"
-    with suppress(OSError, EOFError):
+    with suppress(OSError, EOFError, zlib.error):
         found = kept.read_bytes()
         gzip.decompress(found)
         return found

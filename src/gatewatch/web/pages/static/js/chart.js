@@ -1,17 +1,16 @@
-// A chart: the server's drawing at first, Vega's in its place once that is loaded; a stretch of it is chosen by dragging
-// or by keys. What it is drawn from stands in the page as JSON, which a refresh brings anew.
-
-import { say } from "./copy.js";
+// A chart: the server's drawing at first, Vega's in its place once that is loaded. What it is drawn from stands in the
+// page as JSON, which a refresh brings anew. `drawn` is told, at document, when its plot may lie elsewhere than before.
 
 const TOKEN = "token:";
 let drawn = null;
 
-const host = () => document.querySelector("[data-chart]");
+/** The frame of the page's chart. */
+export const host = () => document.querySelector("[data-chart]");
 const given = () => document.getElementById("chart-data")?.textContent ?? "";
 
 /** The colours that the theme has for the names of tokens. */
-function coloured(value, probe = Object.assign(document.createElement("i"), { hidden: true })) {
-  if (!probe.isConnected) document.body.append(probe);
+function coloured({ datasets, ...shape }) {
+  const probe = document.body.appendChild(Object.assign(document.createElement("i"), { hidden: true }));
   const seen = new Map();
   const turn = (each) => {
     if (Array.isArray(each)) return each.map(turn);
@@ -23,7 +22,6 @@ function coloured(value, probe = Object.assign(document.createElement("i"), { hi
     }
     return seen.get(each);
   };
-  const { datasets, ...shape } = value;
   const found = { ...turn(shape), datasets };
   probe.remove();
   return found;
@@ -34,6 +32,8 @@ async function vega(url) {
   if (!window.vegaEmbed && url) await import(url);
   return window.vegaEmbed ?? null;
 }
+
+const tell = () => document.dispatchEvent(new CustomEvent("drawn"));
 
 async function draw() {
   const place = host();
@@ -52,9 +52,9 @@ async function draw() {
   place.querySelector("svg.plot")?.remove();
   for (const old of place.querySelectorAll(".vega")) if (old !== canvas) old.remove();
   drawn = { view, text, place, canvas };
-  view.addResizeListener(() => setTimeout(overlay));
+  view.addResizeListener(() => setTimeout(tell));
   place.dataset.drawn = "";
-  overlay();
+  tell();
 }
 
 /** The chart moves into the frame that took the place of its own: nothing is drawn anew. */
@@ -72,23 +72,17 @@ async function renew() {
   if (!place || !text) return;
   if (!drawn || (!place.dataset.chart && drawn.place !== place)) return draw();
   if (drawn.place !== place) adopt(place);
-  if (drawn.text === text) return overlay();
+  if (drawn.text === text) return tell();
   drawn.text = text;
   for (const [name, rows] of Object.entries(JSON.parse(text).datasets)) drawn.view.data(name, rows);
   await drawn.view.runAsync();
-  overlay();
-}
-
-// A stretch of time
-
-function frame() {
-  const { since, until, step } = document.getElementById("chart-facts").dataset;
-  return { since: Number(since), until: Number(until), step: Number(step) };
+  tell();
 }
 
 /** Where the plot begins and ends within the host, in pixels. */
-function edges() {
+export function edges() {
   const place = host();
+  if (!place) return null;
   if (drawn?.place === place) {
     const left = drawn.view.origin()[0];
     return [left, left + drawn.view.width()];
@@ -99,134 +93,6 @@ function edges() {
   return [Number(plot.dataset.left) * scale, Number(plot.dataset.right) * scale];
 }
 
-function timeAt(x) {
-  const [left, right] = edges();
-  const { since, until } = frame();
-  return since + (Math.min(Math.max(x, left), right) - left) / (right - left) * (until - since);
-}
-
-function placeOf(at) {
-  const [left, right] = edges();
-  const { since, until } = frame();
-  return left + (at - since) / (until - since) * (right - left);
-}
-
-let chosen = null;
-
-/** Draw what is chosen, and the cursor, over the plot. */
-function overlay() {
-  const place = host();
-  const brush = place?.querySelector(".brush");
-  if (!brush || !edges()) return;
-  brush.hidden = !chosen;
-  if (!chosen) return;
-  const [from, to] = [placeOf(Math.min(...chosen)), placeOf(Math.max(...chosen))];
-  brush.style.transform = `translateX(${from}px)`;
-  brush.style.width = `${Math.max(1, to - from)}px`;
-}
-
-function cross(at) {
-  for (const line of document.querySelectorAll(".cross")) {
-    const plot = line.parentElement;
-    const scale = plot.querySelector("svg.plot");
-    line.hidden = at === null || (plot !== host() && !scale);
-    if (line.hidden) continue;
-    const { since, until } = frame();
-    const [left, right] =
-      plot === host()
-        ? edges()
-        : [scale.dataset.left, scale.dataset.right].map((each) => (Number(each) * scale.getBoundingClientRect().width) / Number(scale.dataset.width));
-    line.style.transform = `translateX(${left + ((at - since) / (until - since)) * (right - left)}px)`;
-  }
-}
-
-/** Show the traces of a stretch: the form beneath the chart is asked. */
-function ask() {
-  const form = document.getElementById("stretch");
-  if (!form || !chosen) return;
-  const { step, since, until } = frame();
-  let [from, to] = [Math.min(...chosen), Math.max(...chosen)];
-  from = Math.max(since, Math.floor(from / step) * step);
-  to = Math.min(Math.max(until, from + step), Math.max(from + step, Math.ceil(to / step) * step));
-  chosen = [from, to];
-  overlay();
-  form.elements.from.value = Math.round(from);
-  form.elements.to.value = Math.round(to);
-  form.requestSubmit();
-}
-
-const held = (on) => document.documentElement.toggleAttribute("data-held", on);
-
-document.addEventListener("pointerdown", (event) => {
-  const place = event.target.closest?.("[data-chart]:not(.still)");
-  if (!place || event.button || event.target.closest("a") || !edges()) return;
-  const box = place.getBoundingClientRect();
-  const begin = timeAt(event.clientX - box.left);
-  const moved = (move) => {
-    chosen = [begin, timeAt(move.clientX - box.left)];
-    overlay();
-  };
-  const done = (up) => {
-    removeEventListener("pointermove", moved);
-    removeEventListener("pointerup", done);
-    removeEventListener("pointercancel", done);
-    held(false);
-    if (up.type === "pointercancel" || !chosen || Math.abs(up.clientX - event.clientX) < 4) return;
-    ask();
-  };
-  held(true);
-  addEventListener("pointermove", moved);
-  addEventListener("pointerup", done);
-  addEventListener("pointercancel", done);
-});
-
-document.addEventListener("pointermove", (event) => {
-  const plot = event.target.closest?.("[data-chart], .small");
-  if (!plot || !host() || !edges()) return;
-  const box = plot.getBoundingClientRect();
-  const svg = plot.querySelector("svg.plot");
-  if (plot === host()) return cross(timeAt(event.clientX - box.left));
-  const scale = box.width / Number(svg.dataset.width);
-  const [left, right] = [Number(svg.dataset.left) * scale, Number(svg.dataset.right) * scale];
-  const { since, until } = frame();
-  const part = Math.min(1, Math.max(0, (event.clientX - box.left - left) / (right - left)));
-  cross(since + part * (until - since));
-});
-document.addEventListener("pointerout", (event) => {
-  if (event.target.closest?.("[data-chart], .small") && !event.relatedTarget?.closest?.("[data-chart], .small")) cross(null);
-});
-
-document.addEventListener("keydown", (event) => {
-  if (!event.target.matches?.("[data-chart]") || !edges()) return;
-  const { since, until, step } = frame();
-  const by = { ArrowLeft: -step, ArrowRight: step }[event.key];
-  if (by) {
-    let [from, to] = chosen ?? [until - step, until];
-    if (event.shiftKey) to = Math.min(until, Math.max(from + step, to + by));
-    else {
-      const length = to - from;
-      from = Math.min(until - step, Math.max(since, from + by));
-      to = Math.min(until, from + length);
-    }
-    chosen = [from, to];
-    overlay();
-    say(`${new Date(from * 1000).toISOString().slice(0, 16).replace("T", " ")} to ${new Date(to * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`);
-  } else if (event.key === "Enter" && chosen) ask();
-  else if (event.key === "Escape" && chosen) {
-    chosen = null;
-    overlay();
-  } else return;
-  event.preventDefault();
-});
-
-/** What the page says is chosen, when it comes. */
-function read() {
-  const form = document.getElementById("stretch");
-  const [from, to] = [Number(form?.elements.from.value), Number(form?.elements.to.value)];
-  chosen = from && to ? [from, to] : null;
-  overlay();
-}
-
 function recolour() {
   if (!drawn) return;
   drawn.text = "";
@@ -234,13 +100,8 @@ function recolour() {
   draw();
 }
 
-document.addEventListener("swapped", () => {
-  read();
-  renew();
-});
+document.addEventListener("swapped", renew);
 new MutationObserver(recolour).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
-addEventListener("resize", overlay);
-read();
 // After the first paint, so that the page is there before its library is.
 requestAnimationFrame(() => setTimeout(draw));

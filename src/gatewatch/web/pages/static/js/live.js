@@ -51,8 +51,9 @@ export async function refresh() {
   const from = root();
   if (!from || held()) return;
   try {
-    const content = await part(from.dataset.src || location.href, "live");
-    if (held()) return;
+    const here = location.href;
+    const content = await part(from.dataset.src || here, "live");
+    if (held() || location.href !== here) return; // by now another window of the page is shown
     rows(content);
     swap(content);
     taken = Date.now();

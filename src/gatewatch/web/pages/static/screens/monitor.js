@@ -1,3 +1,4 @@
-// Monitor: what is selected beneath the chart.
+// Monitor: its chart, stretches of it, and the traces behind them.
 
+import "../js/stretch.js";
 import "./traces.js";

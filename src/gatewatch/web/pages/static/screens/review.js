@@ -55,8 +55,8 @@ async function send(sent, button) {
     if (!reply.ok) return complain(holder.content.querySelector("h2")?.textContent.trim() || `It was not kept: ${reply.status}`);
     const next = await (ahead ?? part(item().dataset.next, "item").catch(() => null));
     if (!next) return location.assign(item().dataset.next);
-    swap(holder.content);
     place(next);
+    swap(holder.content);
   } catch {
     complain("The server does not answer. What you typed is still here: send it again.");
   } finally {
@@ -77,11 +77,14 @@ function choose(key) {
   return !!label;
 }
 
-/** Go to the next field, or the one before. */
+let last = null;
+document.addEventListener("focusin", (event) => (last = event.target.closest("[data-field]") ?? last));
+
+/** Go to the next field, or the one before: from where one is, or was before one left it. */
 function step(by) {
   const fields = [...document.querySelectorAll("[data-field]")];
   if (!fields.length) return false;
-  const here = fields.findIndex((field) => field.contains(document.activeElement));
+  const here = fields.indexOf(last);
   const field = fields[Math.min(Math.max(here + by, 0), fields.length - 1)];
   (field.querySelector(":checked") ?? field.querySelector("input, textarea")).focus();
   return true;
