@@ -194,7 +194,7 @@ def test_at_most_seven_are_told_and_new_ones_wait_to_be_asked_for(browser: Brows
             expect(page.locator("#rows [data-row]")).to_have_count(7)
             expect(page.locator("#count")).to_have_text("7 gravest of 9")
             part = page.request.get(server.url + "/", headers={"x-gatewatch-fragment": "live", "accept": "text/html"})
-            assert all(f'id="{each}"' in part.text() for each in ("stages", "count", "rows", "all"))
+            assert all(f'id="{each}"' in part.text() for each in ("stages", "count", "rows", "no-needs", "all"))
             assert "<html" not in part.text()
 
 
@@ -208,3 +208,21 @@ def test_a_project_that_cannot_be_read_says_what_is_wrong(browser: Browser, tmp_
             expect(page.locator(".stage").nth(0)).to_contain_text("was never run")
             expect(page.locator(".stage").nth(4)).to_contain_text("cannot be read")
             expect(page.locator("#rows")).to_contain_text("no such file")
+
+
+def test_what_the_last_audit_found_stands_beside_the_dataset(browser: Browser, tmp_path: Path) -> None:
+    toml = '[project]\nname = "bot"\n[suites.s]\ndataset = "s.jsonl"\ntask = "app:answer"\nscorers = ["exact"]\n'
+    (tmp_path / "s.jsonl").write_text('{"id": "a", "input": "one", "expected": "ONE"}\n')
+    with open_server(tmp_path, toml) as server:
+        with a_store(tmp_path) as store:
+            ask(store, "support")
+        with browsing(browser, server.url) as pages:
+            page = pages.open("/")
+            dataset = page.locator(".stage").nth(4)
+            expect(dataset.get_by_title("not audited since the server started")).to_have_text("\u2014 stale")
+            pages.open("/datasets/s/audit", page=page)
+            page.keyboard.press("r")
+            expect(page.locator("main")).to_contain_text("Audit again")
+            pages.open("/in/bot/", page=page)
+            expect(dataset.get_by_title("not audited since the server started")).to_have_count(0)
+            expect(dataset.get_by_text("stale")).to_be_visible()
