@@ -73,6 +73,7 @@ def test_a_version_that_is_none_is_refused(folder: Path, key: str) -> None:
 
 def test_of_a_run_only_what_scores_depend_on_is_compared() -> None:
     before, after = Case(id="a", input="1", slice="x"), Case(id="a", input="1", tags=("t",))
-    assert differ({"a": before}, {"a": after}, thin=True) == []
+    assert differ({"a": before}, {"a": after}, {"a": after.hash}) == []
+    assert [each.kind for each in differ({"a": before}, {"a": after}, {"a": "other"})] == ["edited"]
     assert [each.kind for each in differ({"a": before}, {"a": after})] == ["edited"]
     assert [each.kind for each in differ({"a": before}, {})] == ["removed"]

@@ -68,6 +68,13 @@ class _Commit(Struct, frozen=True):
     said: str
 
 
+class _Read(Struct, frozen=True):
+    """The cases of a version; of a run, which does not keep all of them, with their hashes."""
+
+    cases: Cases
+    hashes: Mapping[str, str] | None = None
+
+
 class Versions:
     """The versions of a project's datasets; threads may share it.
 
@@ -139,33 +146,35 @@ class Versions:
         Raises:
             InputError: one of them is not to be had.
         """
-        return differ(self._cases(book, before), self._cases(book, after), thin="run:" in before + after)
+        one, other = self._read(book, before), self._read(book, after)
+        return differ(one.cases, other.cases, one.hashes, other.hashes)
 
-    def _cases(self, book: Book, key: str) -> Cases:
+    def _read(self, book: Book, key: str) -> "_Read":
         kind, _, name = key.partition(":")
         if key == NOW:
-            return {case.id: case for case in book.dataset}
+            return _Read({case.id: case for case in book.dataset})
         if kind == "git":
-            return self._of_commit(book.known.path, name)[0]
+            return _Read(self._of_commit(book.known.path, name)[0])
         if kind == "run":
             return self._of_run(name)
         raise InputError(Problem("version", f"there is no version {key[:80]!r}", "choose one of the list"))
 
-    def _of_run(self, name: str) -> Cases:
-        """The cases of a run, as far as its journal tells them."""
+    def _of_run(self, name: str) -> "_Read":
+        """The cases of a run, as far as its journal tells them: what they ask and expect, and their hashes."""
         path = self._runs.journal(self._runs.named(name))
-        return {
-            row.case: Case(
-                id=row.case,
-                input=row.trace.input,
-                expected=row.expected,
-                context=row.trace.context,
-                slice=row.slice,
-                must_pass=row.must_pass,
-            )
-            for row in JournalReader(path).rows()
-            if row.trial == 0 and row.trace is not None
-        }
+        cases: dict[str, Case] = {}
+        hashes: dict[str, str] = {}
+        for row in JournalReader(path).rows():
+            if row.trial == 0 and row.trace is not None:
+                cases[row.case] = Case(
+                    id=row.case,
+                    input=row.trace.input,
+                    expected=row.expected,
+                    slice=row.slice,
+                    must_pass=row.must_pass,
+                )
+                hashes[row.case] = row.hash
+        return _Read(cases, hashes)
 
     # What git has
 
@@ -227,15 +236,19 @@ def _commits(told: str) -> Iterator[_Commit]:
             yield _Commit(parts[0], float(parts[1]), parts[2], parts[3])
 
 
-def differ(before: Cases, after: Cases, *, thin: bool = False) -> list[Change]:
+def differ(
+    before: Cases, after: Cases, one: Mapping[str, str] | None = None, other: Mapping[str, str] | None = None
+) -> list[Change]:
     """What differs between two sets of cases: the removed first, then what was edited or added, in the order of the
-    later. Of `thin` ones, as runs have them, only what scores depend on is known."""
+    later. Where `one` or `other` has the hashes of a side, as of a run, cases are told apart by these alone."""
     found = [Change(case, each, None) for case, each in before.items() if case not in after]
     for case, each in after.items():
         was = before.get(case)
         if was is None:
             found.append(Change(case, None, each))
-        elif was.hash != each.hash if thin else was != each:
+        elif one is None and other is None:
+            found += [Change(case, was, each)] if was != each else []
+        elif (was.hash if one is None else one[case]) != (each.hash if other is None else other[case]):
             found.append(Change(case, was, each))
     return found
 

@@ -90,7 +90,6 @@ class TestByMouse:
         page.get_by_text("Next", exact=True).click()
         expect(page.locator(".case-head")).to_contain_text("slid")
 
-
     def test_the_next_window_comes_at_the_end(self, pages: Pages) -> None:
         page = pages.open(f"{BROKEN}&filter=all")
         expect(page.locator("[data-row]")).to_have_count(48)

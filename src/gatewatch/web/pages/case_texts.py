@@ -56,7 +56,7 @@ def field_diffs(before: Case | None, after: Case | None, *, thin: bool = False) 
     one, other = _plain(before), _plain(after)
     names = [*FIELDS, *sorted((one.keys() | other.keys()) - {*FIELDS, "id"})]
     if thin or before is None or after is None:
-        names = ["input", "expected", "context"]
+        names = ["input", "expected"] if thin else ["input", "expected", "context"]
     found = []
     for name in names:
         texts = text_of(one.get(name)), text_of(other.get(name))

@@ -12,7 +12,7 @@ from gatewatch.config.dataset_books import Book
 from gatewatch.config.dataset_versions import NOW, Change, Version
 from gatewatch.core.errors import InputError
 from gatewatch.web.pages.asked import Asked
-from gatewatch.web.pages.case_texts import field_diffs
+from gatewatch.web.pages.case_texts import field_diffs, text_of
 from gatewatch.web.pages.dataset_audit import headed
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
@@ -29,28 +29,23 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
     async def versions(request: Request) -> Response:
         asked = await house.enter(request)
         book = await asyncio.to_thread(shelf.book, asked, request.path_params["name"])
-        data = await asyncio.to_thread(_compared, shelf, asked, book)
+        case = asked.get("case", longest=_LONGEST_ID)
+        data = await asyncio.to_thread(_compared, shelf, asked, book, case)
         if asked.fragment == "row":
-            one = next((each for each in data["changes"] if each.id == asked.get("case", longest=_LONGEST_ID)), None)
-            if one is None:
+            if not data["opened"]:
                 raise Refused(404, "this case does not differ between the two")
-            return await house.fragment(
-                asked, "datasets/change.html", one=one, fields=_fields(one, data), name=book.known.name
-            )
+            data["fields"] = data["opened"][0][1]
+            return await house.fragment(asked, "datasets/change.html", **data)
         if asked.fragment:
             return await house.fragment(asked, "datasets/changes_rows.html", book=book, **data)
-        one = asked.get("case", longest=_LONGEST_ID)
-        if one:  # without scripts: the change by itself
-            data["changes"] = [each for each in data["changes"] if each.id == one]
-            data["opened"] = [(each, _fields(each, data)) for each in data["changes"][:1]]
         return await house.page(asked, "datasets/versions.html", book=book, **headed(shelf, book, "versions"), **data)
 
     return [Route("/datasets/{name}/versions", versions)]
 
 
-def _compared(shelf: Shelf, asked: Asked, book: Book) -> dict[str, Any]:
+def _compared(shelf: Shelf, asked: Asked, book: Book, case: str) -> dict[str, Any]:
     """The versions of a dataset, and what differs between the two that are asked for: by default what the file has that
-    the last commit has not, or where that is nothing, what that commit changed."""
+    the last commit has not, or where that is nothing, what that commit changed. With a `case` only that."""
     versions = shelf.versions(asked, book)
     listed = versions.listed(book)
     before, after = asked.get("from"), asked.get("to")
@@ -63,19 +58,27 @@ def _compared(shelf: Shelf, asked: Asked, book: Book) -> dict[str, Any]:
         raise Refused(404, error.problems[0].what, hint=error.problems[0].hint) from None
     counts = {name: sum(each.kind == name for each in every) for name in _KINDS}
     changes = [each for each in every if kind in ("", each.kind)]
-    whole = asked.fragment == "row" or asked.get("case", longest=_LONGEST_ID)
+    some = changes[offset : offset + WINDOW] if not case else [each for each in changes if each.id == case]
+    thin = "run:" in before + after
     return {
         "versions": listed,
         "from_": before,
         "to": after,
+        "thin": thin,
         "kind": kind,
         "counts": counts,
         "n": len(changes),
         "offset": offset,
         "after": offset + WINDOW,
-        "changes": changes if whole else changes[offset : offset + WINDOW],
-        "opened": [],
+        "changes": [(each, _asks(each)) for each in some],
+        "opened": [(each, field_diffs(each.before, each.after, thin=thin)) for each in some if case],
     }
+
+
+def _asks(change: Change) -> str:
+    """What the case of a change asks, for a cell."""
+    case = change.after or change.before
+    return "" if case is None else text_of(case.input)[:2000]
 
 
 def _default(listed: list[Version]) -> tuple[str, str]:
@@ -84,7 +87,3 @@ def _default(listed: list[Version]) -> tuple[str, str]:
         if later.added or later.removed or later.edited or later.added is None:
             return earlier.key, later.key
     return (listed[1].key, NOW) if len(listed) > 1 else ("", "")
-
-
-def _fields(one: Change, data: dict[str, Any]) -> list[tuple[str, Any]]:
-    return field_diffs(one.before, one.after, thin="run:" in data["from_"] + data["to"])
