@@ -86,6 +86,14 @@ class TestSides:
         with refused(InputError, "there is no run of 'other'"):
             joins.sides(suite="other")
 
+    def test_the_start_of_an_id_is_enough_where_it_is_of_one_run(self, project: Project, tmp_path: Path) -> None:
+        store = Store(a_run(tmp_path, "pushed-1", [a_row("pushed-1", "a")]))
+        runs = StoredRuns(project, store, tmp_path / "copies")
+        assert (runs.named("tw").header.run, runs.named("pushed").header.run) == ("two", "pushed-1")
+        a_run(project.runs, "twelve", [a_row("twelve", "a")])
+        with refused(InputError, "2 runs start so: twelve, two"):
+            runs.named("tw")
+
     @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "one.jsonl", "", "a/b", "x" * 300])
     def test_no_name_is_a_path(self, project: Project, name: str) -> None:
         with refused(InputError, "is no run's id or name"):
@@ -118,8 +126,8 @@ class TestJoined:
     def test_few_are_held(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(4):
             a_run(project.runs, f"r{number}", [a_row(f"r{number}", "a")])
-        joins = Joining(StoredRuns(project))
         monkeypatch.setattr(joining, "MOST", 2)
+        joins = Joining(StoredRuns(project))
         first = joins.joined(Sides("one", "r0", "support"))
         for number in range(1, 4):
             joins.joined(Sides("one", f"r{number}", "support"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gatewatch.core import codec
 from gatewatch.core.clock import wall
 from gatewatch.core.failure import Failure, failure_name
 from gatewatch.core.review import Item, Label
+from gatewatch.store import access
 from gatewatch.store.looping import Mined
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
@@ -217,3 +219,33 @@ def test_who_may_only_read_turns_nothing_and_sees_no_button(tmp_path: Path) -> N
         assert client.post("/failures/F1/turn", data={"act": "ignore", "reason": "x"}).status_code == 403
         assert client.get("/failures/F9").status_code == 404
         assert client.get("/failures/promote", params={"what": "F1"}).status_code == 403
+
+
+def test_of_another_project_there_is_the_store_and_the_way_on(tmp_path: Path) -> None:
+    project = reviewed(tmp_path)
+    with served(project, (project / "gatewatch.toml").read_text()) as server:
+        access.register(server.host.base(), "other", wall())
+        with closing(server.host.serving.part("other")) as store:
+            trace = asked(1, output="answer 1")
+            item = Item(queue="failures", flow="f", trace=trace.id, scorer="tone", added=wall())
+            failure = Failure(flow="f", sign="error", name="rude", first=1.0, last=2.0, opened=1.0, updated=2.0)
+            found = [Mined(failure=failure, items=[(item, codec.encode(trace))])]
+            store.keep_mined(found, wall(), read_at=store.mined_at())
+        with server.client(server.token("review", "other"), cookies={"gatewatch_reviewer": "ana"}) as client:
+            for path, text in (
+                ("/failures", "rude"),
+                ("/failures/F1", "answer 1"),
+                ("/failures/F1/chain", "gatewatch show F1"),
+                ("/failures/promote?what=I1", "gatewatch promote I1"),
+                ("/failures/changes", "gatewatch pull --from"),
+                ("/review", "question 1"),
+                ("/review/I1", "0.0 to 1.0"),
+                ("/review/agreement", "Nothing is labelled yet"),
+            ):
+                reply = client.get(path)
+                assert (reply.status_code, text in reply.text) == (200, True), path
+            assert client.get("/failures/changes.patch").status_code == 409
+            said = {"number": "0.25", "act": "label", "comment": "meh"}
+            assert client.post("/review/I1", data=said).status_code == 303
+        with closing(server.host.serving.part("other")) as store:
+            assert [(each.by, each.value) for each in store.labels([1])] == [("ana", 0.25)]
