@@ -53,7 +53,7 @@ def test_a_change_is_written_where_that_may_be_done(project: Project, store: Sto
 def test_elsewhere_it_waits_in_the_outbox(project: Project, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatewatch.config.deciding.may_write", lambda _: False)
     assert accept_change(project, store, entry(), by="mia", now=NOW) == "C1"
-    assert accept_baseline(project, store, "two", reason="good", by="mia", now=NOW) == "C2"
+    assert accept_baseline(project, store, project.runs / "two.jsonl", reason="good", by="mia", now=NOW) == "C2"
     assert not (project.root / FILE).exists() and not (project.root / "baselines").exists()
     kinds = [(change.kind, change.by) for change in store.changes((), after=0, most=9)]
     assert kinds == [("accept", "mia"), ("baseline", "mia")]
@@ -79,11 +79,14 @@ def test_what_is_wrong_is_said(project: Project, store: Store, changes: dict[str
 
 
 def test_a_baseline_says_who_pinned_it_and_why(project: Project, store: Store) -> None:
-    assert accept_baseline(project, store, "two", reason="it is good", by="mia", now=NOW) == "baselines/support.jsonl"
+    assert (
+        accept_baseline(project, store, project.runs / "two.jsonl", reason="it is good", by="mia", now=NOW)
+        == "baselines/support.jsonl"
+    )
     path = project.root / "baselines" / "support.jsonl"
     assert read_baseline(path).run == "two" and '"reason":"it is good (mia)"' in path.read_text()
     with pytest.raises(InputError, match="reason: is empty"):
-        accept_baseline(project, store, "two", reason=" ", by="mia", now=NOW)
+        accept_baseline(project, store, project.runs / "two.jsonl", reason=" ", by="mia", now=NOW)
 
 
 def test_a_day_is_a_day() -> None:

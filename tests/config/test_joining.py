@@ -75,6 +75,13 @@ class TestSides:
         (row,) = found.rows([found.places["fell"]])
         assert found.before.pinned and row.baseline is not None and row.baseline.output == "within thirty days"
 
+    def test_a_suites_name_leads_nowhere_else(self, project: Project) -> None:
+        outside = project.root / "outside.jsonl"
+        write_baseline(outside, *make_baseline(read_run(project.runs / "one.jsonl")))
+        (project.root / "baselines").mkdir()
+        assert StoredRuns(project).baseline("../outside") is None
+        assert StoredRuns(project).baseline("s" * 300) is None
+
     def test_names_that_mean_nothing_are_refused_with_what_there_is(self, project: Project) -> None:
         joins = Joining(StoredRuns(project))
         with refused(InputError, "there is no run 'three'", "the newest: two, one"):
@@ -85,6 +92,14 @@ class TestSides:
             joins.sides(candidate="one")
         with refused(InputError, "there is no run of 'other'"):
             joins.sides(suite="other")
+
+    def test_the_start_of_an_id_is_enough_where_it_is_of_one_run(self, project: Project, tmp_path: Path) -> None:
+        store = Store(a_run(tmp_path, "pushed-1", [a_row("pushed-1", "a")]))
+        runs = StoredRuns(project, store, tmp_path / "copies")
+        assert (runs.named("tw").header.run, runs.named("pushed").header.run) == ("two", "pushed-1")
+        a_run(project.runs, "twelve", [a_row("twelve", "a")])
+        with refused(InputError, "2 runs start so: twelve, two"):
+            runs.named("tw")
 
     @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "one.jsonl", "", "a/b", "x" * 300])
     def test_no_name_is_a_path(self, project: Project, name: str) -> None:
@@ -118,8 +133,8 @@ class TestJoined:
     def test_few_are_held(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(4):
             a_run(project.runs, f"r{number}", [a_row(f"r{number}", "a")])
-        joins = Joining(StoredRuns(project))
         monkeypatch.setattr(joining, "MOST", 2)
+        joins = Joining(StoredRuns(project))
         first = joins.joined(Sides("one", "r0", "support"))
         for number in range(1, 4):
             joins.joined(Sides("one", f"r{number}", "support"))
@@ -169,6 +184,15 @@ class TestBriefs:
         assert (one.pinned, one.state, one.scorers["exact"].delta) == (True, "complete", None)
         assert (two.pinned, two.failed, two.lost, two.scorers["exact"].losses) == (False, 1, 1, 2)
         assert two.scorers["exact"].delta_interval is not None
+
+    def test_a_verdict_is_shown_however_late_it_is_given(self, project: Project) -> None:
+        runs = StoredRuns(project)
+        briefs = RunBriefs(runs)
+        assert [each and each.word for each in briefs.of(runs.listed())] == ["", ""]
+        file = project.root / ".gatewatch" / "verdicts" / "two.json"
+        file.parent.mkdir()
+        file.write_text('{"verdict": "PASS"}')
+        assert [each and each.word for each in briefs.of(runs.listed())] == ["PASS", ""]
 
     def test_what_there_is_no_time_for_is_told_later(self, project: Project) -> None:
         runs = StoredRuns(project)

@@ -19,7 +19,6 @@ from gatewatch.core.errors import InputError, Problem
 from gatewatch.loop.pull import baseline_change, exception_change
 from gatewatch.offline.accept import FILE, Entry
 from gatewatch.offline.baseline import baseline_name, baseline_path, write_baseline
-from gatewatch.offline.result import find_run
 from gatewatch.store.base import Store
 
 
@@ -58,15 +57,16 @@ def accept_change(project: Project | None, store: Store, entry: Entry, *, by: st
     return _proposed(store, exception_change(entry, by=by, at=now), "accept", entry.what, by=by, now=now)
 
 
-def accept_baseline(project: Project, store: Store, run: str, *, reason: str, by: str, now: float) -> str:
-    """Pin a run as its suite's baseline, and say where that was written: its file, or a change in the outbox.
+def accept_baseline(project: Project, store: Store, journal: Path, *, reason: str, by: str, now: float) -> str:
+    """Pin the run of a journal as its suite's baseline, and say where that was written: its file, or a change in the
+    outbox.
 
     Raises:
         InputError: the run cannot be a baseline, or no reason is given.
     """
     if not reason.strip():
         raise InputError(Problem("reason", "is empty", "say why later runs are to be held against this one"))
-    whole = whole_run(find_run(project.runs, run))
+    whole = whole_run(journal)
     word = said_of(project, whole.run)
     told = f"{reason.strip()} ({by})" if by else reason.strip()
     pinned = pinned_of(project, whole, reason=f"{told}; the gate had said {word}" if word == "REGRESSED" else told)

@@ -1,12 +1,11 @@
 """Joined diffs of a project's runs: which two are meant, by what rule, and as few of them made twice as can be."""
 
-from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 
 from msgspec import Struct
 
 from gatewatch.config.load import FILE
+from gatewatch.config.once import Once
 from gatewatch.config.rules import rule_of
 from gatewatch.config.run_briefs import RunBriefs
 from gatewatch.config.run_reads import RunReads
@@ -45,10 +44,8 @@ class Joining:
         self.runs = runs
         self.briefs = RunBriefs(runs)
         self.reads = RunReads(runs)
-        self._held: dict[tuple[object, ...], Joined] = {}
-        self._matrices: dict[tuple[object, ...], Matrix] = {}
-        self._locks: dict[tuple[object, ...], Lock] = {}
-        self._lock = Lock()
+        self._held: Once[Joined] = Once(MOST, weigh=lambda joined: len(joined.ids), heaviest=MOST_CASES)
+        self._matrices: Once[Matrix] = Once(MOST)
 
     def sides(self, baseline: str = "", candidate: str = "", suite: str = "") -> Sides:
         """The two sides that are meant where one is left open: the latest run, and its suite's pinned baseline, or the
@@ -58,11 +55,10 @@ class Joining:
             InputError: there is no such run.
             NoVerdict: there is nothing to hold the run against.
         """
-        listed = self.runs.listed()
         if candidate:
             run = self.runs.named(candidate)
         else:
-            fitting = [each for each in listed if suite in ("", each.header.suite)]
+            fitting = [each for each in self.runs.listed() if suite in ("", each.header.suite)]
             if not fitting:
                 what = f"there is no run of {suite!r}" if suite else "there are no runs"
                 raise InputError(Problem("run", what, "make one with `gatewatch run SUITE`, or push one"))
@@ -74,7 +70,7 @@ class Joining:
             return Sides(BASELINE, run.header.run, name)
         if baseline:
             raise NoVerdict(f"there is no pinned baseline of {name}: `gatewatch baseline pin RUN` makes one")
-        earlier = [each for each in listed if each.header.suite == run.header.suite and each.at < run.at]
+        earlier = [each for each in self.runs.listed() if each.header.suite == run.header.suite and each.at < run.at]
         if not earlier:
             raise NoVerdict(f"{run.header.run} has nothing to be held against: no baseline, and no earlier run")
         return Sides(earlier[0].header.run, run.header.run, name)
@@ -91,7 +87,7 @@ class Joining:
         before = None if pinned is not None else self.runs.named(sides.baseline)
         state = mark_of(pinned) if pinned is not None else before.key if before is not None else ""
         key = (state, after.key, self.runs.rules())
-        return self._once(key, lambda: self._made(sides, before, after))
+        return self._held.get(key, lambda: self._made(sides, before, after))
 
     def verdict(self, sides: Sides) -> Verdict:
         """What a gate would say of two sides that runs nothing again; it is not held.
@@ -110,31 +106,9 @@ class Joining:
             InputError: one of them cannot be read.
         """
         found = [self.runs.named(name) for name in names]
-        key = tuple(each.key for each in found)
-        if key not in self._matrices:
-            made = matrix([read_run(self.runs.journal(each)) for each in found])
-            if len(self._matrices) >= MOST:
-                self._matrices.clear()
-            self._matrices[key] = made
-        return self._matrices[key]
-
-    def _once(self, key: tuple[object, ...], make: Callable[[], Joined]) -> Joined:
-        with self._lock:
-            lock = self._locks.setdefault(key, Lock())
-        with lock:
-            with self._lock:
-                found = self._held.get(key)
-            found = found or make()
-            with self._lock:
-                self._held.pop(key, None)
-                self._held[key] = found  # the last one that was asked for stands last
-                self._locks.pop(key, None)
-                while len(self._held) > 1 and (len(self._held) > MOST or self._cases() > MOST_CASES):
-                    self._held.pop(next(iter(self._held)))
-        return found
-
-    def _cases(self) -> int:
-        return sum(len(each.ids) for each in self._held.values())
+        return self._matrices.get(
+            tuple(each.key for each in found), lambda: matrix([read_run(self.runs.journal(each)) for each in found])
+        )
 
     def _made(self, sides: Sides, first: StoredRun | None, second: StoredRun) -> Joined:
         gated = self._gated(sides, first, second)

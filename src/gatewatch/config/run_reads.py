@@ -1,9 +1,6 @@
 """What pages read of single runs: its rows, its summary, all trials of a case; each held while its journal stays."""
 
-from collections.abc import Callable
-from threading import Lock
-from typing import Generic, TypeVar
-
+from gatewatch.config.once import Once
 from gatewatch.config.stored_runs import StoredRun, StoredRuns
 from gatewatch.core.errors import InputError, Problem, did_you_mean
 from gatewatch.core.run import Row
@@ -13,26 +10,7 @@ from gatewatch.offline.result import summarise
 from gatewatch.offline.run_rows import RunRows
 from gatewatch.offline.summary import Summary
 
-T = TypeVar("T")
-_ROWS_HELD, _SUMMARIES_HELD = 4, 64
-
-
-class _Held(Generic[T]):
-    """The last few of something, by key. Two who ask at once for what is not there yet wait for one another."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._found: dict[str, T] = {}
-        self._lock = Lock()
-
-    def get(self, key: str, make: Callable[[], T]) -> T:
-        with self._lock:
-            found = self._found.pop(key, None)
-            found = make() if found is None else found
-            self._found[key] = found
-            while len(self._found) > self._most:
-                self._found.pop(next(iter(self._found)))
-            return found
+_ROWS_HELD, _CASES_HELD, _SUMMARIES_HELD = 4, 400_000, 64
 
 
 class RunReads:
@@ -40,8 +18,8 @@ class RunReads:
 
     def __init__(self, runs: StoredRuns) -> None:
         self.runs = runs
-        self._rows: _Held[RunRows] = _Held(_ROWS_HELD)
-        self._summaries: _Held[Summary] = _Held(_SUMMARIES_HELD)
+        self._rows: Once[RunRows] = Once(_ROWS_HELD, weigh=lambda rows: len(rows.ids), heaviest=_CASES_HELD)
+        self._summaries: Once[Summary] = Once(_SUMMARIES_HELD)
 
     def rows(self, run: StoredRun) -> RunRows:
         """The rows of a run as arrays."""

@@ -18,7 +18,7 @@ from gatewatch.core.run import RUN_ID, RunHeader
 from gatewatch.offline.accept import FILE as ACCEPTED
 from gatewatch.offline.baseline import baseline_path
 from gatewatch.offline.journal import JournalReader, header_of
-from gatewatch.offline.result import SUFFIX, find_run, run_paths
+from gatewatch.offline.result import NAME, SUFFIX, find_run, run_paths
 from gatewatch.store.uploads import KeptRun, parts_of
 
 COPIED_BYTES = 2_000_000_000
@@ -77,6 +77,7 @@ class StoredRuns:
         self._store = store
         self._copies = copies
         self._headers: dict[Mark, RunHeader | None] = {}
+        self._pushed: dict[str, StoredRun] = {}
         self._lock = Lock()
 
     def listed(self, *, parts: bool = False) -> list[StoredRun]:
@@ -84,7 +85,7 @@ class StoredRuns:
         `parts`, also those that were made for another: what was tried again, more trials."""
         found = {each.header.run: each for each in self._local()}
         for kept in self._store.runs(most=LISTED) if self._store is not None else ():
-            if kept.run not in found and (each := _of_store(kept)) is not None:
+            if kept.run not in found and (each := self._of_store(kept)) is not None:
                 found[kept.run] = each
         whole = (each for each in found.values() if parts or each.header.purpose in ("", "rescore"))
         return sorted(whole, key=lambda each: (each.at, each.header.run), reverse=True)
@@ -119,29 +120,40 @@ class StoredRuns:
         """
         if RUN_ID.fullmatch(reference) is None or reference.endswith(SUFFIX):
             raise InputError(Problem("run", f"{reference[:100]!r} is no run's id or name"))
-        why: InputError | None = None
         if self.project is not None:
-            try:
-                path = find_run(self.project.runs, reference)
-            except InputError as error:
-                why = error
-            else:
-                return self._at(path)
+            with suppress(InputError):  # it may be one that was pushed
+                return self._at(find_run(self.project.runs, reference))
         kept = self._store.run(reference) if self._store is not None else None
-        if kept is not None and (found := _of_store(kept)) is not None:
+        if kept is not None and (found := self._of_store(kept)) is not None:
             return found
-        for each in self.listed():
+        listed = self.listed()
+        for each in listed:
             if reference in ("latest", each.header.name, each.header.suite):
                 return each
-        some = [each.header.run for each in self.listed()[:3]]
-        if why is not None and not some:
-            raise why
-        hint = f"the newest: {', '.join(some)}" if some else "make one with `gatewatch run SUITE`, or push one"
+        starting = [each for each in listed if each.header.run.startswith(reference)]
+        if len(starting) == 1:
+            return starting[0]
+        some = ", ".join(each.header.run for each in (starting or listed)[:3])
+        if starting:
+            raise InputError(Problem("run", f"{len(starting)} runs start so: {some}", "give the whole id, or a name"))
+        hint = f"the newest: {some}" if some else "make one with `gatewatch run SUITE`, or push one"
         raise InputError(Problem("run", f"there is no run {reference[:100]!r}", hint))
 
     def _at(self, path: Path) -> StoredRun:
         seen = mark_of(path)
         return StoredRun(header=JournalReader(path).header, at=seen[2] / 1e9, size=seen[1], path=path)
+
+    def _of_store(self, kept: KeptRun) -> StoredRun | None:
+        found = self._pushed.get(kept.digest)
+        if found is None or found.at != kept.received:
+            if len(self._pushed) > 4 * LISTED:
+                self._pushed.clear()
+            try:
+                header = header_of(kept.header, kept.run)
+            except GatewatchError:
+                return None
+            found = self._pushed[kept.digest] = StoredRun(header=header, at=kept.received, size=kept.size, kept=kept)
+        return found
 
     def journal(self, run: StoredRun) -> Path:
         """The journal of a run as a file; one from the store is copied first.
@@ -176,8 +188,8 @@ class StoredRuns:
             path.unlink()
 
     def baseline(self, suite: str) -> Path | None:
-        """The file of a suite's pinned baseline, where the checkout has one."""
-        if self.project is None or not suite:
+        """The file of a suite's pinned baseline, where the checkout has one; a name that no suite can have has none."""
+        if self.project is None or not NAME.fullmatch(suite):
             return None
         path = baseline_path(self.project.root, suite)
         return path if path.is_file() else None
@@ -196,11 +208,3 @@ def mark_of(path: Path) -> Mark:
     except FileNotFoundError:
         return str(path), -1, 0
     return str(path), found.st_size, found.st_mtime_ns
-
-
-def _of_store(kept: KeptRun) -> StoredRun | None:
-    try:
-        header = header_of(kept.header, kept.run)
-    except GatewatchError:
-        return None
-    return StoredRun(header=header, at=kept.received, size=kept.size, kept=kept)

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from math import fsum
 from operator import attrgetter
 from pathlib import Path
+from typing import Annotated
 from zlib import crc32
 
 import msgspec
@@ -33,7 +34,7 @@ _NULL = Raw(b"null")
 class Mark(Struct, gc=False):
     """A score, as far as a comparison looks at it."""
 
-    value: float | None = None
+    value: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     status: Status = "scored"
     model: str = ""
     cost: Cost | None = None

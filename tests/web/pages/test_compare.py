@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from gatewatch.offline.accept import FILE
 from gatewatch.offline.baseline import make_baseline, write_baseline
 from gatewatch.offline.outcomes import read_run
-from offline.joining import a_row, a_run, two_runs
+from offline.joining import BEFORE, a_row, a_run, two_runs
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
 from web.filled import filled_copy
@@ -31,8 +31,9 @@ def plain_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("plain")
     for number, path in enumerate(two_runs(folder / ".gatewatch" / "runs")):
         os.utime(path, (100 + number, 100 + number))
-    a_run(folder / ".gatewatch" / "runs", "three", [a_row("three", f"c{n:02}") for n in range(30)])
-    os.utime(folder / ".gatewatch" / "runs" / "three.jsonl", (50, 50))
+    alike = {**BEFORE, **{f"c{n:02}": {} for n in range(30)}}
+    rows = [a_row("three", case, **about) for case, about in alike.items()]
+    os.utime(a_run(folder / ".gatewatch" / "runs", "three", rows), (50, 50))
     with open_server(folder, prefix=request.param) as found:
         yield found.url
 
@@ -50,7 +51,7 @@ def cases(page: Page) -> list[str]:
 class TestByMouse:
     def test_from_the_verdict_to_the_word_that_changed(self, plain: Pages) -> None:
         page = plain.open("/compare")
-        expect(page.locator(".verdict")).to_contain_text("undecided")
+        expect(page.locator(".verdict")).to_contain_text("Undecided")
         assert cases(page) == ["broke", "fell", "slid"]
         page.locator("[data-row]", has_text="fell").click()
         opened = page.locator(".opened")
@@ -213,6 +214,28 @@ class TestStates:
             expect(page.locator(".empty")).to_contain_text("Nothing moved")
             expect(page.locator(".empty")).to_contain_text("smallest fall that 40 pairs would show")
             axe(page)
+
+    def test_runs_of_other_cases_say_why_they_cannot_be_compared(self, browser: Browser, tmp_path: Path) -> None:
+        runs = tmp_path / ".gatewatch" / "runs"
+        runs.mkdir(parents=True)
+        for name, at in (("one", 0), ("two", 30)):
+            os.utime(a_run(runs, name, [a_row(name, f"c{n}") for n in range(at, at + 40)]), (100 + at, 100 + at))
+        with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
+            page = pages.open("/compare")
+            expect(page.locator(".verdict")).to_contain_text("Not comparable the two runs cannot be compared: another")
+            page.get_by_text("60 are new, changed or gone").click()
+            expect(page.locator("[data-row]")).to_have_count(48)
+
+    def test_rows_are_as_high_as_their_reader_likes(self, pages: Pages) -> None:
+        page = pages.open(f"{BROKEN}&filter=all")
+        heights = []
+        for _ in range(3):
+            box = page.locator("[data-row]").first.bounding_box()
+            assert box is not None
+            heights.append(round(box["height"]))
+            page.keyboard.press("d")
+            ready(page)
+        assert heights[:2] == [32, 64]
 
     def test_without_runs_it_says_how_to_make_some(self, browser: Browser, tmp_path: Path) -> None:
         with open_server(tmp_path) as server, browsing(browser, server.url) as pages:

@@ -11,6 +11,7 @@ from gatewatch.config.joining import Joining, Sides
 from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.case_pair import case_pair, rows_of_case
 from gatewatch.offline.joined import SHOWN, SORTS, Joined, View
+from gatewatch.offline.matrix import Matrix
 from gatewatch.web.compare import asked as found
 from gatewatch.web.pages import compare_acts, compare_export
 from gatewatch.web.pages.asked import Asked
@@ -67,7 +68,12 @@ def routes(house: House) -> list[Route]:
         try:
             data = await asyncio.to_thread(lambda: _window(house, asked, runs))
         except (InputError, NoVerdict) as error:
-            return await house.page(asked, "compare/none.html", title="Compare", screen="compare", why=str(error))
+            if asked.fragment:
+                raise Refused(404, str(error)) from None
+            status = 404 if asked.get("baseline") or asked.get("candidate") else 200
+            return await house.page(
+                asked, "compare/none.html", title="Compare", screen="compare", status=status, why=str(error)
+            )
         if asked.fragment:
             return await house.fragment(asked, "compare/rows.html", **data)
         return await house.page(asked, "compare/page.html", title="Compare", screen="compare", **data)
@@ -202,8 +208,14 @@ def _text(house: House, asked: Asked) -> Any:
 
 
 async def _matrix(house: House, asked: Asked, runs: list[str]) -> Response:
+    """More than two runs, the oldest first: it is what the others are held against."""
     joining = house.joins.of(asked.visitor.project, asked.store)
-    matrix = await asyncio.to_thread(lambda: found(lambda: joining.matrix(runs)))
+
+    def made() -> Matrix:
+        named = sorted((joining.runs.named(each) for each in dict.fromkeys(runs)), key=lambda each: each.at)
+        return joining.matrix([each.header.run for each in named])
+
+    matrix = await asyncio.to_thread(lambda: found(made))
     return await house.page(asked, "compare/matrix.html", title="Compare", screen="compare", matrix=matrix)
 
 

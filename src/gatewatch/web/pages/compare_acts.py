@@ -61,8 +61,9 @@ def routes(house: House) -> list[Route]:
             raise Refused(409, "a baseline belongs into git, and this server has no checkout of the project", hint=hint)
 
         def act() -> str:
-            run, reason = said.get("run", ""), said.get("reason", "")[:_LONGEST]
-            return accept_baseline(project, asked.store, run, reason=reason, by=asked.visitor.author, now=wall())
+            runs, reason = house.joins.of(asked.visitor.project, asked.store).runs, said.get("reason", "")[:_LONGEST]
+            journal = runs.journal(runs.named(said.get("run", "")))
+            return accept_baseline(project, asked.store, journal, reason=reason, by=asked.visitor.author, now=wall())
 
         where = await asyncio.to_thread(lambda: found(act, status=422))
         return answers.elsewhere(asked.url(f"/runs/{said.get('run', '')}", done=where))

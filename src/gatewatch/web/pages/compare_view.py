@@ -108,7 +108,7 @@ def head_of(joined: Joined) -> Head:
     return Head(
         css=css,
         sign=sign,
-        word=verdict.verdict.replace("_", " ").lower(),
+        word=verdict.verdict.replace("_", " ").capitalize(),
         said=f"{headline(verdict)}: {plain(reasons[0], 300)}" if apart and reasons else headline(verdict),
         worst=worst_slice(joined),
         lines=lines,

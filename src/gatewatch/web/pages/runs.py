@@ -12,6 +12,7 @@ from starlette.routing import Route
 from gatewatch.config.run_briefs import RunBrief
 from gatewatch.config.stored_runs import StoredRun
 from gatewatch.offline.compare import COMMIT
+from gatewatch.offline.result import run_paths
 from gatewatch.web.pages import run
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
@@ -23,6 +24,7 @@ STATES = ("complete", "running", "partial", "broken")
 _SCORERS_BESIDE = 6
 _BARS = 48
 _ALL_S = 60.0
+_FOUND, _FOUND_AMONG = 8, 200
 _COLUMNS = (
     *("run", "name", "suite", "state", "word", "commit", "dataset", "version", "rows", "failed", "lost"),
     *("cost", "judge_cost", "p50_s", "p95_s", "seconds", "at", "by"),
@@ -237,14 +239,13 @@ def _told(line: Line) -> dict[str, Any]:
     return told
 
 
-def _find(house_asked: Asked, text: str) -> list[Found]:
+def _find(asked: Asked, text: str) -> list[Found]:
     """The runs that the menu offers for a text."""
     words = text.lower()
-    project = house_asked.project
-    if project is None:
-        return []
-    names = [path.stem for path in sorted(project.runs.glob("*.jsonl"), reverse=True) if words in path.stem.lower()]
-    return [Found(name, "run", f"/runs/{name}") for name in names[:8]]
+    names = [] if asked.project is None else [path.stem for path in run_paths(asked.project.runs)]
+    names += [kept.run for kept in asked.store.runs(most=_FOUND_AMONG)]
+    fitting = [name for name in dict.fromkeys(names) if words in name.lower()]
+    return [Found(name, "run", f"/runs/{name}") for name in fitting[:_FOUND]]
 
 
 SCREEN = Screen(key="runs", path="/runs", title="Runs", group="Loop", icon="runs", chord="r", routes=routes, find=_find)

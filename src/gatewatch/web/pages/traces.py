@@ -56,9 +56,10 @@ def routes(house: House) -> list[Route]:
 
     async def one(request: Request) -> Response:
         asked = await house.enter(request)
-        found = await asyncio.to_thread(whole, asked, request.path_params["trace"])
         if asked.fragment == "text":
-            return await house.fragment(asked, "traces/text.html", one=found)
+            text = await asyncio.to_thread(_text, asked, request.path_params["trace"])
+            return await house.fragment(asked, "traces/text.html", text=text)
+        found = await asyncio.to_thread(whole, asked, request.path_params["trace"])
         if asked.fragment:
             return await house.fragment(asked, "traces/trace.html", one=found)
         return await house.page(asked, "traces/one.html", title="Trace", screen="traces", one=found)
@@ -94,6 +95,18 @@ def routes(house: House) -> list[Route]:
 
         return exported(kind, "gatewatch.traces", traced.COLUMNS, rows(), traced.filter_of(wanted))
 
+    return [
+        Route("/traces", listed),
+        Route("/traces.{form}", export),
+        _acting(house),
+        Route("/traces/{trace:path}/similar", like),
+        Route("/traces/{trace:path}", one),
+    ]
+
+
+def _acting(house: House) -> Route:
+    """What is done with requests that were selected: they go to review, or make a failure."""
+
     async def act(request: Request) -> Response:
         asked = await house.enter(request, "review")
         given = await form(request)
@@ -125,13 +138,7 @@ def routes(house: House) -> list[Route]:
             raise traced.refused(error) from None
         return elsewhere(asked.url(f"/failures/{made}" if made else "/review"))
 
-    return [
-        Route("/traces", listed),
-        Route("/traces.{form}", export),
-        Route("/traces/act", act, methods=["POST"]),
-        Route("/traces/{trace:path}/similar", like),
-        Route("/traces/{trace:path}", one),
-    ]
+    return Route("/traces/act", act, methods=["POST"])
 
 
 def wanted_of(asked: Asked, span: Span) -> Wanted:
@@ -209,6 +216,20 @@ def _known(asked: Asked, name: str) -> tuple[Row, Trace | None]:
         raise Refused(404, "no such request is stored", hint="it may be older than is kept, or was erased")
     payload = asked.store.payload(row.seq)
     return row, codec.decode(payload, Trace) if payload else None
+
+
+def _text(asked: Asked, name: str) -> str:
+    """One text of a request, whole: a part of the conversation, or all of it as it is stored; that is noted."""
+    row, trace = _known(asked, name)
+    asked.store.note(wall(), traced.author(asked), "read", row.id)
+    if trace is None:
+        raise Refused(404, "what was said in it is not kept any more")
+    if asked.get("tab") == "raw":
+        return codec.indented(trace)
+    parts, number = parts_of(trace), asked.number("part")
+    if number >= len(parts):
+        raise Refused(404, "there is no such part of it")
+    return parts[number].text
 
 
 def whole(asked: Asked, name: str) -> dict[str, Any]:

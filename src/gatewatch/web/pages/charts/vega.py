@@ -15,6 +15,7 @@ _HEIGHT = 260
 _PADDING = {"left": 4, "right": 8, "top": 18, "bottom": 4}
 _SHAPES = {name: outline(name, 0.0, 0.0, 1.0) for name in ("warn", "critical", "info", "resolved")}
 _COLOURS = {"warn": "token:warning", "critical": "token:worse", "info": "token:dim", "resolved": "token:dim"}
+_FILLED = ["token:ground" if name == "resolved" else colour for name, colour in _COLOURS.items()]
 _PARTS = tuple(f"token:part-{number}" for number in range(1, 6))
 
 
@@ -137,7 +138,7 @@ def _shape(unit: str) -> dict[str, Any]:
             for late in (False, True)
         ),
         of("signs")
-        .mark_point(filled=True, opacity=1, size=90, strokeWidth=1)
+        .mark_point(opacity=1, size=90, strokeWidth=1.25)
         .encode(
             x="at:T",
             y=alt.value(-8),
@@ -146,12 +147,15 @@ def _shape(unit: str) -> dict[str, Any]:
             shape=alt.Shape(
                 "shape:N", legend=None, scale=alt.Scale(domain=list(_SHAPES), range=list(_SHAPES.values()))
             ),
-            color=alt.Color(
+            stroke=alt.Stroke(
                 "shape:N", legend=None, scale=alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values()))
             ),
+            fill=alt.Fill("shape:N", legend=None, scale=alt.Scale(domain=list(_COLOURS), range=_FILLED)),
         ),
     ]
-    chart = alt.layer(*layers).resolve_scale(color="independent", shape="independent", fill="independent")
+    chart = alt.layer(*layers).resolve_scale(
+        color="independent", shape="independent", fill="independent", stroke="independent"
+    )
     axes = alt.AxisConfig(
         domainColor="token:line",
         tickColor="token:line",
