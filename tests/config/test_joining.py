@@ -75,6 +75,13 @@ class TestSides:
         (row,) = found.rows([found.places["fell"]])
         assert found.before.pinned and row.baseline is not None and row.baseline.output == "within thirty days"
 
+    def test_a_suites_name_leads_nowhere_else(self, project: Project) -> None:
+        outside = project.root / "outside.jsonl"
+        write_baseline(outside, *make_baseline(read_run(project.runs / "one.jsonl")))
+        (project.root / "baselines").mkdir()
+        assert StoredRuns(project).baseline("../outside") is None
+        assert StoredRuns(project).baseline("s" * 300) is None
+
     def test_names_that_mean_nothing_are_refused_with_what_there_is(self, project: Project) -> None:
         joins = Joining(StoredRuns(project))
         with refused(InputError, "there is no run 'three'", "the newest: two, one"):
@@ -177,6 +184,15 @@ class TestBriefs:
         assert (one.pinned, one.state, one.scorers["exact"].delta) == (True, "complete", None)
         assert (two.pinned, two.failed, two.lost, two.scorers["exact"].losses) == (False, 1, 1, 2)
         assert two.scorers["exact"].delta_interval is not None
+
+    def test_a_verdict_is_shown_however_late_it_is_given(self, project: Project) -> None:
+        runs = StoredRuns(project)
+        briefs = RunBriefs(runs)
+        assert [each and each.word for each in briefs.of(runs.listed())] == ["", ""]
+        file = project.root / ".gatewatch" / "verdicts" / "two.json"
+        file.parent.mkdir()
+        file.write_text('{"verdict": "PASS"}')
+        assert [each and each.word for each in briefs.of(runs.listed())] == ["PASS", ""]
 
     def test_what_there_is_no_time_for_is_told_later(self, project: Project) -> None:
         runs = StoredRuns(project)

@@ -6,6 +6,7 @@ from threading import Lock
 from time import monotonic
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.config.stored_runs import Mark, StoredRun, StoredRuns, mark_of
 from gatewatch.config.verdicts import said_of
@@ -57,7 +58,14 @@ class RunBriefs:
     def of(self, runs: Sequence[StoredRun], *, seconds: float = 1.5) -> list[RunBrief | None]:
         """The briefs of some runs; None for those that there was no time to read, or that are too long for a list."""
         until = monotonic() + seconds
-        return [self._one(each, read=monotonic() < until) for each in runs]
+        return [self._judged(each, self._one(each, read=monotonic() < until)) for each in runs]
+
+    def _judged(self, run: StoredRun, brief: RunBrief | None) -> RunBrief | None:
+        """With what a gate last said, which it may say long after the run's end."""
+        project = self._runs.project
+        if brief is None or project is None or run.path is None:
+            return brief
+        return replace(brief, word=said_of(project, brief.run))
 
     def _one(self, run: StoredRun, *, read: bool) -> RunBrief | None:
         name = _suite_of(run)
@@ -105,7 +113,6 @@ class RunBriefs:
         cells = (
             cells_beside(beside, outcomes) if beside is not None else {n: cell(outcomes, n) for n in outcomes.scorers}
         )
-        project = self._runs.project
         return RunBrief(
             run=outcomes.run,
             state=state,
@@ -124,7 +131,6 @@ class RunBriefs:
             judge_cost=outcomes.judge_cost,
             latency_s=percentiles(outcomes.latencies),
             seconds=None if end is None else end.seconds,
-            word="" if project is None or run.path is None else said_of(project, outcomes.run),
             pinned=own,
         )
 

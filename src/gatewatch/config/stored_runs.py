@@ -18,7 +18,7 @@ from gatewatch.core.run import RUN_ID, RunHeader
 from gatewatch.offline.accept import FILE as ACCEPTED
 from gatewatch.offline.baseline import baseline_path
 from gatewatch.offline.journal import JournalReader, header_of
-from gatewatch.offline.result import SUFFIX, find_run, run_paths
+from gatewatch.offline.result import NAME, SUFFIX, find_run, run_paths
 from gatewatch.store.uploads import KeptRun, parts_of
 
 COPIED_BYTES = 2_000_000_000
@@ -188,8 +188,8 @@ class StoredRuns:
             path.unlink()
 
     def baseline(self, suite: str) -> Path | None:
-        """The file of a suite's pinned baseline, where the checkout has one."""
-        if self.project is None or not suite:
+        """The file of a suite's pinned baseline, where the checkout has one; a name that no suite can have has none."""
+        if self.project is None or not NAME.fullmatch(suite):
             return None
         path = baseline_path(self.project.root, suite)
         return path if path.is_file() else None

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
 from gatewatch.config.project import Project
-from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
+from gatewatch.core.errors import InputError, StoreBusy, StoreError, StoreFull
 from gatewatch.web import (
     alerts,
     changes,
@@ -96,7 +96,7 @@ def application(
         host.metrics.count("gatewatch_refused_total", reason=told.reason)
         return await house.error(request, told) if _for_eyes(request) else refusal(told)
 
-    for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
+    for kind in (Refused, InputError, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
     return _Guard(Within(app), host, names, prefix.rstrip("/"))
 
@@ -127,6 +127,9 @@ def _told(error: Exception) -> Refused:
         _log.warning("%s", error)
         what = "the store cannot be used now" if reason == "store" else f"the {reason.replace(' ', ' is ')}"
         return Refused(503, what, reason=reason, retry_s=_FULL_S if reason == "store full" else LATER_S)
+    if isinstance(error, InputError):
+        problem = error.problems[0]
+        return Refused(422, problem.what, reason="input", where=problem.where, hint=problem.hint)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

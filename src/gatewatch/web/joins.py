@@ -33,6 +33,8 @@ class Joins:
 
     def of(self, name: str, store: Store) -> Joining:
         """Those of a project, whose store is given."""
+        if self._project is not None and name == self._own:
+            self._project.follow()
         with self._lock:
             found = self._made.get(name)
             if found is None:

@@ -51,6 +51,8 @@ def router(host: Host, project: Project | None) -> APIRouter:
         visitor = await host.visitors.who(request, "read")
         served = await host.served(visitor.project)
         own = project if visitor.project == host.serving.own else None
+        if own is not None:
+            own.follow()
         now = wall()
         end = until or now
         begin = since or end - _RANGES[range]

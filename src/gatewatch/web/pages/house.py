@@ -112,6 +112,8 @@ class House:
         visitor = await self.host.visitors.who(request, need)
         served = await self.host.served(visitor.project)
         own = self.own if visitor.project == self.host.serving.own else None
+        if own is not None:
+            own.follow()
         asked = Asked(request, visitor, served, own)
         request.state.asked = asked
         return asked

@@ -291,15 +291,13 @@ def _told(asked: Asked, item: Item, reviewer: str, by: dict[str, Any]) -> dict[s
 
 
 def _undone(asked: Asked, reviewer: str, name: str) -> str:
-    """Take back a reviewer's last label, or that of the item named, and give the item's name; "" for none."""
+    """Take back a reviewer's label of an item, and give the item's name; "" where there is none. Which item is always
+    said: sent twice, it takes back one."""
     number = number_in(name, "I")
-    if number is None:
-        last = asked.store.labels_by(reviewer, most=1)
-        number = last[0].item if last else 0
-    item = asked.store.item(number)
+    item = None if number is None else asked.store.item(number)
     mine = None if item is None else _labelled(asked, item, reviewer)
     if mine is None or item is None:
         return ""
-    asked.store.withdraw_label(number, reviewer)
-    asked.store.note(wall(), account_of(asked), "label withdrawn", f"{item_name(number)} by {reviewer}")
-    return item_name(number)
+    asked.store.withdraw_label(item.id, reviewer)
+    asked.store.note(wall(), account_of(asked), "label withdrawn", f"{item_name(item.id)} by {reviewer}")
+    return item_name(item.id)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from gatewatch.core.clock import now as today
 from gatewatch.core.clock import wall
 from gatewatch.core.review import ItemState, Queue
+from gatewatch.loop.label import item_name
 from gatewatch.web.pages.asked import Asked
 
 QUEUES: tuple[Queue, ...] = ("failures", "calibration")
@@ -17,12 +18,14 @@ _MOST = 1000
 
 
 class Progress(Struct, frozen=True):
-    """How far a reviewer is: how many were done and skipped today (UTC), how many wait, the median seconds of one."""
+    """How far a reviewer is: how many were done and skipped today (UTC), how many wait, the median seconds of one, and
+    the name of the item that they labelled last, today."""
 
     done: int
     skipped: int
     waiting: int
     median_s: float | None
+    last: str = ""
 
 
 def chosen(asked: Asked) -> dict[str, Any]:
@@ -47,4 +50,5 @@ def progress(asked: Asked, reviewer: str, by: dict[str, Any]) -> Progress:
     took = [each.seconds for each in said if each.seconds is not None and not each.skipped]
     skipped = sum(each.skipped for each in said)
     waiting = asked.store.awaiting(reviewer, wall(), most=0, **which_of(by))[1]
-    return Progress(len(said) - skipped, skipped, waiting, median(took) if took else None)
+    last = item_name(said[0].item) if said else ""
+    return Progress(len(said) - skipped, skipped, waiting, median(took) if took else None, last)
