@@ -24,14 +24,14 @@ from web.pages.test_review import HOSTILE
 from web.serving import served
 
 
-def mined(folder: Path, *names: str, **fields: Any) -> None:
+def mined(folder: Path, *names: str, needed: int = 1, **fields: Any) -> None:
     """Keep failures of these names, as mining does, each with a request."""
     now = wall()
     known: dict[str, Any] = {"flow": "support", "sign": "thumbs_down", "first": now - 90_000, "last": now, "n": 3}
     found = []
     for number, name in enumerate(names, 1):
         trace = asked(number, input=f"{name} asked", output=f"{name} answered")
-        item = Item(queue="failures", flow="support", trace=trace.id, signs=("thumbs_down",), added=now)
+        item = Item(queue="failures", flow="support", trace=trace.id, signs=("thumbs_down",), added=now, needed=needed)
         failure = Failure(
             name=name, opened=now, updated=now, **{"share": number / 100, "severity": 0.5, **known, **fields}
         )
@@ -119,7 +119,7 @@ def test_mining_is_begun_at_a_page_and_told_of(browser: Browser, filled_project:
 
 def test_labels_are_not_seen_by_who_is_to_label(browser: Browser, tmp_path: Path) -> None:
     project = reviewed(tmp_path, 2)
-    mined(project, "late refunds")
+    mined(project, "late refunds", needed=2)
     with the_store(project) as store:
         store.label(Label(item=1, by="ana", at=1.0, value=0.0, comment="a secret"), 1.0)
     with open_server(project) as server, browsing(browser, server.url) as pages:

@@ -68,7 +68,7 @@ def routes(house: House) -> list[Route]:
     async def shown(request: Request) -> Response:
         asked = await house.enter(request)
         change = await asyncio.to_thread(_known, asked)
-        asked.store.note(wall(), account_of(asked), "read", f"changes {change_name(change.id)}")
+        await asyncio.to_thread(_note, asked, "read", f"changes {change_name(change.id)}")
         data: dict[str, Any] = {
             "change": change,
             "name": change_name(change.id),
@@ -86,7 +86,7 @@ def routes(house: House) -> list[Route]:
 
         def done() -> None:
             withdraw(asked.store, name, now, account_of(asked))
-            asked.store.note(now, account_of(asked), "change withdrawn", name)
+            _note(asked, "change withdrawn", name)
 
         try:
             await asyncio.to_thread(done)
@@ -100,7 +100,7 @@ def routes(house: House) -> list[Route]:
             hint = "in a checkout: gatewatch pull --from this server"
             raise Refused(409, "a patch needs the project's files, and they are not here", hint=hint)
         text, problems = await asyncio.to_thread(lambda: patch(Project.open(asked.root), asked.store))
-        asked.store.note(wall(), account_of(asked), "export", "changes as a patch")
+        await asyncio.to_thread(_note, asked, "export", "changes as a patch")
         left = "".join(f"# left out: {str(each).replace(chr(10), ' ')}\n" for each in problems)
         headers = SAFE | NOT_KEPT | {"content-disposition": 'attachment; filename="gatewatch.patch"'}
         return Response((left + text).encode("utf-8", "surrogateescape"), 200, headers, "text/x-diff; charset=utf-8")
@@ -109,7 +109,7 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         state, kind = asked.get("state", among=_STATES), form_of(request)
         some = await asyncio.to_thread(waiting, asked.store, (state,) if state else ())  # type: ignore[arg-type]
-        asked.store.note(wall(), account_of(asked), "export", f"{len(some)} changes")
+        await asyncio.to_thread(_note, asked, "export", f"{len(some)} changes")
         return exported(kind, "gatewatch.changes", _COLUMNS, _exported(some), {"state": state})
 
     return [
@@ -119,6 +119,10 @@ def routes(house: House) -> list[Route]:
         Route("/failures/changes/{name}", shown),
         Route("/failures/changes/{name}/withdraw", take_back, methods=["POST"]),
     ]
+
+
+def _note(asked: Asked, action: str, what: str) -> None:
+    asked.store.note(wall(), account_of(asked), action, what)
 
 
 def _known(asked: Asked) -> Change:

@@ -103,7 +103,6 @@ async def _form(
         data["suites"] = list(asked.project.settings.suites)
         try:
             looks = await asyncio.to_thread(_looks, asked, what, suite)
-            asked.store.note(wall(), account_of(asked), "read", f"to promote: {' '.join(what)}"[:400])
             data |= {"looks": looks, "suite": looks.suite}
             data["dataset"] = asked.project.settings.suites[looks.suite].dataset
             data["entries"] = [_entry(asked.project, each, said, wrong or {}) for each in looks.looks]
@@ -118,6 +117,7 @@ def _looks(asked: Asked, what: list[str], suite: str) -> Looks:
     assert asked.project is not None
     project = Project.open(asked.project.root)
     wanted = Wanted(by=reviewer_of(asked) or account_of(asked), suite=suite, look=True)
+    asked.store.note(wall(), account_of(asked), "read", " ".join(what)[:400])
     return look(project, asked.store, what, wanted, wall())
 
 
