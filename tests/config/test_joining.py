@@ -16,6 +16,7 @@ from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.baseline import make_baseline, write_baseline
 from gatewatch.offline.journal import Journal
 from gatewatch.offline.outcomes import read_run
+from gatewatch.offline.reports.words import direction
 from gatewatch.store.uploads import PART, KeptRun
 from offline.joining import a_row, a_run, two_runs
 
@@ -184,6 +185,26 @@ class TestBriefs:
         assert (one.pinned, one.state, one.scorers["exact"].delta) == (True, "complete", None)
         assert (two.pinned, two.failed, two.lost, two.scorers["exact"].losses) == (False, 1, 1, 2)
         assert two.scorers["exact"].delta_interval is not None
+
+    def test_which_way_a_scorer_went_is_told_as_the_verdict_has_it(self, project: Project) -> None:
+        """Half of 4 of 12 cases fall: an interval for itself does not reach 0, the verdict is not sure of it."""
+        for name, falls in (("old", 0), ("new", 4)):
+            rows = [a_row(name, f"c{n}", exact=float(n >= falls), helpful=0.9) for n in range(12)]
+            a_run(project.runs, name, rows)
+        write_baseline(
+            project.root / "baselines" / "support.jsonl", *make_baseline(read_run(project.runs / "old.jsonl"))
+        )
+        joins = Joining(StoredRuns(project))
+        verdict = joins.joined(joins.sides("baseline", "new")).verdict
+        (brief,) = joins.briefs.of([joins.runs.named("new")])
+        assert brief is not None
+        beside = joins.matrix(["old", "new"]).scorers
+        for name, figures in verdict.scorers.items():
+            for cell in (brief.scorers[name], beside[name][1]):
+                assert cell.way == direction(figures)
+                assert (cell.delta, cell.delta_interval) == (figures.delta, figures.interval)
+        exact = brief.scorers["exact"]
+        assert exact.way == "maybe" and exact.delta_interval is not None and exact.delta_interval[1] < 0
 
     def test_a_verdict_is_shown_however_late_it_is_given(self, project: Project) -> None:
         runs = StoredRuns(project)

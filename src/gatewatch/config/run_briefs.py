@@ -8,6 +8,7 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatewatch.config.sides import rule_for
 from gatewatch.config.stored_runs import Mark, StoredRun, StoredRuns, mark_of
 from gatewatch.config.verdicts import said_of
 from gatewatch.core.errors import InputError, StoreError
@@ -71,7 +72,7 @@ class RunBriefs:
         name = _suite_of(run)
         pinned = self._runs.baseline(name)
         mark = None if pinned is None else mark_of(pinned)
-        key = (run.key, mark)
+        key = (run.key, mark, self._runs.rules())
         with self._lock:
             found = self._held.get(key)
         if found is not None and found.state != "running":
@@ -111,7 +112,9 @@ class RunBriefs:
         own = baseline is not None and baseline.run == outcomes.run
         beside = None if baseline is None or own or running else baseline
         cells = (
-            cells_beside(beside, outcomes) if beside is not None else {n: cell(outcomes, n) for n in outcomes.scorers}
+            cells_beside(beside, outcomes, rule_for(self._runs.project, outcomes))
+            if beside is not None
+            else {n: cell(outcomes, n) for n in outcomes.scorers}
         )
         return RunBrief(
             run=outcomes.run,
