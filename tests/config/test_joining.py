@@ -15,7 +15,7 @@ from gatewatch.core import codec
 from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.baseline import make_baseline, write_baseline
 from gatewatch.offline.journal import Journal
-from gatewatch.offline.outcomes import read_run
+from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.reports.words import direction
 from gatewatch.store.uploads import PART, KeptRun
 from offline.joining import a_row, a_run, two_runs
@@ -111,6 +111,14 @@ class TestSides:
         joins = Joining(StoredRuns(project))
         with refused(InputError, "is what it would be held against"):
             joins.joined(joins.sides("two", "two"))
+
+    def test_a_run_that_a_baseline_has_outcomes_of_is_compared_as_the_command_does(self, project: Project) -> None:
+        first, second = (read_run(project.runs / f"{name}.jsonl") for name in ("one", "two"))
+        write_baseline(project.root / "baselines" / "support.jsonl", *make_baseline(first, past=[second]))
+        joins = Joining(StoredRuns(project))
+        assert joins.joined(joins.sides("baseline", "two")).before.runs == ("one", "two")
+        with refused(InputError, "is what it would be held against"):
+            joins.joined(joins.sides("baseline", "one"))
 
 
 class TestJoined:
@@ -214,6 +222,20 @@ class TestBriefs:
         file.parent.mkdir()
         file.write_text('{"verdict": "PASS"}')
         assert [each and each.word for each in briefs.of(runs.listed())] == ["PASS", ""]
+
+    def test_a_run_that_nobody_can_read_leaves_the_others_be(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(path: Path) -> Outcomes:
+            if path.stem == "one":
+                raise ValueError("a value is in 0..1, got 5.0")
+            return read_run(path)
+
+        monkeypatch.setattr("gatewatch.config.run_briefs.read_run", read)
+        runs = StoredRuns(project)
+        two, one = RunBriefs(runs).of(runs.listed())
+        assert two is not None and one is not None
+        assert (two.state, one.state, one.reason) == ("complete", "unreadable", "a value is in 0..1, got 5.0")
 
     def test_what_there_is_no_time_for_is_told_later(self, project: Project) -> None:
         runs = StoredRuns(project)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from gatewatch.config.once import Once
 from gatewatch.config.run_briefs import RunBriefs
 from gatewatch.config.run_reads import RunReads
-from gatewatch.config.sides import exceptions_of, not_itself, rule_for
+from gatewatch.config.sides import exceptions_of, rule_for
 from gatewatch.config.stored_runs import StoredRun, StoredRuns, mark_of
 from gatewatch.core.errors import InputError, NoVerdict, Problem
 from gatewatch.offline.accept import Exceptions
@@ -125,7 +125,8 @@ class Joining:
             journal = self._journal_of(before.run)
         else:
             before, journal = read_run(runs.journal(first)), None
-        not_itself(before, after)
+        if after.run == before.run:  # as `compare` has it: runs that a baseline has outcomes of may be held against it
+            raise InputError(Problem(after.run, "is what it would be held against", "name another run"))
         return compared(before, after, rule=rule_for(runs.project, after), journal=journal)
 
     def _journal_of(self, run: str) -> Path | None:

@@ -24,10 +24,14 @@ _LONGEST = 200_000_000
 """The longest journal, in bytes, that a list reads."""
 
 
+_FAULTS = (InputError, ValueError, LookupError, TypeError, ArithmeticError, OSError)
+"""What reading a journal with whole lines, and with something in them that no run has, may end with."""
+
+
 class RunBrief(Struct, frozen=True, kw_only=True):
     """A run in a line. Costs are in US dollars, `seconds` is how long it took, latencies are in seconds.
 
-    `state`: complete, running, partial or broken. `word` is what a gate last said of it. `pinned` says that the pinned
+    `state`: complete, running, partial, broken or unreadable (`reason` says why). `word` is what a gate last said of it. `pinned` says that the pinned
     baseline of its suite was made from it. Scores are held against that baseline; those of the run itself are not.
     """
 
@@ -81,8 +85,10 @@ class RunBriefs:
             return None
         try:
             found = self._made(run, None if pinned is None or mark is None else self._baseline(pinned, mark))
-        except (InputError, StoreError):
+        except StoreError:
             return None
+        except _FAULTS as error:  # one run that nobody can read must not take the others with it
+            found = RunBrief(run=run.header.run, state="unreadable", reason=str(error) or type(error).__name__)
         with self._lock:
             if len(self._held) >= _MOST_HELD:
                 self._held.clear()

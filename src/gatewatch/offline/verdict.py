@@ -35,9 +35,9 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `p_adjusted` is after Holm over the cells that it stands among; `rose` says that the mean rose, as sure as a fall
     has to be to block: by the mirrored test, after Holm over the same cells. `wins` and `losses` count the cases whose
     value rose and fell, `fixed` and `broke` those that crossed the pass mark, `errors` the pairs that scorer errors
-    took (`lost_share` their share), `dropped` those of which the scorer has nothing to say any more. `blocked_by` names the
-    layers that found it regressed. `mde` is the smallest fall that this many cases detect with 80 % power, `needed` how
-    many cases would decide, if nothing changed.
+    took (`lost_share` their share), `dropped` those of which the scorer has nothing to say any more. `blocked_by` names
+    the layers that found it regressed. `mde` is the smallest fall that this many cases detect with 80 % power, `needed`
+    how many cases would decide, if nothing changed.
     """
 
     verdict: Word

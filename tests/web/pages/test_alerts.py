@@ -141,6 +141,17 @@ def test_a_rule_that_is_wrong_is_told_of_and_not_written(pages: Pages, folder: P
     expect(page.locator("body")).to_contain_text("was changed meanwhile")
 
 
+def test_a_rule_that_would_stop_the_worker_is_not_written(pages: Pages, folder: Path) -> None:
+    """As by a form that was open while the scorer was renamed."""
+    before = (folder / "gatewatch.toml").read_text()
+    page = pages.open("/alerts/rules?monitor=support&name=polite&least=9pp&try=yes")
+    pages.expect("422")
+    page.locator('form[method="post"] input[name="name"]').evaluate("field => { field.value = 'gone' }")
+    page.get_by_role("button", name="Write to gatewatch.toml").click()
+    expect(page.locator("body")).to_contain_text("neither a scorer of this monitor nor a signal")
+    assert (folder / "gatewatch.toml").read_text() == before
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_everybody_can_use_it(pages: Pages, theme: str) -> None:
     page = pages.open("/alerts", theme=theme)  # type: ignore[arg-type]
