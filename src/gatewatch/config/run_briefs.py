@@ -31,8 +31,9 @@ _FAULTS = (InputError, ValueError, LookupError, TypeError, ArithmeticError, OSEr
 class RunBrief(Struct, frozen=True, kw_only=True):
     """A run in a line. Costs are in US dollars, `seconds` is how long it took, latencies are in seconds.
 
-    `state`: complete, running, partial, broken or unreadable (`reason` says why). `word` is what a gate last said of it. `pinned` says that the pinned
-    baseline of its suite was made from it. Scores are held against that baseline; those of the run itself are not.
+    `state`: complete, running, partial, broken or unreadable (`reason` says why). `word` is what a gate last said of
+    it. `pinned` says that the pinned baseline of its suite was made from it. Scores are held against that baseline;
+    those of the run itself are not.
     """
 
     run: str

@@ -65,7 +65,7 @@ def routes(house: House) -> list[Route]:
             made = edited(text, monitor, name, _rule(name, asked_for))
             if made is None:
                 raise Refused(409, "the rule cannot be written without changing more", hint="copy the snippet")
-            _check(file, made, monitor, name)
+            check(file, made, monitor, name)
             beside = file.with_name(f".{FILE}.{os.getpid()}")
             beside.write_text(made, encoding="utf-8")
             beside.chmod(file.stat().st_mode)
@@ -87,7 +87,7 @@ def _file(asked: Asked) -> Path | None:
     return file if in_git and os.access(file, os.W_OK) and os.access(asked.root, os.W_OK) else None
 
 
-def _check(file: Path, text: str, monitor: str, name: str) -> None:
+def check(file: Path, text: str, monitor: str, name: str) -> None:
     """Have the new file read, as the worker reads it, before it takes the place of the old.
 
     Raises:
