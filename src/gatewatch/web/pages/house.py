@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from gatewatch.config.project import Project
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import GatewatchError
+from gatewatch.web.cookies import ahead
 from gatewatch.web.host import Host
 from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
@@ -25,10 +27,14 @@ from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
 from gatewatch.web.standing import Standing
 from gatewatch.web.visitors import Need
-from gatewatch.web.within import root_of
+from gatewatch.web.within import place_of, root_of
 
 _log = logging.getLogger("gatewatch")
 _BADGE_S = 10.0
+_NOT_NOTED = re.compile(
+    r"/|/(runs|failures|review|alerts|costs)|/(datasets|settings)(/.*)?|/scorers(/[^/]*)?", re.DOTALL
+)
+"""Pages that show nobody's requests: to look at them is not noted in the audit."""
 _WHAT_TO_DO = {
     401: "Sign in, or ask whoever runs this server for a token.",
     403: "Ask for a token with a role that may do this.",
@@ -110,6 +116,11 @@ class House:
             StoreError: their project cannot be opened.
         """
         visitor = await self.host.visitors.who(request, need)
+        if ahead(request) and not _NOT_NOTED.fullmatch(place_of(request)):
+            # Who reads whose text is noted, and a pointer over a link reads nothing.
+            raise Refused(
+                503, "this page is not made before somebody goes to it", headers={"cache-control": "no-store"}
+            )
         served = await self.host.served(visitor.project)
         own = self.own if visitor.project == self.host.serving.own else None
         if own is not None:
