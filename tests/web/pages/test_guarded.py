@@ -127,3 +127,24 @@ def test_a_link_of_another_site_takes_no_item_and_a_pointer_over_a_link_reads_no
         assert 'name="act"' in ana.go("/review/I1", "cross-site").text  # it is hers by now
         ben.go("/review/next", referer=server.url + "/review")
         assert taken() == {"ana": [1], "ben": [2]}
+
+
+def test_what_waits_is_counted_for_each_person_of_a_token(tmp_path: Path) -> None:
+    project = reviewed(tmp_path)
+    waiting(project, trace_of(1), trace_of(2))
+    with served(project, (project / "gatewatch.toml").read_text()) as server:
+        token = server.token("review", server.host.serving.own)
+        with Person(server, "ana") as ana, Person(server, "ben") as ben:
+            for person in (ana, ben):
+                person.sign_in(token)
+            assert _waits(ana) == _waits(ben) == 2
+            ben.send("/review/I1/take", csrf=ben.mark())
+            ben.send("/review/I1", csrf=ben.mark("/review/I1"), value="right", act="label")
+            assert _waits(ben) == 1
+
+
+def _waits(person: Person) -> int:
+    found = re.search(
+        r"""href="[^"]*/review"[^>]*>.*?<b class="badge"[^>]*>(\d+)<""", person.go("/settings").text, re.DOTALL
+    )
+    return int(found[1]) if found else 0

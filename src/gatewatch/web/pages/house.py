@@ -22,6 +22,7 @@ from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked, Look, address
 from gatewatch.web.pages.jobs import Jobs
+from gatewatch.web.pages.reviewers import reviewer_of
 from gatewatch.web.pages.static import Static
 from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
@@ -94,6 +95,11 @@ class _Entry(Struct, frozen=True):
     badge: int
 
 
+def _person(asked: Asked) -> tuple[str, ...]:
+    """Who asks, of what project: several people may have the same token, and what waits for each is their own."""
+    return asked.visitor.project, asked.visitor.author, reviewer_of(asked)
+
+
 class House:
     """All that the screens of a server share."""
 
@@ -106,7 +112,7 @@ class House:
         self.screens = tuple(screens)
         self.static = Static()
         self.templates: Environment = environment()
-        self._badges: dict[tuple[str, str], tuple[float, int]] = {}
+        self._badges: dict[tuple[str, ...], tuple[float, int]] = {}
 
     async def enter(self, request: Request, need: Need = "read") -> Asked:
         """Who asks for a page, and what of.
@@ -127,6 +133,9 @@ class House:
             own.follow()
         asked = Asked(request, visitor, served, own)
         request.state.asked = asked
+        if request.method == "POST":  # what waits is counted anew once something was done
+            for screen in self.screens:
+                self._badges.pop((screen.key, *_person(asked)), None)
         return asked
 
     async def page(
@@ -218,7 +227,7 @@ class House:
     def _badge(self, asked: Asked, screen: Screen) -> int:
         if screen.badge is None:
             return 0
-        key, now = (asked.visitor.project + "\0" + asked.visitor.token, screen.key), wall()
+        key, now = (screen.key, *_person(asked)), wall()
         seen = self._badges.get(key)
         if seen is None or not 0 <= now - seen[0] < _BADGE_S:
             try:
