@@ -13,7 +13,7 @@ from gatewatch.core.score import Source
 from gatewatch.core.watch import Alert, Marker
 from gatewatch.online.beside import Beside
 from gatewatch.online.monitor import DAY_S, HOUR_S
-from gatewatch.online.pulse import Beat, beats, merged
+from gatewatch.online.pulse import Beat, bucket_of, merged
 from gatewatch.online.signals import Signals, Total, signals_of
 from gatewatch.online.trends import PartFigure, PartSignals, ScorerTrend, Trend
 from gatewatch.online.window import By, Figure, Of, Windows, by_bucket
@@ -138,8 +138,8 @@ def live(store: Store, project: Project | None, asked: Asked, *, drawn: bool = T
     since = asked.since - asked.since % step
     every = store.signals(asked.flow, tier, since, asked.until)
     signals = asked.of.chosen(every)
-    by_time = {at: merged(cells) for at, cells in by_bucket(signals)}
-    whole = merged(cell for cells in by_time.values() for cell in cells)
+    buckets = [bucket_of(at, cells) for at, cells in by_bucket(signals)]
+    whole = merged(cell for cells, _ in buckets for cell in cells)
     rulers = _rulers(cells)
     if asked.scorer:
         ruler = next((each for each in rulers if each.scorer == asked.scorer), None)
@@ -170,7 +170,7 @@ def live(store: Store, project: Project | None, asked: Asked, *, drawn: bool = T
         parts=tuple(scored.parts(asked.by, signals)) if scored and asked.by else (),
         beside=beside,
         signals=signals_of(whole) if drawn else _counted(whole),
-        beats=beats(by_time) if drawn else (),
+        beats=tuple(beat for _, beat in buckets),
         money=_money(store, asked) if drawn else Money(),
         queue=_queue(store, asked, since, total, whole),
         marks=tuple(store.markers(asked.flow, since=since, until=asked.until, most=_ALERTS)) if drawn else (),
