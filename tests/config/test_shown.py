@@ -11,7 +11,7 @@ RULERS = [Ruler(name, "f", "judge") for name in ("helpful", "on_topic", "pii")]
 
 
 def alert(name: str, **more: Any) -> Alert:
-    return Alert(key=name, flow="bot", kind="drop", name=name, title=name, opened=1.0, updated=1.0, **more)
+    return Alert(key=name, flow="bot", kind="quality", name=name, title=name, opened=1.0, updated=1.0, **more)
 
 
 def cells(name: str, *means: float, n: int = 100) -> list[ScoreCell]:

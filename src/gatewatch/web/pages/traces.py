@@ -177,7 +177,9 @@ def _listed(asked: Asked, span: Span) -> dict[str, Any]:
     traced.note(asked, found.lines)
     counted = {} if asked.fragment == "live" else facets(store, wanted, tier_for(span.length))
     flows = flows_of(store, asked.project)
-    scorers = sorted({each.scorer for each in store.works() if wanted.flow in ("", each.flow)})
+    works = [each for each in store.works() if wanted.flow in ("", each.flow)]
+    scorers = sorted({each.scorer for each in works})
+    asked_of = sorted({each.scorer for each in works if each.source in ("judge", "rule")})
     return {
         "span": span,
         "ranges": list(RANGES),
@@ -186,7 +188,7 @@ def _listed(asked: Asked, span: Span) -> dict[str, Any]:
         "following": asked.link(before=found.next, trace=None) if found.next is not None else "",
         "left": 0,
         "scorer": wanted.scorer,
-        "score_columns": scorers[:_SCORES],
+        "score_columns": asked_of[:_SCORES],
         "total": about(store, wanted, tier_for(span.length)),
         "facets": [(name, counted.get(name, [])) for name in _FACETS],  # type: ignore[call-overload]
         "flows": [("", "all"), *((flow, flow) for flow in flows)],
