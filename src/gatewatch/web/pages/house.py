@@ -20,6 +20,7 @@ from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked, Look, address
 from gatewatch.web.pages.jobs import Jobs
+from gatewatch.web.pages.reviewers import account_of
 from gatewatch.web.pages.static import Static
 from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
@@ -116,6 +117,9 @@ class House:
             own.follow()
         asked = Asked(request, visitor, served, own)
         request.state.asked = asked
+        if request.method == "POST":  # what waits may be less after it, and who did it sees that at once
+            for each in self.screens:
+                self._badges.pop((_whose(asked), each.key), None)
         return asked
 
     async def page(
@@ -207,7 +211,7 @@ class House:
     def _badge(self, asked: Asked, screen: Screen) -> int:
         if screen.badge is None:
             return 0
-        key, now = (asked.visitor.project + "\0" + asked.visitor.token, screen.key), wall()
+        key, now = (_whose(asked), screen.key), wall()
         seen = self._badges.get(key)
         if seen is None or not 0 <= now - seen[0] < _BADGE_S:
             try:
@@ -219,3 +223,8 @@ class House:
                 self._badges.clear()
             self._badges[key] = seen
         return seen[1]
+
+
+def _whose(asked: Asked) -> str:
+    """Whose numbers beside the screens are held: two people may have one token, and have not the same work."""
+    return f"{asked.visitor.project}\0{account_of(asked)}"
