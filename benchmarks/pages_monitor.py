@@ -94,7 +94,7 @@ def cpu_of(process: int) -> float:
 
 
 def timed(report: Report, what: str, process: int, call: Callable[[int], httpx.Response], *, limit: float) -> None:
-    """Print the CPU that a request costs the server, by many of them; no two are the same, so that none is kept."""
+    """Print the CPU that a request costs the server, by many of them, of windows that differ as refreshes do."""
     call(0)
     before = cpu_of(process)
     sizes = [len(call(n).raise_for_status().content) for n in range(1, _TIMES + 1)]

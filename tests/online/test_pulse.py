@@ -1,6 +1,6 @@
 """Signals in buckets say of each what signals say of a whole window."""
 
-from gatewatch.online.pulse import beats, merged
+from gatewatch.online.pulse import bucket_of, merged
 from gatewatch.online.signals import signals_of
 from gatewatch.store.bins import bin_of
 from gatewatch.store.rows import SignalCell
@@ -29,7 +29,7 @@ def test_cells_of_one_share_are_one() -> None:
 def test_a_bucket_says_what_its_window_says() -> None:
     for cells in ([cell()], [cell(), cell(0.25, errors=0)]):
         whole = signals_of(cells)
-        (beat,) = beats({60.0: merged(cells)})
+        _, beat = bucket_of(60.0, cells)
         assert (beat.at, beat.requests) == (60.0, whole.every)
         assert (beat.p50, beat.p95, beat.p99) == tuple(whole.latency_s[name].value for name in ("p50", "p95", "p99"))
         assert (beat.thumbs_down, beat.guardrail, beat.errors) == (
@@ -41,5 +41,13 @@ def test_a_bucket_says_what_its_window_says() -> None:
 
 
 def test_what_is_not_known_is_not_nothing() -> None:
-    (beat,) = beats({0.0: merged([cell(unknown_cost=40, latency={})])})
+    _, beat = bucket_of(0.0, [cell(unknown_cost=40, latency={})])
     assert (beat.p50, beat.cost) == (None, None)
+
+
+def test_what_is_over_is_made_once_and_what_changed_anew() -> None:
+    one = bucket_of(60.0, [cell(), cell(n=10)])
+    assert bucket_of(60.0, [cell(), cell(n=10)]) is one
+    assert bucket_of(120.0, [cell(), cell(n=10)])[1].at == 120.0
+    slower = bucket_of(60.0, [cell(), cell(n=10, latency={SLOW: 40})])
+    assert slower[1].p50 != one[1].p50 and slower[1].requests == one[1].requests

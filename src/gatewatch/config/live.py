@@ -12,7 +12,7 @@ from gatewatch.core.score import Source
 from gatewatch.core.watch import Alert, Marker
 from gatewatch.online.beside import Beside
 from gatewatch.online.monitor import DAY_S, HOUR_S
-from gatewatch.online.pulse import Beat, beats, merged
+from gatewatch.online.pulse import Beat, bucket_of, merged
 from gatewatch.online.signals import Signals, Total, signals_of
 from gatewatch.online.trends import PartFigure, PartSignals, ScorerTrend, Trend
 from gatewatch.online.window import By, Figure, Of, Windows, by_bucket
@@ -141,8 +141,8 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
     since = asked.since - asked.since % step
     every = store.signals(asked.flow, tier, since, asked.until)
     signals = asked.of.chosen(every)
-    by_time = {at: merged(cells) for at, cells in by_bucket(signals)}
-    whole = merged(cell for cells in by_time.values() for cell in cells)
+    buckets = [bucket_of(at, cells) for at, cells in by_bucket(signals)]
+    whole = merged(cell for cells, _ in buckets for cell in cells)
     rulers = _rulers(cells)
     ruler = _chosen(rulers, asked.scorer, pinned(project) if project else ())
     scored = _Scored(store, asked, tier, since, ruler, cells) if ruler else None
@@ -170,7 +170,7 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
         parts=tuple(scored.parts(asked.by, signals)) if scored and asked.by else (),
         beside=beside,
         signals=signals_of(whole),
-        beats=beats(by_time),
+        beats=tuple(beat for _, beat in buckets),
         money=_money(store, asked),
         queue=_queue(store, asked, since, total, whole),
         marks=tuple(store.markers(asked.flow, since=since, until=asked.until, most=_ALERTS)),

@@ -332,8 +332,7 @@ def read_run(path: Path) -> Outcomes:
 
 
 def _read(lines: Iterable[bytes], found: Outcomes) -> None:
-    at = 0
-    decode, cases = _decoder.decode, found.cases
+    at, decode, cases = 0, _decoder.decode, found.cases
     for line in lines:
         place, at = at, at + len(line)
         # As `codec.unframe` does it, written out: a call for each of a hundred thousand rows can be felt.

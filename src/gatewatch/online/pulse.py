@@ -16,6 +16,7 @@ from gatewatch.store.rows import SignalCell
 
 _SUMS = ("n", "errors", "timeouts", "cost", "unknown_cost", "input_tokens", "output_tokens")
 _HISTOGRAMS = ("latency", "marks")
+_MOST_MADE = 1500
 _THUMB, _GUARD = marks.bits(["thumbs_down"]), marks.bits(["guardrail"])
 
 
@@ -32,6 +33,9 @@ class Beat(Struct, frozen=True):
     thumbs_down: Estimate
     guardrail: Estimate
     errors: Estimate
+
+
+_made: dict[tuple[float, int], tuple[list[SignalCell], Beat]] = {}
 
 
 def merged(cells: Iterable[SignalCell]) -> list[SignalCell]:
@@ -58,9 +62,22 @@ def merged(cells: Iterable[SignalCell]) -> list[SignalCell]:
     return made
 
 
-def beats(by_bucket: Mapping[float, list[SignalCell]]) -> tuple[Beat, ...]:
-    """Each bucket's signals; by bucket, cells as `merged` gives them."""
-    return tuple(_beat(at, cells) for at, cells in sorted(by_bucket.items()))
+def bucket_of(at: float, cells: list[SignalCell]) -> tuple[list[SignalCell], Beat]:
+    """The cells of a bucket, put together, and what they say. Of cells with the same content it is made once: most
+    buckets are over, and looked at again every few seconds."""
+    key = at, hash(tuple(map(_content, cells)))
+    found = _made.get(key)
+    if found is None:
+        one = merged(cells)
+        if len(_made) >= _MOST_MADE:
+            _made.clear()
+        found = _made[key] = one, _beat(at, one)
+    return found
+
+
+def _content(cell: SignalCell) -> tuple[Any, ...]:
+    sums = (getattr(cell, name) for name in _SUMS)
+    return cell.share, *sums, frozenset(cell.latency.items()), frozenset(cell.marks.items())
 
 
 def _weighed(cells: list[SignalCell]) -> dict[int, float]:

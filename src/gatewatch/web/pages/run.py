@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatewatch.config.deciding import written
 from gatewatch.config.joining import Joining
 from gatewatch.config.stored_runs import StoredRun
 from gatewatch.core.errors import GatewatchError
@@ -121,6 +122,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "tab": name,
         "tabs": [(each, each.title(), asked.url(path if each == "rows" else f"{path}/{each}"), None) for each in TABS],
         "compare": asked.url("/compare", candidate=header.run),
+        "done": written(asked.project, asked.store, asked.get("done")),
     } | _neighbours(joining, run, asked)
     house.joins.note(asked.store, asked.visitor, header.run)
     more: dict[str, Callable[[], dict[str, Any]]] = {
