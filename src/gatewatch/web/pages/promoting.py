@@ -103,7 +103,7 @@ async def _form(
 ) -> Response:
     data: dict[str, Any] = {"what": what, "done": done or [], "entries": [], "looks": None, "problems": ()}
     data |= {
-        "none": said is not None and not wrong and not done,
+        "unticked": said is not None and not wrong and not done,
         "suites": [],
         "suite": suite,
         "elsewhere": asked.project is None,
@@ -119,7 +119,12 @@ async def _form(
         except InputError as error:
             data["problems"] = error.problems
     return await house.page(
-        asked, "promote.html", title="Promote", screen="failures", status=422 if wrong or data["none"] else 200, **data
+        asked,
+        "promote.html",
+        title="Promote",
+        screen="failures",
+        status=422 if wrong or data["unticked"] else 200,
+        **data,
     )
 
 
