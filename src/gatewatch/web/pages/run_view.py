@@ -13,7 +13,7 @@ from gatewatch.offline.reports.words import direction
 from gatewatch.offline.run_rows import By, RunRows
 from gatewatch.offline.summary import Summary
 from gatewatch.offline.verdict import Figures
-from gatewatch.web.pages.compare_view import WAYS
+from gatewatch.web.pages.numbers import WAYS
 
 ORDERS: dict[By, str] = {
     "worst": "worst first",

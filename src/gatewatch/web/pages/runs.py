@@ -17,10 +17,11 @@ from gatewatch.web.pages import run
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
-from gatewatch.web.pages.numbers import direction
+from gatewatch.web.pages.numbers import WAYS
+from gatewatch.web.pages.texts import brief
 
 WINDOW = 48
-STATES = ("complete", "running", "partial", "broken")
+STATES = ("complete", "running", "partial", "broken", "unreadable")
 _SCORERS_BESIDE = 6
 _BARS = 48
 _ALL_S = 60.0
@@ -29,7 +30,13 @@ _COLUMNS = (
     *("run", "name", "suite", "state", "word", "commit", "dataset", "version", "rows", "failed", "lost"),
     *("cost", "judge_cost", "p50_s", "p95_s", "seconds", "at", "by"),
 )
-SIGNS = {"complete": ("pass", "✓"), "running": ("running", "●"), "partial": ("unsure", "~"), "broken": ("error", "!")}
+SIGNS = {
+    "complete": ("pass", "✓"),
+    "running": ("running", "●"),
+    "partial": ("unsure", "~"),
+    "broken": ("error", "!"),
+    "unreadable": ("error", "!"),
+}
 WORDS = {
     "PASS": ("pass", "✓"),
     "REGRESSED": ("fail", "✕"),
@@ -51,6 +58,8 @@ class Line(Struct, frozen=True):
             return "none", "—", "not read yet"
         if self.brief.state == "complete" and self.brief.word in WORDS:
             return *WORDS[self.brief.word], f"the gate said {self.brief.word}"
+        if self.brief.state == "unreadable":
+            return *SIGNS["unreadable"], f"cannot be read: {brief(self.brief.reason, 300)}"
         return *SIGNS[self.brief.state], self.brief.state
 
     @property
@@ -198,7 +207,7 @@ def _bars(lines: list[Line], name: str) -> list[Bar]:
         cell = None if line.brief is None else line.brief.scorers.get(name)
         if cell is not None and cell.mean is not None:
             low, high = cell.interval or (None, None)
-            found.append(Bar(line.run.header.run, cell.mean, low, high, direction(cell.delta, cell.delta_interval)))
+            found.append(Bar(line.run.header.run, cell.mean, low, high, WAYS[cell.way]))
     return found
 
 
