@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewatch.config.deciding import accept_baseline, accept_change, last_day, may_write
+from gatewatch.config.deciding import accept_baseline, accept_change, last_day, may_write, written
 from gatewatch.config.project import Project
 from gatewatch.core.errors import InputError
 from gatewatch.offline.accept import FILE, Entry
@@ -57,6 +57,14 @@ def test_elsewhere_it_waits_in_the_outbox(project: Project, store: Store, monkey
     assert not (project.root / FILE).exists() and not (project.root / "baselines").exists()
     kinds = [(change.kind, change.by) for change in store.changes((), after=0, most=9)]
     assert kinds == [("accept", "mia"), ("baseline", "mia")]
+
+
+def test_what_was_written_can_be_told_and_nothing_else(project: Project, store: Store) -> None:
+    assert written(project, store, "accepted.toml") == "accepted.toml"
+    assert written(None, store, "accepted.toml") == ""
+    assert written(project, store, "C1") == written(project, store, "whatever a link says") == ""
+    accept_change(None, store, entry(), by="mia", now=NOW)
+    assert written(None, store, "C1") == "C1"
 
 
 def test_without_a_checkout_it_waits_too(store: Store) -> None:

@@ -14,6 +14,7 @@ from gatewatch.config.stored_runs import StoredRuns
 from gatewatch.core import codec
 from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.baseline import make_baseline, write_baseline
+from gatewatch.offline.case_pair import rows_of_case
 from gatewatch.offline.journal import Journal
 from gatewatch.offline.outcomes import read_run
 from gatewatch.store.uploads import PART, KeptRun
@@ -171,6 +172,35 @@ class TestOfAStore:
         runs = StoredRuns(None, Store(*two_runs(tmp_path / "there")), tmp_path / "copies")
         paths = [runs.journal(runs.named(name)) for name in ("one", "two")]
         assert [path.is_file() for path in paths] == [False, True]
+
+    def test_what_is_held_is_read_though_its_copy_was_let_go_of(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = Store(*two_runs(tmp_path / "there"), a_run(tmp_path / "there", "third", [a_row("third", "a")]))
+        room = len(store.bodies["one"]) + len(store.bodies["two"])
+        monkeypatch.setattr("gatewatch.config.stored_runs.COPIED_BYTES", room)
+        joins = Joining(StoredRuns(None, store, tmp_path / "copies"))
+        sides = Sides("one", "two", "support")
+        joins.joined(sides)
+        two = joins.runs.named("two")
+        assert joins.reads.trials(two, "fell")
+        for path in (tmp_path / "copies").iterdir():
+            path.unlink()
+        assert joins.reads.trials(two, "fell")
+        before, after = rows_of_case(joins.joined(sides), "fell")
+        assert before is not None and after is not None
+
+    def test_what_was_used_last_stays(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = Store(*two_runs(tmp_path / "there"), a_run(tmp_path / "there", "third", [a_row("third", "a")]))
+        runs = StoredRuns(None, store, tmp_path / "copies")
+        one, two = (runs.journal(runs.named(name)) for name in ("one", "two"))
+        for place, path in enumerate((one, two)):
+            os.utime(path, (1000 + place, 1000 + place))
+        runs.journal(runs.named("one"))
+        room = len(store.bodies["one"]) + len(store.bodies["third"])
+        monkeypatch.setattr("gatewatch.config.stored_runs.COPIED_BYTES", room)
+        runs.journal(runs.named("third"))
+        assert (one.is_file(), two.is_file()) == (True, False)
 
 
 class TestBriefs:

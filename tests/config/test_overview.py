@@ -110,7 +110,7 @@ class TestNeeds:
             flows=[a_flow(queue=Queue(waiting=4, since=NOW - 900))],
             workers=Workers(0, NOW - 800, False),
             alerts=[an_alert(1), an_alert(2, "page"), an_alert(3, "info"), an_alert(4, state="acknowledged")],
-            failures=replace(NO_FAILURES, new=1, worst=a_failure(), regressed=(a_failure(2, state="regressed"),)),
+            failures=replace(NO_FAILURES, new=1, worst_new=a_failure(), regressed=(a_failure(2, state="regressed"),)),
             review=replace(NO_REVIEW, waiting=3, oldest=NOW - 8 * DAY_S, disputed=(an_item(7, state="disputed"),)),
             changes=Outbox(2, NOW - 60),
             costs=[MonitorCost("m", FLOW, 1.0, 1.0, budget=1.0, left=0.0, used_up=NOW)],
@@ -196,6 +196,18 @@ class TestLoop:
         assert found.worst is not None and found.worst.name == "0.2"
         assert found.by_day == (*(0,) * (DAYS - 1), 3)
         assert failures_state(store, NOW + 8 * DAY_S).new == 0
+
+    def test_the_gravest_of_the_new_ones_is_a_new_one(self, tmp_path: Path) -> None:
+        store = a_store(tmp_path)
+        for share, days in ((0.9, 200), (0.1, 1)):
+            store.keep_mined(
+                [Mined(failure=a_failure(0, share=share, name=f"{share}"))],
+                NOW - days * DAY_S,
+                read_at=store.mined_at(),
+            )
+        found = failures_state(store, NOW)
+        assert found.worst is not None and found.worst.name == "0.9"
+        assert (found.new, found.worst_new and found.worst_new.name) == (1, "0.1")
 
     def test_review_is_told_with_what_is_disputed(self) -> None:
         items = [an_item(1, added=NOW - 9), an_item(2), an_item(3, state="disputed"), an_item(4, state="settled")]

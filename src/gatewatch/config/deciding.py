@@ -16,9 +16,10 @@ from gatewatch.core import codec
 from gatewatch.core.change import Change, change_name
 from gatewatch.core.clock import now as today
 from gatewatch.core.errors import InputError, Problem
+from gatewatch.core.failure import number_in
 from gatewatch.loop.pull import baseline_change, exception_change
 from gatewatch.offline.accept import FILE, Entry
-from gatewatch.offline.baseline import baseline_name, baseline_path, write_baseline
+from gatewatch.offline.baseline import FOLDER, baseline_name, baseline_path, write_baseline
 from gatewatch.store.base import Store
 
 
@@ -80,6 +81,18 @@ def accept_baseline(project: Project, store: Store, journal: Path, *, reason: st
     before = path.read_bytes() if path.is_file() else b""
     change = baseline_change(named, data, before, suite=whole.suite, by=by, at=now)
     return _proposed(store, change, "pin baseline", f"{named} {whole.run}", by=by, now=now)
+
+
+def written(project: Project | None, store: Store, where: str) -> str:
+    """Where something was decided, as an address says it, if that can be: a change that there is, or a file of the
+    checkout that takes decisions; else nothing."""
+    number = number_in(where, "C")
+    if number is not None:
+        return where if store.change(number) is not None else ""
+    if project is None:
+        return ""
+    pinned = (f"{FOLDER}/{each.name}" for each in (project.root / FOLDER).glob("*.jsonl"))
+    return where if where in (FILE, *pinned) else ""
 
 
 def last_day(text: str) -> date:

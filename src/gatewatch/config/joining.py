@@ -87,7 +87,14 @@ class Joining:
         before = None if pinned is not None else self.runs.named(sides.baseline)
         state = mark_of(pinned) if pinned is not None else before.key if before is not None else ""
         key = (state, after.key, self.runs.rules())
-        return self._held.get(key, lambda: self._made(sides, before, after))
+        joined = self._held.get(key, lambda: self._made(sides, before, after))
+        # Texts are read from the journals, and copies of these may have been let go of since.
+        for each in (before, after):
+            if each is not None:
+                self.runs.journal(each)
+        if pinned is not None and joined.origin is not None:
+            self._journal_of(joined.before.run)
+        return joined
 
     def verdict(self, sides: Sides) -> Verdict:
         """What a gate would say of two sides that runs nothing again; it is not held.

@@ -21,13 +21,15 @@ _TO_DO = ("new", "regressed", "in_review")
 
 
 class FailuresState(Struct, frozen=True, kw_only=True):
-    """Failures: `new` and come back (`regressed`) within a week, `open` in all (not promoted, fixed, or ignored), the
-    gravest of these, how many are known since each of the last days, and when the newest came (None: there is none)."""
+    """Failures: how many are `new` within a week, and the gravest of these (`worst_new`); which came back and wait
+    since, however long (`regressed`); how many are `open` in all (not promoted, fixed, or ignored), and the
+    gravest of these; how many are known since each of the last days, and when the newest came (None: there is none)."""
 
     new: int
     regressed: tuple[Failure, ...]
     open: int
     worst: Failure | None
+    worst_new: Failure | None = None
     by_day: tuple[int, ...]
     newest: float | None
 
@@ -69,6 +71,7 @@ def failures_state(store: Store, now: float) -> FailuresState:
         regressed=tuple(each for each in to_do if each.state == "regressed"),
         open=len(to_do),
         worst=min(to_do, key=rank, default=None),
+        worst_new=min(fresh, key=rank, default=None),
         by_day=_by_day((each.opened for each in every), now),
         newest=max((each.opened for each in every), default=None),
     )

@@ -221,17 +221,17 @@ def _failures(failures: FailuresState) -> Iterable[Need]:
             path=f"/failures/{failure_name(each.id)}",
             command=f"gatewatch show {failure_name(each.id)}",
         )
-    if failures.new and failures.worst is not None:
+    if failures.new and failures.worst_new is not None:
         yield Need(
             kind="failures",
             gravity=85,
             sign="none",
             title=f"{failures.new:,} new {'failure' if failures.new == 1 else 'failures'} this week",
-            detail=f"the gravest: {_called(failures.worst)}",
+            detail=f"the gravest: {_called(failures.worst_new)}",
             at=failures.newest,
             screen="failures",
-            path=f"/failures/{failure_name(failures.worst.id)}",
-            command=f"gatewatch mine {quote(failures.worst.flow)} --list",
+            path=f"/failures/{failure_name(failures.worst_new.id)}",
+            command=f"gatewatch mine {quote(failures.worst_new.flow)} --list",
         )
 
 

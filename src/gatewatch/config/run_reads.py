@@ -37,8 +37,9 @@ class RunReads:
         """
         rows = self.rows(run)
         outcome = rows.run.cases.get(case)
-        if outcome is None or rows.run.path is None:
+        if outcome is None:
             hint = did_you_mean(case, rows.ids[:2000])
             raise InputError(Problem("case", f"there is no case {case[:100]!r} in {run.header.run}", hint))
-        found = (row_at(rows.run.path, trial.places) for trial in outcome.trials)
+        path = self.runs.journal(run)  # a copy may have been let go of since
+        found = (row_at(path, trial.places) for trial in outcome.trials)
         return [row for row in found if row is not None and row.trace is not None]

@@ -174,12 +174,13 @@ class StoredRuns:
                     for part in range(parts_of(run.kept.size)):
                         file.write(self._store.run_part(run.kept, part))
                 beside.replace(path)
+            os.utime(path)  # which tells when it was used last
         return path
 
     def _make_room(self, size: int) -> None:
         assert self._copies is not None
         self._copies.mkdir(parents=True, exist_ok=True)
-        there = sorted(self._copies.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_atime_ns)
+        there = sorted(self._copies.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
         held = sum(path.stat().st_size for path in there)
         for path in there:
             if held + size <= COPIED_BYTES:

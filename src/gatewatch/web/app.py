@@ -187,7 +187,8 @@ class _Guard:
         return {**scope, "path": path + "/" * (path == self._prefix), "root_path": self._prefix}
 
     def _refused(self, scope: Scope) -> Refused | None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > _MOST_HEAD:
+        head = sum(len(name) + len(value) for name, value in scope["headers"])
+        if head + len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_HEAD:
             return Refused(431, f"the head is longer than {_MOST_HEAD:,} bytes", reason="head")
         if self._names is not None:
             stated = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")

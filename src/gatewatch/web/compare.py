@@ -8,7 +8,6 @@ GET /v1/compare/matrix          ?run=, twice or more: scorers by runs, beside th
 That the texts of a run were read is noted.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -23,6 +22,7 @@ from gatewatch.offline.joined import Joined, Show, Sort, View
 from gatewatch.offline.joined_json import as_json as joined_json
 from gatewatch.offline.reports.textdiff import By
 from gatewatch.store.base import Store
+from gatewatch.web.aside import aside
 from gatewatch.web.host import Host
 from gatewatch.web.joins import Joins
 from gatewatch.web.refusals import Refused, as_json, known_parameters
@@ -69,7 +69,7 @@ def router(host: Host, joins: Joins) -> APIRouter:
             joins.note(store, visitor, found.before.run, found.after.run)
             return asked(lambda: joined_json(found, view, offset=offset, limit=limit), status=422)
 
-        return as_json(await asyncio.to_thread(told))
+        return as_json(await aside(told))
 
     @routes.get("/case/{case:path}")
     async def one(
@@ -90,7 +90,7 @@ def router(host: Host, joins: Joins) -> APIRouter:
             joins.note(store, visitor, found.before.run, found.after.run)
             return asked(lambda: case_pair(found, case, trial=trial, by=by, whole=whole))
 
-        return as_json(await asyncio.to_thread(told))
+        return as_json(await aside(told))
 
     @routes.get("/matrix")
     async def beside(
@@ -98,7 +98,7 @@ def router(host: Host, joins: Joins) -> APIRouter:
     ) -> Response:
         """Scorers by runs: each run beside the first."""
         joining, _, _ = await enter(request)
-        return as_json(await asyncio.to_thread(lambda: asked(lambda: joining.matrix(run))))
+        return as_json(await aside(lambda: asked(lambda: joining.matrix(run))))
 
     return routes
 

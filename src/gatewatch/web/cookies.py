@@ -1,8 +1,10 @@
 """What a browser shows: the cookie of a visit, whose page sent a request, and the mark that our own forms bear.
 
 The cookie is `SameSite=Lax`, not `Strict`: a link in a mail or a chat leads a reviewer to the page that it names. What
-comes of another site's doing is looking at a page, which changes nothing. Whatever changes something is refused unless
-a page of ours sends it (`Sec-Fetch-Site`, or `Origin`) and bears the mark, which no other page can read.
+comes of another site's doing is looking at a page, which changes nothing but the audit: what an address does besides
+(review's gives an item to who opens it) it does only for whom no other site sent there, see `by_own_will`. Whatever
+else changes something is refused unless a page of ours sends it (`Sec-Fetch-Site`, or `Origin`) and bears the mark,
+which no other page can read.
 """
 
 import hmac
@@ -80,6 +82,27 @@ def by_foreign_page(request: Request) -> bool:
     """Whether another site's page sent a request for something to look at, other than by leading there."""
     foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
     return foreign and request.headers.get("sec-fetch-mode") != "navigate"
+
+
+def ahead(request: Request) -> bool:
+    """Whether a browser asks for something before anybody goes there, as it may when a pointer is over a link."""
+    told = (request.headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz"))
+    return any(each.lower().startswith("prefetch") for each in told)
+
+
+def by_own_will(request: Request) -> bool:
+    """Whether somebody goes to a page by its address or by a link of this server, as far as can be told: no other
+    site sent them there, and no browser asks ahead of them."""
+    headers = request.headers
+    if ahead(request):
+        return False
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("none", "same-origin")
+    # A bearer, and a header of our scripts, are nothing that a foreign page can have a browser send.
+    if "authorization" in headers or "x-gatewatch-fragment" in headers:
+        return True
+    return urlsplit(headers.get("referer", "")).netloc == headers.get("host", "")
 
 
 # The mark

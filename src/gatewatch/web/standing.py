@@ -3,8 +3,6 @@
 GET /v1/overview    gates, flows, failures, review, what waits for git, and what needs somebody, the gravest first
 """
 
-import asyncio
-
 import msgspec
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -16,6 +14,7 @@ from gatewatch.config.project import Project
 from gatewatch.core.clock import wall
 from gatewatch.online.alert_text import told
 from gatewatch.store.base import Store
+from gatewatch.web.aside import aside
 from gatewatch.web.host import Host
 from gatewatch.web.joins import Joins
 from gatewatch.web.kept import Kept
@@ -53,7 +52,7 @@ def router(host: Host, standing: Standing, project: Project | None) -> APIRouter
         visitor = await host.visitors.who(request, "read")
         served = await host.served(visitor.project)
         own = project if visitor.project == host.serving.own else None
-        return as_json(await asyncio.to_thread(lambda: plain(standing.of(visitor.project, served.store, own))))
+        return as_json(await aside(lambda: plain(standing.of(visitor.project, served.store, own))))
 
     return found
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
+from cli.labelling import asked as trace_of
+from cli.labelling import reviewed, the_store, waiting
+from gatewatch.core.clock import wall
 from gatewatch.web.pages.house import House
 from gatewatch.web.pages.mount import routes
 from gatewatch.web.pages.screens import SCREENS
@@ -89,3 +92,59 @@ def test_nobody_who_is_not_signed_in_sees_any_page(server: Served) -> None:
             ):
                 seen.append((path, said.status_code))
         assert len(paths) > 30 and not seen
+
+
+def test_a_link_of_another_site_takes_no_item_and_a_pointer_over_a_link_reads_nothing(tmp_path: Path) -> None:
+    project = reviewed(tmp_path)
+    waiting(project, trace_of(1), trace_of(2))
+    toml = (project / "gatewatch.toml").read_text()
+    with served(project, toml) as server, Person(server, "ana") as ana, Person(server, "ben", old=True) as ben:
+        token = server.token("review", server.host.serving.own)
+        for person in (ana, ben):
+            person.sign_in(token)
+
+        def taken() -> dict[str, list[int]]:
+            with the_store(project) as store:
+                return {who: [item.id for item, _ in store.claimed(who, wall())] for who in ("ana", "ben")}
+
+        def noted() -> int:
+            with the_store(project) as store:
+                return len(store.audited(reads=True))
+
+        before = noted()
+        for site in ("cross-site", "same-site"):
+            for path in ("/review/next", "/review/I1", "/review/I2?judge=1"):
+                assert ana.go(path, site).status_code in (200, 303)
+        for path in ("/review/next", "/review/I1", "/traces", "/failures/F1", "/alerts/1", "/runs/a"):
+            assert ana.go(path, "same-origin", **{"sec-purpose": "prefetch"}).status_code == 503, path
+        assert ben.go("/review/I1", referer="https://evil.example/").status_code == 200
+        assert taken() == {"ana": [], "ben": []}
+        assert noted() == before
+        assert ana.go("/review", "same-origin", **{"sec-purpose": "prefetch"}).status_code == 200
+
+        ana.send("/review/I1/take", csrf=ana.mark())
+        assert taken() == {"ana": [1], "ben": []}
+        assert 'name="act"' in ana.go("/review/I1", "cross-site").text  # it is hers by now
+        ben.go("/review/next", referer=server.url + "/review")
+        assert taken() == {"ana": [1], "ben": [2]}
+
+
+def test_what_waits_is_counted_for_each_person_of_a_token(tmp_path: Path) -> None:
+    project = reviewed(tmp_path)
+    waiting(project, trace_of(1), trace_of(2))
+    with served(project, (project / "gatewatch.toml").read_text()) as server:
+        token = server.token("review", server.host.serving.own)
+        with Person(server, "ana") as ana, Person(server, "ben") as ben:
+            for person in (ana, ben):
+                person.sign_in(token)
+            assert _waits(ana) == _waits(ben) == 2
+            ben.send("/review/I1/take", csrf=ben.mark())
+            ben.send("/review/I1", csrf=ben.mark("/review/I1"), value="right", act="label")
+            assert _waits(ben) == 1
+
+
+def _waits(person: Person) -> int:
+    found = re.search(
+        r"""href="[^"]*/review"[^>]*>.*?<b class="badge"[^>]*>(\d+)<""", person.go("/settings").text, re.DOTALL
+    )
+    return int(found[1]) if found else 0

@@ -1,6 +1,5 @@
 """Compare: two runs side by side, the verdict in words, regressions first, each case opening in place."""
 
-import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.case_pair import case_pair, rows_of_case
 from gatewatch.offline.joined import SHOWN, SORTS, Joined, View
 from gatewatch.offline.matrix import Matrix
+from gatewatch.web.aside import aside
 from gatewatch.web.compare import asked as found
 from gatewatch.web.pages import compare_acts, compare_export
 from gatewatch.web.pages.asked import Asked
@@ -66,7 +66,7 @@ def routes(house: House) -> list[Route]:
         if len(runs) > 2:
             return await _matrix(house, asked, runs[:20])
         try:
-            data = await asyncio.to_thread(lambda: _window(house, asked, runs))
+            data = await aside(lambda: _window(house, asked, runs))
         except (InputError, NoVerdict) as error:
             if asked.fragment:
                 raise Refused(404, str(error)) from None
@@ -80,14 +80,14 @@ def routes(house: House) -> list[Route]:
 
     async def case(request: Request) -> Response:
         asked = await house.enter(request)
-        data = await asyncio.to_thread(lambda: _case(house, asked))
+        data = await aside(lambda: _case(house, asked))
         if asked.fragment:
             return await house.fragment(asked, "compare/case.html", **data)
         return await house.page(asked, "compare/case_page.html", title=data["id"], screen="compare", **data)
 
     async def text(request: Request) -> Response:
         asked = await house.enter(request)
-        whole = await asyncio.to_thread(lambda: _text(house, asked))
+        whole = await aside(lambda: _text(house, asked))
         template = "compare/text.html" if asked.fragment else "compare/text_page.html"
         if asked.fragment:
             return await house.fragment(asked, template, whole=whole)
@@ -95,7 +95,7 @@ def routes(house: House) -> list[Route]:
 
     async def choose(request: Request) -> Response:
         asked = await house.enter(request)
-        listed = await asyncio.to_thread(house.joins.of(asked.visitor.project, asked.store).runs.listed)
+        listed = await aside(house.joins.of(asked.visitor.project, asked.store).runs.listed)
         options = [
             (each.header.run, f"{each.header.name or each.header.run} · {age(each.at)}") for each in listed[:200]
         ]
@@ -216,7 +216,7 @@ async def _matrix(house: House, asked: Asked, runs: list[str]) -> Response:
         named = sorted((joining.runs.named(each) for each in dict.fromkeys(runs)), key=lambda each: each.at)
         return joining.matrix([each.header.run for each in named])
 
-    matrix = await asyncio.to_thread(lambda: found(made))
+    matrix = await aside(lambda: found(made))
     return await house.page(asked, "compare/matrix.html", title="Compare", screen="compare", matrix=matrix)
 
 

@@ -1,6 +1,7 @@
 """What is decided at Compare: that a case's change is right, that the candidate is the baseline from now on."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.routing import Route
 
 from gatewatch.config.deciding import accept_baseline, accept_change, last_day
 from gatewatch.core.clock import now, wall
+from gatewatch.core.errors import InputError, Problem
 from gatewatch.offline.accept import Entry
 from gatewatch.web.compare import asked as found
 from gatewatch.web.forms import form
@@ -44,7 +46,17 @@ def routes(house: House) -> list[Route]:
                 owner=said.get("owner", "").strip()[:_LONGEST],
                 until=last_day(said.get("until", "")),
             )
+            if asked.project is None:  # with a checkout its dataset and scorers are asked
+                _check(entry, said)
             return accept_change(asked.project, asked.store, entry, by=asked.visitor.author, now=wall())
+
+        def _check(entry: Entry, said: Mapping[str, str]) -> None:
+            joining = house.joins.of(asked.visitor.project, asked.store)
+            joined = joining.joined(joining.sides(said.get("baseline", ""), said.get("candidate", ""), entry.suite))
+            if entry.case not in joined.places:
+                raise InputError(Problem("case", f"neither run has a case {entry.case[:100]!r}"))
+            if entry.scorer and entry.scorer not in joined.scorers:
+                raise InputError(Problem("scorer", f"these runs have no scorer {entry.scorer[:100]!r}"))
 
         where = await asyncio.to_thread(lambda: found(act, status=422))
         kept = {

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from shlex import quote
 from typing import Any
 
+from gatewatch.config.deciding import written
 from gatewatch.config.joining import Sides
 from gatewatch.offline.case_pair import CasePair
 from gatewatch.offline.joined import Joined, View
@@ -70,7 +71,7 @@ def case_of(
         "screens": screens,
         "query": query,
         "offer": offered(asked, joined.after.suite),
-        "done": asked.get("done"),
+        "done": written(asked.project, asked.store, asked.get("done")),
         "trials": max(side.trials for side in (pair.baseline, pair.candidate) if side is not None),
     }
 

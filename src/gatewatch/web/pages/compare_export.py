@@ -1,6 +1,5 @@
 """The rows that Compare shows as a file: all of them, every column, whole texts."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from gatewatch.core import codec
 from gatewatch.core.run import Row
 from gatewatch.offline.case_pair import rows_of_case
 from gatewatch.offline.joined import Joined, View
+from gatewatch.web.aside import aside
 from gatewatch.web.compare import asked as found
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
@@ -37,7 +37,7 @@ def routes(house: House, sides_in: Callable[[Joining, Asked], Sides], view_in: C
             house.joins.note(asked.store, asked.visitor, joined.before.run, joined.after.run)
             return joined, found(lambda: joined.look(view), status=422)
 
-        joined, places = await asyncio.to_thread(read)
+        joined, places = await aside(read)
         chosen = {
             "baseline": joined.before.run,
             "candidate": joined.after.run,

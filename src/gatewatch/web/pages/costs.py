@@ -1,6 +1,5 @@
 """Costs: what is spent by day, on what, and what was found for it."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, cast, get_args
 
@@ -30,6 +29,7 @@ from gatewatch.online.monitor import DAY_S
 from gatewatch.online.monitor_costs import MonitorCost, monitor_costs
 from gatewatch.online.spending import Sent, month_of, sampled
 from gatewatch.online.trends import Erased, erased
+from gatewatch.web.aside import aside
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import House, Screen
@@ -87,16 +87,16 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         by, offset = _chosen(asked), asked.number("offset")
         if asked.fragment:
-            spends, _, _, _ = await asyncio.to_thread(_spends, asked, reading(asked), by)
+            spends, _, _, _ = await aside(lambda: _spends(asked, reading(asked), by))
             return await house.fragment(asked, "costs/by.html", **_rows(house, by, spends, offset))
-        told = await asyncio.to_thread(_told, asked, reading(asked), by)
+        told = await aside(lambda: _told(asked, reading(asked), by))
         data = _rows(house, by, told.spends, offset) | {"told": told, "periods": PERIODS, "places": PLACES}
         return await house.page(asked, "costs/page.html", title="Costs", screen="costs", **data)
 
     async def export(request: Request) -> Response:
         asked = await house.enter(request)
         by, form = _chosen(asked), form_of(request)
-        spends, _, _, _ = await asyncio.to_thread(_spends, asked, reading(asked), by)
+        spends, _, _, _ = await aside(lambda: _spends(asked, reading(asked), by))
         chosen = {name: by[name] for name in ("period", "place")}
         return exported(form, "gatewatch.costs", _COLUMNS, _lines(spends), chosen)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,20 +16,26 @@ from starlette.routing import Route
 from gatewatch.config.project import Project
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import GatewatchError
+from gatewatch.web.cookies import ahead
 from gatewatch.web.host import Host
 from gatewatch.web.joins import Joins
 from gatewatch.web.pages import answers
 from gatewatch.web.pages.asked import Asked, Look, address
 from gatewatch.web.pages.jobs import Jobs
+from gatewatch.web.pages.reviewers import reviewer_of
 from gatewatch.web.pages.static import Static
 from gatewatch.web.pages.templating import environment
 from gatewatch.web.refusals import Refused
 from gatewatch.web.standing import Standing
 from gatewatch.web.visitors import Need
-from gatewatch.web.within import root_of
+from gatewatch.web.within import place_of, root_of
 
 _log = logging.getLogger("gatewatch")
 _BADGE_S = 10.0
+_NOT_NOTED = re.compile(
+    r"/|/(runs|failures|review|alerts|costs)|/(datasets|settings)(/.*)?|/scorers(/[^/]*)?", re.DOTALL
+)
+"""Pages that show nobody's requests: to look at them is not noted in the audit."""
 _WHAT_TO_DO = {
     401: "Sign in, or ask whoever runs this server for a token.",
     403: "Ask for a token with a role that may do this.",
@@ -88,6 +95,11 @@ class _Entry(Struct, frozen=True):
     badge: int
 
 
+def _person(asked: Asked) -> tuple[str, ...]:
+    """Who asks, of what project: several people may have the same token, and what waits for each is their own."""
+    return asked.visitor.project, asked.visitor.author, reviewer_of(asked)
+
+
 class House:
     """All that the screens of a server share."""
 
@@ -100,7 +112,7 @@ class House:
         self.screens = tuple(screens)
         self.static = Static()
         self.templates: Environment = environment()
-        self._badges: dict[tuple[str, str], tuple[float, int]] = {}
+        self._badges: dict[tuple[str, ...], tuple[float, int]] = {}
 
     async def enter(self, request: Request, need: Need = "read") -> Asked:
         """Who asks for a page, and what of.
@@ -110,12 +122,20 @@ class House:
             StoreError: their project cannot be opened.
         """
         visitor = await self.host.visitors.who(request, need)
+        if ahead(request) and not _NOT_NOTED.fullmatch(place_of(request)):
+            # Who reads whose text is noted, and a pointer over a link reads nothing.
+            raise Refused(
+                503, "this page is not made before somebody goes to it", headers={"cache-control": "no-store"}
+            )
         served = await self.host.served(visitor.project)
         own = self.own if visitor.project == self.host.serving.own else None
         if own is not None:
             own.follow()
         asked = Asked(request, visitor, served, own)
         request.state.asked = asked
+        if request.method == "POST":  # what waits is counted anew once something was done
+            for screen in self.screens:
+                self._badges.pop((screen.key, *_person(asked)), None)
         return asked
 
     async def page(
@@ -207,7 +227,7 @@ class House:
     def _badge(self, asked: Asked, screen: Screen) -> int:
         if screen.badge is None:
             return 0
-        key, now = (asked.visitor.project + "\0" + asked.visitor.token, screen.key), wall()
+        key, now = (screen.key, *_person(asked)), wall()
         seen = self._badges.get(key)
         if seen is None or not 0 <= now - seen[0] < _BADGE_S:
             try:

@@ -17,6 +17,7 @@ from gatewatch.core.trace import Trace
 from gatewatch.loop.label import expected_of, item_name, parts_of, revealed
 from gatewatch.loop.review import explanation, hidden, keep
 from gatewatch.store.looping import Claim
+from gatewatch.web.cookies import by_own_will
 from gatewatch.web.forms import Form, form
 from gatewatch.web.pages import answers, items
 from gatewatch.web.pages.asked import Asked
@@ -34,8 +35,8 @@ def routes(house: House) -> list[Route]:
     async def following(request: Request) -> Response:
         asked = await house.enter(request, "review")
         reviewer, by = reviewer_of(asked), chosen(asked)
-        if not reviewer:
-            return answers.elsewhere(asked.url("/review"))
+        if not reviewer or not by_own_will(request):  # nobody is sent here by another site to have an item
+            return answers.elsewhere(asked.url("/review", **by))
         besides = number_in(asked.get("besides"), "I") or 0
         claim = await asyncio.to_thread(_next, asked, reviewer, by, besides)
         if not asked.fragment and claim is not None:
@@ -49,6 +50,8 @@ def routes(house: House) -> list[Route]:
         if not reviewer:
             return answers.elsewhere(asked.url("/review"))
         item = await asyncio.to_thread(items.known, asked)
+        if not by_own_will(request) and not await asyncio.to_thread(_has, asked, reviewer, item):
+            return await _free(house, asked, item, by)
         claim = await asyncio.to_thread(_claimed, asked, reviewer, item)
         if claim is None:
             return await taken(house, asked, item, by)
@@ -109,6 +112,16 @@ def _beside(house: House) -> list[Route]:
             raise Refused(404, "there is nothing to take back")
         return answers.elsewhere(asked.url(f"/review/{name}", **by))
 
+    async def take(request: Request) -> Response:
+        asked = await house.enter(request, "review")
+        reviewer, by = reviewer_of(asked), chosen(asked)
+        if not reviewer:
+            return answers.elsewhere(asked.url("/review"))
+        item = await asyncio.to_thread(items.known, asked)
+        if await asyncio.to_thread(_claimed, asked, reviewer, item) is None:
+            return await taken(house, asked, item, by)
+        return answers.elsewhere(asked.url(f"/review/{item_name(item.id)}", **by))
+
     async def leave(request: Request) -> Response:
         asked = await house.enter(request, "review")
         item = await asyncio.to_thread(items.known, asked)
@@ -117,6 +130,7 @@ def _beside(house: House) -> list[Route]:
 
     return [
         Route("/review/undo", undo, methods=["POST"]),
+        Route("/review/{name}/take", take, methods=["POST"]),
         Route("/review/{name}/leave", leave, methods=["POST"]),
         Route("/review/{name}/part", part),
     ]
@@ -137,6 +151,11 @@ def _claimed(asked: Asked, reviewer: str, item: Item) -> Claim | None:
         return None
     now = wall()
     return asked.store.claim(reviewer, now, now + items.claim_length(asked), item=item.id)
+
+
+def _has(asked: Asked, reviewer: str, item: Item) -> bool:
+    """Whether an item is under this reviewer's hands."""
+    return any(each.id == item.id for each, _ in asked.store.claimed(reviewer, wall()))
 
 
 def _labelled(asked: Asked, item: Item, reviewer: str) -> Label | None:
@@ -160,7 +179,7 @@ async def _answer(
         data: dict[str, Any] = {"peek": "", "told": None}
         if claim is not None:
             shown = items.shown(asked, claim.item, claim.trace, _labelled(asked, claim.item, reviewer))
-            if asked.get("judge") and shown.peekable:
+            if asked.get("judge") and shown.peekable and by_own_will(asked.request):
                 asked.store.note(wall(), account_of(asked), "peek", f"{shown.name} by {reviewer}")
                 data["peek"] = f"{claim.item.judged:.3g} {explanation(asked.store, claim.item)}".strip()
         last = number_in(asked.get("said"), "I")
@@ -194,6 +213,13 @@ async def taken(house: House, asked: Asked, item: Item, by: dict[str, Any], *, l
     return await house.page(asked, "review_taken_page.html", screen="review", status=409, **data)
 
 
+async def _free(house: House, asked: Asked, item: Item, by: dict[str, Any]) -> Response:
+    """What another site's link leads to: which item it is, and that it may be taken."""
+    name = item_name(item.id)
+    data: dict[str, Any] = {"name": name, "item": item, "by": by}
+    return await house.page(asked, "review_free_page.html", title=name, screen="review", **data)
+
+
 # What is said of it
 
 
@@ -201,7 +227,7 @@ def _keep(asked: Asked, item: Item, reviewer: str, said: Form) -> Item | None:
     """Keep what a form says; None, and nothing kept, where the item was taken by others meanwhile."""
     label = _label(asked, item, reviewer, said)
     items.rules(asked).check(label, item.mark)
-    theirs = item.state == "waiting" and any(each.id == item.id for each, _ in asked.store.claimed(reviewer, label.at))
+    theirs = item.state == "waiting" and _has(asked, reviewer, item)
     if not theirs and _claimed(asked, reviewer, item) is None:
         return None
     return keep(asked.store, label, wall(), account=account_of(asked))

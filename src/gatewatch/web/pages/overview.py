@@ -20,6 +20,7 @@ from gatewatch.core.clock import wall
 from gatewatch.core.failure import failure_name
 from gatewatch.loop.audit import Audit
 from gatewatch.online.monitor import DAY_S
+from gatewatch.web.aside import aside
 from gatewatch.web.kept import Kept
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.charts.drawn import Drawn, drawn
@@ -77,7 +78,7 @@ def routes(house: House) -> list[Route]:
 
     async def shown(request: Request) -> Response:
         asked = await house.enter(request)
-        found = await asyncio.to_thread(of_project, asked)
+        found = await aside(lambda: of_project(asked))
         data: dict[str, Any] = {
             "found": found,
             "most": MOST_NEEDS,

@@ -105,7 +105,10 @@ async def _form(
             looks = await asyncio.to_thread(_looks, asked, what, suite)
             data |= {"looks": looks, "suite": looks.suite}
             data["dataset"] = asked.project.settings.suites[looks.suite].dataset
-            data["entries"] = [_entry(asked.project, each, said, wrong or {}) for each in looks.looks]
+            project, refused = asked.project, wrong or {}
+            data["entries"] = await asyncio.to_thread(
+                lambda: [_entry(project, each, said, refused) for each in looks.looks]
+            )
         except InputError as error:
             data["problems"] = error.problems
     return await house.page(

@@ -1,6 +1,5 @@
 """One run: its scores with their intervals, and tabs of its rows, slices, scorers, errors, configuration and log."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -9,12 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatewatch.config.deciding import written
 from gatewatch.config.joining import Joining
 from gatewatch.config.stored_runs import StoredRun
 from gatewatch.core.errors import GatewatchError
 from gatewatch.offline.joined import Joined
 from gatewatch.offline.run_rows import BY, ONLY, RunRows, RunView
 from gatewatch.scorers.agent import calls_made
+from gatewatch.web.aside import aside
 from gatewatch.web.compare import asked as found
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.compare_view import case_path as compare_path
@@ -44,7 +45,7 @@ def routes(house: House) -> list[Route]:
         name = request.path_params.get("tab", "rows")
         if name not in TABS:
             raise Refused(404, f"a run has no {name[:40]!r}", hint=f"it has {', '.join(TABS)}")
-        data = await asyncio.to_thread(lambda: _tab(house, asked, name))
+        data = await aside(lambda: _tab(house, asked, name))
         if asked.fragment == "live":
             return await house.fragment(asked, "runs/strip.html", **data)
         if asked.fragment:
@@ -53,7 +54,7 @@ def routes(house: House) -> list[Route]:
 
     async def case(request: Request) -> Response:
         asked = await house.enter(request)
-        data = await asyncio.to_thread(lambda: _case(house, asked))
+        data = await aside(lambda: _case(house, asked))
         if asked.fragment == "text":
             return await house.fragment(asked, "compare/text.html", whole=data["whole"])
         if asked.fragment:
@@ -69,7 +70,7 @@ def routes(house: House) -> list[Route]:
             rows = joining.reads.rows(run)
             return rows, found(lambda: rows.look(view), status=422)
 
-        rows, places = await asyncio.to_thread(read)
+        rows, places = await aside(read)
         columns = ["id", "trial", "slice", "output", "error", "latency_s", "cost", "input", "expected"]
         columns += [f"{name}.{what}" for name in rows.scorers for what in ("value", "status", "label", "explanation")]
         by = {"run": run.header.run, "filter": view.show, "scorer": view.scorer, "slice": view.slice, "q": view.search}
@@ -112,7 +113,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
     joining, run = _found(house, asked)
     header = run.header
     (brief,) = joining.briefs.of([run], seconds=60.0)
-    path = f"/runs/{header.run}"
+    path, kept = f"/runs/{header.run}", _kept(asked, run, run)
     data: dict[str, Any] = {
         "run": run,
         "header": header,
@@ -121,8 +122,11 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "sign": sign_of(brief),
         "strip": strip_of(joining.reads.rows(run), brief),
         "tab": name,
-        "tabs": [(each, each.title(), asked.url(path if each == "rows" else f"{path}/{each}"), None) for each in TABS],
+        "tabs": [
+            (each, each.title(), asked.url(path if each == "rows" else f"{path}/{each}", **kept), None) for each in TABS
+        ],
         "compare": asked.url("/compare", candidate=header.run),
+        "done": written(asked.project, asked.store, asked.get("done")),
     } | _neighbours(joining, run, asked)
     house.joins.note(asked.store, asked.visitor, header.run)
     more: dict[str, Callable[[], dict[str, Any]]] = {
@@ -141,13 +145,28 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
 
 def _neighbours(joining: Joining, run: StoredRun, asked: Asked) -> dict[str, str | None]:
     """The addresses of the runs of the same suite before and after one in the list, on the same tab."""
-    names = [each.header.run for each in joining.runs.listed() if each.header.suite == run.header.suite]
+    runs = [each for each in joining.runs.listed() if each.header.suite == run.header.suite]
+    names = [each.header.run for each in runs]
     if run.header.run not in names:
         return {"newer": None, "older": None}
     at, tab = names.index(run.header.run), asked.request.path_params.get("tab", "")
-    tail = f"/{tab}" if tab else ""
-    newer = asked.url(f"/runs/{names[at - 1]}{tail}") if at else None
-    return {"newer": newer, "older": asked.url(f"/runs/{names[at + 1]}{tail}") if at + 1 < len(names) else None}
+
+    def beside(place: int) -> str | None:
+        if not 0 <= place < len(runs):
+            return None
+        return asked.url(f"/runs/{names[place]}{f'/{tab}' if tab else ''}", **_kept(asked, run, runs[place]))
+
+    return {"newer": beside(at - 1), "older": beside(at + 1)}
+
+
+def _kept(asked: Asked, run: StoredRun, other: StoredRun) -> dict[str, str]:
+    """What is chosen of a run's rows, as far as it can be chosen of another's."""
+    query = {name: asked.get(name) for name in ("filter", "scorer", "slice", "q", "sort")}
+    if query["scorer"] not in other.header.scorers:
+        query["scorer"] = ""
+    if other.header.dataset.version != run.header.dataset.version:  # it may have other slices
+        query["slice"] = ""
+    return query
 
 
 def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:

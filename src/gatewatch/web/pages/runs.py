@@ -1,6 +1,5 @@
 """Runs: every run in a line, each scorer beside the pinned baseline; two of them are chosen and compared."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from gatewatch.config.run_briefs import RunBrief
 from gatewatch.config.stored_runs import StoredRun
 from gatewatch.offline.compare import COMMIT
 from gatewatch.offline.result import run_paths
+from gatewatch.web.aside import aside
 from gatewatch.web.pages import run
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
@@ -92,7 +92,7 @@ def routes(house: House) -> list[Route]:
 
     async def runs(request: Request) -> Response:
         asked = await house.enter(request)
-        data = await asyncio.to_thread(lambda: _window(house, asked))
+        data = await aside(lambda: _window(house, asked))
         if asked.fragment == "live":
             return await house.fragment(asked, "runs/live.html", **data)
         if asked.fragment:
@@ -103,7 +103,7 @@ def routes(house: House) -> list[Route]:
         asked = await house.enter(request)
         form, by = form_of(request), chosen_by(asked)
         joining = house.joins.of(asked.visitor.project, asked.store)
-        found = await asyncio.to_thread(lambda: fitting(joining.runs.listed(), by))
+        found = await aside(lambda: fitting(joining.runs.listed(), by))
         names = list(dict.fromkeys(name for each in found for name in each.header.scorers))
         columns = [*_COLUMNS, *(f"{name}.{what}" for name in names for what in ("mean", "low", "high", "delta"))]
 

@@ -21,6 +21,7 @@ from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import text_of
 from gatewatch.web.pages.house import House
 from gatewatch.web.pages.jobs import Job, Jobs
+from gatewatch.web.pages.reviewers import account_of
 from gatewatch.web.refusals import Refused
 
 _DEFAULT, _CAP = 10, 1.0
@@ -101,7 +102,7 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
 
 
 def _key(asked: Asked, entry: Entry) -> str:
-    return f"try {asked.visitor.project} {asked.visitor.token} {entry.listed.name}"
+    return f"try {asked.visitor.project} {asked.visitor.token} {account_of(asked)} {entry.listed.name}"
 
 
 def _amount(text: str) -> float:
