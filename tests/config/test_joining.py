@@ -16,7 +16,8 @@ from gatewatch.core.errors import InputError, NoVerdict
 from gatewatch.offline.baseline import make_baseline, write_baseline
 from gatewatch.offline.case_pair import rows_of_case
 from gatewatch.offline.journal import Journal
-from gatewatch.offline.outcomes import read_run
+from gatewatch.offline.outcomes import Outcomes, read_run
+from gatewatch.offline.reports.words import direction
 from gatewatch.store.uploads import PART, KeptRun
 from offline.joining import a_row, a_run, two_runs
 
@@ -111,6 +112,14 @@ class TestSides:
         joins = Joining(StoredRuns(project))
         with refused(InputError, "is what it would be held against"):
             joins.joined(joins.sides("two", "two"))
+
+    def test_a_run_that_a_baseline_has_outcomes_of_is_compared_as_the_command_does(self, project: Project) -> None:
+        first, second = (read_run(project.runs / f"{name}.jsonl") for name in ("one", "two"))
+        write_baseline(project.root / "baselines" / "support.jsonl", *make_baseline(first, past=[second]))
+        joins = Joining(StoredRuns(project))
+        assert joins.joined(joins.sides("baseline", "two")).before.runs == ("one", "two")
+        with refused(InputError, "is what it would be held against"):
+            joins.joined(joins.sides("baseline", "one"))
 
 
 class TestJoined:
@@ -215,6 +224,26 @@ class TestBriefs:
         assert (two.pinned, two.failed, two.lost, two.scorers["exact"].losses) == (False, 1, 1, 2)
         assert two.scorers["exact"].delta_interval is not None
 
+    def test_which_way_a_scorer_went_is_told_as_the_verdict_has_it(self, project: Project) -> None:
+        """Half of 4 of 12 cases fall: an interval for itself does not reach 0, the verdict is not sure of it."""
+        for name, falls in (("old", 0), ("new", 4)):
+            rows = [a_row(name, f"c{n}", exact=float(n >= falls), helpful=0.9) for n in range(12)]
+            a_run(project.runs, name, rows)
+        write_baseline(
+            project.root / "baselines" / "support.jsonl", *make_baseline(read_run(project.runs / "old.jsonl"))
+        )
+        joins = Joining(StoredRuns(project))
+        verdict = joins.joined(joins.sides("baseline", "new")).verdict
+        (brief,) = joins.briefs.of([joins.runs.named("new")])
+        assert brief is not None
+        beside = joins.matrix(["old", "new"]).scorers
+        for name, figures in verdict.scorers.items():
+            for cell in (brief.scorers[name], beside[name][1]):
+                assert cell.way == direction(figures)
+                assert (cell.delta, cell.delta_interval) == (figures.delta, figures.interval)
+        exact = brief.scorers["exact"]
+        assert exact.way == "maybe" and exact.delta_interval is not None and exact.delta_interval[1] < 0
+
     def test_a_verdict_is_shown_however_late_it_is_given(self, project: Project) -> None:
         runs = StoredRuns(project)
         briefs = RunBriefs(runs)
@@ -223,6 +252,20 @@ class TestBriefs:
         file.parent.mkdir()
         file.write_text('{"verdict": "PASS"}')
         assert [each and each.word for each in briefs.of(runs.listed())] == ["PASS", ""]
+
+    def test_a_run_that_nobody_can_read_leaves_the_others_be(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def read(path: Path) -> Outcomes:
+            if path.stem == "one":
+                raise ValueError("a value is in 0..1, got 5.0")
+            return read_run(path)
+
+        monkeypatch.setattr("gatewatch.config.run_briefs.read_run", read)
+        runs = StoredRuns(project)
+        two, one = RunBriefs(runs).of(runs.listed())
+        assert two is not None and one is not None
+        assert (two.state, one.state, one.reason) == ("complete", "unreadable", "a value is in 0..1, got 5.0")
 
     def test_what_there_is_no_time_for_is_told_later(self, project: Project) -> None:
         runs = StoredRuns(project)

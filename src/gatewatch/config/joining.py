@@ -4,12 +4,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from gatewatch.config.load import FILE
 from gatewatch.config.once import Once
-from gatewatch.config.rules import rule_of
 from gatewatch.config.run_briefs import RunBriefs
 from gatewatch.config.run_reads import RunReads
-from gatewatch.config.sides import exceptions_of, not_itself
+from gatewatch.config.sides import exceptions_of, rule_for
 from gatewatch.config.stored_runs import StoredRun, StoredRuns, mark_of
 from gatewatch.core.errors import InputError, NoVerdict, Problem
 from gatewatch.offline.accept import Exceptions
@@ -18,7 +16,6 @@ from gatewatch.offline.gated import Gated, compared
 from gatewatch.offline.joined import Joined
 from gatewatch.offline.matrix import Matrix, matrix
 from gatewatch.offline.outcomes import Outcomes, read_run
-from gatewatch.offline.rule import Rule
 from gatewatch.offline.verdict import Verdict
 
 BASELINE = "baseline"
@@ -114,7 +111,10 @@ class Joining:
         """
         found = [self.runs.named(name) for name in names]
         return self._matrices.get(
-            tuple(each.key for each in found), lambda: matrix([read_run(self.runs.journal(each)) for each in found])
+            (*(each.key for each in found), self.runs.rules()),
+            lambda: matrix(
+                [read_run(self.runs.journal(each)) for each in found], lambda side: rule_for(self.runs.project, side)
+            ),
         )
 
     def _made(self, sides: Sides, first: StoredRun | None, second: StoredRun) -> Joined:
@@ -132,12 +132,9 @@ class Joining:
             journal = self._journal_of(before.run)
         else:
             before, journal = read_run(runs.journal(first)), None
-        not_itself(before, after)
-        rule = Rule()
-        settings = None if runs.project is None else runs.project.settings.suites.get(after.suite)
-        if settings is not None and set(settings.scorers) == set(after.scorers):
-            rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
-        return compared(before, after, rule=rule, journal=journal)
+        if after.run == before.run:  # as `compare` has it: runs that a baseline has outcomes of may be held against it
+            raise InputError(Problem(after.run, "is what it would be held against", "name another run"))
+        return compared(before, after, rule=rule_for(runs.project, after), journal=journal)
 
     def _journal_of(self, run: str) -> Path | None:
         """The journal of the run that a baseline was made from, as far as it is still there."""

@@ -8,6 +8,7 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gatewatch.config.sides import rule_for
 from gatewatch.config.stored_runs import Mark, StoredRun, StoredRuns, mark_of
 from gatewatch.config.verdicts import said_of
 from gatewatch.core.errors import InputError, StoreError
@@ -23,11 +24,16 @@ _LONGEST = 200_000_000
 """The longest journal, in bytes, that a list reads."""
 
 
+_FAULTS = (InputError, ValueError, LookupError, TypeError, ArithmeticError, OSError)
+"""What reading a journal with whole lines, and with something in them that no run has, may end with."""
+
+
 class RunBrief(Struct, frozen=True, kw_only=True):
     """A run in a line. Costs are in US dollars, `seconds` is how long it took, latencies are in seconds.
 
-    `state`: complete, running, partial or broken. `word` is what a gate last said of it. `pinned` says that the pinned
-    baseline of its suite was made from it. Scores are held against that baseline; those of the run itself are not.
+    `state`: complete, running, partial, broken or unreadable (`reason` says why). `word` is what a gate last said of
+    it. `pinned` says that the pinned baseline of its suite was made from it. Scores are held against that baseline;
+    those of the run itself are not.
     """
 
     run: str
@@ -71,7 +77,7 @@ class RunBriefs:
         name = _suite_of(run)
         pinned = self._runs.baseline(name)
         mark = None if pinned is None else mark_of(pinned)
-        key = (run.key, mark)
+        key = (run.key, mark, self._runs.rules())
         with self._lock:
             found = self._held.get(key)
         if found is not None and found.state != "running":
@@ -80,8 +86,10 @@ class RunBriefs:
             return None
         try:
             found = self._made(run, None if pinned is None or mark is None else self._baseline(pinned, mark))
-        except (InputError, StoreError):
+        except StoreError:
             return None
+        except _FAULTS as error:  # one run that nobody can read must not take the others with it
+            found = RunBrief(run=run.header.run, state="unreadable", reason=str(error) or type(error).__name__)
         with self._lock:
             if len(self._held) >= _MOST_HELD:
                 self._held.clear()
@@ -111,7 +119,9 @@ class RunBriefs:
         own = baseline is not None and baseline.run == outcomes.run
         beside = None if baseline is None or own or running else baseline
         cells = (
-            cells_beside(beside, outcomes) if beside is not None else {n: cell(outcomes, n) for n in outcomes.scorers}
+            cells_beside(beside, outcomes, rule_for(self._runs.project, outcomes))
+            if beside is not None
+            else {n: cell(outcomes, n) for n in outcomes.scorers}
         )
         return RunBrief(
             run=outcomes.run,

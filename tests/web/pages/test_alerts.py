@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from gatewatch.config.monitors import store_of
 from gatewatch.config.project import Project
 from gatewatch.core.watch import Alert
+from gatewatch.web.pages.alert_rules import check
+from gatewatch.web.refusals import Refused
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, shot
 from web.live_traffic import alive
@@ -139,6 +141,28 @@ def test_a_rule_that_is_wrong_is_told_of_and_not_written(pages: Pages, folder: P
     pages.expect("409")
     page.get_by_role("button", name="Write to gatewatch.toml").click()
     expect(page.locator("body")).to_contain_text("was changed meanwhile")
+
+
+def test_a_rule_that_would_stop_the_worker_is_not_written(tmp_path: Path) -> None:
+    """As by a form that was open while the scorer was renamed."""
+    file = tmp_path / "gatewatch.toml"
+    text = """[project]
+name = "bot"
+[scorers.kind]
+use = "regex"
+pattern = "x"
+[monitors.support]
+flow = "support"
+scorers = [{ use = "kind" }]
+"""
+    rule = "[monitors.support.alert.rules]\n"
+    file.write_text(text)
+    check(file, f"{text}{rule}kind = {{ drop = 0.1 }}\n", "support", "kind")
+    for monitor, name in (("support", "gone"), ("gone", "kind")):
+        with pytest.raises(Refused) as caught:
+            check(file, f"{text}{rule}{name} = {{ drop = 0.1 }}\n", monitor, name)
+        assert caught.value.status == 422
+    assert list(tmp_path.iterdir()) == [file] and file.read_text() == text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

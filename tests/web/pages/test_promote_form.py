@@ -58,10 +58,12 @@ def test_several_are_promoted_by_the_mouse(browser: Browser, tmp_path: Path) -> 
         first, second = page.locator(".entry").all()
         expect(first.get_by_label("Expected")).to_have_value("30 days")
         expect(first.locator(".was")).to_contain_text("14 days")
-        expect(second.get_by_label("Expected")).to_have_value("14 days")
+        expect(second.get_by_label("Expected")).to_have_value("")
+        expect(second.get_by_role("checkbox", name="I2")).not_to_be_checked()
         first.get_by_label("Slice").fill("returns")
         first.get_by_label("Owner").fill("mia")
         second.get_by_label("Expected").fill("Yes.")
+        expect(second.get_by_role("checkbox", name="I2")).to_be_checked()
         second.get_by_label("Must pass from the start").check()
         first.get_by_text("Where it comes from").click()
         expect(first.locator("details[open]")).to_contain_text('"item": "I1"')
@@ -81,6 +83,31 @@ def test_several_are_promoted_by_the_mouse(browser: Browser, tmp_path: Path) -> 
     assert one.open is not None and one.open.owner == "mia" and one.provenance["by"] == "ana"
     with the_store(project) as store:
         assert [(each.state, each.kind) for each in store.changes()] == [("pulled", "case")] * 2
+
+
+def test_an_answer_that_was_found_wrong_is_not_what_is_expected(browser: Browser, tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    wrong(project, 1, "May I return a gift?", expected=None)
+    wrong(project, 2, "Do you ship to Graz?", expected=None)
+    with form(browser, project, "I1", "I2") as (pages, page):
+        pages.expect("422")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("alert")).to_contain_text("None is ticked")
+        first = page.locator(".entry").first
+        expect(first.locator(".unsaid")).to_contain_text("Nobody has said what is right yet")
+        first.get_by_role("button", name="Start from the answer").click()
+        expect(first.get_by_label("Expected")).to_have_value("14 days")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("alert")).to_contain_text("None is ticked")
+    with form(browser, project, "I1", script=False) as (pages, page):
+        pages.expect("422")
+        page.get_by_role("button", name="Promote").click()
+        expect(page.get_by_role("alert")).to_contain_text("I1 no scorer of suite main could say anything of it")
+    with form(browser, project, "I1") as (pages, page):
+        pages.expect("422")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_role("alert")).to_contain_text("I1")
+    assert (project / "cases.jsonl").read_text() == CASE
 
 
 def test_one_is_promoted_by_keys_alone_and_twice_is_once(browser: Browser, tmp_path: Path) -> None:
@@ -104,6 +131,8 @@ def test_what_is_nearly_there_is_shown_before_and_has_to_be_decided(browser: Bro
         expect(same.locator(".alike")).to_contain_text("line 1")
         expect(near.locator(".alike")).to_contain_text("asks nearly this")
         near.get_by_label("A case of its own").check()
+        expect(near.get_by_role("checkbox", name="I2")).to_be_checked()
+        same.get_by_role("checkbox", name="I1").check()
         page.get_by_role("button", name="Promote").click()
         expect(page.locator(".entry")).to_have_count(1)  # the other is done
         expect(page.get_by_role("alert")).to_contain_text("asks the same, and expects '30 days', not '14 days'")

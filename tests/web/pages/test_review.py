@@ -126,6 +126,59 @@ def test_a_queue_is_labelled_by_keys_alone(browser: Browser, project: Path) -> N
         assert (second.kinds, second.severity) == (("wrong policy",), "major")
 
 
+def test_each_item_gets_what_was_said_of_it_and_nothing_of_the_one_before(browser: Browser, project: Path) -> None:
+    """Where the focus is when the next item takes the place of one must not matter: on a radio, in a text, nowhere."""
+    said = "nyynynyyn"
+    waiting(project, *(asked(number) for number in range(1, len(said) + 1)))
+    with over(browser, project) as pages:
+        page = called(pages, "ana").new_page()
+        pages.open("/review/next", page=page)
+        keys, item = page.keyboard, page.locator("#item")
+        for number, key in enumerate(said, 1):
+            expect(item).to_have_attribute("data-item", f"I{number}")
+            expect(page.locator("textarea[name=expected], textarea[name=comment]")).to_have_text(["", ""])
+            for name in ("expected", "comment"):
+                expect(page.locator(f"textarea[name={name}]")).to_have_value("")
+            expect(page.locator("input[type=radio]:checked")).to_have_count(0)
+            if number % 3 == 2:
+                page.get_by_role("radio", name="right" if key == "y" else "wrong").check()
+            else:
+                keys.press(key)
+            if key == "n":
+                keys.press("e" if number % 2 else "c")
+                keys.press("Control+a")
+                keys.type(f"words for {number}")
+            if number % 4 == 3:
+                keys.press("ArrowDown")
+            keys.press("Control+Enter")
+        expect(item).to_contain_text("Nothing more waits for you")
+    with the_store(project) as store:
+        for number, key in enumerate(said, 1):
+            (label,) = store.labels([number])
+            words = f"words for {number}" if key == "n" else ""
+            expected, comment = (words, "") if number % 2 else ("", words)
+            assert (label.value, label.expected or "", label.comment) == (float(key == "y"), expected, comment), number
+
+
+def test_what_is_left_is_told_with_each_label(browser: Browser, project: Path) -> None:
+    waiting(project, *(asked(number) for number in range(1, 4)))
+    with over(browser, project) as pages:
+        page = called(pages, "ana").new_page()
+        pages.open("/review/next", page=page)
+        badge = page.locator("#badge-review")
+        expect(badge).to_have_text("3")
+        for done, left in ((1, 2), (2, 1), (3, 0)):
+            page.keyboard.press("n")
+            page.keyboard.press("Control+Enter")
+            expect(page.locator("#told")).to_contain_text(f"I{done}")
+            expect(page.locator("#told")).to_contain_text("wrong")
+            expect(badge).to_have_text(str(left or ""))
+            if left:
+                expect(page.locator("#progress")).to_contain_text(f"{done} done today · {left} left")
+            else:
+                expect(page.locator("#item")).to_contain_text("3 done today")
+
+
 def test_by_keys_one_skips_takes_back_looks_at_the_judge_and_locks(browser: Browser, project: Path) -> None:
     waiting(project, *(asked(number) for number in range(3, 6)))
     with over(browser, project) as pages:

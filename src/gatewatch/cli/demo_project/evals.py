@@ -5,7 +5,6 @@ import re
 
 from gatewatch import judge, scorer
 
-
 # What a question is about, by the first line that has one of its words.
 ABOUT = {
     "gift_cards": "gift voucher gc",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatewatch.config.alerting import alarming
 from gatewatch.config.live import Asked as Wish
 from gatewatch.config.live import live
 from gatewatch.config.load import FILE, load
@@ -64,7 +65,7 @@ def routes(house: House) -> list[Route]:
             made = edited(text, monitor, name, _rule(name, asked_for))
             if made is None:
                 raise Refused(409, "the rule cannot be written without changing more", hint="copy the snippet")
-            _check(file, made)
+            check(file, made, monitor, name)
             beside = file.with_name(f".{FILE}.{os.getpid()}")
             beside.write_text(made, encoding="utf-8")
             beside.chmod(file.stat().st_mode)
@@ -86,8 +87,8 @@ def _file(asked: Asked) -> Path | None:
     return file if in_git and os.access(file, os.W_OK) and os.access(asked.root, os.W_OK) else None
 
 
-def _check(file: Path, text: str) -> None:
-    """Have the new file read before it takes the place of the old.
+def check(file: Path, text: str, monitor: str, name: str) -> None:
+    """Have the new file read, as the worker reads it, before it takes the place of the old.
 
     Raises:
         Refused: something in it is wrong.
@@ -95,7 +96,9 @@ def _check(file: Path, text: str) -> None:
     trial = file.with_name(f".{FILE}.trial-{os.getpid()}.toml")
     try:
         trial.write_text(text, encoding="utf-8")
-        load(trial)
+        said = alarming(Project(file.parent, load(trial)))
+        if not any(each.monitor == monitor and name in each.rules for each in said):
+            raise Refused(422, f"{monitor} has no scorer and no signal {name!r}")
     except InputError as error:
         raise traced.refused(error) from None
     finally:

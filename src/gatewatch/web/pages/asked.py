@@ -98,5 +98,5 @@ def address(request: Request, path: str, query: Mapping[str, Any]) -> str:
         each = value if isinstance(value, list | tuple) else [value]
         given += [(name, str(part)) for part in each if part is not None and part is not False and part != ""]
     # A lone surrogate, as JSON may have one, has no UTF-8.
-    tail = "?" + urlencode(given, errors="replace") if given else ""
+    tail = ("&" if "?" in path else "?") + urlencode(given, errors="replace") if given else ""
     return f"{request.scope.get('root_path', '')}{path}{tail}"

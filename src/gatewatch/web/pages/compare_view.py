@@ -10,7 +10,7 @@ from gatewatch.offline.joined import Cell, Half, Joined, JoinedRow, Show, Sort, 
 from gatewatch.offline.joined_json import worst_slice
 from gatewatch.offline.reports.words import changes, direction, headline, plain, probability, says, title
 from gatewatch.offline.verdict import Figures, Side
-from gatewatch.web.pages.numbers import MINUS, delta, duration, money, number
+from gatewatch.web.pages.numbers import MINUS, WAYS, delta, duration, money, number
 from gatewatch.web.pages.texts import brief
 
 FILTERS: dict[Show, str] = {
@@ -28,7 +28,6 @@ ORDERS: dict[Sort, str] = {
     "latency": "slower first",
     "run": "as the run has them",
 }
-WAYS = {"fell": "worse", "slid": "worse", "rose": "better", "maybe": "unsure", "noise": "unsure", "none": "missing"}
 SIGNS = {
     "PASS": ("pass", "✓"),
     "REGRESSED": ("fail", "✕"),
@@ -120,7 +119,7 @@ def head_of(joined: Joined) -> Head:
         sign=sign,
         word=verdict.verdict.replace("_", " ").capitalize(),
         said=f"{headline(verdict)}: {plain(reasons[0], 300)}" if apart and reasons else headline(verdict),
-        worst=worst_slice(joined),
+        worst=_worst(joined),
         lines=lines,
         reach=min(_WIDEST, max([1.2 * verdict.max_drop, *ends])),
         allowance=verdict.max_drop,
@@ -128,6 +127,14 @@ def head_of(joined: Joined) -> Head:
         notes=[*reasons[apart:], *verdict.reach, *verdict.remarks],
         sides=(title(verdict.baseline), title(verdict.candidate)),
     )
+
+
+def _worst(joined: Joined) -> dict[str, Any] | None:
+    """The worst slice, and which way it went."""
+    found = worst_slice(joined)
+    if found is None:
+        return None
+    return found | {"way": WAYS[direction(joined.verdict.slices[found["slice"]][found["scorer"]])]}
 
 
 def _facts(joined: Joined) -> list[tuple[str, str]]:

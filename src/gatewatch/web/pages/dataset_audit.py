@@ -20,6 +20,7 @@ from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import line_pieces, pieces, text_of
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
+from gatewatch.web.pages.segments import segment
 from gatewatch.web.refusals import Refused
 
 WINDOW = 48
@@ -67,7 +68,7 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
         book = await asyncio.to_thread(shelf.book, asked, request.path_params["name"])
         job = await asyncio.to_thread(shelf.audit, asked, book.known)
         await shelf.jobs.soon(job, _SOON_S)
-        return answers.elsewhere(asked.url(f"/datasets/{book.known.name}/audit"))
+        return answers.elsewhere(asked.url(f"/datasets/{segment(book.known.name)}/audit"))
 
     async def finding(request: Request) -> Response:
         asked = await house.enter(request)
@@ -114,7 +115,7 @@ def routes(house: House, shelf: Shelf) -> list[Route]:
             return made
 
         made = await asyncio.to_thread(write)
-        return answers.elsewhere(asked.url(f"/datasets/{book.known.name}/audit", made=made))
+        return answers.elsewhere(asked.url(f"/datasets/{segment(book.known.name)}/audit", made=made))
 
     async def download(request: Request) -> Response:
         asked = await house.enter(request)

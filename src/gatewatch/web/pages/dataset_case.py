@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +25,7 @@ from gatewatch.web.pages.dataset_audit import headed, patched
 from gatewatch.web.pages.dataset_choice import as_query, beside, chosen
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.house import House
+from gatewatch.web.pages.segments import segment
 from gatewatch.web.refusals import Refused
 
 _LONGEST_ID = 2000
@@ -108,7 +108,7 @@ def _case(shelf: Shelf, asked: Asked, name: str) -> tuple[Book, Entry, Case]:
 
 def _told(shelf: Shelf, asked: Asked, book: Book, entry: Entry, case: Case) -> dict[str, Any]:
     """What a case is shown with, in a row or on its page."""
-    here = asked.url(f"/datasets/{book.known.name}/case", id=case.id, **as_query(chosen(asked)))
+    here = asked.url(f"/datasets/{segment(book.known.name)}/case", id=case.id, **as_query(chosen(asked)))
     return {
         "book": book,
         "entry": entry,
@@ -121,7 +121,7 @@ def _told(shelf: Shelf, asked: Asked, book: Book, entry: Entry, case: Case) -> d
         "context": text_of(msgspec.to_builtins(case.context)),
         "provenance": text_of(case.provenance or None),
         "meta": text_of(case.meta or None),
-        "traces": [(each, f"/traces/{quote(each, safe='')}") for each in traces_of(case)],
+        "traces": [(each, f"/traces/{segment(each)}") for each in traces_of(case)],
         "passes": shelf.books(asked).passes(book, [entry]).get(case.id, {}),
         "editable": book.path.suffix.lower() != ".csv" and asked.may("review"),
         "in_place": may_write(book.path),
@@ -164,4 +164,4 @@ def _write(shelf: Shelf, asked: Asked, book: Book, case: Case, state: str, wante
     made = write(book.path, case.id, state, wanted)
     if made.before != made.after:
         asked.store.note(wall(), asked.visitor.author, "dataset", f"{case.id} edited in {book.known.path}")
-    return answers.elsewhere(asked.url(f"/datasets/{book.known.name}/case", id=case.id, saved=1))
+    return answers.elsewhere(asked.url(f"/datasets/{segment(book.known.name)}/case", id=case.id, saved=1))

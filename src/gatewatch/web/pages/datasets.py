@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ from gatewatch.web.pages.dataset_choice import as_query, chosen
 from gatewatch.web.pages.dataset_shelf import Shelf
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
+from gatewatch.web.pages.segments import segment
 from gatewatch.web.refusals import Refused
 
 WINDOW = 48
@@ -50,7 +51,7 @@ def routes(house: House) -> list[Route]:
         if text and not found and not asked.fragment:  # the id of a case, as other pages name it
             there = await asyncio.to_thread(_with_case, shelf, asked, text)
             if there:
-                return answers.elsewhere(asked.url(f"/datasets/{there}/case", id=text))
+                return answers.elsewhere(asked.url(f"/datasets/{segment(there)}/case", id=text))
         data: dict[str, Any] = {
             "lines": found,
             "all": len(lines),
@@ -172,10 +173,10 @@ def find(asked: Asked, text: str) -> list[Found]:
         return []
     books, words = books_of(asked.project), text.lower()
     named = [each for each in books.known() if words in each.name.lower()]
-    found = [Found(each.name, "dataset", f"/datasets/{quote(each.name, safe='')}") for each in named]
+    found = [Found(each.name, "dataset", f"/datasets/{segment(each.name)}") for each in named]
     with_it = (book.known.name for book in books.readable() if book.entry(text))
     query = urlencode({"id": text}, errors="replace")
-    return found + [Found(text, "case", f"/datasets/{quote(name, safe='')}/case?{query}") for name in with_it]
+    return found + [Found(text, "case", f"/datasets/{segment(name)}/case?{query}") for name in with_it]
 
 
 SCREEN = Screen(

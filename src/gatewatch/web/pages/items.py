@@ -56,7 +56,7 @@ def typed(shown: Shown, said: Form | None) -> dict[str, Any]:
     mine = shown.mine
     if mine is None:
         return dict.fromkeys(_FIELDS, "") | {"kind": []}
-    word = next((each.word for each in shown.asked.choices if each.value == mine.value), "")
+    word = _word(shown.asked, mine.value)
     return {
         "value": word,
         "number": "" if word or mine.value is None else f"{mine.value:g}",
@@ -65,6 +65,16 @@ def typed(shown: Shown, said: Form | None) -> dict[str, Any]:
         "severity": mine.severity or "",
         "kind": list(mine.kinds),
     }
+
+
+def _word(how: Answers, value: float | None) -> str:
+    """The choice that has a value; "" where none has."""
+    return next((each.word for each in how.choices if each.value == value), "")
+
+
+def typed_value(how: Answers, value: float | None) -> str:
+    """A value as its reviewer said it: the choice that has it, else the number; "" for none."""
+    return _word(how, value) or ("" if value is None else f"{value:g}")
 
 
 def known(asked: Asked) -> Item:

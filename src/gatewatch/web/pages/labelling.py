@@ -298,21 +298,27 @@ def _told(asked: Asked, item: Item, reviewer: str, by: dict[str, Any]) -> dict[s
     """What was hidden until a label was there, and how far its reviewer is."""
     mine = _labelled(asked, item, reviewer)
     lines: list[str] = []
+    word = ""
     agrees: bool | None = None
     if mine is not None and not mine.skipped:
         others, why = hidden(asked.store, item, reviewer, wall(), account=account_of(asked))
         # Of an item that waits for others nothing that they said is told: they may be asked again.
+        word = items.typed_value(items.how(asked, item), mine.value)
         lines = list(revealed(item, mine, others if item.state != "waiting" else [], why))
         if item.judged is not None and mine.value is not None:
             agrees = (mine.value >= item.mark) == (item.judged >= item.mark)
+    far = progress(asked, reviewer, by)
     return {
         "last": item,
         "last_name": item_name(item.id),
         "lines": lines,
         "agrees": agrees,
         "skipped": mine is not None and mine.skipped,
+        "word": word,
         "by": by,
-        "progress": progress(asked, reviewer, by),
+        "progress": far,
+        # Beside the screen's name all are counted, whatever is chosen here.
+        "badge": asked.store.awaiting(reviewer, wall(), most=0)[1] if any(by.values()) else far.waiting,
     }
 
 

@@ -9,6 +9,13 @@ from gatewatch.core.clock import wall
 MISSING = "—"
 MINUS = "\u2212"
 Direction = Literal["better", "worse", "same", "unsure", "missing"]
+WAYS: dict[str, Direction] = {
+    "fell": "worse",
+    "rose": "better",
+    "none": "missing",
+    **dict.fromkeys(("slid", "maybe", "noise"), "unsure"),
+}
+"""How the ways that a verdict has for a change (`offline.reports.words.direction`) are shown."""
 _SPANS = ((86_400 * 365, "y"), (86_400 * 30, "mo"), (86_400, "d"), (3600, "h"), (60, "min"))
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 

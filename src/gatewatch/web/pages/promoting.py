@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,13 +46,16 @@ class Draft(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    """One request in the form: what would become of it, what is filled in, and what was wrong when it was sent."""
+    """One request in the form: what would become of it, what is filled in, and what was wrong when it was sent.
+    `suggested` is what can be corrected into what is right; `unsaid`, that no reviewer said what is."""
 
     name: str
     look: Look
     draft: Draft
     asked: str
     answered: str
+    suggested: str
+    unsaid: bool
     diff: tuple[tuple[str, str], ...]
     problems: tuple[Problem, ...] = ()
 
@@ -78,7 +82,7 @@ def routes(house: House) -> list[Route]:
             raise Refused(409, "of this project there is only the store here: promote in a checkout of it")
         what = [name[:200] for name in said.getlist("what")][:_MOST]
         done, wrong = await asyncio.to_thread(_promoted, asked, said, what)
-        left = [name for name in what if name in wrong]
+        left = [name for name in what if name in wrong] or ([] if done else what)
         if left:
             return await _form(house, asked, left, said.get("suite", ""), said=said, wrong=wrong, done=done)
         data: dict[str, Any] = {"done": done, "title": "Promoted", "suite": said.get("suite", "")}
@@ -98,7 +102,13 @@ async def _form(
     done: list[Done] | None = None,
 ) -> Response:
     data: dict[str, Any] = {"what": what, "done": done or [], "entries": [], "looks": None, "problems": ()}
-    data |= {"suites": [], "suite": suite, "elsewhere": asked.project is None, "today": today().date().isoformat()}
+    data |= {
+        "unticked": said is not None and not wrong and not done,
+        "suites": [],
+        "suite": suite,
+        "elsewhere": asked.project is None,
+        "today": today().date().isoformat(),
+    }
     if asked.project is not None and what:
         data["suites"] = list(asked.project.settings.suites)
         try:
@@ -112,7 +122,12 @@ async def _form(
         except InputError as error:
             data["problems"] = error.problems
     return await house.page(
-        asked, "promote.html", title="Promote", screen="failures", status=422 if wrong else 200, **data
+        asked,
+        "promote.html",
+        title="Promote",
+        screen="failures",
+        status=422 if wrong or data["unticked"] else 200,
+        **data,
     )
 
 
@@ -132,10 +147,13 @@ def _entry(
     error = "" if source.trace.error is None else source.trace.error.message
     answered = error or codec.text_of(source.trace.output)
     draft = _sent(name, said) if said is not None and f"expected.{name}" in said else _drafted(project, each)
-    short = len(answered) + len(draft.expected) < _DIFFED
+    short = bool(draft.expected) and len(answered) + len(draft.expected) < _DIFFED
     diff = tuple((_SIGNS[kind], text) for kind, text in word_diff(answered, draft.expected)) if short else ()
     asks = codec.text_of(source.trace.input if each.case is None else each.case.input)
-    return Entry(name, each, draft, asks, answered, diff, wrong.get(name, ()))
+    unsaid = each.case is None or each.case.expected is None
+    problems = wrong.get(name, () if each.alike else each.problems)
+    problems = tuple(replace(one, where=name) if one.where == source.trace.id else one for one in problems)
+    return Entry(name, each, draft, asks, answered, suggested(source.trace), unsaid, diff, problems)
 
 
 def _drafted(project: Project, each: Look) -> Draft:
@@ -149,12 +167,13 @@ def _drafted(project: Project, each: Look) -> Draft:
     until = (today().date() + timedelta(days=max(1, round(days)))).isoformat()
     owner = case.open.owner if case is not None and case.open is not None else loop.owner
     return Draft(
-        expected=expected or suggested(each.source.trace),
+        expected=expected,
         slice="" if case is None else case.slice,
         owner=owner,
         until=until,
         must=loop.strict,
         way="",
+        take=bool(expected) and not each.problems,  # what would be refused, or guard a failure, is not done unasked
     )
 
 

@@ -125,7 +125,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "tabs": [
             (each, each.title(), asked.url(path if each == "rows" else f"{path}/{each}", **kept), None) for each in TABS
         ],
-        "compare": asked.url("/compare", candidate=header.run),
+        "compare": "" if brief is not None and brief.pinned else asked.url("/compare", candidate=header.run),
         "done": written(asked.project, asked.store, asked.get("done")),
     } | _neighbours(joining, run, asked)
     house.joins.note(asked.store, asked.visitor, header.run)
@@ -225,12 +225,14 @@ def _case(house: House, asked: Asked) -> dict[str, Any]:
     )
     trace = trials[at].trace
     assert trace is not None
+    (brief,) = joining.briefs.of([run])
+    pinned = brief is not None and brief.pinned
     return {
         "run": run,
         "case": case,
         "trials": [(row, calls_made(row.trace)) for row in trials if row.trace is not None],
         "header": run.header,
-        "compare": asked.url(compare_path(case, 0), candidate=run.header.run),
+        "compare": "" if pinned else asked.url(compare_path(case, 0), candidate=run.header.run),
         "back": asked.url(f"/runs/{run.header.run}"),
         "here": lambda **changes: asked.url(path, **changes),
         "whole": trials[at].expected if of == "expected" else trace.input if of == "input" else trace.output,

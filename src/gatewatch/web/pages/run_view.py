@@ -13,7 +13,9 @@ from gatewatch.offline.reports.words import direction
 from gatewatch.offline.run_rows import By, RunRows
 from gatewatch.offline.summary import Summary
 from gatewatch.offline.verdict import Figures
-from gatewatch.web.pages.compare_view import SIGNS, WAYS
+from gatewatch.web.pages.compare_view import SIGNS
+from gatewatch.web.pages.numbers import WAYS
+from gatewatch.web.pages.texts import brief as shortened
 
 ORDERS: dict[By, str] = {
     "worst": "worst first",
@@ -22,7 +24,13 @@ ORDERS: dict[By, str] = {
     "run": "as they were run",
 }
 BINS = 10
-_ENDS = {"complete": ("pass", "✓"), "running": ("running", "●"), "partial": ("unsure", "~"), "broken": ("error", "!")}
+_ENDS = {
+    "complete": ("pass", "✓"),
+    "running": ("running", "●"),
+    "partial": ("unsure", "~"),
+    "broken": ("error", "!"),
+    "unreadable": ("error", "!"),
+}
 
 
 class Score(Struct, frozen=True):
@@ -49,6 +57,8 @@ def sign_of(brief: RunBrief | None) -> tuple[str, str, str]:
         return "none", "—", "not read yet"
     if brief.state == "complete" and brief.word in SIGNS:
         return *SIGNS[brief.word], f"the gate said {brief.word}"
+    if brief.state == "unreadable":
+        return *_ENDS["unreadable"], f"cannot be read: {shortened(brief.reason, 300)}"
     return *_ENDS[brief.state], brief.state
 
 

@@ -17,11 +17,11 @@ from gatewatch.web.pages import run
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
-from gatewatch.web.pages.numbers import direction
+from gatewatch.web.pages.numbers import WAYS
 from gatewatch.web.pages.run_view import sign_of
 
 WINDOW = 48
-STATES = ("complete", "running", "partial", "broken")
+STATES = ("complete", "running", "partial", "broken", "unreadable")
 _SCORERS_BESIDE = 6
 _BARS = 48
 _ALL_S = 60.0
@@ -189,7 +189,7 @@ def _bars(lines: list[Line], name: str) -> list[Bar]:
         cell = None if line.brief is None else line.brief.scorers.get(name)
         if cell is not None and cell.mean is not None:
             low, high = cell.interval or (None, None)
-            found.append(Bar(line.run.header.run, cell.mean, low, high, direction(cell.delta, cell.delta_interval)))
+            found.append(Bar(line.run.header.run, cell.mean, low, high, WAYS[cell.way]))
     return found
 
 

@@ -22,6 +22,7 @@ from gatewatch.web.pages.case_texts import text_of
 from gatewatch.web.pages.house import House
 from gatewatch.web.pages.jobs import Job, Jobs
 from gatewatch.web.pages.reviewers import account_of
+from gatewatch.web.pages.segments import segment
 from gatewatch.web.refusals import Refused
 
 _DEFAULT, _CAP = 10, 1.0
@@ -92,12 +93,12 @@ def routes(house: House, book_of: Callable[[Asked], ScorerBook], entry_of: Calla
         job = jobs.start(_key(asked, entry), work)
         await jobs.soon(job, 0.0 if scorer.models else _SOON_S)  # a rule is done at once
         query = {each: fields.get(each, "") for each in ("flow", "most", "ids")} if given[0].name != BY_HAND else {}
-        return answers.elsewhere(asked.url(f"/scorers/{name}/try", **query) + "#tried")
+        return answers.elsewhere(asked.url(f"/scorers/{segment(name)}/try", **query) + "#tried")
 
     return [
-        Route("/scorers/{name}/try", shown),
-        Route("/scorers/{name}/try", begin, methods=["POST"]),
-        Route("/scorers/{name}/try/{number:int}", result),
+        Route("/scorers/{name:path}/try", shown),
+        Route("/scorers/{name:path}/try", begin, methods=["POST"]),
+        Route("/scorers/{name:path}/try/{number:int}", result),
     ]
 
 

@@ -15,6 +15,7 @@ from gatewatch.web.pages import scorer_try
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.case_texts import Piece, pieces
 from gatewatch.web.pages.house import Found, House, Screen
+from gatewatch.web.pages.segments import segment
 from gatewatch.web.refusals import Refused
 
 _MOST_VERSIONS = 20
@@ -81,9 +82,9 @@ def routes(house: House) -> list[Route]:
 
     return [
         Route("/scorers", listed),
-        Route("/scorers/{name}/calibration", calibration),
+        Route("/scorers/{name:path}/calibration", calibration),
         *scorer_try.routes(house, books.of, books.entry),
-        Route("/scorers/{name}", one),
+        Route("/scorers/{name:path}", one),
     ]
 
 
@@ -174,7 +175,7 @@ def find(asked: Asked, text: str) -> list[Found]:
         names |= dict.fromkeys(suite.scorers)
     for monitor in asked.project.settings.monitors.values():
         names |= dict.fromkeys(each.use for each in monitor.scorers)
-    return [Found(name, "scorer", f"/scorers/{name}") for name in names if text.lower() in name.lower()]
+    return [Found(name, "scorer", f"/scorers/{segment(name)}") for name in names if text.lower() in name.lower()]
 
 
 SCREEN = Screen(

@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gatewatch.web.pages import numbers, texts
+from gatewatch.web.pages.numbers import WAYS
+from gatewatch.web.pages.segments import segment
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -37,6 +39,8 @@ def environment() -> Environment:
         "clipped": texts.clipped,
         "pretty": texts.pretty,
         "visible": texts.visible,
+        "urlencode": segment,
+        "way": WAYS.__getitem__,
     }
     found.filters.update(filters)
     return found

@@ -26,6 +26,7 @@ from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found as Offer
 from gatewatch.web.pages.house import House, Screen
+from gatewatch.web.pages.segments import named, segment
 from gatewatch.web.pages.spans import waterfall
 from gatewatch.web.pages.windows import RANGES, Span, span_of
 from gatewatch.web.refusals import Refused
@@ -56,19 +57,19 @@ def routes(house: House) -> list[Route]:
 
     async def one(request: Request) -> Response:
         asked = await house.enter(request)
+        if asked.get("similar") == "yes":
+            return await like(asked, named(request, "trace"))
         if asked.fragment == "text":
-            text = await asyncio.to_thread(_text, asked, request.path_params["trace"])
+            text = await asyncio.to_thread(_text, asked, named(request, "trace"))
             return await house.fragment(asked, "traces/text.html", text=text)
-        found = await asyncio.to_thread(whole, asked, request.path_params["trace"])
+        found = await asyncio.to_thread(whole, asked, named(request, "trace"))
         if asked.fragment:
             return await house.fragment(asked, "traces/trace.html", one=found)
         return await house.page(asked, "traces/one.html", title="Trace", screen="traces", one=found)
 
-    async def like(request: Request) -> Response:
-        asked = await house.enter(request)
-
+    async def like(asked: Asked, name: str) -> Response:
         def read() -> dict[str, Any]:
-            row, trace = _known(asked, request.path_params["trace"])
+            row, trace = _known(asked, name)
             found = similar(asked.store, row, trace) if trace is not None else []
             traced.note(asked, [line for line, _ in found])
             return {"row": row, "found": found}
@@ -99,7 +100,6 @@ def routes(house: House) -> list[Route]:
         Route("/traces", listed),
         Route("/traces.{form}", export),
         _acting(house),
-        Route("/traces/{trace:path}/similar", like),
         Route("/traces/{trace:path}", one),
     ]
 
@@ -277,7 +277,7 @@ def _grouped(parts: Iterable[Part]) -> list[tuple[bool, list[tuple[int, Part]]]]
 def find(asked: Asked, text: str) -> list[Offer]:
     """What the menu offers: a request, by its whole id or the application's own name for it."""
     row = asked.store.find(text.strip()) if 6 <= len(text.strip()) <= _LONGEST else None
-    return [Offer(row.id, "trace", f"/traces/{row.id}")] if row is not None else []
+    return [Offer(row.id, "trace", f"/traces/{segment(row.id)}")] if row is not None else []
 
 
 SCREEN = Screen(

@@ -16,14 +16,18 @@ export async function part(url, name, signal) {
   return holder.content;
 }
 
-/** Put elements in the place of those with their ids; what has the focus, and what is typed there, is kept. */
+// Fields in which something is typed. What is chosen is the server's to say: a radio's value is its name, no text of it.
+const TYPED = "textarea, input:not([type=radio], [type=checkbox], [type=hidden], [type=submit], [type=button])";
+
+/** Put elements in the place of those with their ids; what has the focus, and what is typed there, is kept where the
+ * fresh part has the same field of the same thing. */
 export function swap(content) {
   const active = document.activeElement;
   for (const fresh of [...content.children]) {
     const old = fresh.id && document.getElementById(fresh.id);
     if (!old) continue;
-    const held = old.contains(active) ? like(active, fresh) : null;
-    if (held && "value" in active && active.matches("input, textarea")) held.value = active.value;
+    const held = old.contains(active) ? like(active, old, fresh) : null;
+    if (held && active.matches(TYPED)) held.value = active.value;
     const caret = held && active.selectionStart;
     old.replaceWith(fresh);
     if (held) {
@@ -34,12 +38,27 @@ export function swap(content) {
   document.dispatchEvent(new CustomEvent("swapped"));
 }
 
-/** The element of a fresh part that stands for one of the old. */
-function like(active, fresh) {
-  if (active.id) return fresh.id === active.id ? fresh : fresh.querySelector(`#${CSS.escape(active.id)}`);
-  if (active.name) return fresh.querySelector(`[name="${CSS.escape(active.name)}"]`);
-  const label = active.textContent.replace(/[\d,]+/g, "").trim();
-  return [...fresh.querySelectorAll(active.tagName)].find((each) => each.textContent.replace(/[\d,]+/g, "").trim() === label);
+/** What an element of a part belongs to: what is named by data-of, or where its form sends. */
+function thing(element, within) {
+  const found = element.closest("[data-of], form");
+  return found && within.contains(found) ? (found.getAttribute("data-of") ?? found.getAttribute("action")) : null;
+}
+
+/** The element of a fresh part that stands for one of the old: the same by its id or name, of the same thing. What has
+ * neither, and holds nothing, is the same by where it leads or by its words. */
+function like(active, old, fresh) {
+  if (active === old) return active.matches(TYPED) && thing(active, old) !== thing(fresh, fresh) ? null : fresh;
+  const whose = thing(active, old);
+  const all = [...fresh.querySelectorAll(active.tagName)];
+  if (active.id || active.name) {
+    const chosen = active.matches("[type=radio], [type=checkbox], button");
+    const same = (each) => each.id === active.id && each.name === active.name && (!chosen || each.value === active.value);
+    return all.find((each) => same(each) && thing(each, fresh) === whose);
+  }
+  if (active.matches(TYPED)) return null;
+  const words = (each) => each.textContent.replace(/[\d,]+/g, "").trim();
+  const leads = active.getAttribute("href");
+  return all.find((each) => leads && each.getAttribute("href") === leads) ?? all.find((each) => words(each) === words(active));
 }
 
 /** Show another window of this page, under its own address. An answer that another has overtaken is dropped. */

@@ -101,11 +101,12 @@ function expect() {
 
 /** Show what the judge said, and keep what is typed. */
 async function peek(link) {
+  const form = link.closest("form"); // by the time it is answered another item's may be shown
   try {
     const content = await part(link.href, "item");
     const mark = content.querySelector('[name="saw"]');
     link.closest(".peek").replaceWith(content.querySelector(".peek"));
-    if (mark) form().append(mark);
+    if (mark) form.append(mark);
   } catch (error) {
     say(`It could not be loaded: ${error.message}`);
   }
