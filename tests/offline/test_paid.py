@@ -69,6 +69,14 @@ def test_replies_of_the_cache_are_told_by_what_they_would_have_cost(tmp_path: Pa
     assert found["", ""].saved == found["", ""].unsaid == 0  # it states no tokens: nothing was spared
 
 
+def test_a_model_of_ones_own_spares_nothing_and_another_model_lends_no_price(tmp_path: Path) -> None:
+    own = Trace(cost=Cost(), usage=Usage(1000, 100), versions={"model": "m-1"})
+    found = paid(tmp_path, Row(case="a", trace=own, scores={"helpful": judged(Cost(), model="m-1-mini")}))
+    task = found["", "m-1"]
+    assert (task.saved, task.unsaid, task.input_tokens, task.output_tokens) == (0.0, 0, 1000, 100)
+    assert (found["helpful", "m-1-mini"].saved, found["helpful", "m-1-mini"].unsaid) == (0.0, 1)
+
+
 def test_what_is_given_twice_counts_once(tmp_path: Path) -> None:
     row = Row(case="a", trace=Trace(cost=Cost(0.5)), awaits=("helpful",))
     piece = Row(case="a", scores={"helpful": judged(Cost(0.02))})

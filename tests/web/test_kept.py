@@ -1,6 +1,6 @@
 """What is believed for some seconds is made once, whoever else asks meanwhile."""
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 
@@ -39,3 +39,30 @@ def test_what_fails_is_tried_again() -> None:
     with pytest.raises(ZeroDivisionError):
         held.of("a", lambda: 1 // 0)
     assert held.of("a", lambda: 7) == 7
+
+
+def test_so_many_are_held_and_those_that_are_made_are_made_once() -> None:
+    held: Kept[int] = Kept(1000.0)
+    begun, go_on, made = Event(), Event(), []
+
+    def slowly() -> int:
+        made.append(1)
+        begun.set()
+        go_on.wait(20)
+        return 7
+
+    threads = [Thread(target=lambda: held.of("slow", slowly)) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(20)
+    for key in range(kept._MOST + 5):
+        held.of(key, lambda: 1)
+    threads[1].start()
+    go_on.set()
+    for each in threads:
+        each.join()
+    assert len(made) == 1
+    for key in range(1000, 1050):
+        with pytest.raises(ZeroDivisionError):
+            held.of(key, lambda: 1 // 0)
+    assert len(held._held) == kept._MOST and not held._making
+    assert held.of("slow", lambda: 8) == 7  # what was made last stays

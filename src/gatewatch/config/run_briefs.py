@@ -96,6 +96,11 @@ class RunBriefs:
             self._held[key] = found
         return found
 
+    def baseline(self, run: StoredRun) -> Outcomes | None:
+        """The pinned baseline of a run's suite; None where there is none, or it cannot be read."""
+        pinned = self._runs.baseline(_suite_of(run))
+        return None if pinned is None else self._baseline(pinned, mark_of(pinned))
+
     def _baseline(self, pinned: Path, mark: Mark) -> Outcomes | None:
         if mark not in self._baselines:
             if len(self._baselines) > 20:

@@ -1,5 +1,6 @@
 """What a run's calls cost, by scorer and model, and what the reply cache spared it: read quickly from its journal."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,15 +15,17 @@ from gatewatch.core.trace import Usage
 from gatewatch.offline.journal import JournalReader
 
 _MILLION = 1_000_000
+_DATED = re.compile(r"([-@:]\d[\d-]*)?")
+"""What may follow a priced model's name in that of a release of it: a date, and not the name of a smaller one."""
 
 
 class Paid(Struct, kw_only=True):
     """Calls of one kind, for one scorer ("" for the task's) by one model, in US dollars. Where a task states no cost, a
     row is one call, and unknown.
 
-    `cost` leaves out `unknown` calls, which have no known price. `saved` is what replies out of the reply cache would
-    have cost by the run's prices; of `unsaid` such replies that is not known. `scores` is how many scores came of a
-    judge's calls.
+    `cost` leaves out `unknown` calls, which have no known price. `saved` is what a judge's replies out of the reply
+    cache would have cost by the run's prices; of `unsaid` such replies that is not known. `scores` is how many scores
+    came of a judge's calls.
     """
 
     kind: Literal["task", "judge"]
@@ -119,7 +122,8 @@ def _add(
     into.scores += kind == "judge" and money.status != "skipped"
     if usage is None:
         return
-    if cost.amount or cost.unknown:
+    # A call of the task that cost nothing may be to a model of one's own: nothing tells it from a reply of the cache.
+    if kind == "task" or cost.amount or cost.unknown:
         into.input_tokens += usage.input_tokens or 0
         into.output_tokens += usage.output_tokens or 0
         return
@@ -130,9 +134,13 @@ def _add(
         into.saved += spared
 
 
+def _is_release(model: str, priced: str) -> bool:
+    return bool(priced) and model.startswith(priced) and _DATED.fullmatch(model, len(priced)) is not None
+
+
 def _price(model: str, usage: Usage, prices: Mapping[str, Mapping[str, Any]]) -> float | None:
     """What some usage costs by the prices that a run was made at; None where that is not known."""
-    fitting = [each for each in prices.values() if model.startswith(str(each.get("model", "\0")))]
+    fitting = [each for each in prices.values() if _is_release(model, str(each.get("model", "")))]
     rates = max(fitting, key=lambda each: len(str(each["model"])), default=None)
     if rates is None or usage.input_tokens is None or usage.output_tokens is None:
         return None

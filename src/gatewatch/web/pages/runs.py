@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatewatch.config.run_briefs import RunBrief
+from gatewatch.config.run_briefs import RunBrief, RunBriefs
 from gatewatch.config.stored_runs import StoredRun
 from gatewatch.offline.compare import COMMIT
+from gatewatch.offline.matrix import cell
 from gatewatch.offline.result import run_paths
 from gatewatch.web.aside import aside
 from gatewatch.web.pages import run
@@ -18,7 +19,7 @@ from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
 from gatewatch.web.pages.numbers import WAYS
-from gatewatch.web.pages.texts import brief
+from gatewatch.web.pages.run_view import sign_of
 
 WINDOW = 48
 STATES = ("complete", "running", "partial", "broken", "unreadable")
@@ -30,19 +31,6 @@ _COLUMNS = (
     *("run", "name", "suite", "state", "word", "commit", "dataset", "version", "rows", "failed", "lost"),
     *("cost", "judge_cost", "p50_s", "p95_s", "seconds", "at", "by"),
 )
-SIGNS = {
-    "complete": ("pass", "✓"),
-    "running": ("running", "●"),
-    "partial": ("unsure", "~"),
-    "broken": ("error", "!"),
-    "unreadable": ("error", "!"),
-}
-WORDS = {
-    "PASS": ("pass", "✓"),
-    "REGRESSED": ("fail", "✕"),
-    "UNDECIDED": ("unsure", "~"),
-    "NOT_COMPARABLE": ("warning", "≠"),
-}
 
 
 class Line(Struct, frozen=True):
@@ -54,13 +42,7 @@ class Line(Struct, frozen=True):
     @property
     def sign(self) -> tuple[str, str, str]:
         """The class, the sign and the word of how it stands: what a gate said of it, else how it ended."""
-        if self.brief is None:
-            return "none", "—", "not read yet"
-        if self.brief.state == "complete" and self.brief.word in WORDS:
-            return *WORDS[self.brief.word], f"the gate said {self.brief.word}"
-        if self.brief.state == "unreadable":
-            return *SIGNS["unreadable"], f"cannot be read: {brief(self.brief.reason, 300)}"
-        return *SIGNS[self.brief.state], self.brief.state
+        return sign_of(self.brief)
 
     @property
     def commit(self) -> str:
@@ -151,6 +133,7 @@ def _window(house: House, asked: Asked) -> dict[str, Any]:
     part = found[offset : offset + WINDOW]
     lines = [Line(each, brief) for each, brief in zip(part, joining.briefs.of(part), strict=True)]
     scorers = _scorers(lines, by["scorer"])
+    same = _on_one_ruler(lines, scorers[0]) if scorers else []
     return {
         "by": by,
         "lines": lines,
@@ -159,12 +142,14 @@ def _window(house: House, asked: Asked) -> dict[str, Any]:
         "after": offset + WINDOW,
         "total": len(found),
         "all": len(listed),
-        "bars": _bars(lines, scorers[0]) if scorers else [],
-        "base": _base(lines, scorers[0]) if scorers else None,
+        "bars": _bars(same, scorers[0]) if scorers else [],
+        "base": _base(joining.briefs, same[0].run, scorers[0]) if same else None,
+        "bars_of": same[0].run.header.suite if same else "",
         "live": any(each.brief is None or each.brief.state == "running" for each in lines),
         "columns": {  # one that would say the same in every row is not there
             "commit": any(each.components.get(COMMIT) for each in (one.header for one in listed)),
-            "dataset": len({each.header.dataset.path for each in listed}) > 1,
+            "dataset": len({(each.header.dataset.path, each.header.dataset.version) for each in listed}) > 1,
+            "cost": any(line.brief is not None and line.brief.cost.amount for line in lines),
         },
         "want": asked.request.query_params.getlist("want")[:WINDOW],
         "choices": [
@@ -200,21 +185,36 @@ def _scorers(lines: list[Line], first: str) -> list[str]:
     return names[:_SCORERS_BESIDE]
 
 
+def _on_one_ruler(lines: list[Line], name: str) -> list[Line]:
+    """Those of a window whose scores under a scorer can stand on one axis: of the newest one's suite, by the same
+    scorer as that (not only one of the same name)."""
+
+    def ruler(line: Line) -> tuple[str, str] | None:
+        header = line.run.header
+        return (header.suite, header.scorers[name].fingerprint) if name in header.scorers else None
+
+    first = next((found for line in lines if (found := ruler(line)) is not None), None)
+    return [] if first is None else [line for line in lines if ruler(line) == first]
+
+
 def _bars(lines: list[Line], name: str) -> list[Bar]:
     """One scorer over the runs of a window, the oldest first."""
     found = []
     for line in reversed(lines[:_BARS]):
-        cell = None if line.brief is None else line.brief.scorers.get(name)
-        if cell is not None and cell.mean is not None:
-            low, high = cell.interval or (None, None)
-            found.append(Bar(line.run.header.run, cell.mean, low, high, WAYS[cell.way]))
+        one = None if line.brief is None else line.brief.scorers.get(name)
+        if one is not None and one.mean is not None:
+            low, high = one.interval or (None, None)
+            found.append(Bar(line.run.header.run, one.mean, low, high, WAYS[one.way]))
     return found
 
 
-def _base(lines: list[Line], name: str) -> float | None:
-    """What the pinned baseline has under a scorer, as far as its run is among those."""
-    pinned = (line.brief.scorers.get(name) for line in lines if line.brief is not None and line.brief.pinned)
-    return next((cell.mean for cell in pinned if cell is not None), None)
+def _base(briefs: RunBriefs, like: StoredRun, name: str) -> float | None:
+    """What the pinned baseline of a run's suite has under a scorer, if that is the same scorer."""
+    pinned = briefs.baseline(like)
+    ref = None if pinned is None else pinned.scorers.get(name)
+    if pinned is None or ref is None or ref.fingerprint != like.header.scorers[name].fingerprint:
+        return None
+    return cell(pinned, name).mean
 
 
 def _told(line: Line) -> dict[str, Any]:
@@ -242,9 +242,9 @@ def _told(line: Line) -> dict[str, Any]:
             "p95_s": brief.latency_s.get("p95"),
             "seconds": brief.seconds,
         }
-        for name, cell in brief.scorers.items():
-            low, high = cell.interval or (None, None)
-            told |= {f"{name}.mean": cell.mean, f"{name}.low": low, f"{name}.high": high, f"{name}.delta": cell.delta}
+        for name, one in brief.scorers.items():
+            low, high = one.interval or (None, None)
+            told |= {f"{name}.mean": one.mean, f"{name}.low": low, f"{name}.high": high, f"{name}.delta": one.delta}
     return told
 
 
