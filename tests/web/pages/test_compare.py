@@ -300,7 +300,27 @@ class TestForEverybody:
     def test_the_table_begins_high(self, pages: Pages) -> None:
         page = pages.open("/compare?candidate=mended")
         box = page.locator(".columns").bounding_box()
-        assert box is not None and box["y"] <= 240
+        assert box is not None and box["y"] <= 260  # five scorers, all of them seen
+
+    def test_the_strip_cuts_no_scorer_off(self, pages: Pages) -> None:
+        page = pages.open("/compare?candidate=broken")
+        strip = page.locator(".scorers")
+        assert strip.evaluate("it => it.scrollHeight <= it.clientHeight && it.scrollWidth <= it.clientWidth")
+        expect(strip.locator("tr", has_text="helpful")).to_contain_text("p (Holm)")
+        expect(strip.locator("tr", has_text="tool_calls")).not_to_contain_text("p (Holm)")  # no case moved
+        expect(page.get_by_text("gifts · helpful")).to_be_visible()
+
+    def test_a_column_that_says_nothing_leaves_its_room_to_texts(self, pages: Pages) -> None:
+        page = pages.open("/compare?candidate=broken")  # each answer took less than a millisecond
+        expect(page.get_by_role("columnheader", name="Latency")).to_have_count(0)
+        expect(page.get_by_role("columnheader", name="Slice")).to_be_visible()
+        assert page.locator(".is").first.evaluate("it => it.clientWidth") >= 160
+
+    def test_a_narrow_window_shows_both_answers_and_what_moved(self, pages: Pages) -> None:
+        page = pages.open("/compare?candidate=broken", size="narrow")
+        for each in (".was", ".is", ".marks > :last-child"):
+            box = page.locator(f"[data-row] {each}").first.bounding_box()
+            assert box is not None and box["width"] > 0 and box["x"] + box["width"] <= 400
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from gatewatch.store.looping import Mined
 from web.asking import axe
 from web.browsing import Pages, browsing, open_server, ready, shot
 from web.filled import filled_copy
+from web.pages.test_promote_form import a_project
 from web.pages.test_review import HOSTILE
 from web.serving import served
 
@@ -249,3 +250,14 @@ def test_of_another_project_there_is_the_store_and_the_way_on(tmp_path: Path) ->
             assert client.post("/review/I1", data=said).status_code == 303
         with closing(server.host.serving.part("other")) as store:
             assert [(each.by, each.value) for each in store.labels([1])] == [("ana", 0.25)]
+
+
+def test_what_a_case_like_it_expects_is_told_as_an_answer(tmp_path: Path) -> None:
+    project = a_project(tmp_path)
+    (project / "cases.jsonl").write_text(
+        '{"id": "a", "input": "Where is it?", "expected": {"answer": "in Graz", "tool_calls": []}}\n'
+    )
+    mined(project, "lost parcels", novelty="near", nearest="a", likeness=0.8)
+    with open_server(project) as server, server.client() as client:
+        told = client.get("/failures/F1").text
+    assert "in Graz" in told and "tool_calls" not in told

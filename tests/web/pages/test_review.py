@@ -177,6 +177,8 @@ def test_what_is_left_is_told_with_each_label(browser: Browser, project: Path) -
                 expect(page.locator("#progress")).to_contain_text(f"{done} done today · {left} left")
             else:
                 expect(page.locator("#item")).to_contain_text("3 done today")
+        pages.open("/review/agreement", page=page)
+        expect(page.locator("main")).to_contain_text("no item has two labels")
 
 
 def test_by_keys_one_skips_takes_back_looks_at_the_judge_and_locks(browser: Browser, project: Path) -> None:

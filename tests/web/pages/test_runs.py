@@ -49,12 +49,23 @@ def names(page: Page) -> list[str]:
     return page.locator("[data-row] a.open").all_inner_texts()
 
 
+class TestHead:
+    def test_a_run_that_regressed_has_no_tick(self, pages: Pages) -> None:
+        page = pages.open("/runs")
+        page.get_by_role("link", name="rewrite").click()
+        page.wait_for_url("**/runs/support-rewrite*")
+        expect(page.locator(".state b.fail")).to_have_text("✕ the gate said REGRESSED")
+        expect(page.locator(".state .pass")).to_have_count(0)
+        strip = page.locator(".run-strip .scorers")
+        assert strip.evaluate("it => it.scrollHeight <= it.clientHeight && it.scrollWidth <= it.clientWidth")
+
+
 class TestList:
     def test_each_run_stands_beside_the_baseline(self, pages: Pages) -> None:
         page = pages.open("/runs")
         assert set(names(page)) == {"broken", "rewrite", "mended", "main"}
         main = page.locator("[data-row]", has_text="main")
-        expect(main).to_contain_text("pinned")
+        expect(main.get_by_text("pinned")).to_be_in_viewport()
         broken = page.locator("[data-row]", has_text="broken")
         expect(broken.locator(".delta.worse").first).to_contain_text("−20.0")
         risen = page.locator("[data-row]", has_text="mended").locator(".delta", has_text="+10.0").first

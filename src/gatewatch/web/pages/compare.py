@@ -16,7 +16,7 @@ from gatewatch.web.compare import asked as found
 from gatewatch.web.pages import compare_acts, compare_export
 from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.compare_case import BYS, VIEWS, case_of
-from gatewatch.web.pages.compare_view import FILTERS, ORDERS, head_of, rows_of, scorers_of
+from gatewatch.web.pages.compare_view import FILTERS, ORDERS, columns_of, head_of, rows_of, scorers_of
 from gatewatch.web.pages.house import House, Screen
 from gatewatch.web.pages.numbers import age
 from gatewatch.web.refusals import Refused
@@ -149,6 +149,7 @@ def _window(house: House, asked: Asked, runs: list[str]) -> dict[str, Any]:
         "counts": joined.counts(view),
         "filters": FILTERS,
         "scorers": scorers_of(joined, view),
+        "columns": columns_of(joined),
         "choices": [
             ("scorer", "Scorer", [("", "any scorer"), *((name, name) for name in joined.scorers)], view.scorer),
             ("slice", "Slice", [("", "any slice"), *((name, name) for name in joined.slices)], view.slice),

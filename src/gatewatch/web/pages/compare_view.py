@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gatewatch.offline.joined import Cell, Half, Joined, JoinedRow, Show, Sort, View
 from gatewatch.offline.joined_json import worst_slice
-from gatewatch.offline.reports.words import changes, direction, headline, plain, says, title
+from gatewatch.offline.reports.words import changes, direction, headline, plain, probability, says, title
 from gatewatch.offline.verdict import Figures, Side
 from gatewatch.web.pages.numbers import MINUS, WAYS, delta, duration, money, number
 from gatewatch.web.pages.texts import brief
@@ -36,17 +36,20 @@ SIGNS = {
 }
 _WIDEST = 0.5  # one scorer of three cases must not press all the others together
 _COMPACT, _ROOMY = 100, 400
+_SHOWN_S = 1e-3  # differences of latency are in whole milliseconds
 _TYPICAL = 2.0  # how many standard deviations of a difference stand out
 _SCORERS_BESIDE = 8
 
 
 class Line(Struct, frozen=True):
-    """A scorer in the strip: its figures, which way it moved, and what it says in a word."""
+    """A scorer in the strip: its figures, which way it moved, and what it says in a word; `p` is empty where no case
+    moved, of which a test has nothing to say."""
 
     name: str
     figures: Figures
     way: str
     says: str
+    p: str
     css: str
     sign: str
 
@@ -98,7 +101,14 @@ def head_of(joined: Joined) -> Head:
     verdict = joined.verdict
     css, sign = SIGNS[verdict.verdict]
     lines = [
-        Line(name, each, WAYS[direction(each)], says(each), *(SIGNS[each.verdict] if each.gating else ("dim", "·")))
+        Line(
+            name,
+            each,
+            WAYS[direction(each)],
+            says(each),
+            probability(each.p_adjusted) if each.wins or each.losses else "",
+            *(SIGNS[each.verdict] if each.gating else ("dim", "·")),
+        )
         for name, each in verdict.scorers.items()
     ]
     ends = [abs(end) for each in verdict.scorers.values() for end in each.interval or ()]
@@ -131,15 +141,32 @@ def _facts(joined: Joined) -> list[tuple[str, str]]:
     """What stands beside the scorers: cost, latency, errors, what changed."""
     verdict = joined.verdict
     before, after = verdict.baseline, verdict.candidate
-    found = []
+    found: list[tuple[str, str]] = []
     if before is not None and after is not None:
-        found = [
-            ("Cost", _moved(_per_row(before), _per_row(after), money, " a row")),
+        if _priced(before) or _priced(after):
+            found.append(("Cost", _moved(_per_row(before), _per_row(after), money, " a row")))
+        found += [
             ("p95", _moved(before.latency_s.get("p95"), after.latency_s.get("p95"), duration)),
             ("Errors", f"{before.failed:,} → {after.failed:,} of {after.rows:,} rows"),
         ]
     said = changes(verdict)
     return [*found, *([("Changed", said[0])] if said else [])]
+
+
+def columns_of(joined: Joined) -> set[str]:
+    """Those of the columns "slice", "latency" and "cost" that have something to say in some row."""
+    sides = [each for each in (joined.verdict.baseline, joined.verdict.candidate) if each is not None]
+    slow = [each.latency_s.get("p95") or 0.0 for each in sides]
+    return {
+        *(["slice"] if joined.slices else []),
+        *(["latency"] if max(slow, default=0.0) >= _SHOWN_S else []),
+        *(["cost"] if sum(map(_priced, sides)) == 2 else []),
+    }
+
+
+def _priced(side: Side) -> bool:
+    """Whether anything is known to have been paid on a side."""
+    return side.cost is not None and side.cost.amount > 0
 
 
 def _per_row(side: Side) -> float | None:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from gatewatch.config.chains import Chain, chain_of
 from gatewatch.core import codec
+from gatewatch.core.case import Expected
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import InputError
 from gatewatch.core.failure import Failure, failure_name, number_in
@@ -169,7 +170,9 @@ def _suggested(asked: Asked, failure: Failure) -> Suggested:
         with suppress(InputError):
             for case in open_dataset(asked.project.root / suite.dataset):
                 if case.id == failure.nearest:
-                    expected = "" if case.expected is None else codec.text_of(case.expected)
+                    said = case.expected
+                    answer = said.answer if isinstance(said, Expected) else said
+                    expected = answer or ("" if said is None else codec.indented(said))
                     return Suggested("wrong", why, case.id, expected[:_SHOWN])
     return Suggested("wrong", why, failure.nearest)
 

@@ -27,6 +27,7 @@ from gatewatch.web.pages.run_view import (
     histogram,
     log_of,
     row_of,
+    sign_of,
     slices_of,
     strip_of,
 )
@@ -118,6 +119,7 @@ def _tab(house: House, asked: Asked, name: str) -> dict[str, Any]:
         "header": header,
         "brief": brief,
         "title": header.name or header.run,
+        "sign": sign_of(brief),
         "strip": strip_of(joining.reads.rows(run), brief),
         "tab": name,
         "tabs": [
@@ -184,6 +186,7 @@ def _rows(asked: Asked, rows: RunRows, path: str) -> dict[str, Any]:
         "counts": rows.counts(view),
         "rows": list(zip(places[offset : offset + WINDOW], rows.rows(places[offset : offset + WINDOW]), strict=True)),
         "scorers": rows.scorers[:8],
+        "slices": rows.slices,
         "offset": offset,
         "after": offset + WINDOW,
         "total": len(places),

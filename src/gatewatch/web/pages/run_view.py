@@ -13,7 +13,9 @@ from gatewatch.offline.reports.words import direction
 from gatewatch.offline.run_rows import By, RunRows
 from gatewatch.offline.summary import Summary
 from gatewatch.offline.verdict import Figures
+from gatewatch.web.pages.compare_view import SIGNS
 from gatewatch.web.pages.numbers import WAYS
+from gatewatch.web.pages.texts import brief as shortened
 
 ORDERS: dict[By, str] = {
     "worst": "worst first",
@@ -22,6 +24,13 @@ ORDERS: dict[By, str] = {
     "run": "as they were run",
 }
 BINS = 10
+_ENDS = {
+    "complete": ("pass", "✓"),
+    "running": ("running", "●"),
+    "partial": ("unsure", "~"),
+    "broken": ("error", "!"),
+    "unreadable": ("error", "!"),
+}
 
 
 class Score(Struct, frozen=True):
@@ -40,6 +49,17 @@ class SliceCell(Struct, frozen=True):
     interval: tuple[float, float] | None = None
     figures: Figures | None = None
     way: str = "missing"
+
+
+def sign_of(brief: RunBrief | None) -> tuple[str, str, str]:
+    """The class, the sign and the word of how a run stands: what a gate said of it, else how it ended."""
+    if brief is None:
+        return "none", "—", "not read yet"
+    if brief.state == "complete" and brief.word in SIGNS:
+        return *SIGNS[brief.word], f"the gate said {brief.word}"
+    if brief.state == "unreadable":
+        return *_ENDS["unreadable"], f"cannot be read: {shortened(brief.reason, 300)}"
+    return *_ENDS[brief.state], brief.state
 
 
 def strip_of(rows: RunRows, brief: RunBrief | None) -> list[Score]:

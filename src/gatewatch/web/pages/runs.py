@@ -19,7 +19,7 @@ from gatewatch.web.pages.asked import Asked
 from gatewatch.web.pages.exports import exported, form_of
 from gatewatch.web.pages.house import Found, House, Screen
 from gatewatch.web.pages.numbers import WAYS
-from gatewatch.web.pages.texts import brief
+from gatewatch.web.pages.run_view import sign_of
 
 WINDOW = 48
 STATES = ("complete", "running", "partial", "broken", "unreadable")
@@ -31,19 +31,6 @@ _COLUMNS = (
     *("run", "name", "suite", "state", "word", "commit", "dataset", "version", "rows", "failed", "lost"),
     *("cost", "judge_cost", "p50_s", "p95_s", "seconds", "at", "by"),
 )
-SIGNS = {
-    "complete": ("pass", "✓"),
-    "running": ("running", "●"),
-    "partial": ("unsure", "~"),
-    "broken": ("error", "!"),
-    "unreadable": ("error", "!"),
-}
-WORDS = {
-    "PASS": ("pass", "✓"),
-    "REGRESSED": ("fail", "✕"),
-    "UNDECIDED": ("unsure", "~"),
-    "NOT_COMPARABLE": ("warning", "≠"),
-}
 
 
 class Line(Struct, frozen=True):
@@ -55,13 +42,7 @@ class Line(Struct, frozen=True):
     @property
     def sign(self) -> tuple[str, str, str]:
         """The class, the sign and the word of how it stands: what a gate said of it, else how it ended."""
-        if self.brief is None:
-            return "none", "—", "not read yet"
-        if self.brief.state == "complete" and self.brief.word in WORDS:
-            return *WORDS[self.brief.word], f"the gate said {self.brief.word}"
-        if self.brief.state == "unreadable":
-            return *SIGNS["unreadable"], f"cannot be read: {brief(self.brief.reason, 300)}"
-        return *SIGNS[self.brief.state], self.brief.state
+        return sign_of(self.brief)
 
     @property
     def commit(self) -> str:
@@ -167,7 +148,8 @@ def _window(house: House, asked: Asked) -> dict[str, Any]:
         "live": any(each.brief is None or each.brief.state == "running" for each in lines),
         "columns": {  # one that would say the same in every row is not there
             "commit": any(each.components.get(COMMIT) for each in (one.header for one in listed)),
-            "dataset": len({each.header.dataset.path for each in listed}) > 1,
+            "dataset": len({(each.header.dataset.path, each.header.dataset.version) for each in listed}) > 1,
+            "cost": any(line.brief is not None and line.brief.cost.amount for line in lines),
         },
         "want": asked.request.query_params.getlist("want")[:WINDOW],
         "choices": [
