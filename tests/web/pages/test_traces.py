@@ -136,7 +136,7 @@ def test_everybody_can_use_it(pages: Pages, theme: str) -> None:
     for tab in ("conversation", "timeline", "spans", "raw"):
         page.goto(f"{pages.url}{where}?tab={tab}")
         axe(page)
-    page.goto(f"{pages.url}{where}/similar")
+    page.goto(f"{pages.url}{where}?similar=yes")
     axe(page)
     shot(page, f"traces-similar-{theme}")
 
