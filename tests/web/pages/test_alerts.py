@@ -99,7 +99,7 @@ def test_what_is_over_and_what_waits_is_told_apart(pages: Pages, folder: Path) -
     page = pages.open("/alerts")
     waiting = int(page.locator(".tabs [aria-current] .dim").inner_text())
     assert waiting == page.locator("[data-row]").count() >= 2
-    expect(page.locator(".rail .badge").first).to_have_text(str(waiting))
+    expect(page.locator("#badge-alerts")).to_have_text(str(waiting))
     page.get_by_role("link", name="Resolved").click()
     expect(page.locator("#rows")).to_contain_text("latency is above its limit")
     page.get_by_role("link", name="All").click()
