@@ -10,6 +10,7 @@ from gatewatch.config import joining
 from gatewatch.config.joining import Joining, Sides
 from gatewatch.config.project import Project
 from gatewatch.config.run_briefs import RunBriefs
+from gatewatch.config.run_reads import RunReads
 from gatewatch.config.stored_runs import StoredRuns
 from gatewatch.core import codec
 from gatewatch.core.errors import InputError, NoVerdict
@@ -266,6 +267,17 @@ class TestBriefs:
         two, one = RunBriefs(runs).of(runs.listed())
         assert two is not None and one is not None
         assert (two.state, one.state, one.reason) == ("complete", "unreadable", "a value is in 0..1, got 5.0")
+
+    def test_a_row_that_the_header_knows_nothing_of_is_no_fault_of_ours(self, project: Project) -> None:
+        a_run(project.runs, "odd", [a_row("odd", "a")])
+        path = project.runs / "odd.jsonl"
+        head, *rows = path.read_bytes().splitlines(keepends=True)
+        kind, payload = codec.unframe(head) or ("", b"")
+        header = codec.decode(payload, dict) | {"scorers": {}}
+        path.write_bytes(codec.frame(kind, codec.encode(header)) + b"".join(rows))
+        runs = StoredRuns(project)
+        with refused(InputError, "odd", "its header knows nothing of"):
+            RunReads(runs).summary(runs.named("odd"))
 
     def test_what_there_is_no_time_for_is_told_later(self, project: Project) -> None:
         runs = StoredRuns(project)

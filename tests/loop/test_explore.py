@@ -9,7 +9,7 @@ from gatewatch.checks.traffic import FLOW, NOW, judged, lease, planned, request,
 from gatewatch.core import codec
 from gatewatch.core.trace import Trace
 from gatewatch.loop import explore as exploring
-from gatewatch.loop.explore import Wanted, explore, facets, similar, worst
+from gatewatch.loop.explore import Wanted, about, every_worst, explore, facets, similar, worst
 from gatewatch.store.base import Store
 from gatewatch.store.rows import Arrival, Settled
 from store.making import a_store
@@ -78,7 +78,7 @@ def test_pages_follow_one_another_and_tell_how_far_back_they_looked(
     assert found.lines == () and found.looked == 4 and found.back_to == NOW + 8 and found.next is not None
 
 
-def test_scores_narrow_them_and_order_them(store: Store) -> None:
+def test_scores_narrow_them_and_order_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     work = planned(store, "x")
     for each in lease(store, work):
         if each.row.id.isdecimal():
@@ -96,12 +96,22 @@ def test_scores_narrow_them_and_order_them(store: Store) -> None:
     assert [*one.lines, *two.lines] == list(found.lines) and two.next is None
     german, _ = worst(store, Wanted(flow=FLOW, slice="de", since=NOW, until=NOW + 50), ruler, most=2)
     assert all(line.row.slice == "de" for line in german.lines)
+    monkeypatch.setattr(exploring, "_PAGE", 2)
+    monkeypatch.setattr(exploring, "AMONG", 2)
+    every = list(every_worst(store, Wanted(flow=FLOW, since=NOW, until=NOW + 50), ruler))
+    assert len(every) > 1 and [line for page in every for line in page] == list(found.lines)
 
 
 def test_facets_count_what_each_would_leave(store: Store) -> None:
     found = facets(store, Wanted(flow=FLOW, since=NOW - 100, until=NOW + 100), "minute")
     assert [(each.name, each.n) for each in found["slice"]] == [("de", 8), ("fr", 4)]
     assert [(each.name, each.n) for each in found["mark"]] == [("thumbs_down", 1), ("thumbs_up", 1)]
+    window = {"flow": FLOW, "since": NOW - 100, "until": NOW + 100}
+    told = [
+        about(store, Wanted(**window, **more), "minute")  # type: ignore[arg-type]
+        for more in ({}, {"slice": "fr"}, {"mark": "thumbs_up"}, {"text": "x"})
+    ]
+    assert told == [12, 4, 1, None]
     narrowed = facets(store, Wanted(flow=FLOW, slice="fr", since=NOW - 100, until=NOW + 100), "minute")
     assert [(each.name, each.n) for each in narrowed["slice"]] == [("de", 8), ("fr", 4)]  # what another would leave
     assert [(each.name, each.n) for each in narrowed["version"]] == [("prompt=0", 2), ("prompt=1", 2)]

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from gatewatch.config.live import Asked, Live, Queue, flows_of, live
 from gatewatch.config.project import Project
+from gatewatch.config.shown import told_of
 from gatewatch.core.watch import Alert
 from gatewatch.online.beside import Beside
 from gatewatch.online.monitor import DAY_S
@@ -17,7 +18,6 @@ WEEK_DAYS, MONTH_DAYS = 7, 30
 WORKING_S = 60.0
 """After how many seconds without a sign of life a worker is not taken to be at work."""
 _SEEN_S = DAY_S
-_MOST_ALERTS = 200
 
 
 class FlowState(Struct, frozen=True, kw_only=True):
@@ -95,19 +95,15 @@ def flow_state(store: Store, project: Project | None, flow: str, now: float) -> 
 
 
 def week(store: Store, project: Project | None, flow: str, now: float) -> Live:
-    """The last seven days of a flow, by day."""
-    return live(store, project, Asked(flow=flow, since=now - WEEK_DAYS * DAY_S, until=now + 1, tier="day"))
+    """The last seven days of a flow, by day, without what only Monitor draws."""
+    wish = Asked(flow=flow, since=now - WEEK_DAYS * DAY_S, until=now + 1, tier="day")
+    return live(store, project, wish, drawn=False)
 
 
-def month(store: Store, project: Project | None, flow: str, now: float) -> Live:
-    """The last thirty days of a flow, by day."""
-    return live(store, project, Asked(flow=flow, since=now - MONTH_DAYS * DAY_S, until=now + 1, tier="day"))
-
-
-def told_of(store: Store, flow: str = "") -> tuple[Alert, ...]:
-    """Alerts that are not resolved and that somebody was told of, but for those that are snoozed."""
-    found = store.alerts(flow=flow, most=_MOST_ALERTS)
-    return tuple(each for each in found if not each.quiet and each.state in ("open", "acknowledged"))
+def month(store: Store, project: Project | None, flow: str, scorer: str, now: float) -> Live:
+    """The last thirty days of a flow and a scorer of it, by day."""
+    since = now - MONTH_DAYS * DAY_S
+    return live(store, project, Asked(flow=flow, scorer=scorer, since=since, until=now + 1, tier="day"))
 
 
 def monitor_of(project: Project | None, flow: str) -> str:

@@ -1,13 +1,14 @@
 """How a flow stands live, as the Monitor page shows it: one scorer over a window against the offline baseline, what was
 changed and what was told of, and the flow's signals in the same buckets."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
 
 from gatewatch.config.beside import besides, pinned
 from gatewatch.config.project import Project
+from gatewatch.config.shown import Ruler, shown, told_of
 from gatewatch.core.score import Source
 from gatewatch.core.watch import Alert, Marker
 from gatewatch.online.beside import Beside
@@ -33,7 +34,8 @@ Points = tuple[tuple[float, Figure], ...]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What is to be shown: a scorer ("": the first) of a flow over a window, in seconds since the epoch; of a part of
+    """What is to be shown: a scorer ("": the one of which there is something to be
+    seen) of a flow over a window, in seconds since the epoch; of a part of
     it; by slice or version; with the period before; in buckets of a `tier` ("": as suits the window)."""
 
     flow: str
@@ -46,15 +48,6 @@ class Asked(Struct, frozen=True, kw_only=True):
     tier: Tier | Literal[""] = ""
 
 
-class Ruler(Struct, frozen=True, order=True):
-    """A scorer of one fingerprint and source that said something in the window, and how many values."""
-
-    scorer: str
-    fingerprint: str
-    source: Source
-    n: int = 0
-
-
 class Part(Struct, frozen=True):
     """A part of the traffic: what the scorer says of it, over the window and by bucket."""
 
@@ -65,19 +58,22 @@ class Part(Struct, frozen=True):
 
 class Money(Struct, frozen=True):
     """What the flow's requests cost, and judging them, on the whole days that the window touches, in US dollars, and
-    how many requests these days had. `unknown` calls have no known price."""
+    how many requests these days had; of how many of these it is `known` what the application's calls cost, and their
+    `cost`. `unknown` calls have no known price."""
 
     requests: float = 0.0
+    known: float = 0.0
+    cost: float = 0.0
     task: float = 0.0
     judge: float = 0.0
     unknown: int = 0
 
     @property
     def per_thousand(self) -> float | None:
-        """What a thousand requests cost, their judges' calls included; None where nothing is known."""
-        if not self.requests or (self.unknown and not self.task + self.judge):
+        """What a thousand requests cost, their judges' calls included; None where of no request it is known."""
+        if not self.known:
             return None
-        return 1000 * (self.task + self.judge) / self.requests
+        return 1000 * (self.cost / self.known + self.judge / self.requests)
 
 
 class Queue(Struct, frozen=True):
@@ -128,13 +124,14 @@ def flows_of(store: Store, project: Project | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*watched, *(each.flow for each in store.works()), *filter(None, store.flows())]))
 
 
-def live(store: Store, project: Project | None, asked: Asked) -> Live:
+def live(store: Store, project: Project | None, asked: Asked, *, drawn: bool = True) -> Live:
     """How a flow stands; its cost is in the number of buckets, not of requests or scores.
 
     Args:
         store: where it is kept.
         project: whose baselines are laid beside; None where its files are not at hand.
         asked: what is to be shown.
+        drawn: False leaves out what only its page draws: signals but for the number of requests, money, signs.
     """
     tier, cells = _cells(store, asked)
     step = TIER_S[tier]
@@ -144,7 +141,10 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
     buckets = [bucket_of(at, cells) for at, cells in by_bucket(signals)]
     whole = merged(cell for cells, _ in buckets for cell in cells)
     rulers = _rulers(cells)
-    ruler = _chosen(rulers, asked.scorer, pinned(project) if project else ())
+    if asked.scorer:
+        ruler = next((each for each in rulers if each.scorer == asked.scorer), None)
+    else:
+        ruler = shown(rulers, told_of(store, asked.flow), pinned(project) if project else (), cells)
     scored = _Scored(store, asked, tier, since, ruler, cells) if ruler else None
     length = asked.until - since
     past = None
@@ -158,7 +158,7 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
     total = scored.total() if scored else None
     return Live(
         asked=asked,
-        flows=flows_of(store, project),
+        flows=flows_of(store, project) if drawn else (asked.flow,),
         rulers=tuple(rulers),
         ruler=ruler,
         tier=tier,
@@ -169,12 +169,12 @@ def live(store: Store, project: Project | None, asked: Asked) -> Live:
         before=tuple((at + length, figure) for at, figure in past.points()) if past else (),
         parts=tuple(scored.parts(asked.by, signals)) if scored and asked.by else (),
         beside=beside,
-        signals=signals_of(whole),
+        signals=signals_of(whole) if drawn else _counted(whole),
         beats=tuple(beat for _, beat in buckets),
-        money=_money(store, asked),
+        money=_money(store, asked) if drawn else Money(),
         queue=_queue(store, asked, since, total, whole),
-        marks=tuple(store.markers(asked.flow, since=since, until=asked.until, most=_ALERTS)),
-        alerts=tuple(_alerts(store, asked, since)),
+        marks=tuple(store.markers(asked.flow, since=since, until=asked.until, most=_ALERTS)) if drawn else (),
+        alerts=tuple(_alerts(store, asked, since)) if drawn else (),
         slices=tuple(_names("slice", every)),
         versions=tuple(_names("version", every)),
     )
@@ -264,13 +264,6 @@ def _rulers(cells: Iterable[ScoreCell]) -> list[Ruler]:
     return sorted(found, key=lambda each: (_SAID[each.source], each.scorer))
 
 
-def _chosen(rulers: list[Ruler], name: str, held: Collection[str]) -> Ruler | None:
-    """The scorer of a name; without one the first that a baseline may be laid beside, or the first at all."""
-    if name:
-        return next((each for each in rulers if each.scorer == name), None)
-    return next((each for each in rulers if each.scorer in held), rulers[0] if rulers else None)
-
-
 def _trend(asked: Asked, since: float, tier: Tier, signals: Iterable[SignalCell], scored: _Scored) -> Trend:
     """As much of a trend as a baseline is held against: the scorer and the traffic, by slice."""
     by_slice: dict[str, list[SignalCell]] = {}
@@ -286,7 +279,7 @@ def _trend(asked: Asked, since: float, tier: Tier, signals: Iterable[SignalCell]
 
 
 def _counted(cells: Iterable[SignalCell]) -> Signals:
-    """How many requests there were, which is all that a slice is weighed by."""
+    """How many requests there were, about, and nothing else of them."""
     every = sum(cell.n / cell.share for cell in cells)
     return Signals(round(every), requests=Total(every, Interval(every, every, "counted")))
 
@@ -302,9 +295,11 @@ def _names(by: By, cells: Iterable[SignalCell]) -> list[str]:
 def _money(store: Store, asked: Asked) -> Money:
     first = asked.since - asked.since % DAY_S
     spent = [each for each in store.spend(first, asked.until) if each.flow == asked.flow]
-    requests = sum(each.n / each.share for each in store.signals(asked.flow, "day", first, asked.until))
+    cells = store.signals(asked.flow, "day", first, asked.until)
     return Money(
-        requests,
+        sum(each.n / each.share for each in cells),
+        sum((each.n - each.unknown_cost) / each.share for each in cells),
+        sum(each.cost / each.share for each in cells),
         sum(each.cost for each in spent if each.kind == "task"),
         sum(each.cost for each in spent if each.kind == "judge"),
         sum(each.unknown for each in spent),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from gatewatch.config.flow_state import FlowState, Workers, flow_state, told_of, watched, workers
+from gatewatch.config.flow_state import FlowState, Workers, flow_state, watched, workers
 from gatewatch.config.gate_state import GateState, GateStates
 from gatewatch.config.labelling import agreements
 from gatewatch.config.loop_state import (
@@ -21,6 +21,7 @@ from gatewatch.config.loop_state import (
 from gatewatch.config.monitors import online
 from gatewatch.config.needs import Need, needs
 from gatewatch.config.project import Project
+from gatewatch.config.shown import told_of
 from gatewatch.core.change import ChangeState
 from gatewatch.core.errors import InputError
 from gatewatch.online.monitor_costs import MonitorCost, monitor_costs

@@ -1,5 +1,7 @@
 """What pages read of single runs: its rows, its summary, all trials of a case; each held while its journal stays."""
 
+from pathlib import Path
+
 from gatewatch.config.once import Once
 from gatewatch.config.stored_runs import StoredRun, StoredRuns
 from gatewatch.core.errors import InputError, Problem, did_you_mean
@@ -26,8 +28,12 @@ class RunReads:
         return self._rows.get(run.key, lambda: RunRows(read_run(self.runs.journal(run))))
 
     def summary(self, run: StoredRun) -> Summary:
-        """A run, counted."""
-        return self._summaries.get(run.key, lambda: summarise(self.runs.journal(run)))
+        """A run, counted.
+
+        Raises:
+            InputError: there is something in its journal that no run has.
+        """
+        return self._summaries.get(run.key, lambda: _counted(run, self.runs.journal(run)))
 
     def trials(self, run: StoredRun, case: str) -> list[Row]:
         """Every trial of a case, whole.
@@ -43,3 +49,11 @@ class RunReads:
         path = self.runs.journal(run)  # a copy may have been let go of since
         found = (row_at(path, trial.places) for trial in outcome.trials)
         return [row for row in found if row is not None and row.trace is not None]
+
+
+def _counted(run: StoredRun, path: Path) -> Summary:
+    try:
+        return summarise(path)
+    except (LookupError, ValueError, TypeError) as error:
+        what = f"it has a row that its header knows nothing of: {type(error).__name__} {error}"
+        raise InputError(Problem(run.header.run, what, "it cannot be shown; make the run again")) from error

@@ -23,6 +23,7 @@ AMONG = 5000
 SNIPPET = 400
 """Letters of an input or output in a line."""
 _PAGE = 500
+_ALL = 2**31
 _EVER = 2**40
 
 
@@ -204,6 +205,15 @@ def worst(
     return Found(tuple(lines), place if place < len(values) else None, len(values)), len(values)
 
 
+def every_worst(store: Store, wanted: Wanted, ruler: tuple[str, str, Source]) -> Iterator[list[Line]]:
+    """All requests of a window that a scorer (name, fingerprint, source) gave a value, the lowest first, in pages; its
+    cost is in their number."""
+    values = store.worst(wanted.flow, *ruler, wanted.since, wanted.until, _ALL)
+    for place in range(0, len(values), _PAGE):
+        rows = store.numbered_rows([seq for seq, _ in values[place : place + _PAGE]])
+        yield [line_of(store, row) for row in rows if _fits(row, wanted)]
+
+
 def facets(
     store: Store, wanted: Wanted, tier: Tier
 ) -> dict[Literal["slice", "variant", "version", "mark"], list[Facet]]:
@@ -220,6 +230,20 @@ def facets(
         "variant": _counted("variant", cells, wanted),
         "mark": list(_marked(cells, wanted)),
     }
+
+
+def about(store: Store, wanted: Wanted, tier: Tier) -> int | None:
+    """About how many requests there are of those wanted, to the buckets of a tier; None where that is not counted: by
+    texts, values and sessions."""
+    if wanted.text or wanted.session or wanted.by_score:
+        return None
+    bit = marks.bits([wanted.mark]) if wanted.mark else 0
+    return sum(
+        cell.marks.get(bit, 0) if bit else cell.n
+        for flow in ([wanted.flow] if wanted.flow else store.flows())
+        for cell in store.signals(flow, tier, wanted.since, wanted.until)
+        if all(getattr(wanted, name) in ("", getattr(cell, name)) for name in _OTHERS)
+    )
 
 
 def _counted(name: str, cells: Iterable[SignalCell], wanted: Wanted) -> list[Facet]:

@@ -34,10 +34,11 @@ def drawn(page: Page) -> Page:
 
 
 def test_a_stretch_is_chosen_by_dragging_and_its_traces_are_sent_to_review(pages: Pages) -> None:
-    page = drawn(pages.open("/monitor"))
+    page = drawn(pages.open("/monitor?scorer=polite"))
     expect(page.locator("#kpis")).to_contain_text("Against the baseline")
     expect(page.locator("#kpis .delta.worse")).to_contain_text("pp")
     expect(page.locator("#legend")).to_contain_text("baseline support")
+    expect(page.locator("#legend")).to_contain_text("live at its slices 0.")  # what the difference is of
     box = page.locator(".chart").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 100)
@@ -59,9 +60,13 @@ def test_a_stretch_is_chosen_by_dragging_and_its_traces_are_sent_to_review(pages
 def test_all_of_it_is_done_by_keys(pages: Pages) -> None:
     page = drawn(pages.open("/monitor"))
     page.locator(".chart").focus()
-    for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowRight", "Enter"):
+    for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowRight"):
         page.keyboard.press(key)
+    said = page.locator(".toast, [role=status]").filter(has_text=" UTC").last.inner_text()
+    page.keyboard.press("Enter")
     expect(page.locator("#behind h2")).to_contain_text("Behind")
+    ends = page.locator("#behind h2").inner_text().removeprefix("Behind ").removesuffix(" UTC").split(" to ")
+    assert f"{ends[0][:16]} to {ends[1][:16]} UTC" in said  # of whole days, as it is asked for
     for key in ("j", "x", "o"):
         page.keyboard.press(key)
     expect(page.locator(".opened .trace")).to_contain_text("payload")

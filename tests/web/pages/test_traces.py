@@ -60,6 +60,9 @@ def test_the_panel_follows_j_and_k_and_its_address_is_the_trace(pages: Pages) ->
 
 def test_facets_search_and_scores_narrow_the_whole_set(pages: Pages) -> None:
     page = pages.open("/traces?range=30d")
+    expect(page.locator("#count")).to_have_text("48 of about 1,200")
+    heads = page.get_by_role("treegrid").get_by_role("columnheader").all_inner_texts()
+    assert [each.strip() for each in heads[1:5]] == ["When", "helpful", "polite", "Slice"]
     page.locator(".facets").get_by_role("link", name="thumbs_down").click()
     expect(page.locator(".pill")).to_contain_text("thumbs_down")
     number = int(page.locator(".facets a[aria-current] b").inner_text())

@@ -1,7 +1,7 @@
 """Monitor: how a flow stands live, against the offline baseline, with what was changed and what was told of."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +12,8 @@ from gatewatch.config.live import Asked as Wish
 from gatewatch.config.live import Live, flows_of, live
 from gatewatch.core import marks
 from gatewatch.core.clock import wall
-from gatewatch.loop.explore import Wanted, worst
+from gatewatch.core.score import Source
+from gatewatch.loop.explore import Wanted, every_worst, worst
 from gatewatch.online.window import By, Of
 from gatewatch.web.pages import monitored, traced
 from gatewatch.web.pages.answers import SAFE, packs
@@ -91,9 +92,8 @@ def routes(house: House) -> list[Route]:
             wanted, ruler = chosen(asked, found)
             if ruler is None:
                 return (), {}
-            lines, _ = worst(asked.store, wanted, ruler, most=_ALL)
-            traced.note(asked, lines.lines)
-            return (traced.columns_of(each) for each in lines.lines), traced.filter_of(wanted)
+            by = traced.filter_of(wanted) | {"scorer": ruler[0], "order": "worst first"}
+            return _lines(asked, wanted, ruler), by
 
         each, by = await asyncio.to_thread(rows)
         return exported(form, "gatewatch.traces", traced.COLUMNS, each, by)
@@ -167,7 +167,7 @@ def _numbers(asked: Asked, series: Series) -> list[tuple[float, str, str, int, s
     return found
 
 
-def chosen(asked: Asked, found: Live) -> tuple[Wanted, tuple[str, str, Any] | None]:
+def chosen(asked: Asked, found: Live) -> tuple[Wanted, tuple[str, str, Source] | None]:
     """Which requests are behind the chosen stretch, or the whole window; and by which scorer they are the worst."""
     begin, end = stretch_of(asked) or (found.asked.since, found.asked.until)
     of = found.asked.of
@@ -176,6 +176,13 @@ def chosen(asked: Asked, found: Live) -> tuple[Wanted, tuple[str, str, Any] | No
     )
     ruler = found.ruler
     return wanted, None if ruler is None else (ruler.scorer, ruler.fingerprint, ruler.source)
+
+
+def _lines(asked: Asked, wanted: Wanted, ruler: tuple[str, str, Source]) -> Iterator[Mapping[str, Any]]:
+    """All scored requests of a window in lines of an export, the worst first; that they are read is noted."""
+    for page in every_worst(asked.store, wanted, ruler):
+        traced.note(asked, page)
+        yield from (traced.columns_of(each) for each in page)
 
 
 def behind(asked: Asked, found: Live, *, fragment: str) -> dict[str, Any]:

@@ -69,12 +69,12 @@ def routes(house: House) -> list[Route]:
         return None if job is None else job.result
 
     def chart(asked: Asked, found: Overview) -> Chart | None:
-        names = [each.flow for each in found.flows]
-        if not names:
+        scorers = {each.flow: each.scorer for each in found.flows}
+        if not scorers:
             return None
-        flow = asked.get("flow", names[0], among=tuple(names))
-        key = asked.visitor.project, flow
-        return _chart(asked, charts.of(key, lambda: month(asked.store, asked.project, flow, wall())))
+        flow = asked.get("flow", next(iter(scorers)), among=tuple(scorers))
+        key = asked.visitor.project, flow, scorers[flow]
+        return _chart(asked, charts.of(key, lambda: month(asked.store, asked.project, flow, scorers[flow], wall())))
 
     async def shown(request: Request) -> Response:
         asked = await house.enter(request)

@@ -15,7 +15,7 @@ from gatewatch.core import codec, marks
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import InputError
 from gatewatch.core.trace import Trace
-from gatewatch.loop.explore import Found, Wanted, explore, facets, similar
+from gatewatch.loop.explore import Found, Wanted, about, explore, facets, similar
 from gatewatch.loop.label import Part, item_name, label_plain, parts_of
 from gatewatch.online.ledger import ledger
 from gatewatch.store.rows import Row
@@ -33,9 +33,12 @@ from gatewatch.web.refusals import Refused
 
 TABS = ("conversation", "timeline", "spans", "raw")
 _WINDOW = 48
-_EXPORTED = 5000
+_SENT = 5000
+_PAGE = 480
 _FACETS = ("mark", "slice", "version", "variant")
 _LONGEST = 400
+_SCORES = 3
+"""Scorers that have a column of their own; the others are chosen by name."""
 _ROLES = ("user", "assistant", "system", "tool", "input", "output", "step", "error", "timeout")
 
 
@@ -86,8 +89,8 @@ def routes(house: House) -> list[Route]:
 
         def rows() -> Iterable[Mapping[str, Any]]:
             before = 0
-            for _ in range(_EXPORTED // _WINDOW + 1):
-                page = explore(asked.store, wanted, before=before, most=_WINDOW)
+            while True:  # until nothing older is left: an export is the whole of what was filtered
+                page = explore(asked.store, wanted, before=before, most=_PAGE)
                 traced.note(asked, page.lines)
                 yield from (traced.columns_of(each) for each in page.lines)
                 if page.next is None:
@@ -110,7 +113,7 @@ def _acting(house: House) -> Route:
     async def act(request: Request) -> Response:
         asked = await house.enter(request, "review")
         given = await form(request)
-        names = [each for each in given.getlist("trace") if each][:_EXPORTED]
+        names = [each for each in given.getlist("trace") if each][:_SENT]
         if not names:
             raise Refused(422, "no request is selected", hint="select some with x, or by their boxes")
         how = given.get("act", "review")
@@ -174,7 +177,9 @@ def _listed(asked: Asked, span: Span) -> dict[str, Any]:
     traced.note(asked, found.lines)
     counted = {} if asked.fragment == "live" else facets(store, wanted, tier_for(span.length))
     flows = flows_of(store, asked.project)
-    scorers = sorted({each.scorer for each in store.works() if wanted.flow in ("", each.flow)})
+    works = [each for each in store.works() if wanted.flow in ("", each.flow)]
+    scorers = sorted({each.scorer for each in works})
+    asked_of = sorted({each.scorer for each in works if each.source in ("judge", "rule")})
     return {
         "span": span,
         "ranges": list(RANGES),
@@ -183,6 +188,8 @@ def _listed(asked: Asked, span: Span) -> dict[str, Any]:
         "following": asked.link(before=found.next, trace=None) if found.next is not None else "",
         "left": 0,
         "scorer": wanted.scorer,
+        "score_columns": asked_of[:_SCORES],
+        "total": about(store, wanted, tier_for(span.length)),
         "facets": [(name, counted.get(name, [])) for name in _FACETS],  # type: ignore[call-overload]
         "flows": [("", "all"), *((flow, flow) for flow in flows)],
         "scorers": [("", "any"), *((name, name) for name in scorers)],

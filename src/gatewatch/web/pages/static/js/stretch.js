@@ -30,7 +30,7 @@ function overlay() {
   if (!brush || !edges()) return;
   brush.hidden = !chosen;
   if (!chosen) return;
-  const [from, to] = [placeOf(Math.min(...chosen)), placeOf(Math.max(...chosen))];
+  const [from, to] = [placeOf(Math.min(...chosen)), placeOf(Math.min(frame().until, Math.max(...chosen)))];
   brush.style.transform = `translateX(${from}px)`;
   brush.style.width = `${Math.max(1, to - from)}px`;
 }
@@ -50,14 +50,25 @@ function cross(at) {
   }
 }
 
+/** Where the last bucket ends. */
+function last() {
+  const { step, until } = frame();
+  return Math.ceil(until / step) * step;
+}
+
+/** A stretch from edge to edge of buckets. */
+function whole([begin, end]) {
+  const { step, since } = frame();
+  const from = Math.min(last() - step, Math.max(since, Math.floor(Math.min(begin, end) / step) * step));
+  const to = Math.max(from + step, Math.min(last(), Math.ceil(Math.max(begin, end) / step) * step));
+  return [from, to];
+}
+
 /** Show the traces of a stretch: the form beneath the chart is asked. */
 function ask() {
   const form = document.getElementById("stretch");
   if (!form || !chosen) return;
-  const { step, since, until } = frame();
-  let [from, to] = [Math.min(...chosen), Math.max(...chosen)];
-  from = Math.max(since, Math.floor(from / step) * step);
-  to = Math.min(Math.max(until, from + step), Math.max(from + step, Math.ceil(to / step) * step));
+  const [from, to] = whole(chosen);
   chosen = [from, to];
   overlay();
   form.elements.from.value = Math.round(from);
@@ -108,15 +119,15 @@ document.addEventListener("pointerout", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (!event.target.matches?.("[data-chart]") || !edges()) return;
-  const { since, until, step } = frame();
+  const { since, step } = frame();
   const by = { ArrowLeft: -step, ArrowRight: step }[event.key];
   if (by) {
-    let [from, to] = chosen ?? [until - step, until];
-    if (event.shiftKey) to = Math.min(until, Math.max(from + step, to + by));
+    let [from, to] = whole(chosen ?? [last() - step, last()]);
+    if (event.shiftKey) to = Math.min(last(), Math.max(from + step, to + by));
     else {
       const length = to - from;
-      from = Math.min(until - step, Math.max(since, from + by));
-      to = Math.min(until, from + length);
+      from = Math.min(last() - step, Math.max(since, from + by));
+      to = Math.min(last(), from + length);
     }
     chosen = [from, to];
     overlay();
