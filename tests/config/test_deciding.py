@@ -1,10 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from time import sleep
 
 import pytest
 
-from gatewatch.config.deciding import accept_baseline, accept_change, last_day, may_write, written
+from gatewatch.config.deciding import accept_baseline, accept_change, last_day, written
 from gatewatch.config.project import Project
+from gatewatch.config.writable import alone, may_write
 from gatewatch.core.errors import InputError
 from gatewatch.offline.accept import FILE, Entry
 from gatewatch.offline.baseline import read_baseline
@@ -103,7 +106,25 @@ def test_a_day_is_a_day() -> None:
         last_day("tomorrow")
 
 
-def test_whether_a_file_may_be_written(tmp_path: Path) -> None:
-    assert may_write(tmp_path / "there" / "is" / "none") and may_write(tmp_path)
+def test_whether_a_file_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert may_write(tmp_path / "there" / "is" / "none") and not may_write(tmp_path)
     (tmp_path / "file").write_text("")
-    assert not may_write(tmp_path / "file" / "below")
+    assert may_write(tmp_path / "file") and not may_write(tmp_path / "file" / "below")
+    # A file is replaced by renaming, which takes its folder.
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
+    assert not may_write(tmp_path / "file")
+
+
+def test_who_changes_a_file_of_the_checkout_is_alone(tmp_path: Path) -> None:
+    within: list[int] = []
+
+    def change() -> None:
+        with alone(tmp_path):
+            within.append(1)
+            assert len(within) == 1
+            sleep(0.01)
+            within.pop()
+
+    with ThreadPoolExecutor(8) as threads:
+        for each in [threads.submit(change) for _ in range(16)]:
+            each.result()

@@ -1,12 +1,12 @@
 """Editing one case: what somebody wants it to be, as a diff first, then in the dataset's file or as a patch."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from gatewatch.config import writable
 from gatewatch.core import codec
 from gatewatch.core.case import Case, Expected
 from gatewatch.core.errors import DatasetError, InputError, Problem
@@ -126,4 +126,4 @@ def patch(path: Path, case: str, wanted: Wanted, name: str) -> bytes:
 
 def may_write(path: Path) -> bool:
     """Whether a dataset's file may be edited where it is: JSON lines, in a folder that can be written to."""
-    return path.suffix.lower() != ".csv" and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return path.suffix.lower() != ".csv" and path.is_file() and writable.may_write(path)

@@ -4,7 +4,6 @@ Both belong into git. In a checkout that may be written to they are written to i
 outbox, which `gatewatch pull` writes into a checkout.
 """
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gatewatch.config.baselines import pinned_of, whole_run
 from gatewatch.config.exceptions import accept
 from gatewatch.config.project import Project
 from gatewatch.config.verdicts import said_of
+from gatewatch.config.writable import may_write
 from gatewatch.core import codec
 from gatewatch.core.change import Change, change_name
 from gatewatch.core.clock import now as today
@@ -21,12 +21,6 @@ from gatewatch.loop.pull import baseline_change, exception_change
 from gatewatch.offline.accept import FILE, Entry
 from gatewatch.offline.baseline import FOLDER, baseline_name, baseline_path, write_baseline
 from gatewatch.store.base import Store
-
-
-def may_write(path: Path) -> bool:
-    """Whether a file may be written, or made where it is not there yet."""
-    there = next(each for each in (path, *path.parents) if each.exists())
-    return os.access(there, os.W_OK) and (there == path or there.is_dir())
 
 
 def accept_change(project: Project | None, store: Store, entry: Entry, *, by: str, now: float) -> str:

@@ -1,6 +1,5 @@
 """Promoting, composed: from a failure, an item or a request to a change in the outbox, and into the dataset's file."""
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from gatewatch.config.project import Problems, Project
 from gatewatch.config.promotable import Asked, sources
 from gatewatch.config.proposed import case_in, proposed, there_in
 from gatewatch.config.runs import suite_settings
+from gatewatch.config.writable import may_write
 from gatewatch.core import codec
 from gatewatch.core.case import Case
 from gatewatch.core.change import Change, change_name
@@ -154,7 +154,7 @@ def look(project: Project, store: "Store", what: Sequence[str], asked: Asked, no
             like = tuple(alike(case, there))
             decision = decided(case, there, str(path), asked.way)
         looks.append(Look(source, case, like, decision, tuple(problems)))
-    writable = not asked.outbox and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    writable = not asked.outbox and path.is_file() and may_write(path)
     return Looks(name, str(path), tuple(looks), tuple(left), writable)
 
 

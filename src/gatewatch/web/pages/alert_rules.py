@@ -18,6 +18,7 @@ from gatewatch.config.load import FILE, load
 from gatewatch.config.project import Project
 from gatewatch.config.rules_edit import difference, edited, inline, snippet
 from gatewatch.config.watching import tried
+from gatewatch.config.writable import alone, may_write
 from gatewatch.core.clock import wall
 from gatewatch.core.errors import GatewatchError, InputError
 from gatewatch.core.watch import RATES, SIGNALS, Alert
@@ -59,17 +60,18 @@ def routes(house: House) -> list[Route]:
             file = _file(asked)
             if file is None:
                 raise Refused(409, f"{FILE} cannot be written here", hint="copy the snippet into a checkout")
-            text = file.read_text(encoding="utf-8")
-            if given.get("seen") != _digest(text):
-                raise Refused(409, f"{FILE} was changed meanwhile", hint="look at the difference again")
-            made = edited(text, monitor, name, _rule(name, asked_for))
-            if made is None:
-                raise Refused(409, "the rule cannot be written without changing more", hint="copy the snippet")
-            check(file, made, monitor, name)
-            beside = file.with_name(f".{FILE}.{os.getpid()}")
-            beside.write_text(made, encoding="utf-8")
-            beside.chmod(file.stat().st_mode)
-            beside.replace(file)
+            with alone(file.parent):  # what was seen is what is replaced
+                text = file.read_text(encoding="utf-8")
+                if given.get("seen") != _digest(text):
+                    raise Refused(409, f"{FILE} was changed meanwhile", hint="look at the difference again")
+                made = edited(text, monitor, name, _rule(name, asked_for))
+                if made is None:
+                    raise Refused(409, "the rule cannot be written without changing more", hint="copy the snippet")
+                check(file, made, monitor, name)
+                beside = file.with_name(f".{FILE}.{os.getpid()}")
+                beside.write_text(made, encoding="utf-8")
+                beside.chmod(file.stat().st_mode)
+                beside.replace(file)
             asked.store.note(wall(), traced.author(asked), "rule written", f"{monitor}: {name}")
 
         await asyncio.to_thread(written)
@@ -84,7 +86,7 @@ def _file(asked: Asked) -> Path | None:
         return None
     file = asked.root / FILE
     in_git = any((folder / ".git").exists() for folder in (asked.root, *asked.root.parents))
-    return file if in_git and os.access(file, os.W_OK) and os.access(asked.root, os.W_OK) else None
+    return file if in_git and file.is_file() and may_write(file) else None
 
 
 def check(file: Path, text: str, monitor: str, name: str) -> None:
