@@ -41,7 +41,7 @@ def measured(report: Report, store: Store, folder: Path) -> None:
     gates = GateStates(Joining(StoredRuns(None, store, folder / "copies")))
     assert overview(store, None, gates, NOW).flows[0].requests > 0
     timed(report, "Overview, all that is told", lambda: overview(store, None, gates, NOW), limit=80)
-    timed(report, "Overview, the chart of 30 days", lambda: month(store, None, FLOW, NOW), limit=70)
+    timed(report, "Overview, the chart of 30 days", lambda: month(store, None, FLOW, "", NOW), limit=70)
 
     def costs() -> None:
         found = live_costs(store, NOW - 60 * DAY, NOW, lambda _: False)
