@@ -18,7 +18,7 @@ from web.filled import filled
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 OPENED = ("runs", "datasets", "scorers", "traces", "alerts", "failures")
 """Screens of which the first thing in their list is shown, too."""
-DARK = ("overview", "compare", "monitor", "review")
+DARK = ("overview",)
 """Screens that are shown dark, too."""
 
 
