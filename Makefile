@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients/.installed
+AXE := .venv-node/node_modules/axe-core/axe.min.js
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup -q
 # Tests read recorded data where it lies (see CONTRIBUTING.md).
 export GATEWATCH_SHARED ?= ../shared
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-slow check format bench bench-peers kill-matrix clean help
+.PHONY: demo test test-slow browser screenshots check format bench bench-peers kill-matrix clean help
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatewatch needs Python 3.11 or later, this is " + sys.version.split()[0] + ": call make PYTHON=/path/to/python3.11")'
@@ -33,6 +34,16 @@ $(CLIENTS): tests/live/clients.txt
 test-slow: $(STAMP) $(CLIENTS) ## Run the tests marked slow
 	@$(PYTEST) -m slow
 
+$(AXE): tests/web/axe.txt
+	@npm install --silent --no-save --no-package-lock --prefix .venv-node $$(cat tests/web/axe.txt)
+	@touch $@
+
+browser: $(AXE) ## Install what judges the pages' accessibility (Node's npm and Chromium have to be there)
+	@command -v chromium > /dev/null || { echo "the pages are tested in Chromium: install the package chromium"; exit 1; }
+
+screenshots: $(STAMP) ## Take the pictures of the pages that the documentation shows (in Chromium)
+	@PYTHONPATH=tests $(BIN)/python -m web.screenshots
+
 check: $(STAMP) ## Check format, lint, types, import contracts, file length and the code in the docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -55,7 +66,7 @@ kill-matrix: $(STAMP) ## End an application in every way it may end, and print w
 	@$(BIN)/python -m benchmarks.kill_matrix --times 200
 
 clean: ## Remove the environment and the caches
-	@rm -rf $(VENV) $(dir $(CLIENTS)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache gatewatch-demo
+	@rm -rf $(VENV) $(dir $(CLIENTS)) .venv-node .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache gatewatch-demo
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,4 +1,4 @@
-"""Fail when a Python file is too long to be read at one sitting."""
+"""Fail when a file is too long to be read at one sitting: Python, and what the pages consist of."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 LIMIT = 400
 listed = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py", "*.html", "*.css", "*.js"],
     capture_output=True,
     text=True,
     check=True,

@@ -24,6 +24,8 @@ BENCHMARKS = {
     "mine": "mining 100,000 scored requests of a week, and once more when all failures are known",
     "server": "spans a second that a server accepts over HTTP and makes queryable",
     "server --postgres": "the same on a PostgreSQL",
+    "pages": "what the pages cost a reader: bytes, and the browser's main thread, at 5,000 and 100,000 cases",
+    "pages_overview": "what Overview and Costs cost the server over a million stored scores",
     "attack": "how long an honest client waits while a server is attacked",
     "storm": "400 calls through a provider that refuses most of them",
 }

@@ -5,12 +5,14 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gatewatch.core.case import Expected
@@ -175,9 +177,27 @@ def commands_next(shown: str) -> list[list[str]]:
 
 def test_what_comes_next_can_be_typed(copy: Path, shown: str) -> None:
     typed = commands_next(shown)
-    assert [words[0] for words in typed] == ["show", "show", "accept", "gate", "plan", "gate", "init"]
-    codes = [gatewatch(copy, *words).returncode for words in typed if "--selftest" not in words]
+    assert [words[0] for words in typed] == ["show", "show", "accept", "gate", "plan", "serve", "gate", "init"]
+    codes = [gatewatch(copy, *words).returncode for words in typed if not {"--selftest", "serve"} & set(words)]
     assert codes == [0, 0, 0, 1, 0, 0]  # asked five times each, the reworded bot is seen to fall
+
+
+def test_its_pages_are_served(copy: Path) -> None:
+    """When the story was told already, too."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gatewatch", "demo", "--serve", "--port", "0"],
+        cwd=copy.parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr is not None
+    served = next(match for line in child.stderr if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))
+    assert httpx.get(f"{served[0]}/readyz").status_code == 200
+    child.send_signal(signal.SIGINT)
+    child.communicate()
+    assert child.returncode == 128 + signal.SIGINT
 
 
 @pytest.mark.slow

@@ -184,3 +184,25 @@ def test_why_shows_what_people_said_of_a_request(here: Path, capsys: pytest.Capt
     _, out, _ = run(capsys, "why", trace, "--json")
     (label,) = json.loads(out)["labels"]
     assert (label["item"], label["by"], label["value"], label["source"]) == ("I1", "ana", 0.0, "human")
+
+
+def test_kinds_severity_and_a_comment_where_the_project_asks_for_them(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml = here / "gatewatch.toml"
+    toml.write_text(toml.read_text() + 'kinds = ["wrong policy", "made up"]\ncomment = "wrong"\nseverity = true\n')
+    waiting(here, asked(1), needed=2)
+    code, _, err = run(capsys, "label", "put", "I1", "--value", "n", "--kind", "made u")
+    assert code == 2 and "'made u' is no kind of failure" in err and "comment: is missing" in err
+    said = ("--value", "n", "--kind", "made up", "--severity", "major", "--comment", "no such window", "--dispute")
+    code, out, _ = run(capsys, "label", "put", "I1", *said, "--json")
+    found = json.loads(out)
+    assert (code, found["item"]["state"]) == (0, "disputed")
+    assert (found["label"]["kinds"], found["label"]["severity"], found["label"]["disputes"]) == (
+        ["made up"],
+        "major",
+        True,
+    )
+    toml.write_text(toml.read_text().replace('"made up"', '"wrong policy"'))
+    code, _, err = run(capsys, "label", "put", "I1", "--value", "y")
+    assert code == 2 and "loop.kinds[1]: 'wrong policy' is there twice" in err

@@ -244,3 +244,35 @@ def test_ctrl_c_lets_go_of_the_item(here: Path) -> None:
         screen.waits("0 items done by ana")
     with the_store(here) as store:
         assert store.claim("bo", 0.0, 1.0) is not None
+
+
+def test_what_the_project_asks_for_besides_and_an_item_for_somebody_else_to_settle(here: Path) -> None:
+    toml = here / "gatewatch.toml"
+    toml.write_text(toml.read_text() + 'kinds = ["wrong policy", "made up"]\ncomment = "wrong"\nseverity = true\n')
+    waiting(here, asked(1), asked(2))
+    with terminal(here, "support", "--by", "ana") as screen:
+        screen.waits("q quit")
+        screen.types("n")
+        screen.waits("what would be right")
+        screen.types("\n")
+        screen.waits("1 wrong policy  2 made up")
+        screen.waits("which kind of failure")
+        screen.types("2\n")
+        screen.waits("how grave")
+        screen.types("maj\n")
+        screen.waits("comment (needed here)")
+        screen.types("no such window\n")
+        screen.waits("you disagreed with the judge: 0.9")
+        screen.types(" ")
+        screen.waits("question 2")
+        screen.waits("q quit")
+        screen.types("l")
+        screen.waits("locked: somebody else settles it")
+        screen.waits("q quit")
+        screen.types("y")
+        screen.waits("I2 is disputed.")
+        screen.types("q")
+        screen.waits("2 items done by ana\n")
+    first, second = labels(here)
+    assert (first.kinds, first.severity, first.comment) == (("made up",), "major", "no such window")
+    assert second.disputes and second.value == 1.0

@@ -246,3 +246,14 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert said.splitlines()[0] == "stopped: 1 of 4 rows are done and kept; go on with: gatewatch run main --resume"
     kept: list[Row] = list(only_run(tmp_path).rows())
     assert [row.case for row in kept] == ["c0"]
+
+
+def test_a_case_is_run_alone_and_stands_for_nothing(tmp_path: Path) -> None:
+    folder = project(tmp_path)
+    done = gatewatch(folder, "run", "main", "--case", "a", "--trials", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    result = only_run(folder)
+    assert order(result) == ["a"] * 3 and result.summary.header.purpose == "flips"
+    refused = gatewatch(folder, "run", "main", "--case", "a", "--case", "zzz")
+    assert refused.returncode == 2 and "zzz: is no case of it that is run" in refused.stderr
+    assert "or none is called 'zzz'" in gatewatch(folder, "run", "main", "--case", "zzz").stderr

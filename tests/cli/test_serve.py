@@ -23,6 +23,13 @@ def test_beyond_this_machine_it_wants_a_token(capsys: pytest.CaptureFixture[str]
     assert code == 2 and "--no-auth: 0.0.0.0 is not this machine alone" in err
 
 
+def test_it_opens_a_browser_for_whoever_is_at_this_machine_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "serve", "--host", "0.0.0.0", "--open")
+    assert code == 2 and "--open: 0.0.0.0 is not this machine alone" in err
+    code, _, err = run(capsys, "serve", "--name", "gatewatch.example", "--open")
+    assert code == 2 and "--open: others come through a proxy" in err
+
+
 def test_behind_a_proxy_it_wants_a_token_too(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "serve", "--name", "gatewatch.example")
     assert code == 2 and "there is no token, and others can reach this address" in err

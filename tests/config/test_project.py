@@ -37,6 +37,23 @@ def test_without_a_project(tmp_path: Path) -> None:
     assert runs_of(tmp_path) == project.runs == tmp_path / ".gatewatch" / "runs"
 
 
+def test_settings_are_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "gatewatch.toml"
+    file.write_text('[project]\nname = "one"\n')
+    project = Project.open(tmp_path)
+    file.write_text('[project]\nname = "another"\n')
+    project.follow()
+    assert project.settings.project.name == "another"
+    file.write_text("[project")
+    project.follow()
+    project.follow()
+    assert project.settings.project.name == "another"
+    assert len(caplog.records) == 1 and "cannot be used" in caplog.text
+    file.write_text('[project]\nname = "mended"\n')
+    project.follow()
+    assert project.settings.project.name == "mended"
+
+
 def test_problems_are_gathered_and_said_once() -> None:
     found = Problems()
     for what in ("one", "two", "one"):

@@ -259,3 +259,38 @@ class TestLooks:
         after = with_last(numbered(40), 4, 0.0)
         found = cells({"exact": numbered(40), "kind": after}, look=said(LAST, kind="no drop"))
         assert found["kind", ""].p_adjusted == pytest.approx(mid_p(0, 4))
+
+
+class TestRises:
+    def test_a_rise_is_as_sure_as_a_fall(self) -> None:
+        cases, before = numbered(40), {"exact": dict.fromkeys(numbered(40), 0.0)}
+        for moved in (3, 4):
+            fell = one(with_last(cases, moved, 0.0))
+            rose = one(with_last(dict.fromkeys(cases, 0.0), moved, 1.0), before=before)
+            assert (fell.verdict == "REGRESSED", rose.rose, fell.rose) == (moved == 4, moved == 4, False)
+
+    def test_a_rise_among_many_is_held_against_all_of_them(self) -> None:
+        cases = numbered(48)
+        parts = {case: f"part {place % 8}" for place, case in enumerate(cases)}
+        mine = [case for case in cases if parts[case] == "part 0"][:4]
+        after = {case: float(case in mine) for case in cases}
+        found = cells({"exact": after}, before={"exact": dict.fromkeys(cases, 0.0)}, parts=parts)
+        part = found["exact", "part 0"]
+        assert part.wins == 4 and part.interval is not None and part.interval[0] > 0
+        assert not part.rose
+
+    def test_noise_rises_no_more_often_than_the_rate(self) -> None:
+        import numpy as np
+
+        cases, lucky = numbered(48), 0
+        parts = {case: f"part {place % 6}" for place, case in enumerate(cases)}
+        for seed in range(60):
+            before, after = np.random.default_rng(seed).integers(0, 2, (2, 3, len(cases))).astype(float).tolist()
+            names = ("exact", "kind", "short")
+            found = cells(
+                {name: dict(zip(cases, after[place], strict=True)) for place, name in enumerate(names)},
+                before={name: dict(zip(cases, before[place], strict=True)) for place, name in enumerate(names)},
+                parts=parts,
+            )
+            lucky += any(each.rose for each in found.values() if not each.gating)
+        assert lucky <= 8, "60 x 0.05 = 3, and twice its standard deviation, and one"

@@ -179,6 +179,12 @@ class TestDamage:
         found = read_run(path)
         assert (list(found.cases), found.complete) == (["a", "c"], False)
 
+    @pytest.mark.parametrize("value", [5.0, -0.1, 1e308])
+    def test_a_score_out_of_range_is_damage(self, tmp_path: Path, value: float) -> None:
+        rows = [row("a", exact=1.0), row("b", exact=value)]
+        path = write_journal(tmp_path / "r.jsonl", header(["exact"], cases=2), rows)
+        assert list(read_run(path).cases) == ["a"]
+
     def test_a_torn_end_is_left_out(self, tmp_path: Path) -> None:
         rows = [row(case, exact=1.0) for case in "ab"]
         path = write_journal(tmp_path / "r.jsonl", header(["exact"], cases=2), rows)

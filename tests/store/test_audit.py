@@ -32,6 +32,15 @@ def test_the_newest_lines_come_first_and_no_more_than_are_asked_for(store: Store
     assert (line.at, line.who, line.action) == (NOW + 2, "ana", "read")
 
 
+def test_lines_come_by_pages_without_those_that_say_what_was_read(store: Store) -> None:
+    for n in range(7):
+        store.note(NOW, "ana", "label" if n % 2 else "read", f"r{n}")
+    first = store.audited(most=2)
+    assert [line.what for line in first] == ["r5", "r3"]
+    assert [line.what for line in store.audited(before=first[-1].id)] == ["r1"]
+    assert [line.what for line in store.audited(before=first[0].id, most=3, reads=True)] == ["r4", "r3", "r2"]
+
+
 @pytest.mark.parametrize("kind", ["user", "session"])
 def test_an_id_with_the_name_of_somebody_erased_is_told_no_more(store: Store, kind: str) -> None:
     named: dict[str, Any] = {"user": "mia"} if kind == "user" else {"session": "mia"}

@@ -84,6 +84,9 @@ def statements(tmp_path: Path) -> set[str]:
     store.signals(FLOW, "hour", 0, NOW * 2)
     store.cells(FLOW, "hour", 0, NOW * 2)
     store.ended(FLOW, NOW * 2, 5)
+    store.worst(FLOW, "helpful", "f", "judge", 0, NOW * 2, 5)
+    store.numbered_rows([3, 1])
+    store.between(FLOW, 0, NOW * 2, 5, 3)
     after = store.talks(FLOW, 0, NOW * 2).after
     assert after is not None
     store.talks(FLOW, 0, NOW * 2, after=after)
@@ -156,6 +159,7 @@ def test_no_statement_goes_through_a_table_that_grows(tmp_path: Path) -> None:
             "SELECT first FROM session WHERE flow = 'f' AND moved > 2 AND moved < 5 ORDER BY moved",
             "session_moved",
         ),
+        ("SELECT what FROM audit WHERE id < 9 AND action <> 'read' ORDER BY id DESC LIMIT 48", "audit_done"),
     ],
 )
 def test_an_index_gives_what_is_wanted_in_order(tmp_path: Path, statement: str, index: str) -> None:

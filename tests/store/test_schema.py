@@ -42,10 +42,10 @@ def test_an_older_file_is_refused_until_it_is_migrated(tmp_path: Path) -> None:
     take(store, request("a"))
     store.close()
     db = open_database(tmp_path / "gatewatch.db")
-    with pytest.raises(StoreError, match=r"older version \(schema 4; this one needs 5\): run `gatewatch db migrate`"):
+    with pytest.raises(StoreError, match=r"older version \(schema 5; this one needs 6\): run `gatewatch db migrate`"):
         schema.ready(db, MORE)
-    assert schema.status(db, MORE) == schema.Status(4, MORE[4:])
-    assert schema.migrate(db, MORE) == MORE[4:]
+    assert schema.status(db, MORE) == schema.Status(5, MORE[5:])
+    assert schema.migrate(db, MORE) == MORE[5:]
     assert schema.migrate(db, MORE) == ()
     schema.ready(db, MORE)
     assert db.execute("SELECT count(*), max(note) FROM trace LEFT JOIN work ON note <> ''") == [(1, None)]
@@ -56,7 +56,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     db = open_database(tmp_path / "gatewatch.db")
     with pytest.raises(StoreError, match="syntax error"):
         schema.migrate(db, BROKEN)
-    assert schema.status(db, BROKEN).version == 4
+    assert schema.status(db, BROKEN).version == 5
     assert db.execute("SELECT name FROM sqlite_schema WHERE name = 'fine'") == []
 
 
@@ -64,10 +64,11 @@ def test_steps_that_have_landed_never_change(tmp_path: Path) -> None:
     """What is in it made files that are out there: a change of the tables is a new step."""
     from gatewatch.core.codec import digest
 
-    assert [digest(each.statements, 12) for each in schema.STEPS[:3]] == [
+    assert [digest(each.statements, 12) for each in schema.STEPS[:4]] == [
         "b9e776d7d1d4",
         "57588d1408a1",
         "2551f3c5b61d",
+        "142eee8a4475",
     ]
 
 
@@ -84,7 +85,7 @@ def test_a_store_of_the_second_version_is_brought_up_with_all_that_is_in_it(
 ) -> None:
     db = make(tmp_path / "old.db")
     schema.migrate(db, schema.STEPS[:2])
-    with pytest.raises(StoreError, match=r"schema 2; this one needs 4"):
+    with pytest.raises(StoreError, match=r"schema 2; this one needs 5"):
         schema.ready(db)
     with db.transaction():
         db.execute(OLD_TRACE)
@@ -121,7 +122,7 @@ def test_a_store_of_the_third_version_is_brought_up_with_all_that_is_in_it(
 ) -> None:
     db = make(tmp_path / "old.db")
     schema.migrate(db, schema.STEPS[:3])
-    with pytest.raises(StoreError, match=r"schema 3; this one needs 4"):
+    with pytest.raises(StoreError, match=r"schema 3; this one needs 5"):
         SQLStore(db)
     db = make(tmp_path / "old.db") if isinstance(db, SQLiteDatabase) else db
     with db.transaction():
@@ -140,4 +141,21 @@ def test_a_store_of_the_third_version_is_brought_up_with_all_that_is_in_it(
     step(store, alerts=[alert("rose")])
     assert [each.key for each in store.alerts()] == ["rose", "fell"]
     assert store.alerts()[0].id == 6
+    store.close()
+
+
+@pytest.mark.parametrize("make", [SQLiteDatabase.open, lambda path: a_database()], ids=["sqlite", "postgres"])
+def test_a_store_of_the_fourth_version_is_brought_up_with_all_that_is_in_it(
+    tmp_path: Path, make: Callable[[Path], Database]
+) -> None:
+    db = make(tmp_path / "old.db")
+    schema.migrate(db, schema.STEPS[:4])
+    with db.transaction():
+        for action in ("read", "erase"):
+            db.execute("INSERT INTO audit (at, who, action, what) VALUES (5, 'ana', ?, 'x')", action)
+    assert schema.migrate(db) == schema.STEPS[4:]
+    store = SQLStore(db)
+    assert [line.action for line in store.audited()] == ["erase"]
+    store.note(NOW, "ana", "label", "I1")
+    assert [(line.action, line.id) for line in store.audited(reads=True)] == [("label", 3), ("erase", 2), ("read", 1)]
     store.close()

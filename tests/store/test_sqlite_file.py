@@ -42,7 +42,7 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path, name: str) -> 
         with sqlite3.connect(path) as db:
             db.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
         db.close()
-        message = r"a later Gatewatch wrote it \(schema 99; this one reads up to 4\): upgrade gatewatch"
+        message = r"a later Gatewatch wrote it \(schema 99; this one reads up to 5\): upgrade gatewatch"
     before = path.read_bytes()
     with pytest.raises(StoreError, match=message):
         open_store(path)

@@ -117,3 +117,40 @@ def test_pages_together_are_the_window(turns: list[tuple[int, str]], most: int, 
         wanted = [each for each in expected.values() if turns[int(each[0])][0] >= since]
         assert sorted(names(read(store, NOW + since, most=most))) == sorted(wanted)
         store.close()
+
+
+def test_the_lowest_values_of_a_window_come_first(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    take(store, *(request(f"{n}", at=NOW + n) for n in range(6)), now=NOW + 20)
+    work = planned(store)
+    values = {"0": 0.5, "1": 0.25, "2": 0.75, "3": 0.0, "5": 0.25}
+    for each in lease(store, work):
+        store.settle([Settled(each.task, each.attempt, judged(values.get(each.row.id)))], NOW)
+
+    def worst(since: float, until: float, among: int = 50) -> list[tuple[str, float]]:
+        found = store.worst(FLOW, work.scorer, work.fingerprint, work.source, NOW + since, NOW + until, among)
+        named = store.named([seq for seq, _ in found])
+        return [(named[seq], value) for seq, value in found]
+
+    assert worst(0, 6) == [("3", 0.0), ("5", 0.25), ("1", 0.25), ("0", 0.5), ("2", 0.75)]  # an error has none
+    assert worst(0, 3) == [("1", 0.25), ("0", 0.5), ("2", 0.75)]
+    assert worst(0, 6, 2) == [("3", 0.0), ("5", 0.25)]  # of the newest two
+    assert store.worst(FLOW, "other", work.fingerprint, work.source, 0.0, NOW * 2, 9) == []
+
+
+def test_requests_come_by_their_numbers_and_by_their_time(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    for n in (4, 2, 0, 3, 1):  # which is not the order in which they happened
+        take(store, request(f"{n}", at=NOW + n), now=NOW + 20)
+    take(store, request("same", at=NOW + 3), request("other", flow="search", at=NOW + 2), now=NOW + 20)
+    numbers = [store.find(name).seq for name in ("1", "4")]  # type: ignore[union-attr]
+    assert [row.id for row in store.numbered_rows([*numbers, 10**6])] == ["1", "4"]
+    assert store.numbered_rows([]) == []
+    every = [row.id for row in store.between(FLOW, NOW + 1, NOW + 4, 50)]
+    assert every == ["same", "3", "2", "1"]
+    paged: list[str] = []
+    before = 0
+    while page := store.between(FLOW, NOW + 1, NOW + 4, 2, before):
+        paged += [row.id for row in page]
+        before = page[-1].seq
+    assert paged == every

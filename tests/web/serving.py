@@ -1,7 +1,7 @@
 """A server on a real socket, in a thread of the test's own process, over a project in a folder."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from gatewatch.store import access
 from gatewatch.store.access import Role
 from gatewatch.web.app import application
 from gatewatch.web.host import Base, Host
+from gatewatch.web.pages.house import Screen
+from gatewatch.web.pages.screens import SCREENS
 from gatewatch.web.server import Server, listen
 from gatewatch.web.visitors import Visitors
 
@@ -34,9 +36,9 @@ origins = ["https://app.example"]
 class Served:
     """A server, and how to ask it."""
 
-    def __init__(self, host: Host, port: int) -> None:
+    def __init__(self, host: Host, port: int, prefix: str = "") -> None:
         self.host = host
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}{prefix}"
         self.port = port
 
     def token(self, role: Role = "ingest", project: str = "bot") -> str:
@@ -56,21 +58,25 @@ def served(
     names: tuple[str, ...] | None = (),
     proxies: tuple[str, ...] = (),
     around: Callable[[Host, ASGIApp], ASGIApp] = lambda _, app: app,
+    prefix: str = "",
+    screens: Sequence[Screen] = SCREENS,
 ) -> Iterator[Served]:
     """A server over a project in a folder; `around` may put something before its application."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "gatewatch.toml").write_text(toml)
-    found = serving(Project.open(folder))
+    project = Project.open(folder)
+    found = serving(project)
     base = Base(found.base)
     access.register(base(), found.own, wall())
     host = Host(found, Visitors(base, wall, own=found.own, open_=open_), base)
     listening = listen("127.0.0.1", 0)
-    server = Server(around(host, application(host, names=names)), proxies)
+    app = application(host, project=project, screens=screens, names=names, prefix=prefix)
+    server = Server(around(host, app), proxies)
     server.capture_signals = _none  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
-        yield Served(host, listening.getsockname()[1])
+        yield Served(host, listening.getsockname()[1], prefix)
     finally:
         server.should_exit = True
         thread.join()

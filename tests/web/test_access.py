@@ -19,7 +19,7 @@ def server(tmp_path: Path) -> Iterator[Served]:
         yield found
 
 
-READS = ("/v1/traces", "/v1/traces/a", "/v1/trends", "/v1/costs", "/v1/workers", "/metrics")
+READS = ("/v1/traces", "/v1/traces/a", "/v1/trends", "/v1/monitor", "/v1/costs", "/v1/workers", "/metrics")
 SENDS = ("/v1/segments", "/v1/feedback")
 
 

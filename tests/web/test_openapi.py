@@ -69,4 +69,4 @@ def test_nothing_that_is_sent_is_a_fault_of_the_server(server: Served, mode: Gen
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_nor_is_much_more_of_it(server: Served, mode: GenerationMode) -> None:
-    hammered(server, 300, mode)
+    hammered(server, 100, mode)

@@ -119,7 +119,7 @@ def keeps_what_people_made_of_a_failure(store: Store) -> None:
     turned = store.turn_failure(first.id, "fixed", who="ana", reason="v2", now=NOW + 5, owner="bob")
     again = replace(failure("refunds, late", n=9), id=first.id, state="new", flow="elsewhere")
     (kept,) = mine(store, Mined(failure=again, items=[(item("a"), TRACE), (item("b"), TRACE)]), now=NOW + 6)
-    expected = (first.id, FLOW, "fixed", "bob", "ana", "v2", NOW + 5, NOW, NOW + 6, "refunds, late", 9)
+    expected = (first.id, FLOW, "fixed", "bob", "ana", "v2", NOW + 5, NOW, NOW + 6, "refunds", 9)
     made = (kept.id, kept.flow, kept.state, kept.owner, kept.who, kept.reason, kept.fixed, kept.opened, kept.updated)
     assert turned is not None and (*made, kept.name, kept.n) == expected, f"mined again it is {kept}"
     assert [each.trace for each in store.items(failure=first.id)] == ["a", "b"], "an item is there twice, or is not"
@@ -156,6 +156,18 @@ def turns_failures(store: Store) -> None:
     ignored = store.turn_failure(one.id, "ignored", who="bob", reason="spam", now=NOW + 3, among=["fixed"], owner="eve")
     by = ignored and (ignored.state, ignored.who, ignored.reason, ignored.updated, ignored.fixed, ignored.owner)
     assert by == ("ignored", "bob", "spam", NOW + 3, NOW + 1, "eve"), f"ignored it is {ignored}"
+    named = store.turn_failure(one.id, "ignored", who="eve", reason="", now=NOW + 4, name="late refunds")
+    assert named is not None and (named.name, named.named_by, named.owner) == ("late refunds", "eve", "eve"), (
+        f"named it is {named}"
+    )
+    turns = [(each.at, each.state, each.by, each.reason, each.owner) for each in named.turns]
+    assert turns == [
+        (NOW + 1, "fixed", "ana", "v2", ""),
+        (NOW + 3, "ignored", "bob", "spam", "eve"),
+        (NOW + 4, "ignored", "eve", "", ""),
+    ], f"what became of it is {turns}"
+    (again,) = mine(store, Mined(failure=replace(one, name="terms", days={"2026-01-01": 2})))
+    assert (again.name, again.named_by, again.turns) == ("late refunds", "eve", named.turns), f"mined it is {again}"
     assert store.turn_failure(99, "new", who="", reason="", now=NOW) is None, "there is a failure that was not mined"
     assert [each.id for each in store.failures(states=("new", "fixed"))] == [other.id], "in a state there are others"
     assert store.failures(FLOW, ["new"]) == [] and len(store.failures(FLOW)) == 1, "of a flow there are others"

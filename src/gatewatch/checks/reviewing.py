@@ -117,6 +117,37 @@ def settles_items(store: Store) -> None:
     assert store.labels([1, 99]) == store.labels([1]), "there are labels of no item"
 
 
+def lists_what_awaits(store: Store) -> None:
+    """What awaits a reviewer is listed in the order of claims; what they have, and what they said, the last first."""
+    put(store, item("mild"), item("grave", severity=0.9), item("b", flow="g", needed=2), item("old", severity=0.5))
+    found, number = store.awaiting("ana", NOW)
+    traces = [each.trace for each in found]
+    assert (traces, number) == (["grave", "old", "mild", "b"], 4), f"what awaits is {traces}, {number}"
+    page = [each.trace for each in store.awaiting("ana", NOW, skip=1, most=2)[0]]
+    assert page == ["old", "mild"], f"a page of it is {page}"
+    assert [each.id for each in store.awaiting("ana", NOW, flow="g")[0]] == [3], "of a flow there are others"
+    assert claimed(store, "ana") == "grave" and claimed(store, "bob", item=3) == "b", "they cannot be claimed"
+    assert store.claimed("ana", NOW) == [(store.item(2), NOW + 60)], f"ana has {store.claimed('ana', NOW)}"
+    assert store.claimed("ana", NOW + 61) == [], "a claim is never over"
+    assert store.awaiting("ana", NOW)[1] == 4 and store.awaiting("bob", NOW)[1] == 3, "claims do not count"
+    store.label(label(2), NOW + 1)
+    store.label(label(3, value=None, skipped=True), NOW + 2)
+    store.label(label(3, "bob"), NOW + 3)
+    assert [each.item for each in store.labels_by("ana")] == [3, 2], "what a reviewer said is in another order"
+    assert [each.item for each in store.labels_by("ana", since=NOW + 2, most=1)] == [3], "a part of it is another"
+    assert store.claimed("bob", NOW) == [] and store.awaiting("ana", NOW)[1] == 2, "a label ends no claim"
+
+
+def sends_to_be_settled(store: Store) -> None:
+    """Whoever says that somebody else is to settle it makes it disputed, until somebody does."""
+    put(store, item("a"))
+    turned = store.label(label(1, disputes=True, kinds=("rude",), severity="major", saw=True), NOW)
+    assert turned is not None and turned.state == "disputed", f"it is {turned}"
+    assert claimed(store, "bob") == "", "what is to be settled waits for one more"
+    turned = store.label(label(1, "bob", 0.0, settles=True), NOW)
+    assert turned is not None and turned.state == "settled", f"settled it is {turned}"
+
+
 def keeps_labels(store: Store) -> None:
     """Labels come back as they were, whatever the text, by item, then as they were given."""
     put(store, item("a"), item("b"))
@@ -133,6 +164,8 @@ REVIEWING: tuple[Callable[[Store], None], ...] = (
     gives_an_item_to_as_many_as_it_needs,
     gives_an_item_that_is_named,
     settles_items,
+    lists_what_awaits,
+    sends_to_be_settled,
     keeps_labels,
 )
 """Every check of these, in order."""

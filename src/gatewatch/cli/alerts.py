@@ -1,7 +1,7 @@
 """`gatewatch alerts`: what is wrong with live traffic, who sees to it, and whether word of it arrives."""
 
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -141,16 +141,14 @@ def test(*, channel: str, as_json: bool) -> int:
     """Send a notice that says it is a test, now: to a CHANNEL such as "slack:$SLACK_URL", or to each of the project."""
     import asyncio
 
-    from gatewatch.config.alerting import alarming, channels
+    from gatewatch.config.alerting import channels, named_channels
     from gatewatch.config.project import Project
     from gatewatch.offline.report import clean
     from gatewatch.online import channels as naming
+    from gatewatch.online.trying import tried
 
     project = Project.open()
-    wires, monitors = channels(project), alarming(project)
-    named = [project.settings.alerts.to, *(each.to for each in monitors)]
-    named += [rule.to for each in monitors for rule in each.rules.values()]
-    every = list(dict.fromkeys(to for some in named for to in some))
+    wires, every = channels(project), named_channels(project)
     if channel:
         try:
             naming.channel(channel)
@@ -159,7 +157,7 @@ def test(*, channel: str, as_json: bool) -> int:
         every = [channel]
     if not every:
         raise click.UsageError("the project names no channel: give one, or add `to` to [alerts]")
-    reasons = asyncio.run(_tried(every, wires))
+    reasons = asyncio.run(tried(every, wires, who()))
     if as_json:
         told = [{"to": naming.public(to), "taken": not reason, "reason": reason} for to, reason in reasons.items()]
         print_json({"kind": "gatewatch.alerts_test", "version": 1, "channels": told})
@@ -234,38 +232,6 @@ def _drop(channel: str) -> None:
 
 command.add_command(backtest)
 command.add_command(monitors)
-
-
-async def _tried(every: list[str], wires: Any) -> dict[str, str]:
-    """Why each channel did not take a test, "" where it did."""
-    from uuid import uuid4
-
-    from gatewatch.core.clock import wall
-    from gatewatch.core.watch import Alert
-    from gatewatch.online.sending import NotTaken, Sender
-    from gatewatch.store.watching import Notice
-
-    now, sender, reasons = wall(), Sender(wires, clock=wall), dict[str, str]()
-    alert = Alert(
-        key="test",
-        flow="",
-        kind="no_data",
-        name="test",
-        severity="info",
-        title=f"this is a test, sent by {who()}: nothing is wrong",
-        opened=now,
-        updated=now,
-    )
-    try:
-        for to in every:
-            try:
-                await sender.send(Notice(0, f"test-{uuid4().hex}", to, "opened", alert))
-                reasons[to] = ""
-            except NotTaken as error:
-                reasons[to] = error.reason
-    finally:
-        await sender.close()
-    return reasons
 
 
 def _why(request: str) -> str:

@@ -1,6 +1,5 @@
 """`gatewatch alerts backtest` and `alerts monitors`: what rules would have told of, and how monitors stand."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -70,7 +69,7 @@ def _print(found: "list[Told]", since: float, now: float) -> None:
 
     from gatewatch.offline.report import clean
     from gatewatch.online.alert_text import GLYPHS, moment, size
-    from gatewatch.online.backtest import covered, per_week
+    from gatewatch.online.backtest import covered, notes, per_week
 
     out = console(100)
     alerts = sorted((one for each in found for one in each.alerts), key=lambda one: one.opened)
@@ -84,25 +83,12 @@ def _print(found: "list[Told]", since: float, now: float) -> None:
     rate = "too few days to say how many a week" if weekly is None else f"{weekly:.2g} a week"
     said = f"{counted(loud, 'alert')} in {days:.3g} days, {rate}"
     out.print(Text(f"{said}; {counted(len(alerts) - loud, 'more')} noted only" if len(alerts) > loud else said))
-    notes: dict[str, list[str]] = {}
+    noted: dict[str, list[str]] = {}
     for each in found:
-        for note in _notes(each, since):
-            notes.setdefault(note, []).append(each.stream.scorer or "signals")
-    for note, names in notes.items():
+        for note in notes(each, since):
+            noted.setdefault(note, []).append(each.stream.scorer or "signals")
+    for note, names in noted.items():
         out.print(Text(clean(f"! {', '.join(names)}: {note}")))
-
-
-def _notes(told: "Told", since: float) -> Iterator[str]:
-    """What a back-test of a stream could not go by."""
-    from gatewatch.online.alert_text import moment
-
-    if not told.conversations:
-        yield "no conversation is kept of these days"
-    elif told.since is not None and told.since > since + 86_400:
-        accepted = f"marker {told.anchor} was accepted then" if told.anchor else "none is kept of before"
-        yield f"conversations since {moment(told.since)} only: {accepted}"
-    if told.learnt is not None and told.learnt > since:
-        yield f"there was no reference before {moment(told.learnt)}: only limits held"
 
 
 @click.command(name="monitors")

@@ -30,7 +30,12 @@ _MADE = (".gatewatch", "baselines")
 @click.option(
     "--fresh", is_flag=True, help="Begin anew: write all files over your changes to them, forget runs and traffic."
 )
-def command(folder: Path, *, fresh: bool) -> None:
+@click.option("--serve", "serving", is_flag=True, help="Then serve its pages, until Ctrl-C.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8321, show_default=True, help="Where to serve; 0 for any."
+)
+@click.pass_context
+def command(context: click.Context, folder: Path, *, fresh: bool, serving: bool, port: int) -> int | None:
     """Take a small support bot through the loop: a gate passes a change, live traffic finds it wrong, what failed is
     labelled and promoted, and the gate stops the same change. Without a key and without network.
 
@@ -73,6 +78,13 @@ def command(folder: Path, *, fresh: bool) -> None:
             out.print()
             out.print(Text("It is stopped: the loop was gone through here before. --fresh begins anew."))
     _print_next(out, folder, fallen[0].id if fallen else "", promoted)
+    if not serving:
+        return None
+    from gatewatch.cli import serve
+
+    with chdir(folder):
+        signal: int | None = context.invoke(serve.command, port=port)
+    return signal
 
 
 def write_project(folder: Path, *, fresh: bool) -> list[str]:
@@ -151,6 +163,7 @@ def _print_next(out: "Console", folder: Path, fallen: str, promoted: str) -> Non
         (f"gatewatch accept {case} --reason agreed --until {until} --owner me", "let it fail, for a month"),
         (f"gatewatch gate {SUITE} --task reworded --trials 5", "five answers each: it is worse"),
         (f"gatewatch plan {SUITE}", "what the gate can see"),
+        ("gatewatch serve", "all of this as pages"),
         (f"gatewatch gate {SUITE} --selftest", "how often it errs"),
         ("gatewatch init ../my-evals", "your own project"),
     ]

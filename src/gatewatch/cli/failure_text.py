@@ -1,7 +1,7 @@
-"""A failure as it is shown to people, and as JSON."""
+"""A failure as it is shown to people."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatewatch.core.failure import Failure
@@ -11,15 +11,6 @@ if TYPE_CHECKING:
 _SHOWN = 300
 _PARTS = 6
 _MOST = 1000
-
-
-def as_json(failure: "Failure") -> dict[str, Any]:
-    """A failure as programs are told of it: all of its fields, what people call it, and by what it is ranked."""
-    from msgspec.structs import asdict
-
-    from gatewatch.core.failure import failure_name
-
-    return asdict(failure) | {"failure": failure_name(failure.id), "impact": failure.impact}
 
 
 def share(failure: "Failure") -> str:

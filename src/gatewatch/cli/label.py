@@ -7,12 +7,12 @@ import click
 from gatewatch.cli.label_lines import draw, export
 from gatewatch.cli.label_told import agreement, show, status
 from gatewatch.cli.opened import opened
-from gatewatch.cli.reviewer import expected_given, hidden, item_named, keep, named, settling
-from gatewatch.cli.terminal import print_json, shown
+from gatewatch.cli.reviewer import expected_given, named
+from gatewatch.cli.terminal import print_json, shown, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
-    from gatewatch.core.review import Item, Label
+    from gatewatch.core.review import Item, Label, Severity
     from gatewatch.store.base import Store
 
 _REVIEW = "review"
@@ -77,13 +77,30 @@ def review(*, what: str, queue: str | None, by: str) -> None:
 )
 @click.option("--expected", default="", help="What would be right: text, JSON as in a dataset, or @FILE.")
 @click.option("--comment", default="", help="A word on it, for others.")
+@click.option("--kind", "kinds", multiple=True, help="In which way it failed: one of [loop] kinds. May be repeated.")
+@click.option("--severity", type=click.Choice(["minor", "major", "critical"]), help="How grave that is.")
+@click.option("--dispute", is_flag=True, help="Have somebody settle it, whatever others say.")
 @click.option("--skip", is_flag=True, help="Leave it to others, in the place of a value.")
 @_by
 @_as_json
-def put(*, name: str, value: str, expected: str, comment: str, skip: bool, by: str, as_json: bool) -> None:
+def put(
+    *,
+    name: str,
+    value: str,
+    expected: str,
+    comment: str,
+    kinds: tuple[str, ...],
+    severity: "Severity | None",
+    dispute: bool,
+    skip: bool,
+    by: str,
+    as_json: bool,
+) -> None:
     """Label ITEM, such as I7, in one go: for scripts."""
+    from gatewatch.config.labelling import rules_of
     from gatewatch.core.clock import wall
     from gatewatch.core.review import Label
+    from gatewatch.loop.review import hidden, item_named, keep
 
     if skip == bool(value):
         raise click.UsageError("give a --value, or --skip")
@@ -97,10 +114,14 @@ def put(*, name: str, value: str, expected: str, comment: str, skip: bool, by: s
             value=None if skip else _value(project, item, value),
             expected=expected_given(expected),
             comment=comment.strip(),
+            kinds=kinds,
+            severity=severity,
+            disputes=dispute,
             skipped=skip,
         )
-        kept = keep(store, label, now)
-        others, why = hidden(store, item, reviewer)
+        rules_of(project).check(label, item.mark)
+        kept = keep(store, label, now, account=who())
+        others, why = hidden(store, item, reviewer, now, account=who())
     _tell(kept, label, others, why, as_json=as_json)
 
 
@@ -116,6 +137,8 @@ def settle(*, name: str, value: str, expected: str, comment: str, by: str, as_js
     import sys
 
     from gatewatch.cli.label_review import Settling
+    from gatewatch.core.clock import wall
+    from gatewatch.loop.review import hidden, item_named, keep, settling
 
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if value and not name:
@@ -130,9 +153,13 @@ def settle(*, name: str, value: str, expected: str, comment: str, by: str, as_js
             Settling(project, store, reviewer).run(item_named(store, name).id if name else 0)
             return
         item = item_named(store, name)
-        found = settling(store, item, reviewer, _value(project, item, value), expected_given(expected), comment.strip())
-        kept = keep(store, found, found.at)
-        others, why = hidden(store, item, reviewer)
+        worth, now = _value(project, item, value), wall()
+        if worth is None:
+            raise click.BadParameter("that it cannot be judged settles nothing", param_hint="--value")
+        right = expected_given(expected)
+        found = settling(store, item, reviewer, worth, now, expected=right, comment=comment.strip())
+        kept = keep(store, found, now, account=who())
+        others, why = hidden(store, item, reviewer, now, account=who())
     _tell(kept, found, others, why, as_json=as_json)
 
 
@@ -140,6 +167,7 @@ def _there_is(store: "Store", item: int, failure: int, flow: str) -> None:
     from gatewatch.core.errors import InputError, Problem, did_you_mean
     from gatewatch.core.failure import failure_name
     from gatewatch.loop.label import item_name
+    from gatewatch.loop.review import item_named
 
     if item:
         item_named(store, item_name(item))

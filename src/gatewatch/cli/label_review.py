@@ -7,15 +7,15 @@ import click
 from msgspec import Struct
 
 from gatewatch.cli.label_screen import Keyboard, draw_item, draw_keys, draw_question
-from gatewatch.cli.reviewer import hidden, keep, settling
 from gatewatch.cli.terminal import counted, shown, who
 
 if TYPE_CHECKING:
     from gatewatch.config.project import Project
     from gatewatch.core.case import Expected
-    from gatewatch.core.review import Item, ItemState, Label, Queue
+    from gatewatch.core.review import Item, ItemState, Label, Queue, Severity
     from gatewatch.loop.answers import Answers
     from gatewatch.loop.label import Part
+    from gatewatch.loop.review import Rules
     from gatewatch.store.base import Store
     from gatewatch.store.looping import Claim
 
@@ -45,12 +45,16 @@ class _Draft:
     def __init__(self) -> None:
         self.expected: str | Expected | None = None
         self.comment = ""
+        self.kinds: tuple[str, ...] = ()
+        self.severity: Severity | None = None
+        self.disputes = False
 
     def notes(self) -> list[str]:
         """What is said so far, in words."""
         from gatewatch.loop.label import expected_text
 
         said = {"expected": expected_text(self.expected), "comment": self.comment}
+        said["locked"] = "somebody else settles it" if self.disputes else ""
         return [f"{name}: {text}" for name, text in said.items() if text]
 
 
@@ -82,10 +86,12 @@ class _Screen:
             self.draft.expected = self._expected()
         elif pressed == "c":
             self.draft.comment = self.keys.line("comment")
+        elif pressed == "l":
+            self.draft.disputes = not self.draft.disputes
         elif pressed == "?":
             draw_keys(self.asked)
             self.keys.key()
-        return pressed in ("e", "c", "?")
+        return pressed in ("e", "c", "l", "?")
 
     def value(self, pressed: str) -> "tuple[bool, float | None]":
         """Whether a key is an answer, and which; one that cannot be judged has none."""
@@ -113,6 +119,26 @@ class _Screen:
                 self.draft.expected = self._expected() if typed == "e" else expected_of(typed)
             except InputError as error:
                 click.echo(shown(error))
+
+    def ask_more(self, rules: "Rules", *, right: bool) -> None:
+        """Ask what the project wants to know besides: in which ways it failed, how grave that is, a comment."""
+        from typing import get_args
+
+        from gatewatch.core.review import Severity
+
+        if not right and rules.kinds:
+            numbered = "  ".join(f"{place} {kind}" for place, kind in enumerate(rules.kinds, 1))
+            click.echo(shown(numbered))
+            typed = self.keys.line("which kind of failure, such as 1, or 1 3 (Enter: none)").replace(",", " ").split()
+            places = [int(each) for each in typed if each.isascii() and each.isdecimal() and len(each) < 4]
+            self.draft.kinds = tuple(kind for place, kind in enumerate(rules.kinds, 1) if place in places)
+        if not right and rules.severity:
+            words = get_args(Severity)
+            typed = [self.keys.line("how grave: minor, major or critical (Enter: leave it open)").lower()]
+            self.draft.severity = next((word for word in words if typed[0] and word.startswith(typed[0])), None)
+        needed = rules.comment == "always" or (rules.comment == "wrong" and not right)
+        while needed and not self.draft.comment:
+            self.draft.comment = self.keys.line("comment (needed here)")
 
     def _expected(self) -> "str | Expected | None":
         """What is expected, from the editor: it begins with what was answered, or the calls that were made."""
@@ -153,8 +179,9 @@ class Reviewing:
     """
 
     def __init__(self, project: "Project", store: "Store", by: str, wanted: Wanted) -> None:
-        from gatewatch.config.labelling import claim_s
+        from gatewatch.config.labelling import claim_s, rules_of
 
+        self.rules = rules_of(project)
         self.project, self.store, self.by, self.wanted = project, store, by, wanted
         self.claim_s = claim_s(project)
         self.done: list[int] = []  # as they were labelled, the last of which can be undone
@@ -215,9 +242,13 @@ class Reviewing:
     def _keep(self, screen: _Screen, value: float | None, seconds: float) -> bool:
         from gatewatch.core.clock import wall
         from gatewatch.core.review import Label, is_right
+        from gatewatch.loop.review import keep
 
-        if value is not None and not is_right(value, screen.item.mark):
-            screen.ask_expected()
+        if value is not None:
+            right = is_right(value, screen.item.mark)
+            if not right:
+                screen.ask_expected()
+            screen.ask_more(self.rules, right=right)
         now, draft = wall(), screen.draft
         label = Label(
             item=screen.item.id,
@@ -226,10 +257,13 @@ class Reviewing:
             value=value,
             expected=draft.expected,
             comment=draft.comment,
+            kinds=draft.kinds,
+            severity=draft.severity,
+            disputes=draft.disputes,
             skipped=value is None,
             seconds=seconds,
         )
-        kept = keep(self.store, label, now)
+        kept = keep(self.store, label, now, account=who())
         self.done.append(kept.id)
         if label.skipped:
             return True
@@ -240,9 +274,11 @@ class Reviewing:
 
     def _reveal(self, item: "Item", label: "Label", keys: Keyboard) -> str:
         """Show what was hidden, and give the key that was pressed then."""
+        from gatewatch.core.clock import wall
         from gatewatch.loop.label import item_name, revealed
+        from gatewatch.loop.review import hidden
 
-        others, why = hidden(self.store, item, self.by)
+        others, why = hidden(self.store, item, self.by, wall(), account=who())
         click.echo()
         for line in revealed(item, label, others, why):
             click.echo(shown(line))
@@ -282,11 +318,13 @@ class Settling:
         click.echo(f"{counted(settled, 'item')} settled by {shown(self.by)}" if items else "nothing is disputed")
 
     def _settle(self, item: "Item", keys: Keyboard) -> Literal["settled", "skipped", "quit"]:
+        from gatewatch.core.clock import wall
         from gatewatch.core.review import is_right
         from gatewatch.loop.label import said_by
+        from gatewatch.loop.review import hidden, keep, settling
 
         screen = _Screen(self.project, keys, item, self.store.item_trace(item.id) or b"{}")
-        labels, why = hidden(self.store, item, "")
+        labels, why = hidden(self.store, item, "", wall(), account=who())
         sides = [f"{label.by} said {said_by(label)}" for label in labels]
         if item.judged is not None:
             sides.append(f"the judge said {item.judged:.3g} {why}".rstrip())
@@ -305,6 +343,7 @@ class Settling:
             if known and value is not None:
                 if not is_right(value, item.mark):
                     screen.ask_expected()
-                label = settling(self.store, item, self.by, value, screen.draft.expected, screen.draft.comment)
-                keep(self.store, label, label.at)
+                said = {"expected": screen.draft.expected, "comment": screen.draft.comment}
+                label = settling(self.store, item, self.by, value, wall(), **said)  # type: ignore[arg-type]
+                keep(self.store, label, label.at, account=who())
                 return "settled"

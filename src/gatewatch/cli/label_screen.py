@@ -22,6 +22,7 @@ _LEAST = 3
 KEYS = {
     "e": "what would be right",
     "c": "comment",
+    "l": "lock: somebody else settles it",
     "s": "skip",
     "u": "undo the last",
     "o": "all of it",

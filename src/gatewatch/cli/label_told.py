@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gatewatch.cli.opened import opened
-from gatewatch.cli.reviewer import item_named
 from gatewatch.cli.terminal import console, counted, print_json, shown, who
 
 if TYPE_CHECKING:
-    from gatewatch.core.review import Item, Label
+    from gatewatch.core.review import Item
     from gatewatch.loop.agreement import Agreement, Figure, Pair
 
 _SHOWN = 20
@@ -31,6 +30,7 @@ def show(*, name: str, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.trace import Trace
     from gatewatch.loop.label import item_name, parts_of
+    from gatewatch.loop.review import item_named
 
     with opened() as (project, store):
         item = item_named(store, name)
@@ -58,18 +58,20 @@ def show(*, name: str, as_json: bool) -> None:
 @_as_json
 def status(*, flow: str, queue: str | None, as_json: bool) -> None:
     """Say what waits for reviewers, what is disputed, and who labelled how much."""
+    from msgspec import to_builtins
     from rich.table import Table
     from rich.text import Text
 
     from gatewatch.config.labelling import every_item, labels_of
     from gatewatch.core.clock import wall
     from gatewatch.loop.label import item_name
+    from gatewatch.loop.review import worked
 
     with opened() as (_, store):
         items = list(every_item(store, queue=queue, flow=flow))  # type: ignore[arg-type]
         labels = labels_of(store, items)
     counts = {name: _states(items, name) for name in ("failures", "calibration")}
-    people = list(_people(labels))
+    people = [to_builtins(each) for each in worked(labels)]
     waiting = [item for item in items if item.state == "waiting"]
     disputed = [item_name(item.id) for item in items if item.state == "disputed"]
     oldest = min((item.added for item in waiting), default=None)
@@ -109,17 +111,6 @@ def _states(items: "list[Item]", queue: str) -> dict[str, int]:
     return {state: of.count(state) for state in ("waiting", "disputed", "settled")}
 
 
-def _people(labels: "list[Label]") -> Iterator[dict[str, Any]]:
-    from statistics import median
-
-    for name in sorted({label.by for label in labels}):
-        mine = [label for label in labels if label.by == name]
-        took = [label.seconds for label in mine if label.seconds is not None and not label.skipped]
-        skipped = sum(label.skipped for label in mine)
-        middle = median(took) if took else None
-        yield {"by": name, "labelled": len(mine) - skipped, "skipped": skipped, "median_s": middle}
-
-
 def _ago(length: float) -> str:
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if length >= 2 * size:
@@ -134,20 +125,10 @@ def _ago(length: float) -> str:
 @_as_json
 def agreement(*, flow: str, queue: str | None, scorer: str | None, as_json: bool) -> None:
     """Say how far reviewers agree with each other, and with the judge; list what they disagree on."""
-    from gatewatch.config.calibrate import pass_mark
-    from gatewatch.config.labelling import every_item, labels_of
-    from gatewatch.loop.agreement import agreement as agree
+    from gatewatch.config.labelling import agreements
 
     with opened() as (project, store):
-        items = list(every_item(store, queue=queue, flow=flow))  # type: ignore[arg-type]
-        labels = labels_of(store, items)
-    found = {}
-    for name in sorted({item.scorer for item in items if scorer in (None, item.scorer)}):
-        mark = pass_mark(project, name)[0] if name else None
-        some = [item for item in items if item.scorer == name]
-        each = agree(some, labels, mark=0.5 if mark is None else mark)
-        if each.items:
-            found[name] = each
+        found = agreements(project, store, queue=queue, flow=flow, scorer=scorer)  # type: ignore[arg-type]
     if as_json:
         print_json({"kind": "gatewatch.agreement", "version": 1, "scorers": [_plain(*each) for each in found.items()]})
         return

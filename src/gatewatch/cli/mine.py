@@ -10,6 +10,7 @@ from gatewatch.cli.terminal import console, counted, print_json, who
 if TYPE_CHECKING:
     from gatewatch.config.mining import Mined
     from gatewatch.core.failure import Failure
+    from gatewatch.loop.attend import Act
     from gatewatch.store.base import Store
 
 _DAY_S = 86_400.0
@@ -104,46 +105,22 @@ def _list(flow: str, most: int, *, as_json: bool) -> None:
 def _turn(flow: str, option: str, name: str, reason: str, owner: str, *, as_json: bool) -> None:
     from gatewatch.core.clock import wall
     from gatewatch.core.failure import failure_name
+    from gatewatch.loop.attend import attend, word
     from gatewatch.offline.report import clean
 
     if option == "--ignore" and not reason:
         raise click.UsageError("--ignore needs a --reason: why is it left alone?")
     if option == "--assign" and not owner:
         raise click.UsageError("--assign needs an --owner: who sees to it?")
-    now, by = wall(), who()
+    acts: dict[str, Act] = {"--ignore": "ignore", "--reopen": "reopen", "--assign": "assign"}
     with opened() as (_, store):
         there = _known(store, flow, name)
-        state = {"--ignore": "ignored", "--reopen": "new"}.get(option, there.state)
-        _check(option, there)
-        found = store.turn_failure(
-            there.id,
-            state,  # type: ignore[arg-type]
-            who=by,
-            reason=reason or there.reason,
-            now=now,
-            among=(there.state,),
-            owner=owner or None,
-        )
-        assert found is not None
-        _check("" if found.state == state else option, found)
-        store.note(now, by, f"failure {found.state}", failure_name(found.id))
+        found = attend(store, there, acts[option], by=who(), now=wall(), reason=reason, owner=owner)
     if as_json:
         _print_json({"flow": flow}, [found])
         return
     seen_to = f", {found.owner} sees to it" if found.owner else ""
-    click.echo(clean(f"{failure_name(found.id)} is {_word(found.state)}{seen_to}"))
-
-
-def _check(option: str, failure: "Failure") -> None:
-    """Refuse what a failure's state does not allow."""
-    from gatewatch.core.errors import InputError, Problem
-    from gatewatch.core.failure import failure_name
-
-    name = failure_name(failure.id)
-    if option == "--reopen" and failure.state != "ignored":
-        raise InputError(Problem(name, f"is {_word(failure.state)}: only what is ignored is looked at again"))
-    if option == "--assign" and failure.state == "fixed":
-        raise InputError(Problem(name, "is fixed: nobody need see to it"))
+    click.echo(clean(f"{failure_name(found.id)} is {word(found.state)}{seen_to}"))
 
 
 def _known(store: "Store", flow: str, name: str) -> "Failure":
@@ -158,17 +135,15 @@ def _known(store: "Store", flow: str, name: str) -> "Failure":
     return found
 
 
-def _word(state: str) -> str:
-    return state.replace("_", " ")
-
-
 # Printing
 
 
 def _print_json(told: dict[str, Any], failures: Any) -> None:
-    from gatewatch.cli.failure_text import as_json
+    from gatewatch.core.failure import told as of_failure
 
-    print_json({"kind": "gatewatch.failures", "version": 1, **told, "failures": [as_json(each) for each in failures]})
+    print_json(
+        {"kind": "gatewatch.failures", "version": 1, **told, "failures": [of_failure(each) for each in failures]}
+    )
 
 
 def _print_mined(found: "Mined", days: int, most: int, now: float) -> None:
@@ -204,12 +179,13 @@ def _print_failures(failures: "list[Failure]", now: float) -> None:
 
     from gatewatch.cli.failure_text import against, share
     from gatewatch.core.failure import failure_name
+    from gatewatch.loop.attend import word
     from gatewatch.offline.report import clean
 
     out = console(100)
     for each in failures:
         line = Text(f"{failure_name(each.id):<5}", "bold")
-        line.append(f"{_word(each.state):<11}", _STYLES.get(each.state, "dim"))
+        line.append(f"{word(each.state):<11}", _STYLES.get(each.state, "dim"))
         line.append(clean(f"{each.sign}: {each.name}"), "default not bold")
         out.print(line)
         parts = [

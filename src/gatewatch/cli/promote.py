@@ -25,6 +25,7 @@ _STATES = {"new": "is new", "merge": "has it as well now", "there": "asks it alr
 @click.option("--strict", is_flag=True, help="It must pass from the start.")
 @click.option("--merge", is_flag=True, help="Add it to the case that asks the same, or nearly; what it expects holds.")
 @click.option("--separate", is_flag=True, help="Make a case of it, though another asks nearly the same.")
+@click.option("--slice", "slice_", default="", help="The slice of the case; by default that of the request.")
 @click.option("--alone", is_flag=True, help="Without the turns before it in its session.")
 @click.option("--outbox", is_flag=True, help="Leave the file as it is: `gatewatch pull` writes it, in a checkout.")
 @click.option("--dry-run", is_flag=True, help="Show the cases, and do nothing.")
@@ -41,6 +42,7 @@ def command(
     strict: bool,
     merge: bool,
     separate: bool,
+    slice_: str,
     alone: bool,
     outbox: bool,
     dry_run: bool,
@@ -69,6 +71,7 @@ def command(
         until=_until(until, lasts),
         strict=strict,
         way="merge" if merge else "separate" if separate else "",
+        slice=slice_.strip(),
         alone=alone,
         outbox=outbox,
         dry=dry_run,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--trials", type=click.IntRange(1), help="How often each case is run.")
 @click.option("--limit", type=click.IntRange(1), help="Run only the first cases, this many.")
 @click.option("--tier", type=click.Choice(["pr", "nightly"]), help="Run the cases of this tier, and must_pass ones.")
+@click.option("--case", "cases", multiple=True, help="Run this case alone, without the reply cache; may be repeated.")
 @click.option("--concurrency", type=click.IntRange(1), help="How many cases are worked on at once.")
 @click.option("--seed", type=int, help="The seed of the order in which cases are run.")
 @click.option("--budget", help='The most that a run may cost, such as "2.00 USD".')
@@ -40,6 +41,7 @@ def command(
     trials: int | None,
     limit: int | None,
     tier: str | None,
+    cases: tuple[str, ...],
     concurrency: int | None,
     seed: int | None,
     budget: str | None,
@@ -50,15 +52,18 @@ def command(
     """Run a SUITE's task over its dataset and score every row."""
     from gatewatch.config.forecast import forecast
     from gatewatch.config.project import Project
-    from gatewatch.config.runs import prepare_suite
+    from gatewatch.config.runs import Part, prepare_suite
     from gatewatch.offline.report import as_json as to_json
 
-    as_begun = {"--trials": trials, "--limit": limit, "--tier": tier, "--seed": seed}
+    as_begun = {"--trials": trials, "--limit": limit, "--tier": tier, "--seed": seed, "--case": cases or None}
     given = [option for option, value in as_begun.items() if value is not None]
     if resume and given:
         raise click.UsageError(f"--resume goes on with a run as it began: leave out {' and '.join(given)}")
     with only_json(as_json):
         project = Project.open()
+        part = None
+        if cases:  # a part of no run: it stands for nothing, and says how often these cases pass
+            project, part = project.anew(), Part(purpose="flips", of="", only=frozenset(cases))
         prepared = prepare_suite(
             project,
             suite,
@@ -66,12 +71,14 @@ def command(
             label=name,
             limit=limit,
             resume=resume,
+            part=part,
             trials=trials,
             tier=tier,
             concurrency=concurrency,
             seed=seed,
             budget=budget,
         )
+        _look_for(cases, prepared)
         for ready in prepared:  # all of them before the first costs anything
             tell(f"{ready.header.run}: {shown(forecast(project, ready))}")
         again = f"gatewatch run {suite} --resume" + (f" --name {shlex.quote(name)}" if name else "")
@@ -81,6 +88,21 @@ def command(
         with while_heard():
             print_json(objects[0] if len(objects) == 1 else {"kind": "gatewatch.runs", "version": 1, "runs": objects})
     return max(exit_code(result.summary) for result in results)
+
+
+def _look_for(cases: tuple[str, ...], prepared: "list[Prepared]") -> None:
+    """Make sure that the cases that were asked for are run.
+
+    Raises:
+        InputError: for those that there are not, or that are retired.
+    """
+    from gatewatch.core.errors import InputError, Problem
+
+    for ready in prepared if cases else ():
+        there = {ready.plan.dataset[index].id for index in ready.plan.chosen}
+        if gone := [case for case in cases if case not in there]:
+            what = "is no case of it that is run"
+            raise InputError([Problem(f"{ready.header.dataset.path}: {each}", what) for each in gone])
 
 
 def _run(project: "Project", ready: "Prepared", again: str, *, plain: bool, quiet: bool) -> "RunResult":

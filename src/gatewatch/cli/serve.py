@@ -1,15 +1,17 @@
 """`gatewatch serve`: the server."""
 
+import re
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from gatewatch.cli.terminal import log_to_standard_error, shown, tell
+from gatewatch.cli.terminal import log_to_standard_error, shown, tell, who
 
 if TYPE_CHECKING:
     from gatewatch.web.host import Base
 
+_PREFIX = re.compile(r"(/[A-Za-z0-9_.~-]+)+/?")
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -20,12 +22,23 @@ _LOOPBACK = ("127.0.0.1", "::1")
 @click.option(
     "--proxy", "proxies", multiple=True, help="A proxy's address or network, whose X-Forwarded-For it believes."
 )
+@click.option("--prefix", default="", help="The path that it is mounted at behind a proxy, such as /gatewatch.")
 @click.option("--no-auth", is_flag=True, help="Ask for no token, on loopback only.")
 @click.option("--insecure", is_flag=True, help="Ask for no token beyond loopback, while none was created.")
+@click.option("--open", "look", is_flag=True, help="Open the pages in a browser; on loopback only.")
 def command(
-    host: str, port: int, *, names: tuple[str, ...], proxies: tuple[str, ...], no_auth: bool, insecure: bool
+    host: str,
+    port: int,
+    *,
+    names: tuple[str, ...],
+    proxies: tuple[str, ...],
+    prefix: str,
+    no_auth: bool,
+    insecure: bool,
+    look: bool,
 ) -> int | None:
-    """Take in what services send (OTLP, captured requests, feedback), and let it be read. Any number may run.
+    """Take in what services send (OTLP, captured requests, feedback), and let it be read and looked at. Any number may
+    run.
 
     What was acknowledged is stored. SIGTERM and Ctrl-C let what was received be kept before it ends.
     """
@@ -53,21 +66,37 @@ def command(
     if no_auth and not alone:
         what = "others come through a proxy" if loopback else f"{host} is not this machine alone"
         raise InputError(Problem("--no-auth", what, "create tokens, or say --insecure"))
+    if look and not alone:
+        what = "others come through a proxy" if loopback else f"{host} is not this machine alone"
+        raise InputError(Problem("--open", what, "sign in at /signin with a token"))
     _check_networks(proxies)
+    _check_prefix(prefix)
     base = Base(found.base)
     open_: Literal["always", "untokened", "never"] = (
         "always" if no_auth else "untokened" if alone or insecure else "never"
     )
     _look_at_tokens(base, found.own, open_)
-    visitors = Visitors(base, wall, own=found.own, open_=open_)
-    app = application(Host(found, visitors, base), names=names if loopback else None)
+    visitors = Visitors(base, wall, own=found.own, open_=open_, account=who() if alone else "")
+    app = application(Host(found, visitors, base), project=project, names=names if loopback else None, prefix=prefix)
     can_tell()  # the model of languages is part of what a server takes from the start
     listening = listen(host, port)
-    where = f"[{host}]" if ":" in host else host
-    tell(shown(f"serving http://{where}:{listening.getsockname()[1]} -> {project.settings.project.store}"))
+    where = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}{prefix.rstrip('/')}"
+    tell(shown(f"serving {where} -> {project.settings.project.store}"))
+    if alone:
+        _lead_in(f"{where}/" if no_auth else f"{where}/enter?key={visitors.link()}", no_auth=no_auth, look=look)
     log_to_standard_error()
     heard = serve(app, listening, proxies or (_LOOPBACK if names and loopback else ()))
     return 128 + heard if heard else None
+
+
+def _lead_in(address: str, *, no_auth: bool, look: bool) -> None:
+    """Tell the address of the pages to whoever started this, on whose screen it is; it goes into no log."""
+    tell(f"pages   {address}" + ("" if no_auth else "  (lets you in once, within 15 minutes)"))
+    if look:
+        import threading
+        import webbrowser
+
+        threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()  # some wait until it is closed
 
 
 def _check_networks(proxies: tuple[str, ...]) -> None:
@@ -77,6 +106,12 @@ def _check_networks(proxies: tuple[str, ...]) -> None:
         except ValueError:
             what = f"{each!r} is neither an address nor a network"
             raise click.BadParameter(f'{what}, such as "10.0.0.7" or "10.0.0.0/8"', param_hint="--proxy") from None
+
+
+def _check_prefix(prefix: str) -> None:
+    if prefix and not _PREFIX.fullmatch(prefix):
+        what = f"{prefix!r} is no path: it begins with a stroke and has letters, digits, dots, dashes and strokes"
+        raise click.BadParameter(what, param_hint="--prefix")
 
 
 def _loopback(host: str) -> bool:

@@ -133,16 +133,17 @@ def _show_chain(what: str, kind: "Kind", *, as_json: bool) -> None:
 
 def _failure(name: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """A failure for programs and for people, with what was asked and answered; that is noted in the audit."""
-    from gatewatch.cli.failure_text import as_json, lines_of
+    from gatewatch.cli.failure_text import lines_of
     from gatewatch.cli.opened import opened
     from gatewatch.cli.terminal import who
     from gatewatch.core.clock import wall
+    from gatewatch.core.failure import told
 
     with opened() as (_, store):
         failure = store.failure(int(name[1:]))
         assert failure is not None
         store.note(wall(), who(), "read", name.upper())
-        return as_json(failure), list(lines_of(failure, store))
+        return told(failure), list(lines_of(failure, store))
 
 
 def _chosen(result: "RunResult", *, failed: bool, case_id: str) -> "Iterator[Row]":

@@ -67,7 +67,7 @@ def create(*, project: str, role: Any, note: str, expires: str, as_json: bool) -
 @click.argument("token_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output, nothing else.")
 def revoke(token_id: str, *, as_json: bool) -> None:
-    """End the token of an ID. Servers that run hear of it within a second."""
+    """End the token of an ID, and visits of whoever signed in with it. Servers that run hear of it within a second."""
     from gatewatch.core.clock import wall
     from gatewatch.store import access
 

@@ -82,6 +82,18 @@ def channels(project: Project) -> Wires:
     )
 
 
+def named_channels(project: Project) -> list[str]:
+    """Every channel that the project names, each once.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    monitors = alarming(project)
+    named = [project.settings.alerts.to, *(each.to for each in monitors)]
+    named += [rule.to for each in monitors for rule in each.rules.values()]
+    return list(dict.fromkeys(to for some in named for to in some))
+
+
 def _alarming(project: Project, name: str, settings: MonitorSettings, apart: float, problems: Problems) -> Alarming:
     where, alert, every = f"{FILE}: monitors.{name}", settings.alert, project.settings.alerts
     if settings.baseline and settings.baseline not in project.settings.suites:

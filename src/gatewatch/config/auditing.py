@@ -88,8 +88,8 @@ def audit_dataset(project: Project, name: str, *, days: float, flow: str = "") -
             baseline=missing,
             scorers=missing,
             sources=missing,
-            live=_live(project, "", flow, days) if flow else missing,
-            slice_of=_slices(project),
+            live=live_of(project, "", flow, days) if flow else missing,
+            slice_of=slices_of(project),
         )
         return audit(dataset, beside), named.path
     suite = project.settings.suites[named.suite]
@@ -101,14 +101,14 @@ def audit_dataset(project: Project, name: str, *, days: float, flow: str = "") -
         versions=_versions(project, named.suite, baseline),
         scorers=scorers,
         sources=_sources(project, suite, () if isinstance(scorers, Unknown) else scorers),
-        live=_live(project, named.suite, flow, days),
+        live=live_of(project, named.suite, flow, days),
         people=_people(project, suite),
-        slice_of=_slices(project),
+        slice_of=slices_of(project),
     )
     return audit(dataset, beside, named.suite), named.path
 
 
-def _slices(project: Project) -> Callable[[Looked], str]:
+def slices_of(project: Project) -> Callable[[Looked], str]:
     """How a case's slice is told: as it states it, or by the project's function where that can be had."""
     slice_of = None
     with suppress(InputError):
@@ -212,7 +212,7 @@ def _text(path: Path) -> str | None:
 # Live traffic
 
 
-def _live(project: Project, suite: str, flow: str, days: float) -> Live | Unknown:
+def live_of(project: Project, suite: str, flow: str, days: float) -> Live | Unknown:
     """What is known of the traffic that a dataset stands for, or why it is not."""
     from gatewatch.loop.live import read_live
 

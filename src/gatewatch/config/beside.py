@@ -1,6 +1,8 @@
 """Which pinned baseline is shown beside the live scores of a scorer, and what it says of it, by slice."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
 
 from gatewatch.config.project import Project
 from gatewatch.core.errors import InputError
@@ -20,15 +22,20 @@ def besides(project: Project, found: Trend) -> dict[tuple[str, str], Beside]:
     baseline that uses the scorer. Where several do, none is shown.
     """
     stated = next((each.baseline for each in project.settings.monitors.values() if each.flow == found.flow), "")
-    pinned: dict[str, Outcomes | str] = {}
     told = {}
     for each in found.scorers:
         if each.source not in _OF_RUNS:
             continue
-        golden = _golden(each, list(_suites(project, each.scorer, stated)), pinned, project)
+        golden = _golden(each, list(_suites(project, each.scorer, stated)), project)
         if golden is not None:
             told[each.scorer, each.fingerprint] = beside(found, each, golden)
     return told
+
+
+def pinned(project: Project) -> set[str]:
+    """The scorers of suites that have a pinned baseline."""
+    suites = project.settings.suites.items()
+    return {scorer for name, suite in suites if baseline_path(project.root, name).is_file() for scorer in suite.scorers}
 
 
 def _suites(project: Project, scorer: str, stated: str) -> Iterable[str]:
@@ -38,24 +45,30 @@ def _suites(project: Project, scorer: str, stated: str) -> Iterable[str]:
             yield name
 
 
-def _golden(
-    scorer: ScorerTrend, suites: list[str], pinned: dict[str, Outcomes | str], project: Project
-) -> Golden | None:
+def _golden(scorer: ScorerTrend, suites: list[str], project: Project) -> Golden | None:
     if len(suites) != 1:
         return None
     (suite,) = suites
-    if suite not in pinned:
-        try:
-            pinned[suite] = read_baseline(baseline_path(project.root, suite))
-        except InputError as error:
-            pinned[suite] = str(error).split("\n")[0]
-    found = pinned[suite]
-    if isinstance(found, str):
-        return Golden(suite, flaw=f"its baseline cannot be read: {found}")
-    if scorer.scorer not in found.scorers:
+    path = baseline_path(project.root, suite)
+    try:
+        state = path.stat()
+        return _read_golden(path, state.st_mtime_ns, state.st_size, suite, scorer.scorer)
+    except OSError as error:
+        return Golden(suite, flaw=f"its baseline cannot be read: {error.strerror}")
+    except InputError as error:
+        flaw = str(error).split("\n")[0]
+        return Golden(suite, flaw=f"its baseline cannot be read: {flaw}")
+
+
+@lru_cache(maxsize=32)
+def _read_golden(path: Path, changed: int, size: int, suite: str, scorer: str) -> Golden:
+    """What the baseline in a file says of a scorer, for as long as the file is the same."""
+    del changed, size  # by which the file is known to be another
+    found = read_baseline(path)
+    if scorer not in found.scorers:
         return Golden(suite, found.pinned, flaw="its baseline does not have the scorer: pin it anew")
-    slices = _slices(found, scorer.scorer)
-    fingerprint = found.scorers[scorer.scorer].fingerprint
+    slices = _slices(found, scorer)
+    fingerprint = found.scorers[scorer].fingerprint
     return Golden(suite, found.pinned, fingerprint, {name: each.result() for name, each in slices.items()})
 
 

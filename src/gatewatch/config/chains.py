@@ -59,29 +59,30 @@ def kind_of(project: Project, name: str) -> Kind | None:
     return "case" if any(each.case.id == name for each in _cases(project)) else None
 
 
-def chain_of(project: Project, name: str, kind: Kind) -> Chain:
-    """The chain of a failure, an item, a change or a case.
+def chain_of(project: Project, name: str, kind: Kind, store: "Store | None" = None) -> Chain:
+    """The chain of a failure, an item, a change or a case; in a store that is open, if one is given.
 
     Raises:
         InputError: when there is none of that name, or the store that would know cannot be opened.
     """
-    made = _Chain(project, name, kind)
+    made = _Chain(project, name, kind, store)
     try:
         made.follow()
     finally:
-        made.close()
+        if store is None:
+            made.close()
     return Chain(kind, name, chain.in_order(made.links), tuple(dict.fromkeys(made.missing)))
 
 
 class _Chain:
-    def __init__(self, project: Project, name: str, kind: Kind) -> None:
+    def __init__(self, project: Project, name: str, kind: Kind, store: "Store | None") -> None:
         self.project, self.name, self.kind = project, name, kind
         self.links: list[Link] = []
         self.missing: list[str] = []
         self.known = {name}
-        self.store: Store | None = None
+        self.store = store
         try:
-            self.store = store_there(project)
+            self.store = store or store_there(project)
             why = "" if self.store is not None else "there is no store here"
         except StoreError as error:
             why = f"the store cannot be opened: {error}"

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from gatewatch.config import units
 from gatewatch.config.calibrate import pass_mark
 from gatewatch.config.load import FILE
-from gatewatch.config.project import Project
+from gatewatch.config.project import Problems, Project
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.review import Item, Label, Queue
+from gatewatch.loop.agreement import Agreement, agreement
 from gatewatch.loop.answers import Answers, answers
 from gatewatch.loop.draw import Scored, draw
+from gatewatch.loop.review import Rules
 from gatewatch.loop.signs import PASS_AT
 from gatewatch.scorers.judge import rubric_of
 from gatewatch.store.values import BEGIN, Told
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _DAY_S = 86_400.0
 _PAGE = 1000
 _SEED = "seed "
+_LONGEST_KIND = 60
 
 
 def claim_s(project: Project) -> float:
@@ -39,6 +42,23 @@ def claim_s(project: Project) -> float:
         return units.seconds(project.settings.loop.claim)
     except ValueError as error:
         raise ConfigError(Problem(f"{FILE}: loop.claim", str(error))) from None
+
+
+def rules_of(project: Project) -> Rules:
+    """What reviewers have to say of an item.
+
+    Raises:
+        ConfigError: a kind of failure is no word or phrase, or is there twice.
+    """
+    loop, problems = project.settings.loop, Problems()
+    for place, kind in enumerate(loop.kinds):
+        where = f"{FILE}: loop.kinds[{place}]"
+        if not kind.strip() or len(kind) > _LONGEST_KIND or not kind.isprintable():
+            problems.append(Problem(where, f"must be one line, of {_LONGEST_KIND} letters at most, got {kind!r}"))
+        elif kind in loop.kinds[:place]:
+            problems.append(Problem(where, f"{kind!r} is there twice"))
+    problems.raise_any()
+    return Rules(loop.kinds, loop.comment, loop.severity)
 
 
 def answers_for(project: Project, scorer: str) -> Answers:
@@ -77,6 +97,31 @@ def labels_of(store: "Store", items: Iterable[Item]) -> list[Label]:
     numbers = [item.id for item in items]
     parts = (numbers[start : start + _PAGE] for start in range(0, len(numbers), _PAGE))
     return [label for part in parts for label in store.labels(part)]
+
+
+def agreements(
+    project: Project | None, store: "Store", *, queue: Queue | None = None, flow: str = "", scorer: str | None = None
+) -> dict[str, Agreement]:
+    """How far people agree with each other and with the judge, by the scorer on whose scale they labelled ("" for right
+    or wrong); of those scales only on which something is labelled.
+
+    Args:
+        project: whose scorers have pass marks; without one, a value is good from 0.5 on.
+        store: where items and labels are.
+        queue: only of one.
+        flow: only of one, "" for all.
+        scorer: only of one, None for all.
+    """
+    items = list(every_item(store, queue=queue, flow=flow))
+    labels = labels_of(store, items)
+    found = {}
+    for name in sorted({item.scorer for item in items if scorer in (None, item.scorer)}):
+        mark = pass_mark(project, name)[0] if name and project is not None else None
+        some = [item for item in items if item.scorer == name]
+        each = agreement(some, labels, mark=0.5 if mark is None else mark)
+        if each.items:
+            found[name] = each
+    return found
 
 
 # Drawing

@@ -1,7 +1,7 @@
 """What mining is made of: a flow's store, the datasets and pass marks of suites, and the models of `[loop]`."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,14 @@ class _Models:
 
 
 def mined(
-    project: Project, store: "Store", flow: str, *, since: float, until: float, suites: Collection[str] = ()
+    project: Project,
+    store: "Store",
+    flow: str,
+    *,
+    since: float,
+    until: float,
+    suites: Collection[str] = (),
+    told: Callable[[str], None] = lambda _: None,
 ) -> Mined:
     """Mine a flow of a project: what was found is kept in its store.
 
@@ -70,6 +77,7 @@ def mined(
         since: when the window begins, in seconds since the epoch.
         until: when it ends: now.
         suites: those whose datasets and pass marks count; all by default.
+        told: is told how far it is, in words.
 
     Raises:
         InputError: there is no such flow or suite, a dataset is wrong, or a model of `[loop]` is not configured.
@@ -91,6 +99,7 @@ def mined(
             namer=models.namer,
             named_by=project.settings.loop.namer,
             reviewers=project.settings.loop.reviewers,
+            told=told,
         )
         return Mined(found, len(golden), models.cost)
 

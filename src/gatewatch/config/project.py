@@ -1,5 +1,6 @@
 """The composition root: from settings to the models and scorers that they name."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gatewatch.models.prices import Prices
     from gatewatch.models.settings import ModelSettings
 
+_log = logging.getLogger("gatewatch")
 RUNS = Path(".gatewatch") / "runs"
 T = TypeVar("T")
 
@@ -31,6 +33,15 @@ def runs_of(start: Path) -> Path:
     """The folder of runs of the project that a folder belongs to, whatever the project's settings look like."""
     file = find(start)
     return (start if file is None else file.parent) / RUNS
+
+
+def _written(root: Path) -> tuple[int, int]:
+    """The state of the settings' file: its length, and when it was written; zeros where there is none."""
+    try:
+        found = (root / FILE).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 class Problems(list[Problem]):
@@ -72,6 +83,7 @@ class Project:
         self.models: dict[str, OpenAIClient] = {}
         self.embedders: dict[str, LocalEmbedder] = {}
         self._scorers: dict[str, Scorer] | None = None
+        self._read_at = _written(root)
 
     @classmethod
     def open(cls, start: Path | None = None, *, required: bool = True) -> "Project":
@@ -87,6 +99,20 @@ class Project:
             where = str(start or Path.cwd())
             raise ConfigError(Problem(where, f"no {FILE} here or above", "start a project with `gatewatch init`"))
         return cls(start or Path.cwd())
+
+    def follow(self) -> None:
+        """Take in the settings as the file has them by now, for what runs for long. While the file is wrong, or gone,
+        those before hold, and the log says so, once."""
+        written = _written(self.root)
+        if written == self._read_at:
+            return
+        self._read_at = written
+        try:
+            self.settings = load(self.root / FILE)
+        except (InputError, OSError) as error:
+            _log.warning("the settings are as they were, for the file cannot be used: %s", error)
+        else:
+            self.models, self.embedders, self._scorers = {}, {}, None
 
     def anew(self) -> "Project":
         """The same project with models that have no reply cache: what is asked again is answered again."""

@@ -25,7 +25,8 @@ _EVERY = 1000
 
 class Asked(Struct, frozen=True, kw_only=True):
     """How somebody wants things to be promoted; what they leave open, `[loop]` says. `alone` leaves out the turns
-    before a request in its session; `outbox` leaves the dataset's file as it is, `dry` everything."""
+    before a request in its session; `slice` goes before that of the request; `outbox` leaves the dataset's file as it
+    is, `dry` everything; `look` is for a first look, before it is said what is expected."""
 
     by: str
     suite: str = ""
@@ -35,6 +36,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     strict: bool = False
     way: Way = ""
     alone: bool = False
+    slice: str = ""
+    look: bool = False
     outbox: bool = False
     dry: bool = False
 
@@ -96,7 +99,7 @@ def _of_item(store: "Store", number: int, asked: Asked) -> Source:
 
 
 def _check_said(name: str, item: Item, source: Source, asked: Asked) -> None:
-    if asked.expected is not None:
+    if asked.expected is not None or asked.look:
         return
     label = f"`gatewatch label I{item.id}`"
     if item.state == "disputed":
@@ -120,7 +123,7 @@ def _of_trace(store: "Store", name: str, asked: Asked) -> Source:
     if row is None:
         hint = "names are F3 (a failure), I7 (an item), or the id of a request"
         raise InputError(Problem(name, "no such request is stored", hint))
-    if asked.expected is None:
+    if asked.expected is None and not asked.look:
         hint = "say with --expected what is right, or have it mined and labelled"
         raise InputError(Problem(name, "nobody said what is wrong with it", hint))
     payload = store.payload(row.seq)

@@ -1,7 +1,6 @@
 """Promoting, composed: from a failure, an item or a request to a change in the outbox, and into the dataset's file."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,12 @@ from gatewatch.config.monitors import redaction
 from gatewatch.config.parts import project_slice
 from gatewatch.config.project import Problems, Project
 from gatewatch.config.promotable import Asked, sources
+from gatewatch.config.proposed import case_in, proposed, there_in
 from gatewatch.config.runs import suite_settings
+from gatewatch.config.writable import may_write
 from gatewatch.core import codec
 from gatewatch.core.case import Case
-from gatewatch.core.change import Change, ChangeState, change_name
+from gatewatch.core.change import Change, change_name
 from gatewatch.core.clock import now as today
 from gatewatch.core.errors import ConfigError, InputError, Problem, did_you_mean
 from gatewatch.core.failure import FailureState
@@ -27,15 +28,13 @@ from gatewatch.core.spots import replaced
 from gatewatch.loop.guard import guarded
 from gatewatch.loop.promote import Source, Terms, change_of, made_case
 from gatewatch.loop.pull import Applied, apply, here
-from gatewatch.loop.same import Decision, There, Way, agrees, decided
-from gatewatch.offline.dataset_edit import NotWritable, lines_of
+from gatewatch.loop.same import Decision, There, Way, agrees, alike, decided
+from gatewatch.offline.dataset_edit import NotWritable
 from gatewatch.scorers.base import Scorer
 
 if TYPE_CHECKING:
     from gatewatch.store.base import Store
 
-_EVERY = 1000
-_PROPOSED: tuple[ChangeState, ...] = ("pending", "pulled", "merged")
 _UNGUARDED: tuple[FailureState, ...] = ("new", "in_review")
 _BEFORE: tuple[FailureState, ...] = (*_UNGUARDED, "regressed", "ignored", "fixed")
 
@@ -58,6 +57,28 @@ class Promoted(Struct, frozen=True, kw_only=True):
     applied: Applied | None = None
     waits: str = ""
     notes: tuple[str, ...] = ()
+
+
+class Look(Struct, frozen=True):
+    """A request before it is promoted: the case that it would make, the cases that ask nearly the same, each with how
+    nearly, and what would become of it; `problems` say why nothing would, as things stand."""
+
+    source: Source
+    case: Case | None = None
+    alike: tuple[tuple[There, float], ...] = ()
+    decision: Decision | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class Looks(Struct, frozen=True):
+    """Requests before they are promoted, and into which suite's dataset they would go; `writable` says whether that
+    file may be written here, else they wait in the outbox."""
+
+    suite: str
+    path: str
+    looks: tuple[Look, ...]
+    left: tuple[str, ...]
+    writable: bool
 
 
 class Outcome(Struct, frozen=True):
@@ -92,7 +113,8 @@ def promote(project: Project, store: "Store", what: Sequence[str], asked: Asked,
     dataset = suite_settings(project, name).dataset
     path = shortest(project.root / dataset)
     terms, problems = _terms(project, asked, now), Problems()
-    planned = _planned(project, name, found, terms, asked.way, _there(store, path, dataset, asked), path, problems)
+    there = there_in(store, path, dataset, every=asked.outbox)
+    planned = _planned(project, name, found, terms, asked.way, there, path, problems)
     if not planned:
         problems.raise_any()
     made = [
@@ -110,6 +132,30 @@ def promote(project: Project, store: "Store", what: Sequence[str], asked: Asked,
         with problems.gather():
             done.append(_finished(project, store, each, change, asked, where, now))
     return Outcome(name, str(path), tuple(done), tuple(problems), tuple(left))
+
+
+def look(project: Project, store: "Store", what: Sequence[str], asked: Asked, now: float) -> Looks:
+    """See what would become of requests if they were promoted, each by itself; nothing is written.
+
+    Raises:
+        InputError: what is named is not there, or it is not known into which dataset it would go.
+    """
+    found, left = sources(store, what, asked)
+    name = _suite(project, asked.suite, found)
+    dataset = suite_settings(project, name).dataset
+    path = shortest(project.root / dataset)
+    terms, there = _terms(project, asked, now), there_in(store, path, dataset, every=asked.outbox)
+    looks = []
+    for source in found:
+        case, like, problems = None, tuple[tuple[There, float], ...](), Problems()
+        decision = None
+        with problems.gather():
+            case = made_case(source, terms)
+            like = tuple(alike(case, there))
+            decision = decided(case, there, str(path), asked.way)
+        looks.append(Look(source, case, like, decision, tuple(problems)))
+    writable = not asked.outbox and path.is_file() and may_write(path)
+    return Looks(name, str(path), tuple(looks), tuple(left), writable)
 
 
 def _planned(
@@ -152,6 +198,7 @@ def _terms(project: Project, asked: Asked, now: float) -> Terms:
         owner=asked.owner or loop.owner,
         strict=asked.strict or loop.strict,
         expected=asked.expected,
+        slice=asked.slice,
         redact=redaction(project),
         clean=_cleaning(project),
         slice_of=slice_of,
@@ -193,40 +240,6 @@ def _suite(project: Project, named: str, sources: Sequence[Source]) -> str:
         return only
     what = f"which suite is meant for {', '.join(sorted(flows)) or 'it'} is not known"
     raise ConfigError(Problem("--suite", what, f"give one of {', '.join(suites)}"))
-
-
-def _there(store: "Store", path: Path, dataset: str, asked: Asked) -> list[There]:
-    """The cases of a dataset, and those that wait for it; where its file is left alone, all that were ever proposed."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        hint = "make it with a first case, or give another --suite"
-        raise InputError(Problem(str(shortest(path)), "no such file", hint)) from None
-    except OSError as error:
-        raise InputError(Problem(str(shortest(path)), f"cannot be read: {error.strerror}")) from None
-    if path.suffix.lower() == ".csv":
-        hint = f"write it as JSON lines, {path.stem}.jsonl, and name that in {FILE}"
-        raise InputError(Problem(str(shortest(path)), "is a CSV file: cases are promoted into JSON lines", hint))
-    found = [There(line.case, line.number) for line in lines_of(data, str(path)) if line.case is not None]
-    known = {each.case.id for each in found}
-    for change in _changes(store, dataset, asked.outbox):
-        case = _case_in(change)
-        if case is not None and case.id not in known and not change.body.get("into"):
-            found.append(There(case, change=change.id))
-    return found
-
-
-def _changes(store: "Store", dataset: str, every: bool) -> Iterator[Change]:
-    after, states = 0, _PROPOSED if every else _PROPOSED[:1]
-    while some := store.changes(states, kind="case", after=after, most=_EVERY):
-        yield from (each for each in some if each.path == dataset)
-        after = some[-1].id
-
-
-def _case_in(change: Change) -> Case | None:
-    with suppress(ValueError):
-        return codec.decode(codec.encode(change.body["case"]), Case)
-    return None
 
 
 def _with(there: list[There], decision: Decision) -> list[There]:
@@ -290,12 +303,12 @@ def _proposed(
 
 
 def _waiting(store: "Store", dataset: str, case: str) -> Change | None:
-    pending = _changes(store, dataset, every=False)
+    pending = proposed(store, dataset, every=False)
     return next((each for each in pending if _case_id(each) == case), None)
 
 
 def _case_id(change: Change) -> str:
-    case = _case_in(change)
+    case = case_in(change)
     return str(change.body.get("into", "")) or ("" if case is None else case.id)
 
 
@@ -335,7 +348,7 @@ def _check_other(change: Change, planned: Planned) -> None:
     Raises:
         InputError: somebody did.
     """
-    there, case = _case_in(change), planned.case
+    there, case = case_in(change), planned.case
     if planned.decision.kind != "new" or there is None or case.expected is None:
         return
     if not agrees(there.expected, case.expected):

@@ -1,6 +1,10 @@
 """Pulling, composed: what waits in a project's outbox, or in a server's, is written into the files of this checkout."""
 
+import re
 from collections.abc import Sequence
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
@@ -12,6 +16,7 @@ from gatewatch.core.failure import number_in
 from gatewatch.loop.pull import Applied, Branch, Outbox, apply, here, is_merged
 
 _EVERY = 1000
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class Pulled(Struct, frozen=True):
@@ -67,6 +72,52 @@ def pull(
             if is_merged(change, branch.file):
                 done.append(Pulled(outbox.turn_change(change.id, "merged", now, where=where) or change))
     return done, branch.name
+
+
+def patch(project: Project, outbox: Outbox) -> tuple[str, list[Problem]]:
+    """What waits, as a patch of the checkout's files that `git apply` takes; and why some of it is not in it.
+
+    Files are as they stand here, committed or not; nothing is written to them.
+    """
+    problems: list[Problem] = []
+    datasets = {each.dataset for each in project.settings.suites.values()}
+    with TemporaryDirectory() as folder:
+        copied: dict[str, bytes] = {}
+        for change in waiting(outbox):
+            if not _copied(project.root, Path(folder), change.path, copied):
+                problems.append(Problem(f"{change_name(change.id)}: {change.path}", "is no file of this project"))
+                continue
+            try:
+                apply(change, Path(folder), datasets)
+            except InputError as error:
+                problems += error.problems
+        parts = [_difference(path, before, Path(folder) / path) for path, before in sorted(copied.items())]
+    return "".join(parts), problems
+
+
+def _copied(root: Path, folder: Path, name: str, copied: dict[str, bytes]) -> bool:
+    """Copy a file of the project, where it is one, and say whether it is."""
+    there = (root / name).resolve()
+    if not there.is_relative_to(root.resolve()):
+        return False
+    if name not in copied:
+        copied[name] = there.read_bytes() if there.is_file() else b""
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if there.is_file():
+            (folder / name).write_bytes(copied[name])
+    return True
+
+
+def _difference(path: str, before: bytes, now: Path) -> str:
+    """How a file differs from what it was, as `git diff` has it; "" where it does not."""
+    after = now.read_bytes() if now.is_file() else b""
+    if after == before:
+        return ""
+    old, new = (_LINE.findall(data.decode("utf-8", "surrogateescape")) for data in (before, after))
+    found = [f"diff --git a/{path} b/{path}\n"] + ([] if before else ["new file mode 100644\n"])
+    for line in unified_diff(old, new, f"a/{path}" if before else "/dev/null", f"b/{path}"):
+        found.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+    return "".join(found)
 
 
 def withdraw(outbox: Outbox, name: str, now: float, who: str) -> Change:

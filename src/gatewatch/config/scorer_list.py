@@ -106,7 +106,7 @@ def _described(
         optional=tuple(name for name in scorer.needs if name in scorer.optional),
         gives="0 or 1" if scorer.binary else "0..1",
         models=tuple(dict.fromkeys(scorer.models)),
-        cost=_cost(project, scorer),
+        cost=cost_of(project, scorer),
         fingerprint=fingerprint,
         lacks=_lacks(project, scorer),
         says="" if group == "project" and scorer.source == "judge" else doc,
@@ -126,12 +126,12 @@ def _lacks(project: Project, scorer: Scorer) -> str:
     return ", ".join(dict.fromkeys(missing))
 
 
-def _cost(project: Project, scorer: Scorer) -> float | None:
-    """About what one trace costs to score, by the prompt's length; None where a price is unknown."""
+def cost_of(project: Project, scorer: Scorer, characters: int = _GUESSED_CHARACTERS) -> float | None:
+    """About what a trace of so many characters costs to score, in US dollars; None where a price is unknown."""
     total = 0.0
     for name in scorer.models:
         settings = project.settings.models.get(name)
-        length = scorer.prompt_length + _GUESSED_CHARACTERS
+        length = scorer.prompt_length + characters
         part = None if settings is None else cost_of_call(project, settings, length)
         if part is None:
             return None

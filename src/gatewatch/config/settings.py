@@ -310,6 +310,9 @@ class LoopSettings(Struct, frozen=True):
     namer: the `[models.NAME]` that names groups; they are called by their terms where none is named.
     reviewers: how many people label each item.
     claim: after how long an item that somebody claimed and did not label goes to others.
+    kinds: in which ways an answer may fail: reviewers say which of them it was.
+    comment: whether a label needs a comment: "optional", of what is "wrong", or "always".
+    severity: whether reviewers say how grave a wrong answer is: minor, major or critical.
     open: for how long a promoted case may fail before the gate fails for it.
     strict: whether a promoted case must pass from the start.
     owner: who sees to promoted cases, where nobody is named.
@@ -319,6 +322,9 @@ class LoopSettings(Struct, frozen=True):
     namer: str = ""
     reviewers: Count = 1
     claim: str = "30m"
+    kinds: tuple[str, ...] = ()
+    comment: Literal["optional", "wrong", "always"] = "optional"
+    severity: bool = False
     open: str = "30d"
     strict: bool = False
     owner: str = ""

@@ -12,6 +12,7 @@ from gatewatch.offline.accept import FILE as ACCEPTED
 from gatewatch.offline.accept import Exceptions, read_exceptions
 from gatewatch.offline.baseline import baseline_name, baseline_path, is_baseline, read_baseline
 from gatewatch.offline.gated import Gated, compared
+from gatewatch.offline.joined import Joined
 from gatewatch.offline.matrix import Matrix, matrix
 from gatewatch.offline.outcomes import Outcomes, read_run
 from gatewatch.offline.result import SUFFIX, find_run
@@ -49,6 +50,18 @@ def not_itself(before: Outcomes, after: Outcomes) -> None:
         raise InputError(Problem(after.run, "is what it would be held against", "name another run, or --against"))
 
 
+def rule_for(project: Project | None, after: Outcomes) -> Rule:
+    """The rule that a stored run is compared by: its suite's, where it has that suite's scorers, else the usual one.
+
+    Raises:
+        InputError: the suite's rule is none.
+    """
+    settings = None if project is None else project.settings.suites.get(after.suite)
+    if settings is None or set(settings.scorers) != set(after.scorers):
+        return Rule()
+    return rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
+
+
 def compare_named(project: Project, one: str, other: str, *, suite: str = "") -> Gated:
     """Two stored runs side by side, by the rule of their suite where there is one.
 
@@ -56,11 +69,17 @@ def compare_named(project: Project, one: str, other: str, *, suite: str = "") ->
         InputError: when nothing is meant by a name, or it cannot be read.
     """
     before, after = sides_named(project, (one, other), suite)
-    settings = project.settings.suites.get(after.suite)
-    rule = Rule()
-    if settings is not None and set(settings.scorers) == set(after.scorers):
-        rule = rule_of(settings.gate, settings.scorers, f"{FILE}: suites.{after.suite}.gate")
-    return compared(before, after, rule=rule, journal=project.runs / f"{before.run}{SUFFIX}")
+    return compared(before, after, rule=rule_for(project, after), journal=project.runs / f"{before.run}{SUFFIX}")
+
+
+def joined_named(project: Project, one: str, other: str, *, suite: str = "") -> Joined:
+    """Two stored runs row by row, by the rule of their suite where there is one. What was accepted is told of rows.
+
+    Raises:
+        InputError: when nothing is meant by a name, or it cannot be read.
+    """
+    gated = compare_named(project, one, other, suite=suite)
+    return Joined(gated, exceptions_of(project, gated.after.suite))
 
 
 def matrix_named(project: Project, names: Sequence[str], *, suite: str = "") -> Matrix:
@@ -69,7 +88,7 @@ def matrix_named(project: Project, names: Sequence[str], *, suite: str = "") -> 
     Raises:
         InputError: when nothing is meant by a name, or it cannot be read.
     """
-    return matrix(sides_named(project, names, suite))
+    return matrix(sides_named(project, names, suite), lambda side: rule_for(project, side))
 
 
 def sides_named(project: Project, names: Sequence[str], suite: str) -> list[Outcomes]:

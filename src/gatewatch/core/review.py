@@ -16,6 +16,8 @@ Queue = Literal["failures", "calibration"]
 ItemState = Literal["waiting", "disputed", "settled"]
 """Labels are missing; reviewers disagree, so that somebody has to settle it; there are labels enough, or one that
 settles it."""
+Severity = Literal["minor", "major", "critical"]
+"""How grave a wrong answer is, by who reviewed it."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,9 @@ class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `value` is on the one scale, 0..1, where 1 is good; None with `skipped`, which leaves it to others. `expected` is
     the right answer, or what is expected of it. `settles` marks the word of who decided where reviewers disagreed, and
     `first` is what they had said of it by themselves, if they had. `seconds` is how long the item was open before them.
+
+    `kinds` say in which ways it failed, in words of `[loop] kinds`, and `severity` how grave that is. `disputes` asks
+    that somebody else settles it, whatever others say. `saw` says that they had looked at what the judge said before.
     """
 
     item: int
@@ -89,3 +94,7 @@ class Label(Struct, frozen=True, kw_only=True, omit_defaults=True):
     settles: bool = False
     first: float | None = None
     seconds: float | None = None
+    kinds: tuple[str, ...] = ()
+    severity: Severity | None = None
+    disputes: bool = False
+    saw: bool = False

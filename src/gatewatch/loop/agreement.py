@@ -83,6 +83,7 @@ def agreement(items: Sequence[Item], labels: Iterable[Label], *, mark: float = 0
     """How far people agree with each other, and with the judge.
 
     Of who settled an item what they said before counts, by themselves, not what they decided on having seen the others.
+    What somebody said who had looked at what the judge said is held against no judge.
 
     Args:
         items: what is to be labelled on one scale, whether it is or not.
@@ -139,13 +140,16 @@ def _with_the_judge(
     found = []
     pi = labelled_pi((item for item in every if item.pi is not None), {item.id for item in items})
     items = [item if item.pi is None else replace(item, pi=pi[item.id]) for item in items]
+    unseen = {item.id: [label for label in labels[item.id] if not label.saw] for item in items}
+    blind = {number: {label.by for label in said} for number, said in unseen.items()}
     for drawn in (True, False):
         judged = [(item, item.judged) for item in items if item.judged is not None and (item.pi is not None) is drawn]
         for name in reviewers:
-            seen = [_Seen(item, alone[item.id][name], value) for item, value in judged if name in alone[item.id]]
+            mine = [(item, value) for item, value in judged if name in alone[item.id] and name in blind[item.id]]
+            seen = [_Seen(item, alone[item.id][name], value) for item, value in mine]
             found += _pair(name, JUDGE, seen, mark)
         if len(reviewers) > 1:
-            said = [(item, together(labels[item.id], mark), value) for item, value in judged]
+            said = [(item, together(unseen[item.id], mark), value) for item, value in judged]
             seen = [_Seen(item, each.value, value) for item, each, value in said if each is not None]
             found += _pair(PEOPLE, JUDGE, seen, mark)
     return found

@@ -14,8 +14,9 @@ _AROUND = 3
 _UNENDED = b"\n\\ No newline at end of file\n"
 
 
-def proposal(path: Path, proposed: Mapping[str, Proposed]) -> bytes:
+def proposal(path: Path, proposed: Mapping[str, Proposed], name: str = "") -> bytes:
     """The edits as a unified diff of the dataset's file, which `git apply` and `patch` take; empty for none.
+    `name` is the file there, where it is another than the path.
 
     Raises:
         DatasetError: the file cannot be read, or is no JSON lines.
@@ -26,7 +27,7 @@ def proposal(path: Path, proposed: Mapping[str, Proposed]) -> bytes:
     except OSError as error:
         raise DatasetError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
     made = edited(data, _edit(lines_of(data, str(path)), proposed), str(path))
-    return _diff(data, made, path.as_posix().lstrip("/"))
+    return line_diff(data, made, name or path.as_posix().lstrip("/"))
 
 
 def amend(path: Path, proposed: Mapping[str, Proposed]) -> int:
@@ -61,7 +62,7 @@ def _edit(lines: Sequence[Line], proposed: Mapping[str, Proposed]) -> Edit:
     return Edit(instead=found)
 
 
-def _diff(before: bytes, after: bytes, name: str) -> bytes:
+def line_diff(before: bytes, after: bytes, name: str) -> bytes:
     """A unified diff of two files that differ in lines only that stand at the same place in both."""
     one, other = _split(before), _split(after)
     changed = [place for place, pair in enumerate(zip(one, other, strict=True)) if pair[0] != pair[1]]

@@ -109,31 +109,59 @@ def unknown_slices(live: Live) -> str:
     return "" if len(live.parts) >= LEAST else f"needs {LEAST} requests of {live.flow}, and there are {len(live.parts)}"
 
 
-def missing_slices(slices: Sequence[str], live: Live) -> Iterator[Finding]:
-    """Slices that have a share of live traffic and hardly any case: by the lower end of the share's interval, which
-    is clustered by conversation. `slices` has the slice of each case that is in use."""
+class SliceMix(Struct, frozen=True):
+    """A slice on both sides: its share of live traffic (None where there is none) with a 95 % interval, clustered by
+    conversation, from `n` requests, and its cases with their share of all. `gap` says that it is asked, and hardly any
+    case stands for it, by the lower end of the interval; `wanted` is how many cases more would make up for that."""
+
+    slice: str
+    live: float | None
+    low: float | None
+    high: float | None
+    n: int
+    cases: int
+    share: float
+    wanted: int
+    gap: bool
+
+
+def slice_mix(slices: Sequence[str], live: Live) -> list[SliceMix]:
+    """The slices of cases and of live traffic, by name. `slices` has the slice of each case that is in use."""
     total = len(slices)
     weights = [each.share for each in live.parts]
     clusters = [each.session or str(number) for number, each in enumerate(live.parts)]
-    for name in sorted({each.slice for each in live.parts}):
-        found = weighted_mean([float(each.slice == name) for each in live.parts], weights, clusters)
-        if found.mean is None or found.interval is None or found.interval.low < _SMALLEST:
-            continue
+    found = []
+    for name in sorted({each.slice for each in live.parts}.union(slices)):
+        asked = [float(each.slice == name) for each in live.parts]
+        share = weighted_mean(asked, weights, clusters)
         cases = sum(each == name for each in slices)
-        low, high = found.interval.low, found.interval.high
-        if cases >= FEW and cases / total >= low / 2:
+        part = cases / total if total else 0.0
+        if share.mean is None or share.interval is None:
+            found.append(SliceMix(name, None, None, None, 0, cases, part, 0, gap=False))
             continue
-        wanted = max(FEW, ceil(found.mean * total)) - cases
+        low, high = share.interval.low, share.interval.high
+        gap = low >= _SMALLEST and (cases < FEW or part < low / 2)
+        wanted = max(0, max(FEW, ceil(share.mean * total)) - cases) if gap else 0
+        found.append(SliceMix(name, share.mean, low, high, share.n, cases, part, wanted, gap=gap))
+    return found
+
+
+def missing_slices(slices: Sequence[str], live: Live) -> Iterator[Finding]:
+    """Slices that have a share of live traffic and hardly any case. `slices` has the slice of each case in use."""
+    total = len(slices)
+    for each in slice_mix(slices, live):
+        if not each.gap or each.live is None or each.low is None or each.high is None:
+            continue
         yield Finding(
             check="missing_slice",
             why=(
-                f"{name or '(none)'}: {found.mean:.1%} [{low:.1%}, {high:.1%}] of {live.flow},"
-                f" and {cases} of {total:,} cases ({cases / total:.1%})"
+                f"{each.slice or '(none)'}: {each.live:.1%} [{each.low:.1%}, {each.high:.1%}] of {live.flow},"
+                f" and {each.cases} of {total:,} cases ({each.share:.1%})"
             ),
             figures=(
-                Figure("live", round(found.mean, 6), round(low, 6), round(high, 6), found.n),
-                Figure("cases", cases, n=total),
+                Figure("live", round(each.live, 6), round(each.low, 6), round(each.high, 6), each.n),
+                Figure("cases", each.cases, n=total),
             ),
-            do=f"promote or write {wanted} cases of it",
-            weight=low - cases / total,
+            do=f"promote or write {each.wanted} cases of it",
+            weight=each.low - each.share,
         )

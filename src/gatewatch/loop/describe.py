@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from gatewatch.stats.weighting import Cell, weighted_rate
 
 _TELL = 5  # the most typical ones, by which a failure is held against the dataset
 _MOST_COUNTED = 50
+_MOST_DAYS = 90
 
 
 def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered, placed: Placed, flow: str) -> Failure:
@@ -58,11 +60,21 @@ def described(group: Group, sign: str, name: tuple[str, str], gathered: Gathered
         last=max(last, there.last) if there else last,
         slices=dict(Counter(each.row.slice for each in found).most_common(_MOST_COUNTED)),
         versions=dict(versions.most_common(_MOST_COUNTED)),
+        days=_days(found),
         fixed=there.fixed if there else None,
         rest=group.rest or (there is not None and there.rest),
         opened=first,
         updated=last,
     )
+
+
+def _days(found: Sequence[Found]) -> dict[str, int]:
+    """How many conversations began on each day, the last days that there were any."""
+    began: dict[str, float] = {}
+    for each in found:
+        began[each.unit] = min(each.at, began.get(each.unit, each.at))
+    counted = Counter(datetime.fromtimestamp(at, UTC).date().isoformat() for at in began.values())
+    return {day: counted[day] for day in sorted(counted)[-_MOST_DAYS:]}
 
 
 def _rows(group: Group, most: int) -> Vectors:
@@ -130,4 +142,4 @@ def unfound(failure: Failure, gathered: Gathered) -> Failure:
     """A failure of which no request was found this time."""
     estimate = share_of((), failure.sign, gathered)
     low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
-    return replace(failure, n=0, share=estimate.mean, low=low, high=high)
+    return replace(failure, n=0, days={}, share=estimate.mean, low=low, high=high)

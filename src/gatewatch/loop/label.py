@@ -204,6 +204,9 @@ def said_by(label: Label) -> str:
     parts = [f"{label.value:.3g}" + (" (settled)" if label.settles else "")]
     if label.expected is not None:
         parts.append(f"expected: {expected_text(label.expected)}")
+    parts += label.kinds
+    if label.severity is not None:
+        parts.append(label.severity)
     if label.comment:
         parts.append(label.comment)
     return "; ".join(parts)
@@ -223,5 +226,9 @@ def label_plain(item: Item, label: Label) -> dict[str, Any]:
         "at": label.at,
         "expected": to_builtins(label.expected),
         "comment": label.comment,
+        "kinds": list(label.kinds),
+        "severity": label.severity,
+        "disputes": label.disputes,
+        "saw": label.saw,
         "settles": label.settles,
     }

@@ -77,6 +77,11 @@ def _numbers(text: str) -> tuple[str, ...]:
 
 def nearest(text: str, others: Sequence[str]) -> tuple[int, float] | None:
     """Which of some normal texts a normal text is most nearly a copy of, and how nearly; None where it is of none."""
+    return next(iter(near_copies(text, others)), None)
+
+
+def near_copies(text: str, others: Sequence[str]) -> list[tuple[int, float]]:
+    """Which of some normal texts a normal text is nearly a copy of, and how nearly, the nearest first."""
     from rapidfuzz import process
     from rapidfuzz.distance import Indel
 
@@ -87,7 +92,7 @@ def nearest(text: str, others: Sequence[str]) -> tuple[int, float] | None:
     numbers = _numbers(text)
     found = [(place, 1.0 if others[place] == text else float(score)) for _, score, place in alike]
     near = [each for each in found if _numbers(others[each[0]]) == numbers]
-    return max(near, key=lambda each: (each[1], -each[0]), default=None)
+    return sorted(near, key=lambda each: (-each[1], each[0]))
 
 
 def copies(texts: Sequence[str], *, least: float = NEAR) -> Iterator[tuple[int, int, float]]:

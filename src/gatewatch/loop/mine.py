@@ -62,6 +62,7 @@ def mine(
     named_by: str = "",
     reviewers: int = 1,
     each: int = EACH,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Mining:
     """Find what goes wrong in a flow, keep it, and put requests up to be labelled.
 
@@ -77,14 +78,17 @@ def mine(
         named_by: the name of that model.
         reviewers: how many people are to label each request.
         each: how many typical requests of a failure are put up, and how many at its edge.
+        told: is told how far it is, in words.
 
     Raises:
         ModelError: the model of the space gave no usable answer.
         StoreBusy: others mined all the time.
     """
+    told("reading conversations")
     alerts = store.alerts(flow=flow, most=_MOST_ALERTS)
     gathered = gather(store, flow, since, until, pass_at=pass_at, golden=golden, alerts=alerts)
     words = Words([*golden.texts, *_distinct((*gathered.found, *gathered.quiet)).values()], least=_SHARED, floor=_FLOOR)
+    told(f"grouping what is wrong in {gathered.units:,} conversations")
     space = space or words
     placed = Placed(golden, space)
     found = [*gathered.found, *_unlike(gathered.quiet, placed, space, golden)]
@@ -96,6 +100,7 @@ def mine(
         names = _named([group for _, group in groups], words, namer, named_by, answers)
         fixes = [each.fixed for each in before.failures.values() if each.fixed is not None]
         markers = store.markers(flow, min([since, *fixes]))
+        told(f"keeping {len(groups):,} groups")
         mined = []
         for (sign, group), name in zip(groups, names, strict=True):
             failure = described(group, sign, name, gathered, placed, flow)

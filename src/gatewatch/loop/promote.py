@@ -45,8 +45,9 @@ class Source(Struct, frozen=True, kw_only=True):
 
 class Terms(Struct, frozen=True, kw_only=True):
     """How requests are promoted: by whom and when (seconds since the epoch), and until which day their cases may fail,
-    unless they are `strict`. `expected` goes before what labels say. `redact` takes out of a request, and `clean` out
-    of any JSON value, what the project does not keep; `slice_of` names the slice of an input."""
+    unless they are `strict`. `expected` goes before what labels say, `slice` before that of the request. `redact` takes
+    out of a request, and `clean` out of any JSON value, what the project does not keep; `slice_of` names the slice of
+    an input."""
 
     by: str
     at: float
@@ -54,6 +55,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     owner: str = ""
     strict: bool = False
     expected: str | Expected | None = None
+    slice: str = ""
     redact: Callable[[Trace], Trace]
     clean: Callable[[Any], Any]
     slice_of: Callable[[Any], Any] | None = None
@@ -73,9 +75,9 @@ def made_case(source: Source, terms: Terms) -> Case:
     given = input_of(trace, [terms.redact(each) for each in source.earlier])
     expected = cleaned(expected_of(source, terms), terms.clean)
     item, failure = source.item, source.failure
-    named = trace.slice or (item.slice if item else "")
+    named = terms.slice or trace.slice or (item.slice if item else "")
     if not named and terms.slice_of is not None:
-        named = str(terms.slice_of(given) or "")
+        named = _slice_of(terms.slice_of, given, trace.id)
     owner = terms.owner or (failure.owner if failure else "") or terms.by
     case = Case(
         id=derived_id(given),
@@ -93,6 +95,19 @@ def made_case(source: Source, terms: Terms) -> Case:
     if isinstance(found, list):
         raise InputError(found)
     return found
+
+
+def _slice_of(slice_of: Callable[[Any], Any], given: Any, name: str) -> str:
+    """The slice that the project's own function names.
+
+    Raises:
+        InputError: it fails.
+    """
+    try:
+        return str(slice_of(given) or "")
+    except Exception as error:
+        what = f"[project] slice fails for it: {type(error).__name__}: {error}"
+        raise InputError(Problem(name, what, "correct that function, or say which slice it is (--slice)")) from None
 
 
 def _check(name: str, trace: Trace) -> None:
@@ -160,9 +175,13 @@ def _provenance(source: Source, terms: Terms) -> dict[str, Any]:
 
 
 def _label(label: Label, terms: Terms) -> dict[str, Any]:
-    told = {"by": label.by, "at": _moment(label.at), "value": label.value}
+    told: dict[str, Any] = {"by": label.by, "at": _moment(label.at), "value": label.value}
     if label.comment:
         told["comment"] = terms.clean(label.comment)
+    if label.kinds:
+        told["kinds"] = list(label.kinds)
+    if label.severity is not None:
+        told["severity"] = label.severity
     return told | ({"settles": True} if label.settles else {})
 
 

@@ -221,6 +221,11 @@ class Branch:
         """The branch that is checked out, "" for none."""
         return self._git("symbolic-ref", "--short", "-q", "HEAD").decode("utf-8", "replace").strip()
 
+    def has(self, commit: str) -> bool:
+        """Whether a commit, by its hexadecimal name, is in the branch."""
+        whole = self._git("rev-parse", "--verify", "-q", f"{commit}^{{commit}}").strip() if self.name else b""
+        return bool(whole) and self._git("merge-base", whole.decode(), self.name).strip() == whole
+
     def _git(self, *words: str) -> bytes:
         with suppress(OSError, subprocess.TimeoutExpired):
             found = subprocess.run(

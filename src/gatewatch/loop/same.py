@@ -15,7 +15,7 @@ from gatewatch.core.case import Case, Expected
 from gatewatch.core.change import change_name
 from gatewatch.core.errors import InputError, Problem
 from gatewatch.loop.label import expected_text
-from gatewatch.loop.likeness import asked, nearest, normal
+from gatewatch.loop.likeness import asked, near_copies, nearest, normal
 
 _DIGITS = 24
 _SHOWN = 60
@@ -90,6 +90,14 @@ def decided(case: Case, there: Sequence[There], path: str, way: Way = "") -> Dec
     if any(each.case.id == case.id for each in there):  # the same input, with another context
         case = replace(case, id=codec.digest((case.input, case.context), len(case.id)))
     return Decision("new", case)
+
+
+def alike(case: Case, there: Sequence[There]) -> list[tuple[There, float]]:
+    """The cases that ask the same as a case (likeness 1), or nearly, the nearest first."""
+    query = query_of(case)
+    same = [(each, 1.0) for each in there if each.query == query]
+    near = near_copies(query[0], [each.query[0] for each in there])
+    return same + [(there[place], likeness) for place, likeness in near if there[place].query != query]
 
 
 def _same(case: Case, same: There, path: str, way: Way) -> Decision:

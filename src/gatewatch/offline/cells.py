@@ -64,9 +64,12 @@ def concluded(
                 flips=None if part else flip.get(name),
             )
     evidence = {cell: _evidence(cell[0], each, rule, look) for cell, each in raw.items()}
+    rises = {cell: _evidence_of_rise(each, rule, look) for cell, each in raw.items()}
     for among in (gates, raw.keys() - gates):
         cells = [cell for cell in raw if cell in among and raw[cell].n]
         evidence |= zip(cells, holm([evidence[cell] for cell in cells]), strict=True)
+        rises |= zip(cells, holm([rises[cell] for cell in cells]), strict=True)
+    raw = {cell: replace(each, rose=rises[cell] <= rule.alpha) for cell, each in raw.items()}
     return {cell: _judged(cell, each, evidence[cell], comparison, rule, look) for cell, each in raw.items()}
 
 
@@ -81,6 +84,17 @@ def _evidence(name: str, found: Figures, rule: Rule, look: Look | None) -> float
         else:  # "no drop" too: what comes after may speak against it
             p = min(1.0, p * alpha / look.level(alpha))
     return p if found.flips is None else min(1.0, 2 * min(p, found.flips.p))
+
+
+def _evidence_of_rise(found: Figures, rule: Rule, look: Look | None) -> float:
+    """The p-value that a cell rose, by the mean layer alone, at the level that a fall has to reach."""
+    if found.p is None or (found.delta or 0.0) <= 0.0 or (found.delta or 0.0) < rule.min_effect:
+        return 1.0
+    p = 1.0 - found.p  # a mid-p: the two directions add up to 1
+    if look is not None and found.gating:
+        alpha = rule.alpha if found.flips is None else rule.alpha / 2
+        p = min(1.0, p * alpha / look.level(alpha))
+    return p if found.flips is None else min(1.0, 2 * p)
 
 
 def _judged(

@@ -17,6 +17,8 @@ from gatewatch.core import codec
 from gatewatch.core.errors import InputError, Problem, RunBroken
 from gatewatch.core.run import RUN_ID, RUN_KIND, RUN_VERSION, Row, RunEnd, RunHeader, merged
 
+_TAIL = 65_536  # the record that says how a run ended is shorter
+
 
 class Journal:
     """A journal open for appending, by one process at a time."""
@@ -150,6 +152,18 @@ def whole_length(path: Path) -> int:
                 return start + position + 1
             end = start
     return 0
+
+
+def end_of(path: Path) -> RunEnd | None:
+    """How the last stretch of a run ended, from the end of its journal; None where that was never written."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2] + b"\n"
+    record = codec.unframe(last)
+    if record is not None and record[0] == "end":
+        with suppress(ValueError, RecursionError):  # whole, but not a record of ours
+            return codec.decode(record[1], RunEnd)
+    return None
 
 
 class JournalReader:

@@ -1,13 +1,17 @@
 """More than two runs: a table of scorers by runs, each beside the first."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gatewatch.offline.compare import Comparison
-from gatewatch.offline.figures import figures
+from gatewatch.offline.gate import decide
 from gatewatch.offline.outcomes import Outcomes
+from gatewatch.offline.reports.words import Direction, direction
+from gatewatch.offline.rule import Rule
+from gatewatch.offline.verdict import Figures
 
 MATRIX_KIND = "gatewatch.matrix"
 
@@ -15,7 +19,8 @@ MATRIX_KIND = "gatewatch.matrix"
 class Cell(Struct, frozen=True, kw_only=True):
     """One scorer over one run: its mean with its interval, and the change from the first run over paired cases.
 
-    `why` says why there is no change to be stated.
+    `way` is which way that went, as far as it is sure by the verdict of the two: see `reports.words.direction`. `why`
+    says why there is no change to be stated.
     """
 
     mean: float | None
@@ -25,6 +30,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     delta_interval: tuple[float, float] | None = None
     wins: int = 0
     losses: int = 0
+    way: Direction = "none"
     why: str = ""
 
 
@@ -40,38 +46,57 @@ class Matrix(Struct, frozen=True, kw_only=True):
     scorers: dict[str, tuple[Cell, ...]]
 
 
-def matrix(sides: Sequence[Outcomes]) -> Matrix:
-    """Every scorer over every run, with its change from the first."""
+def matrix(sides: Sequence[Outcomes], rule: Callable[[Outcomes], Rule] | None = None) -> Matrix:
+    """Every scorer over every run, with its change from the first, by the rule that a run is judged by."""
     first = sides[0]
     comparisons = [Comparison(first, side) for side in sides]
     names = list(dict.fromkeys(name for side in sides for name in side.scorers))
+    columns = [_cells(each, names, Rule() if rule is None else rule(each.after)) for each in comparisons]
     return Matrix(
         runs=tuple(side.run for side in sides),
         labels=tuple(side.label for side in sides),
         paired=tuple(len(each.paired) for each in comparisons),
         cost=tuple((side.task_cost + side.judge_cost).total for side in sides),
-        scorers={name: tuple(_cell(each, name) for each in comparisons) for name in names},
+        scorers={name: tuple(column[name] for column in columns) for name in names},
     )
 
 
-def _cell(comparison: Comparison, name: str) -> Cell:
-    found = comparison.after.estimate(name)
+def cells_beside(before: Outcomes, after: Outcomes, rule: Rule) -> dict[str, Cell]:
+    """Every scorer over a run, with its change from another."""
+    return _cells(Comparison(before, after), list(after.scorers), rule)
+
+
+def cell(run: Outcomes, name: str) -> Cell:
+    """A scorer over a run that is held against nothing."""
+    found = run.estimate(name)
     interval = None if found.interval is None else (found.interval.low, found.interval.high)
-    bare = Cell(mean=found.mean, interval=interval, n=found.n)
-    if comparison.after is comparison.before or found.mean is None:
+    return Cell(mean=found.mean, interval=interval, n=found.n)
+
+
+def _cells(comparison: Comparison, names: Sequence[str], rule: Rule) -> dict[str, Cell]:
+    """The cells of a run. Changes are those of the verdict, so that no two faces tell of one in two ways."""
+    after = comparison.after
+    bare = {name: cell(after, name) for name in names}
+    if after is comparison.before:
         return bare
-    why = comparison.rulers.get(name, "") or "; ".join(comparison.why_not())
-    if why:
-        return Cell(mean=found.mean, interval=interval, n=found.n, why=why)
-    moved = figures(comparison, comparison.pairs(name), alpha=0.05, max_drop=0.0)
-    return Cell(
-        mean=found.mean,
-        interval=interval,
-        n=found.n,
-        delta=moved.delta,
-        delta_interval=moved.interval,
-        wins=moved.wins,
-        losses=moved.losses,
+    apart = "; ".join(comparison.why_not())
+    moved = {} if apart else decide(comparison, rule, why_not_again="stored runs are compared").scorers
+    found = {}
+    for name, each in bare.items():
+        why = "" if each.mean is None else comparison.rulers.get(name, "") or apart
+        figures = None if each.mean is None or why else moved.get(name)
+        found[name] = replace(each, why=why) if figures is None else _moved(each, figures)
+    return found
+
+
+def _moved(bare: Cell, figures: Figures) -> Cell:
+    return replace(
+        bare,
+        delta=figures.delta,
+        delta_interval=figures.interval,
+        wins=figures.wins,
+        losses=figures.losses,
+        way=direction(figures),
     )
 
 

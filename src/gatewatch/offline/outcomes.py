@@ -11,6 +11,7 @@ from hashlib import blake2b
 from math import fsum
 from operator import attrgetter
 from pathlib import Path
+from typing import Annotated
 from zlib import crc32
 
 import msgspec
@@ -33,7 +34,7 @@ _NULL = Raw(b"null")
 class Mark(Struct, gc=False):
     """A score, as far as a comparison looks at it."""
 
-    value: float | None = None
+    value: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     status: Status = "scored"
     model: str = ""
     cost: Cost | None = None
@@ -331,8 +332,7 @@ def read_run(path: Path) -> Outcomes:
 
 
 def _read(lines: Iterable[bytes], found: Outcomes) -> None:
-    at = 0
-    decode, cases = _decoder.decode, found.cases
+    at, decode, cases = 0, _decoder.decode, found.cases
     for line in lines:
         place, at = at, at + len(line)
         # As `codec.unframe` does it, written out: a call for each of a hundred thousand rows can be felt.

@@ -125,6 +125,8 @@ def choose(
         raise DatasetError(problems)
     if not chosen:
         left = f"none is in tier {tier!r}" if tier else "all are retired"
+        if only is not None:
+            left += f", or none is called {sorted(only)[0]!r}" if only else ""
         raise DatasetError(Problem(dataset.path, f"no case to run: {left}"))
     random.Random(seed).shuffle(chosen)
     return chosen

@@ -32,11 +32,12 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `n` pairs are of `groups` origins. `delta` is candidate less baseline, `interval` its two-sided 95 % interval,
     `lower` its one-sided 95 % lower bound. `p` is the one-sided mid-p of the sign-flip test that the mean fell;
-    `p_adjusted` is after Holm over the cells that it stands among. `wins` and `losses` count the cases whose value rose
-    and fell, `fixed` and `broke` those that crossed the pass mark, `errors` the pairs that scorer errors took
-    (`lost_share` their share), `dropped` those of which the scorer has nothing to say any more. `blocked_by` names the
-    layers that found it regressed. `mde` is the smallest fall that this many cases detect with 80 % power, `needed` how
-    many cases would decide, if nothing changed.
+    `p_adjusted` is after Holm over the cells that it stands among; `rose` says that the mean rose, as sure as a fall
+    has to be to block: by the mirrored test, after Holm over the same cells. `wins` and `losses` count the cases whose
+    value rose and fell, `fixed` and `broke` those that crossed the pass mark, `errors` the pairs that scorer errors
+    took (`lost_share` their share), `dropped` those of which the scorer has nothing to say any more. `blocked_by` names
+    the layers that found it regressed. `mde` is the smallest fall that this many cases detect with 80 % power, `needed`
+    how many cases would decide, if nothing changed.
     """
 
     verdict: Word
@@ -52,6 +53,7 @@ class Figures(Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str = ""
     p: float | None = None
     p_adjusted: float | None = None
+    rose: bool = False
     wins: int = 0
     losses: int = 0
     ties: int = 0

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from gatewatch.core.watch import RATES, SIGNALS, Alert, AlertRule, Marker
 from gatewatch.online import alert
 from gatewatch.online.alert_rules import Alarming
+from gatewatch.online.alert_text import moment
 from gatewatch.online.attribute import attribute
 from gatewatch.online.detect import Finding, Fold, State, reference_of, state_of
 from gatewatch.online.monitor import DAY_S
@@ -131,6 +132,17 @@ def _note(
     open_[raised.key] = raised
     if window[0] <= finding.at < window[1]:
         found.append(raised)
+
+
+def notes(told: Told, since: float) -> Iterator[str]:
+    """What a back-test of a stream could not go by, of a window that begins at a time."""
+    if not told.conversations:
+        yield "no conversation is kept of these days"
+    elif told.since is not None and told.since > since + DAY_S:
+        accepted = f"marker {told.anchor} was accepted then" if told.anchor else "none is kept of before"
+        yield f"conversations since {moment(told.since)} only: {accepted}"
+    if told.learnt is not None and told.learnt > since:
+        yield f"there was no reference before {moment(told.learnt)}: only limits held"
 
 
 def covered(told: Iterable[Told], *, since: float, until: float) -> float:

@@ -1,6 +1,6 @@
 """What judging costs by monitor: today, this month, about how much by its end, and how long the budget lasts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 
 from msgspec import Struct
@@ -65,9 +65,9 @@ def monitor_costs(store: Store, monitors: Iterable[Monitor], *, now: float) -> l
         days = by_flow.get(each.flow, {})
         today = days.get(day, 0.0)
         month = sum(cost for at, cost in days.items() if at >= first)
-        whole = _whole_days(days, day)
+        whole = whole_days(days, day)
         rest = (after - now) / DAY_S
-        forecast, interval = _forecast(whole, rest, month, each.budget)
+        forecast, interval = month_ahead(whole, rest, month, each.budget)
         left = used_up = None
         if each.budget is not None:
             spent, set_aside = store.spent(budget_name(each.name, now))
@@ -91,8 +91,8 @@ def monitor_costs(store: Store, monitors: Iterable[Monitor], *, now: float) -> l
     return found
 
 
-def _whole_days(days: dict[float, float], today: float) -> list[float]:
-    """What each whole day cost, from the first on that is known to have cost something."""
+def whole_days(days: Mapping[float, float], today: float) -> list[float]:
+    """What each of up to 28 whole days before today cost, from the first on that is known to have cost something."""
     known = [at for at in days if at < today]
     if not known:
         return []
@@ -100,10 +100,17 @@ def _whole_days(days: dict[float, float], today: float) -> list[float]:
     return [days.get(first + n * DAY_S, 0.0) for n in range(round((today - first) / DAY_S))]
 
 
-def _forecast(
-    whole: Sequence[float], rest: float, month: float, budget: float | None
+def month_ahead(
+    whole: Sequence[float], rest: float, month: float, budget: float | None = None
 ) -> tuple[float | None, Interval | None]:
-    """What the month comes to, with `rest` days of it to go: no day costs more than the budget."""
+    """What a month comes to, and its 95 % interval for days that differ as whole ones did.
+
+    Args:
+        whole: what each whole day cost, as `whole_days` gives it.
+        rest: how many days of the month are to go.
+        month: what it cost so far.
+        budget: the most that a day may cost.
+    """
     n = len(whole)
     if not n:
         return None, None

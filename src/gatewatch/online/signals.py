@@ -80,7 +80,7 @@ def signals_of(cells: Iterable[SignalCell]) -> Signals:
         first.setdefault(cell.share, Counter()).update(cell.first_token)
     return Signals(
         n.total(),
-        _rate(errors, n),
+        rate_of(errors, n),
         round(timeouts),
         cost,
         round(unknown),
@@ -89,11 +89,12 @@ def signals_of(cells: Iterable[SignalCell]) -> Signals:
         _quantiles(latency),
         _quantiles(first),
         Total(*total_of(n)) if any(share < 1.0 for share in n) else UNSET,
-        {name: _rate(counts, n) for name, counts in zip(RATES, marked.values(), strict=True)} if n else {},
+        {name: rate_of(counts, n) for name, counts in zip(RATES, marked.values(), strict=True)} if n else {},
     )
 
 
-def _rate(found: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
+def rate_of(found: Mapping[float, int], n: Mapping[float, int]) -> Estimate:
+    """The share of requests that something is true of: how many, by the share that they were sent with, of how many."""
     every = sum(n.values())
     if every < 2:
         return Estimate(None, every)

@@ -106,7 +106,7 @@ def create(
 
 
 def revoke(db: Database, name: str, now: float) -> Token:
-    """End a token, named by its id or by its whole text. One that was revoked stays so.
+    """End a token, named by its id or by its whole text, and the visits that it began. One that was revoked stays so.
 
     Raises:
         InputError: there is none of that id.
@@ -114,6 +114,7 @@ def revoke(db: Database, name: str, now: float) -> Token:
     match = _TOKEN.fullmatch(name)
     id_ = match[2] if match else name
     db.execute("UPDATE token SET revoked = ? WHERE id = ? AND revoked = 0", micros(now), id_)
+    db.execute("DELETE FROM visit WHERE token = ?", id_)
     every = {each.id: each for each in tokens(db)}
     if id_ not in every:
         raise InputError(Problem(id_, "there is no such token", did_you_mean(id_, every) if every else ""))

@@ -350,6 +350,11 @@ class Store(Filling, Talking, Uploading, Waiting, Watching, Canaries, Looping, P
         """The newest lines of the audit from a time on, at most so many, newest first."""
         ...
 
+    def audited(self, *, before: int = 0, most: int = 48, reads: bool = False) -> list[Audited]:
+        """Lines of the audit, those that were noted last first, of those before a number (0: from the newest on);
+        those that say that something was read are there with `reads` alone."""
+        ...
+
     def counts(self) -> Counts:
         """What is in here."""
         ...

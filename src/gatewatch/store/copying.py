@@ -7,7 +7,12 @@ from gatewatch.store import schema
 from gatewatch.store.database import Database
 from gatewatch.store.payloads import KEPT
 
-_NOT_COPIED = {"project", "token", "worker"}  # of the base, not of a project; and signs of life, which are of there
+_NOT_COPIED = {
+    "project",
+    "token",
+    "visit",
+    "worker",
+}  # of the base, not of a project; signs of life, which are of there
 _MADE_WITH_ROWS = {"meta"}
 
 

@@ -6,12 +6,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from gatewatch.core import codec
-from gatewatch.core.failure import Failure, FailureState
+from gatewatch.core.failure import MOST_TURNS, Failure, FailureState, Turn
 from gatewatch.store import reviews
 from gatewatch.store.database import Database
 from gatewatch.store.looping import Mined
 
 _FAILURE = "SELECT id, body FROM failure"
+_ERASED = "(erased)"
 
 
 def _failure(number: int, body: bytes) -> Failure:
@@ -45,15 +46,20 @@ def keep_mined(db: Database, found: Sequence[Mined], now: float, *, read_at: int
 
 
 def _brought_up(db: Database, mined: Mined, now: float) -> Failure:
-    """A failure as it is to be kept: what people made of one that is there stays."""
+    """A failure as it is to be kept: what people made of one that is there stays, and so does its name."""
     new = mined.failure
     old = failure(db, new.id) if new.id else None
     if old is None:
         return replace(new, id=0, opened=now, updated=now)
+    back = mined.came_back and old.state == "fixed"
+    named = new if old.name == _ERASED else old
     return replace(
         new,
         flow=old.flow,
-        state="regressed" if mined.came_back and old.state == "fixed" else old.state,
+        name=named.name,
+        named_by=named.named_by,
+        state="regressed" if back else old.state,
+        turns=_turned(old, Turn(now, "regressed")) if back else old.turns,
         owner=old.owner,
         who=old.who,
         reason=old.reason,
@@ -97,6 +103,7 @@ def turn(
     now: float,
     among: Collection[FailureState],
     owner: str | None,
+    name: str | None,
 ) -> Failure | None:
     """Turn a failure's state, within the caller's transaction (see `Looping.turn_failure`)."""
     there = failure(db, number)
@@ -107,13 +114,20 @@ def turn(
         replace(
             there,
             state=state,
+            name=there.name if name is None else name,
+            named_by=there.named_by if name is None else who,
             owner=there.owner if owner is None else owner,
             who=who,
             reason=reason,
+            turns=_turned(there, Turn(now, state, who, reason, owner or "")),
             fixed=now if state == "fixed" else there.fixed,
             updated=now,
         ),
     )
+
+
+def _turned(there: Failure, turn: Turn) -> tuple[Turn, ...]:
+    return (*there.turns, turn)[-MOST_TURNS:]
 
 
 def forget(db: Database, numbers: Iterable[int]) -> None:
@@ -122,4 +136,4 @@ def forget(db: Database, numbers: Iterable[int]) -> None:
     for number in sorted(set(numbers)):
         there = failure(db, number)
         if there:
-            _write(db, replace(there, name="(erased)", named_by=""))
+            _write(db, replace(there, name=_ERASED, named_by=""))

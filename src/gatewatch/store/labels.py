@@ -16,7 +16,7 @@ from gatewatch.store import failures
 from gatewatch.store.database import Database
 from gatewatch.store.looping import Claim
 from gatewatch.store.reviews import fitting, item, item_of, write
-from gatewatch.store.units import micros
+from gatewatch.store.units import from_micros, micros
 
 _NEW: tuple[FailureState, ...] = ("new",)
 
@@ -43,8 +43,7 @@ def claim(
             mine = "SELECT item FROM label WHERE reviewer = ? AND until > 0 AND until > ? AND body IS NULL"
             chosen = _first(db, f" AND id IN ({mine}){where}", [by, at, *values], besides)
             if chosen is None:
-                open_ = f" AND NOT EXISTS (SELECT 1 {_SAID}) AND (SELECT count(*) {_TAKEN}) < needed{where}"
-                chosen = _first(db, open_, [by, by, at, *values], besides)
+                chosen = _first(db, _OPEN + where, [by, by, at, *values], besides)
         if chosen is None:
             return None
         db.execute(
@@ -60,6 +59,8 @@ def claim(
 _SAID = "FROM label l WHERE l.item = item.id AND l.reviewer = ? AND l.body IS NOT NULL"
 _TAKEN = "FROM label l WHERE l.item = item.id AND l.reviewer <> ? AND (l.counts = 1 OR l.until > ?)"
 """The others that have labelled an item, or have it now."""
+_OPEN = f" AND NOT EXISTS (SELECT 1 {_SAID}) AND (SELECT count(*) {_TAKEN}) < needed"
+"""What makes an item need a reviewer."""
 
 
 def _first(db: Database, where: str, values: list[object], besides: Collection[int]) -> int | None:
@@ -68,6 +69,35 @@ def _first(db: Database, where: str, values: list[object], besides: Collection[i
         f"SELECT id FROM item WHERE state = 'waiting'{where} ORDER BY rank, id LIMIT ?", *values, len(besides) + 1
     )
     return next((number for (number,) in found if number not in besides), None)
+
+
+def awaiting(
+    db: Database,
+    by: str,
+    now: float,
+    *,
+    queue: Queue | None,
+    flow: str,
+    failure: int,
+    skip: int,
+    most: int,
+) -> tuple[list[Item], int]:
+    """The items that need a reviewer, within the caller's transaction (see `Looping.awaiting`)."""
+    where, values = fitting(queue=queue, flow=flow, failure=failure)
+    fit, given = f"FROM item WHERE state = 'waiting'{_OPEN}{where}", [by, by, micros(now), *values]
+    found = db.execute(f"SELECT id, body {fit} ORDER BY rank, id LIMIT ? OFFSET ?", *given, most, skip)
+    ((number,),) = db.execute(f"SELECT count(*) {fit}", *given)
+    return [item_of(*row) for row in found], number
+
+
+def claimed(db: Database, by: str, now: float) -> list[tuple[Item, float]]:
+    """The items that a reviewer has, and until when, by number."""
+    found = db.execute(
+        "SELECT i.id, i.body, l.until FROM label l JOIN item i ON i.id = l.item"
+        " WHERE l.reviewer = ? AND l.until > 0 AND l.until > ? ORDER BY l.item",
+        *(by, micros(now)),
+    )
+    return [(item_of(number, body), from_micros(until)) for number, body, until in found]
 
 
 def _is_free(db: Database, number: int, by: str, at: int) -> bool:
@@ -110,7 +140,7 @@ def _looked_at(db: Database, number: int, by: str, now: float) -> None:
     """A failure that nobody looked at is in review once somebody takes one of its items."""
     found = item(db, number)
     if found is not None and found.failure:
-        failures.turn(db, found.failure, "in_review", who=by, reason="", now=now, among=_NEW, owner=None)
+        failures.turn(db, found.failure, "in_review", who=by, reason="", now=now, among=_NEW, owner=None, name=None)
 
 
 def withdraw(db: Database, number: int, by: str) -> Item | None:
@@ -125,6 +155,15 @@ def labels(db: Database, numbers: Iterable[int]) -> list[Label]:
     """The labels of some items, by item, then in the order in which they were given."""
     found = db.among("SELECT item, at, body FROM label WHERE body IS NOT NULL AND item IN {}", set(numbers))
     return [codec.decode(body, Label) for *_, body in sorted(found)]
+
+
+def labels_by(db: Database, by: str, *, since: float, most: int) -> list[Label]:
+    """What a reviewer said since some time, the last first."""
+    found = db.execute(
+        "SELECT body FROM label WHERE reviewer = ? AND at >= ? AND body IS NOT NULL ORDER BY at DESC LIMIT ?",
+        *(by, micros(since), most),
+    )
+    return [codec.decode(body, Label) for (body,) in found]
 
 
 def _counts(said: Label) -> bool:
@@ -142,6 +181,8 @@ def state_of(needed: int, said: Iterable[Label], mark: float = 0.5) -> ItemState
     every = [each for each in said if not each.skipped]
     if any(each.settles for each in every):
         return "settled"
+    if any(each.disputes for each in every):
+        return "disputed"
     sides = [is_right(each.value, mark) for each in every if each.value is not None]
     if len(sides) < max(needed, 1):
         return "waiting"

@@ -70,9 +70,10 @@ class Looping(Protocol):
         now: float,
         among: Collection[FailureState] = (),
         owner: str | None = None,
+        name: str | None = None,
     ) -> Failure | None:
         """Turn a failure's state (only from one `among` some, where they are given; `fixed` is the time with the state
-        "fixed", and stays otherwise), and give it as it is then; None where there is none."""
+        "fixed", and stays otherwise), its owner and its name, and give it as it is then; None where there is none."""
         ...
 
     # Review
@@ -150,6 +151,29 @@ class Looping(Protocol):
 
     def labels(self, items: Iterable[int]) -> list[Label]:
         """The labels of some items, by item, then in the order in which they were given."""
+        ...
+
+    def labels_by(self, by: str, *, since: float = 0.0, most: int = 1000) -> list[Label]:
+        """What a reviewer said since some time, the last first."""
+        ...
+
+    def awaiting(
+        self,
+        by: str,
+        now: float,
+        *,
+        queue: Queue | None = None,
+        flow: str = "",
+        failure: int = 0,
+        skip: int = 0,
+        most: int = 1000,
+    ) -> tuple[list[Item], int]:
+        """The items that need a reviewer, in the order in which `claim` would give them, from one on; and how many
+        there are in all."""
+        ...
+
+    def claimed(self, by: str, now: float) -> list[tuple[Item, float]]:
+        """The items that a reviewer has, and until when, by number."""
         ...
 
     # The outbox

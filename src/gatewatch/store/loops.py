@@ -48,10 +48,13 @@ class SQLLooping:
         now: float,
         among: Collection[FailureState] = (),
         owner: str | None = None,
+        name: str | None = None,
     ) -> Failure | None:
         """See `Looping`."""
         with self._db.transaction():
-            return failures.turn(self._db, number, state, who=who, reason=reason, now=now, among=among, owner=owner)
+            return failures.turn(
+                self._db, number, state, who=who, reason=reason, now=now, among=among, owner=owner, name=name
+            )
 
     def add_items(self, items: Sequence[tuple[Item, bytes]], now: float) -> list[Item]:
         """See `Looping`."""
@@ -119,6 +122,29 @@ class SQLLooping:
     def labels(self, items: Iterable[int]) -> list[Label]:
         """See `Looping`."""
         return labels.labels(self._db, items)
+
+    def labels_by(self, by: str, *, since: float = 0.0, most: int = 1000) -> list[Label]:
+        """See `Looping`."""
+        return labels.labels_by(self._db, by, since=since, most=most)
+
+    def awaiting(
+        self,
+        by: str,
+        now: float,
+        *,
+        queue: Queue | None = None,
+        flow: str = "",
+        failure: int = 0,
+        skip: int = 0,
+        most: int = 1000,
+    ) -> tuple[list[Item], int]:
+        """See `Looping`."""
+        with self._db.transaction(write=False):
+            return labels.awaiting(self._db, by, now, queue=queue, flow=flow, failure=failure, skip=skip, most=most)
+
+    def claimed(self, by: str, now: float) -> list[tuple[Item, float]]:
+        """See `Looping`."""
+        return labels.claimed(self._db, by, now)
 
     def propose(self, changes: Sequence[Change], now: float) -> list[tuple[Change, bool]]:
         """See `Looping`."""

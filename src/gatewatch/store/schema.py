@@ -5,6 +5,7 @@
                 back-fills, attempts that were paid for, runs, erasures
     2026-11-26  watching: versions and traits of requests, streams of conversations, alerts, markers, canaries
     2026-11-27  the loop: failures, items of review and their labels, changes that wait for a checkout
+    2026-11-27  the pages: visits of people who signed in, and what was done apart from what was read
 
 Times are in microseconds since the epoch, money in billionths of a dollar, values of scores in billionths where they
 are added up: whole numbers, so that sums do not depend on the order in which things arrive.
@@ -36,6 +37,7 @@ STEPS: tuple[Step, ...] = (
     Step("2026-11-26", "projects, tokens, spans, back-fills, runs, erasures", _statements(texts.SECOND)),
     Step("2026-11-26", "versions, streams of conversations, alerts, markers", _statements(texts.THIRD)),
     Step("2026-11-27", "failures, items of review, labels, changes for git", _statements(texts.FOURTH)),
+    Step("2026-11-27", "visits of people who signed in", _statements(texts.FIFTH)),
 )
 """Every step, oldest first. What stands here is never changed: a change is a new step."""
 WITH_PROJECTS = 2

@@ -136,3 +136,17 @@ def values(
         Value(from_micros(at), session or name, part, pi, value, variant, version, bool(error))
         for at, session, name, part, pi, value, variant, version, error in found
     ]
+
+
+def worst(
+    db: Database, flow: str, scorer: str, fingerprint: str, source: str, since: int, until: int, among: int
+) -> list[tuple[int, float]]:
+    """Of the newest values of a scorer on requests that happened in a window, each with its request's number, the
+    lowest first."""
+    found = db.execute(
+        "SELECT s.seq, s.value FROM score s WHERE s.flow = ? AND s.name = ? AND s.fingerprint = ? AND s.source = ?"
+        " AND s.value IS NOT NULL AND s.happened >= ? AND s.happened < ?"
+        " ORDER BY s.happened DESC, s.seq DESC LIMIT ?",
+        *(flow, scorer, fingerprint, source, since, until, among),
+    )
+    return sorted(((seq, value) for seq, value in found), key=lambda each: (each[1], -each[0]))

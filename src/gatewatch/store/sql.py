@@ -385,6 +385,10 @@ class SQLStore(SQLFilling, SQLTalking, SQLWatching, SQLCanaries, SQLLooping):
         """See `Store`."""
         return audit.entries(self._db, since, most)
 
+    def audited(self, *, before: int = 0, most: int = 48, reads: bool = False) -> list[Audited]:
+        """See `Store`."""
+        return audit.page(self._db, before=before, most=most, reads=reads)
+
     def counts(self) -> Counts:
         """See `Store`."""
         return housekeeping.counts(self._db)

@@ -334,3 +334,15 @@ CREATE INDEX change_trace ON change (trace) WHERE trace <> '';
 CREATE INDEX change_failure ON change (failure, id) WHERE failure > 0;
 INSERT INTO meta (key, value) VALUES ('mined', 0);
 """
+
+FIFTH = """
+CREATE TABLE visit (
+    id TEXT NOT NULL, project TEXT NOT NULL, token TEXT NOT NULL, role TEXT NOT NULL, who TEXT NOT NULL,
+    begun BIGINT NOT NULL, seen BIGINT NOT NULL, until BIGINT NOT NULL, PRIMARY KEY (id, project)
+) WITHOUT ROWID;
+CREATE INDEX visit_token ON visit (token);
+CREATE INDEX visit_until ON visit (until);
+CREATE INDEX visit_project ON visit (project);
+CREATE INDEX audit_done ON audit (id) WHERE action <> 'read';
+CREATE INDEX label_by ON label (reviewer, at) WHERE body IS NOT NULL;
+"""

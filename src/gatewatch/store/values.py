@@ -73,6 +73,22 @@ class Talking(Protocol):
         are more. What is stored of them counts: turns that were let go of are gone."""
         ...
 
+    def worst(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, among: int
+    ) -> list[tuple[int, float]]:
+        """Of the newest values of a scorer, by one source, on requests that happened in a window, at most so many, each
+        with its request's number: the lowest first."""
+        ...
+
+    def numbered_rows(self, numbers: Sequence[int]) -> list[Row]:
+        """Requests by number, those that are still there, in the order of the numbers given."""
+        ...
+
+    def between(self, flow: str, since: float, until: float, most: int, before: int = 0) -> list[Row]:
+        """The requests of a flow that happened in a window, the latest first; `before` the one of a number, for a next
+        page."""
+        ...
+
     def session_counts(self, flow: str, since: float, until: float) -> tuple[int, int]:
         """How many sessions of a flow were last heard of in a window, and how many turns they have."""
         ...
@@ -88,6 +104,32 @@ class SQLTalking:
     ) -> list[Value]:
         """See `Store`."""
         return scores.values(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), most)
+
+    def worst(
+        self, flow: str, scorer: str, fingerprint: str, source: Source, since: float, until: float, among: int
+    ) -> list[tuple[int, float]]:
+        """See `Talking`."""
+        return scores.worst(self._db, flow, scorer, fingerprint, source, micros(since), micros(until), among)
+
+    def numbered_rows(self, numbers: Sequence[int]) -> list[Row]:
+        """See `Talking`."""
+        found = {row[0]: row for row in self._db.among(f"SELECT {ROW} FROM trace WHERE seq IN {{}}", numbers)}
+        return [row_of(found[number]) for number in numbers if number in found]
+
+    def between(self, flow: str, since: float, until: float, most: int, before: int = 0) -> list[Row]:
+        """See `Talking`."""
+        end = micros(until), 0
+        if before:
+            found = self._db.execute("SELECT at, seq FROM trace WHERE seq = ?", before)
+            end = found[0] if found else end
+        return [
+            row_of(each)
+            for each in self._db.execute(
+                f"SELECT {ROW} FROM trace WHERE flow = ? AND at >= ? AND (at, seq) < (?, ?)"
+                " ORDER BY at DESC, seq DESC LIMIT ?",
+                *(flow, micros(since), *end, most),
+            )
+        ]
 
     def talks(self, flow: str, since: float, until: float, *, after: Place = BEGIN, most: int = 500) -> Page:
         """See `Talking`."""

@@ -97,7 +97,7 @@ def _alerts(routes: APIRouter, desk: Desk) -> None:
         def turned() -> Alert | None:
             found = store.turn_alert(number, asked.state, who=_name(visitor), reason=reason, now=now, until=until)
             if found is not None and found.state == asked.state:
-                store.note(now, visitor.token, f"alert {asked.state}", str(number))
+                store.note(now, visitor.author, f"alert {asked.state}", str(number))
             return found
 
         found = await asyncio.to_thread(turned)
@@ -147,7 +147,7 @@ def _marks(routes: APIRouter, desk: Desk) -> None:
         def kept() -> Marker:
             found = store.mark(marker)
             more = " accepted" if found.accepted else ""
-            store.note(now, visitor.token, "mark", f"{found.id} {found.flow or 'all flows'}{more}")
+            store.note(now, visitor.author, "mark", f"{found.id} {found.flow or 'all flows'}{more}")
             return found
 
         return as_json({"kind": "gatewatch.mark", "version": 1, "mark": await asyncio.to_thread(kept)}, 201)
@@ -164,4 +164,4 @@ def _reply(found: Alert | None) -> Response:
 
 
 def _name(visitor: Visitor) -> str:
-    return f"token {visitor.token}" if visitor.token else ""
+    return f"token {visitor.token}" if visitor.token and not visitor.name else visitor.author

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,11 +14,29 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatewatch import __version__
-from gatewatch.core.errors import StoreBusy, StoreError, StoreFull
-from gatewatch.web import alerts, changes, feedback, ingest, ops, otlp, reading, runs
+from gatewatch.config.project import Project
+from gatewatch.core.errors import InputError, StoreBusy, StoreError, StoreFull
+from gatewatch.web import (
+    alerts,
+    changes,
+    compare,
+    failures,
+    feedback,
+    ingest,
+    live,
+    ops,
+    otlp,
+    reading,
+    runs,
+    standing,
+)
 from gatewatch.web.described import describe
 from gatewatch.web.host import Host
+from gatewatch.web.pages import mount
+from gatewatch.web.pages.house import House, Screen
+from gatewatch.web.pages.screens import SCREENS
 from gatewatch.web.refusals import LATER_S, Refused, refusal
+from gatewatch.web.within import Within, of_programs
 
 _log = logging.getLogger("gatewatch")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -28,12 +46,22 @@ _OPEN_AGAIN_S = 5.0
 _MOST_HEAD = 32_768
 
 
-def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
+def application(
+    host: Host,
+    *,
+    project: Project | None = None,
+    screens: Sequence[Screen] = SCREENS,
+    names: tuple[str, ...] | None = None,
+    prefix: str = "",
+) -> ASGIApp:
     """The application over a host.
 
     Args:
         host: the stores, tokens and limits.
+        project: the checkout that the server was started in, for the pages.
+        screens: the screens of the pages.
         names: the names of hosts that it answers to, besides those of loopback; None: to any.
+        prefix: the path that it is mounted at, such as "/x/y"; a proxy may leave it on or take it off.
     """
 
     @asynccontextmanager
@@ -42,13 +70,19 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
         yield
         opening.cancel()
         await asyncio.to_thread(host.close)
+        house.joins.close()
 
     app = FastAPI(
         title="Gatewatch", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
-    for room in (reading, runs, alerts, changes, ops):
+    for room in (reading, runs, alerts, failures, changes, ops):
         app.include_router(room.router(host))
     app.router.routes.extend([*otlp.routes(host), *ingest.routes(host), *feedback.routes(host)])
+    house = House(host, project, screens)
+    app.include_router(compare.router(host, house.joins))
+    app.include_router(live.router(host, project))
+    app.include_router(standing.router(host, house.standing, project))
+    app.router.routes.extend(mount.routes(house))
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -57,14 +91,14 @@ def application(host: Host, *, names: tuple[str, ...] | None = None) -> ASGIApp:
 
     app.openapi = openapi  # type: ignore[method-assign]
 
-    def answer(_: Request, error: Exception) -> Response:
+    async def answer(request: Request, error: Exception) -> Response:
         told = _told(error)
         host.metrics.count("gatewatch_refused_total", reason=told.reason)
-        return refusal(told)
+        return await house.error(request, told) if _for_eyes(request) else refusal(told)
 
-    for kind in (Refused, StoreError, RequestValidationError, HTTPException, Exception):
+    for kind in (Refused, InputError, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
-    return _Guard(app, host, names)
+    return _Guard(Within(app), host, names, prefix.rstrip("/"))
 
 
 async def _open(host: Host) -> None:
@@ -79,6 +113,11 @@ async def _open(host: Host) -> None:
             return
 
 
+def _for_eyes(request: Request) -> bool:
+    """Whether a browser shows the answer to somebody, who reads no JSON."""
+    return not of_programs(request) and "text/html" in request.headers.get("accept", "")
+
+
 def _told(error: Exception) -> Refused:
     """An error as it is told to whoever asked."""
     if isinstance(error, Refused):
@@ -88,6 +127,9 @@ def _told(error: Exception) -> Refused:
         _log.warning("%s", error)
         what = "the store cannot be used now" if reason == "store" else f"the {reason.replace(' ', ' is ')}"
         return Refused(503, what, reason=reason, retry_s=_FULL_S if reason == "store full" else LATER_S)
+    if isinstance(error, InputError):
+        problem = error.problems[0]
+        return Refused(422, problem.what, reason="input", where=problem.where, hint=problem.hint)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -104,8 +146,9 @@ class _Guard:
     A page that makes a browser take its own name for 127.0.0.1 is known by the name, which it cannot change.
     """
 
-    def __init__(self, app: ASGIApp, host: Host, names: tuple[str, ...] | None) -> None:
+    def __init__(self, app: ASGIApp, host: Host, names: tuple[str, ...] | None, prefix: str) -> None:
         self._app = app
+        self._prefix = prefix
         self._host = host
         self._names = None if names is None else {*_LOOPBACK, *map(str.lower, names)}
         self._under_way = 0
@@ -118,6 +161,8 @@ class _Guard:
             self._host.metrics.count("gatewatch_refused_total", reason=refused.reason)
             await refusal(refused)(scope, receive, send)
             return
+        if self._prefix:
+            scope = self._mounted(scope)
         started = False
 
         async def sent(message: Message) -> None:
@@ -134,8 +179,16 @@ class _Guard:
         finally:
             self._under_way -= 1
 
+    def _mounted(self, scope: Scope) -> Scope:
+        """A request as it is under the prefix, whether or not the proxy before left that on."""
+        path = scope["path"]
+        if path != self._prefix and not path.startswith(f"{self._prefix}/"):
+            path = self._prefix + path
+        return {**scope, "path": path + "/" * (path == self._prefix), "root_path": self._prefix}
+
     def _refused(self, scope: Scope) -> Refused | None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["raw_path"]) > _MOST_HEAD:
+        head = sum(len(name) + len(value) for name, value in scope["headers"])
+        if head + len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_HEAD:
             return Refused(431, f"the head is longer than {_MOST_HEAD:,} bytes", reason="head")
         if self._names is not None:
             stated = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")

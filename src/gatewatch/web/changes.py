@@ -49,7 +49,7 @@ def router(host: Host) -> APIRouter:
             some = store.changes(state, after=cursor, most=limit)
             if some:
                 names = f"{change_name(some[0].id)} to {change_name(some[-1].id)}"
-                store.note(wall(), visitor.token, "read", f"changes {names}")
+                store.note(wall(), visitor.author, "read", f"changes {names}")
             return some
 
         some = await asyncio.to_thread(found)
@@ -69,7 +69,7 @@ def router(host: Host) -> APIRouter:
         def moved() -> Change | None:
             found = store.turn_change(number, asked.state, now, where=plain(asked.where))
             if found is not None and found.state == asked.state:
-                store.note(now, visitor.token, f"change {asked.state}", change_name(number))
+                store.note(now, visitor.author, f"change {asked.state}", change_name(number))
             return found
 
         found = await asyncio.to_thread(moved)

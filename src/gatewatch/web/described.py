@@ -24,6 +24,11 @@ _SAID = {
     "429": "There is too much at once: come again after `Retry-After`.",
     "503": "There is no room, or the store cannot be used now: come again after `Retry-After`. Nothing was kept.",
 }
+_VISIT = (
+    "Of somebody who signed in at /signin: for pages of this server. Over TLS it is `__Host-gatewatch`, or"
+    " `__Secure-gatewatch` under a path, and else has the port behind its name. What changes something bears a mark of"
+    " those pages in `x-gatewatch-csrf`; to send spans and feedback takes a token."
+)
 READING = ("400", "401", "403", "404", "422", "503")
 _SENDING = ("400", "401", "403", "408", "413", "415", "503")
 
@@ -47,8 +52,9 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "basic": {"type": "http", "scheme": "basic", "description": "The token is the password."},
+        "visit": {"type": "apiKey", "in": "cookie", "name": "gatewatch", "description": _VISIT},
     }
-    document["security"] = [{"token": []}, {"basic": []}]
+    document["security"] = [{"token": []}, {"basic": []}, {"visit": []}]
     for path, methods in document["paths"].items():
         for operation in methods.values():
             if path in ("/healthz", "/readyz"):
@@ -91,11 +97,12 @@ def _post(
     about: str, content: dict[str, Any], replies: dict[str, str], parameters: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     told = {code: {"description": text} for code, text in replies.items()}
-    operation = {
+    operation: dict[str, Any] = {
         "tags": ["sending"],
         "summary": about,
         "requestBody": {"required": True, "content": content},
         "responses": told | refusals(*_SENDING),
+        "security": [{"token": []}, {"basic": []}],
     }
     return {"post": operation | ({"parameters": parameters} if parameters else {})}
 

@@ -45,7 +45,7 @@ def router(host: Host) -> APIRouter:
     async def metrics(request: Request) -> Response:
         """Figures for Prometheus: those of the process, and those of the token's project."""
         visitor = await host.visitors.who(request, "read")
-        project = visitor.project if visitor.token else None
+        project = visitor.project if visitor.token or visitor.places else None
         served = [each for each in host.open_now() if project in (None, each.name)]
         gauges = await asyncio.to_thread(lambda: list(_gauges(host, served, counted)))
         return PlainTextResponse(host.metrics.text(project, gauges), media_type="text/plain; version=0.0.4")

@@ -137,7 +137,7 @@ def _whole(served: Served, visitor: Visitor, name: str, now: float) -> dict[str,
     row = served.store.find(name) if len(name) <= _LONGEST else None
     if row is None:
         raise Refused(404, "no such request is stored", where="path.trace")
-    served.store.note(now, visitor.token, "read", row.id)
+    served.store.note(now, visitor.author, "read", row.id)
     payload = served.store.payload(row.seq)
     scores = [
         {"author": each.author, "at": each.at, "pi": each.pi, **msgspec.to_builtins(each.score)}

@@ -61,7 +61,7 @@ def router(host: Host) -> APIRouter:
         """Announce a run's journal, and learn which parts of it are missing."""
         store, visitor = await enter(request, "push")
         async with host.bodies.read(request, bytes, project=visitor.project, most=_ROOM) as data:
-            upload = _announced(run, data, visitor.token)
+            upload = _announced(run, data, visitor.author)
         begun = await _asked(store.begin_upload, upload, wall())
         return as_json({"run": run, "kept": begun.kept, "missing": begun.missing, "part_bytes": PART})
 
@@ -107,7 +107,7 @@ def router(host: Host) -> APIRouter:
         kept = await asyncio.to_thread(store.run, run)
         if kept is None:
             raise Refused(404, f"no run {run[:100]!r} is kept here", hint="GET /v1/runs lists them")
-        await asyncio.to_thread(store.note, wall(), visitor.token, "read", f"run {kept.run}")
+        await asyncio.to_thread(store.note, wall(), visitor.author, "read", f"run {kept.run}")
         headers = {"content-length": str(kept.size), "x-gatewatch-digest": kept.digest}
         return StreamingResponse(_parts(store, kept), headers=headers, media_type="application/x-ndjson")
 

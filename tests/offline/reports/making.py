@@ -43,6 +43,7 @@ def figures(delta: float | None = 0.004, half: float = 0.015, **fields: Any) -> 
         "method": "bootstrap",
         "p": 0.5,
         "p_adjusted": 1.0,
+        "rose": delta > half,
         "wins": 9,
         "losses": 11,
         "ties": 220,

@@ -61,6 +61,7 @@ class TestScorers:
             (figures(-0.06, 0.02, verdict="REGRESSED", gating=False), "fell", "info: fell"),
             (figures(0.0, 0.01), "noise", "✓ noise"),
             (figures(0.03, 0.01), "rose", "✓ rose"),
+            (figures(0.03, 0.01, rose=False), "noise", "✓ noise"),
             (figures(-0.02, 0.01), "slid", "✓ small fall"),
             (figures(-0.4, 0.1, verdict="UNDECIDED", gating=False), "maybe", "info: maybe fell"),
             (figures(-0.4, 0.1, verdict="UNDECIDED"), "maybe", "~ undecided"),

@@ -19,8 +19,9 @@ COLUMNS = (
     *("accepted", "why", "input", "expected", "output_before", "output_after"),
 )
 FIGURES = (
-    *("verdict", "gating", "baseline", "candidate", "delta", "interval", "lower", "method", "p", "p_adjusted", "wins"),
+    *("verdict", "gating", "baseline", "candidate", "delta", "interval", "lower", "method", "p", "p_adjusted", "rose"),
     *(
+        "wins",
         "losses",
         "ties",
         "fixed",

@@ -104,13 +104,14 @@ def direction(figures: Figures) -> Direction:
     """Which way a scorer moved, as far as that is sure.
 
     "slid" is a fall that is sure, and so small that the rule lets it through; "maybe" one whose interval does not reach
-    0, but which is one of so many that it is not sure; "noise" is anything else that chance may have done.
+    0, but which is one of so many that it is not sure; "rose" is a rise as sure as a fall has to be to block; "noise"
+    is anything else that chance may have done.
     """
     if figures.verdict == "REGRESSED":
         return "fell"
     if figures.delta is None:
         return "none"
-    if figures.interval is not None and figures.interval[0] > 0:
+    if figures.rose and figures.interval is not None and figures.interval[0] > 0:
         return "rose"
     if figures.interval is not None and figures.interval[1] < 0:
         return "slid" if figures.verdict == "PASS" else "maybe"
