@@ -74,7 +74,7 @@ def test_every_route_is_described_and_nothing_is_fetched_from_elsewhere(tmp_path
         *("/v1/runs", "/v1/runs/{run}", "/v1/runs/{run}/parts/{part}", "/v1/runs/{run}/done"),
         *("/v1/compare", "/v1/compare/matrix", "/v1/compare/case/{case}", "/v1/failures", "/v1/failures/{number}"),
         *("/v1/alerts", "/v1/alerts/{number}", "/v1/marks", "/v1/changes", "/v1/changes/{number}/state"),
-        "/v1/monitor",
+        *("/v1/monitor", "/v1/overview"),
     }
     assert set(document["paths"]["/v1/traces"]) == {"get", "post"}
     assert document["components"]["schemas"]["Told"]["additionalProperties"] is False

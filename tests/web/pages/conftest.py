@@ -12,7 +12,7 @@ from web.browsing import Pages, browsing, chromium, open_server
 from web.filled import filled, filled_copy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is there an event loop runs in this thread, which other tests may not have
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found

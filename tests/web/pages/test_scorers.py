@@ -196,7 +196,7 @@ def test_without_a_project_it_says_so(browser: Browser, tmp_path: Path) -> None:
     with open_server(tmp_path) as server, browsing(browser, server.url) as pages:
         pages.expect("404")
         page = pages.open("/scorers")
-        expect(page.locator("main")).to_contain_text("No scorer is like that")
+        expect(page.locator("main")).to_contain_text("This project has no scorer yet")
         pages.open("/scorers/nothing", page=page)
         expect(page.get_by_role("alert")).to_contain_text("there is no scorer 'nothing'")
 

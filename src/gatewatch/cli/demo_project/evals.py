@@ -5,24 +5,6 @@ import re
 
 from gatewatch import judge, scorer
 
-# What a question is about, by the first line that has one of its words.
-ABOUT = {
-    "gift_cards": "gift voucher gc",
-    "orders": "qm order number",
-    "returns": "return refund refnd reimburs swap exchange size",
-    "account": "account password pasword logging locked signing data invoices newsletter mail",
-    "warranty": "warrant waranty guarantee recall repair ember stove rucksack broke zip hire",
-    "payment": "pay card instal bill charge cheque bank reminder discount",
-    "shipping": "ship deliver courier parcel package box express island surcharge wrapping customs arrive collect",
-}
-
-
-def slice_of(input):
-    """The slice of a request that states none."""
-    asked = str(input).lower()
-    found = (name for name, words in ABOUT.items() if any(word in asked for word in words.split()))
-    return next(found, "off_topic")
-
 
 @scorer
 def states_answer(output: str, expected: str) -> bool:
